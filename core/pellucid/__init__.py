@@ -1,0 +1,42 @@
+"""pellucid: representations that a person can read, and a measure of whether what they show is true."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Everything heavy is imported when used: `import pellucid` must stay free of torch.
+_HOMES = {
+    "evaluate": "pellucid.evaluate",
+    "load": "pellucid.run",
+    "study": "pellucid.study",
+    "Study": "pellucid.study",
+    "components": "pellucid.plugins",
+    "dataset": "pellucid.study",
+    "PellucidError": "pellucid.errors",
+    "DataError": "pellucid.errors",
+    "LeakageError": "pellucid.errors",
+    "UnknownComponent": "pellucid.errors",
+    "ContractError": "pellucid.errors",
+}
+
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from pellucid.errors import ContractError, DataError, LeakageError, PellucidError, UnknownComponent
+    from pellucid.evaluate import evaluate
+    from pellucid.plugins import components
+    from pellucid.run import load
+    from pellucid.study import Study, dataset, study
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

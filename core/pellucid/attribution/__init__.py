@@ -1,0 +1,1 @@
+"""Post-hoc attribution by captum, imported only when used; each method reports its own error."""

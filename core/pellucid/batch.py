@@ -1,0 +1,106 @@
+"""Batches: what one training step sees, as tensors by name with explicit masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.data.dataset import Arrays, Dataset, Sample, covariate_arrays
+from pellucid.data.spec import COVARIATES
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples of a dataset.
+
+    Parameters
+    ----------
+    inputs : mapping of str to Tensor
+        Shape ``(sample, *spec.shape)`` each, float32 (int64 for text).
+    masks : mapping of str to Tensor of bool
+        True where a value is real; shape ``(sample,)`` or that of the input. No entry: complete.
+    targets : Tensor, optional
+        float32, shape (sample, column).
+    concepts, concept_mask : Tensor, optional
+        Human ratings in their own units, shape (sample, concept), and where they are known.
+    """
+
+    inputs: Mapping[str, Tensor]
+    masks: Mapping[str, Tensor] = field(default_factory=dict)
+    targets: Tensor | None = None
+    concepts: Tensor | None = None
+    concept_mask: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.inputs.values())))
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on a device."""
+
+        def move(value: Tensor | None) -> Tensor | None:
+            return None if value is None else value.to(device)
+
+        return Batch(
+            {name: value.to(device) for name, value in self.inputs.items()},
+            {name: value.to(device) for name, value in self.masks.items()},
+            move(self.targets),
+            move(self.concepts),
+            move(self.concept_mask),
+        )
+
+    def with_input(self, name: str, value: Tensor) -> Batch:
+        """The same batch with one input replaced: for perturbations and gradients."""
+        return replace(self, inputs={**self.inputs, name: value})
+
+
+def collate(dataset: Dataset, indices: np.ndarray | Sequence[int], target: str | None = None) -> Batch:
+    """Read samples of a dataset into a batch, covariates and concepts included.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    indices : sequence of int
+    target : str, optional
+        Which labels to take along.
+    """
+    at = np.asarray(indices, dtype=np.int64)
+    arrays = dataset.read(at)
+    inputs = {name: _tensor(value) for name, value in arrays.inputs.items()}
+    masks = {name: torch.from_numpy(np.ascontiguousarray(mask)) for name, mask in arrays.masks.items()}
+    if dataset.spec.covariates is not None:
+        extra = covariate_arrays(dataset, at)
+        inputs[COVARIATES] = _tensor(extra.inputs[COVARIATES])
+        masks[COVARIATES] = torch.from_numpy(extra.masks[COVARIATES])
+    targets = None if target is None else _tensor(dataset.target_values(target)[at])
+    if dataset.spec.concepts is None:
+        return Batch(inputs, masks, targets)
+    ratings = dataset.concept_values()[at]
+    known = np.isfinite(ratings)
+    return Batch(inputs, masks, targets, _tensor(np.where(known, ratings, 0.0)), torch.from_numpy(known))
+
+
+def batch_of(samples: Sequence[Sample]) -> Batch:
+    """A batch of loose samples, for explaining or predicting a few."""
+    first = samples[0]
+    arrays = Arrays(
+        {name: np.stack([s.inputs[name] for s in samples]) for name in first.inputs},
+        {name: np.stack([s.masks[name] for s in samples]) for name in first.masks},
+    )
+    inputs = {name: _tensor(value) for name, value in arrays.inputs.items()}
+    masks = {name: torch.from_numpy(mask) for name, mask in arrays.masks.items()}
+    if first.spec.covariates is not None:
+        values = np.stack([s.row[list(first.spec.covariates.names)].to_numpy(np.float64) for s in samples])
+        known = np.isfinite(values)
+        inputs[COVARIATES] = _tensor(np.where(known, values, 0.0))
+        masks[COVARIATES] = torch.from_numpy(known)
+    return Batch(inputs, masks)
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    if np.issubdtype(values.dtype, np.integer):
+        return torch.from_numpy(values.astype(np.int64, copy=False))
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))

@@ -1,0 +1,29 @@
+"""The core's own components, registered through the same entry point as anybody's."""
+
+from pellucid.plugins import API, Plugin
+
+PLUGIN = Plugin(
+    name="core",
+    api=API,
+    encoders={
+        "cnn": "pellucid.encoders.cnn:Cnn",
+        "identity": "pellucid.encoders.identity:Identity",
+        "vae-dirichlet": "pellucid.encoders.vae_dirichlet:VaeDirichlet",
+        "vae-gaussian": "pellucid.encoders.vae_gaussian:VaeGaussian",
+    },
+    heads={
+        "additive": "pellucid.heads.functions.additive:Additive",
+        "concept-bottleneck": "pellucid.heads.concepts.bottleneck:ConceptBottleneck",
+        "latent-traversal": "pellucid.heads.traversal:LatentTraversal",
+        "linear": "pellucid.heads.functions.linear:Linear",
+        "mlp": "pellucid.heads.mlp:Mlp",
+    },
+    protocols={
+        "explanation-audit": "pellucid.protocols.explanation_audit:ExplanationAudit",
+        "latent-clusters": "pellucid.protocols.latent_clusters:LatentClusters",
+        "nested-subject-cv": "pellucid.protocols.nested_subject_cv:NestedSubjectCv",
+        "prediction": "pellucid.protocols.prediction:Prediction",
+        "subject-holdout": "pellucid.protocols.subject_holdout:SubjectHoldout",
+        "traversal-monotonicity": "pellucid.protocols.traversal_monotonicity:TraversalMonotonicity",
+    },
+)

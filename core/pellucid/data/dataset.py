@@ -1,0 +1,252 @@
+"""Datasets: a frame of samples, a spec, and a way to read some of them. No torch here; batches are made elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.data.spec import COVARIATES, DataSpec
+from pellucid.data.subjects import LearnedFrom
+from pellucid.errors import DataError, StudyError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """What :meth:`Dataset.read` gives.
+
+    Parameters
+    ----------
+    inputs : mapping of str to ndarray
+        One array per named input, shape ``(sample, *spec.shape)``.
+    masks : mapping of str to ndarray of bool
+        True where a value is real. Shape ``(sample,)`` (a whole input is there or missing), or that of the input.
+        An input without a mask is complete.
+    """
+
+    inputs: Mapping[str, Any]
+    masks: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample with its names: what ``dataset[i]`` gives and ``model.explain`` takes."""
+
+    id: str
+    inputs: Mapping[str, Any]
+    masks: Mapping[str, np.ndarray]
+    row: pd.Series
+    spec: DataSpec
+
+
+class Dataset(ABC):
+    """Indexable samples, a frame with one row a sample, and a spec.
+
+    The frame's index is the sample id (unique strings). Its columns are the group columns, one column per target
+    (``NaN`` where a sample is not part of it; ``target:name`` for multi-label ones), the covariates, and
+    ``concept:<name>`` for each concept. Reading the frame reads no signal.
+    """
+
+    spec: DataSpec
+    frame: pd.DataFrame
+
+    @abstractmethod
+    def read(self, indices: np.ndarray) -> Arrays:
+        """Read the inputs of some samples, in the order asked for.
+
+        Parameters
+        ----------
+        indices : ndarray of int, shape (sample,)
+            Positions in the frame.
+        """
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __getitem__(self, index: int) -> Sample:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
+        index %= len(self)
+        arrays = self.read(np.array([index]))
+        return Sample(
+            id=str(self.frame.index[index]),
+            inputs={name: value[0] for name, value in arrays.inputs.items()},
+            masks={name: value[0] for name, value in arrays.masks.items()},
+            row=self.frame.iloc[index],
+            spec=self.spec,
+        )
+
+    @property
+    def learned_from(self) -> LearnedFrom:
+        """The record that a part carries once it has learnt from these samples."""
+        return LearnedFrom.of({c: self.frame[c] for c in self.spec.groups}, self.spec.namespace)
+
+    def subset(self, indices: np.ndarray | Sequence[int]) -> Subset:
+        """Some of the samples, in the order given."""
+        return Subset(self, np.asarray(indices, dtype=np.int64))
+
+    def labelled(self, target: str) -> Subset:
+        """The samples that are part of a target.
+
+        Raises
+        ------
+        StudyError, DataError
+            If there is no such target; if nothing is labelled, or all labels are of one class.
+        """
+        values = self.target_values(target)
+        keep = ~np.isnan(values).any(axis=1)
+        if not keep.any():
+            raise DataError(f"dataset {self.spec.name!r}: no sample has a label in column {target!r}")
+        kind = self.spec.target(target).kind
+        if kind in ("binary", "multiclass", "ordinal") and len(np.unique(values[keep])) < 2:
+            only = values[keep][0, 0]
+            raise DataError(
+                f"dataset {self.spec.name!r}: all {int(keep.sum())} labels in column {target!r} are {only:g}; "
+                "a classifier needs at least two classes"
+            )
+        return self.subset(np.flatnonzero(keep))
+
+    def target_values(self, target: str) -> np.ndarray:
+        """Labels of a target, float64, shape (sample, column); NaN where a sample is not part of it."""
+        return self.frame[self._target_columns(target)].to_numpy(np.float64)
+
+    def _target_columns(self, target: str) -> list[str]:
+        spec = self.spec.target(target)
+        several = spec.kind == "multilabel" or (spec.kind == "regression" and len(spec.names) > 1)
+        return [f"{target}:{name}" for name in spec.names] if several else [target]
+
+    def covariate_values(self, names: Sequence[str] | None = None) -> np.ndarray:
+        """Covariates, float64, shape (sample, name); NaN where missing."""
+        if self.spec.covariates is None:
+            raise StudyError(f"dataset {self.spec.name!r} has no covariates")
+        return self.frame[list(names or self.spec.covariates.names)].to_numpy(np.float64)
+
+    def concept_values(self) -> np.ndarray:
+        """Concept ratings, float64, shape (sample, concept); NaN where nobody rated."""
+        if self.spec.concepts is None:
+            raise StudyError(f"dataset {self.spec.name!r} has no concepts")
+        return self.frame[[f"concept:{name}" for name in self.spec.concepts.names]].to_numpy(np.float64)
+
+    def digest(self) -> str:
+        """Digest of the frame and of every input, for provenance: the same data gives the same digest."""
+        import pandas as pd
+
+        total = hashlib.blake2b(self.spec.model_dump_json().encode(), digest_size=16)
+        total.update(pd.util.hash_pandas_object(self.frame, index=True).to_numpy().tobytes())
+        for start in range(0, len(self), 1024):
+            arrays = self.read(np.arange(start, min(start + 1024, len(self))))
+            for name in sorted(arrays.inputs):
+                total.update(np.ascontiguousarray(arrays.inputs[name]).tobytes())
+        return total.hexdigest()
+
+    def check(self) -> None:
+        """Refuse a frame that does not keep the contract.
+
+        Raises
+        ------
+        DataError
+            Names the column, and the first sample concerned.
+        """
+        spec, frame = self.spec, self.frame
+        wanted = [*spec.groups]
+        wanted += [c for target in spec.targets for c in self._target_columns(target)]
+        wanted += list(spec.covariates.names) if spec.covariates else []
+        wanted += [f"concept:{name}" for name in spec.concepts.names] if spec.concepts else []
+        missing = [c for c in wanted if c not in frame.columns]
+        if missing:
+            raise DataError(f"dataset {spec.name!r}: the frame lacks column(s) {', '.join(map(repr, missing))}")
+        if not frame.index.is_unique:
+            twice = frame.index[frame.index.duplicated()][0]
+            raise DataError(f"dataset {spec.name!r}: sample id {twice!r} stands more than once")
+        for column in spec.groups:
+            if frame[column].isna().any():
+                sample = frame.index[frame[column].isna()][0]
+                raise DataError(f"dataset {spec.name!r}: sample {sample!r} has no {column!r}; without it no split is honest")
+
+
+class Subset(Dataset):
+    """Some samples of another dataset, in an order of their own."""
+
+    def __init__(self, source: Dataset, indices: np.ndarray) -> None:
+        if len(indices) and (indices.min() < 0 or indices.max() >= len(source)):
+            raise IndexError(f"subset asks for samples {indices.min()}..{indices.max()} of {len(source)}")
+        # A subset of a subset reads from the root, so that a chain of splits costs one look-up.
+        self.source = source.source if isinstance(source, Subset) else source
+        self.indices = source.indices[indices] if isinstance(source, Subset) else indices
+        self.spec = source.spec
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:  # type: ignore[override]
+        """Rows of the samples in this subset."""
+        return self.source.frame.iloc[self.indices]
+
+    def read(self, indices: np.ndarray) -> Arrays:
+        """Read from the source."""
+        return self.source.read(self.indices[indices])
+
+
+class ArrayDataset(Dataset):
+    """A dataset whose inputs are arrays in memory.
+
+    Parameters
+    ----------
+    spec : DataSpec
+    frame : DataFrame
+    inputs : mapping of str to ndarray
+        Shape ``(sample, *spec.inputs[name].shape)`` each.
+    masks : mapping of str to ndarray of bool, optional
+
+    Raises
+    ------
+    DataError
+        If a shape or a length disagrees with the spec, or a value that is not masked is NaN or infinite.
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        frame: pd.DataFrame,
+        inputs: Mapping[str, np.ndarray],
+        masks: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        self.spec, self.frame = spec, frame
+        self._inputs, self._masks = dict(inputs), dict(masks or {})
+        if set(self._inputs) != set(spec.inputs):
+            raise DataError(f"dataset {spec.name!r}: inputs {sorted(self._inputs)} do not match the spec's {sorted(spec.inputs)}")
+        for name, values in self._inputs.items():
+            expected = (len(frame), *spec.inputs[name].shape)
+            if values.shape != expected:
+                raise DataError(f"dataset {spec.name!r}: input {name!r} has shape {values.shape}, expected {expected}")
+            self._refuse_nan(name, values)
+        self.check()
+
+    def _refuse_nan(self, name: str, values: np.ndarray) -> None:
+        bad = ~np.isfinite(values)
+        mask = self._masks.get(name)
+        if mask is not None:
+            bad &= mask.reshape(mask.shape + (1,) * (values.ndim - mask.ndim))
+        if bad.any():
+            first = self.frame.index[int(np.argwhere(bad)[0][0])]
+            raise DataError(
+                f"dataset {self.spec.name!r}: input {name!r} of sample {first!r} holds NaN or infinity "
+                f"({int(bad.sum())} values in all); mask missing values or drop the samples"
+            )
+
+    def read(self, indices: np.ndarray) -> Arrays:
+        """Index the arrays."""
+        return Arrays({n: v[indices] for n, v in self._inputs.items()}, {n: m[indices] for n, m in self._masks.items()})
+
+
+def covariate_arrays(dataset: Dataset, indices: np.ndarray) -> Arrays:
+    """The covariates as an input of their own: values with missing ones set to zero, and the mask that says which."""
+    values = dataset.covariate_values()[indices]
+    known = np.isfinite(values)
+    return Arrays({COVARIATES: np.where(known, values, 0.0).astype(np.float32)}, {COVARIATES: known})

@@ -1,0 +1,310 @@
+"""What a dataset holds, said once and frozen: inputs with shapes and units, targets with names, concepts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pellucid.errors import StudyError, nearest
+
+COVARIATES = "covariates"
+"""Name of the input that a dataset's covariates form: any encoder of vectors can read them like a measured input."""
+
+
+class Frozen(BaseModel):
+    """A description that cannot change and refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- inputs -----------------------------------------------------------------------------------------------------------
+
+
+class Signal(Frozen):
+    """Channels over time; a sample has shape ``(channel, time)``."""
+
+    kind: Literal["signal"] = "signal"
+    channels: tuple[str, ...]
+    length: int = Field(gt=0)
+    rate_hz: float = Field(gt=0)
+    units: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return (len(self.channels), self.length)
+
+
+class Image(Frozen):
+    """Channels over a plane; a sample has shape ``(channel, row, column)``."""
+
+    kind: Literal["image"] = "image"
+    channels: tuple[str, ...]
+    size: tuple[int, int]
+    spacing_mm: tuple[float, float] | None = None
+    units: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return (len(self.channels), *self.size)
+
+
+class Volume(Frozen):
+    """Channels over space; a sample has shape ``(channel, slice, row, column)``."""
+
+    kind: Literal["volume"] = "volume"
+    channels: tuple[str, ...]
+    size: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float] | None = None
+    units: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return (len(self.channels), *self.size)
+
+
+class Vector(Frozen):
+    """Named numbers; a sample has shape ``(name,)``. One unit for all, or one for each name."""
+
+    kind: Literal["vector"] = "vector"
+    names: tuple[str, ...]
+    units: str | tuple[str, ...] = "1"
+
+    @model_validator(mode="after")
+    def _one_unit_a_name(self) -> Vector:
+        if isinstance(self.units, tuple) and len(self.units) != len(self.names):
+            raise ValueError(f"{len(self.names)} names but {len(self.units)} units")
+        if len(set(self.names)) != len(self.names):
+            raise ValueError("names must differ from each other")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return (len(self.names),)
+
+
+class Trajectory(Frozen):
+    """Named states (and actions) over time steps; a sample has shape ``(step, name)``."""
+
+    kind: Literal["trajectory"] = "trajectory"
+    names: tuple[str, ...]
+    length: int = Field(gt=0)
+    dt_s: float = Field(gt=0)
+    units: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return (self.length, len(self.names))
+
+
+class Text(Frozen):
+    """Tokens of a closed vocabulary; a sample has shape ``(position,)``, int64, padded and masked."""
+
+    kind: Literal["text"] = "text"
+    vocabulary: int = Field(gt=0)
+    length: int = Field(gt=0)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return (self.length,)
+
+
+class Graph(Frozen):
+    """A graph with named node and edge features; its size differs between samples, so it has no fixed shape."""
+
+    kind: Literal["graph"] = "graph"
+    node_features: tuple[str, ...]
+    edge_features: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Empty: graphs have no common shape."""
+        return ()
+
+
+InputSpec = Annotated[Signal | Image | Volume | Vector | Trajectory | Text | Graph, Field(discriminator="kind")]
+
+# --- targets ----------------------------------------------------------------------------------------------------------
+
+
+class Binary(Frozen):
+    """Yes or no; values 0 and 1. ``names`` are the names of the classes 0 and 1."""
+
+    kind: Literal["binary"] = "binary"
+    names: tuple[str, str]
+    about: str = ""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the logits: one, for class 1."""
+        return (self.names[1],)
+
+
+class MultiClass(Frozen):
+    """One of several classes; values 0 .. n - 1."""
+
+    kind: Literal["multiclass"] = "multiclass"
+    names: tuple[str, ...] = Field(min_length=2)
+    about: str = ""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the logits, one a class."""
+        return self.names
+
+
+class MultiLabel(Frozen):
+    """Any of several labels; the frame holds one 0/1 column ``target:name`` for each."""
+
+    kind: Literal["multilabel"] = "multilabel"
+    names: tuple[str, ...] = Field(min_length=1)
+    about: str = ""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the logits, one a label."""
+        return self.names
+
+
+class Ordinal(Frozen):
+    """One of several ordered classes; values 0 .. n - 1, increasing."""
+
+    kind: Literal["ordinal"] = "ordinal"
+    names: tuple[str, ...] = Field(min_length=3)
+    about: str = ""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the logits: ``above the first class``, ``above the second`` ..., one fewer than classes."""
+        return tuple(f"above {name}" for name in self.names[:-1])
+
+
+class Regression(Frozen):
+    """Numbers with units; one frame column ``target`` or, for several names, ``target:name`` each."""
+
+    kind: Literal["regression"] = "regression"
+    names: tuple[str, ...] = Field(min_length=1)
+    units: tuple[str, ...]
+    about: str = ""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the predicted numbers."""
+        return self.names
+
+
+class Links(Frozen):
+    """Presence of an edge between two nodes of a graph; values 0 and 1."""
+
+    kind: Literal["links"] = "links"
+    relation: str
+    about: str = ""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Name of the one logit."""
+        return (self.relation,)
+
+
+Target = Annotated[Binary | MultiClass | MultiLabel | Ordinal | Regression | Links, Field(discriminator="kind")]
+
+# --- the whole --------------------------------------------------------------------------------------------------------
+
+
+class Concepts(Frozen):
+    """Human ratings that a model may use or be audited against: frame columns ``concept:<name>``."""
+
+    names: tuple[str, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    units: str = "rating"
+
+
+class DataSpec(Frozen):
+    """Frozen description of a dataset.
+
+    Parameters
+    ----------
+    name : str
+        The dataset's registered name.
+    inputs : mapping of str to InputSpec
+        Named inputs: one for most data, several for multimodal data. ``"covariates"`` is reserved.
+    targets : mapping of str to Target
+        What can be predicted; the frame has one column per target, ``NaN`` where a sample is not part of it.
+    groups : tuple of str
+        Frame columns that must not stand on both sides of a split; ``"subject"`` first for patients.
+    namespace : str
+        Where subject names come from (``"lidc-idri"``). Datasets of the same people share it, so that a model trained on
+        one refuses to be scored on the other.
+    covariates : Vector, optional
+        Frame columns that describe a sample (age, size, spacing). They form an input of their own.
+    trivial : tuple of str
+        The covariates of the trivial baseline that every score stands beside. Empty: the baseline is the prevalence.
+    concepts : Concepts, optional
+        Human ratings.
+    views : mapping of str to str
+        For an input, the plugin's view that draws it (``{"shape": "ct/lesion"}``); without one the core draws it plainly.
+    measures : mapping of str to tuple of str
+        For an input, the plugin's measures that say what changes in it (``{"shape": ("ct/spiculation",)}``).
+    about : str
+        What a reader of a score must know, in a sentence or two; printed in every report.
+    """
+
+    name: str
+    inputs: Mapping[str, InputSpec]
+    targets: Mapping[str, Target]
+    groups: tuple[str, ...] = ("subject",)
+    namespace: str
+    covariates: Vector | None = None
+    trivial: tuple[str, ...] = ()
+    concepts: Concepts | None = None
+    views: Mapping[str, str] = Field(default_factory=dict)
+    measures: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    about: str = ""
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> DataSpec:
+        if COVARIATES in self.inputs:
+            raise ValueError(f"the input name {COVARIATES!r} is reserved for the frame's covariates")
+        known = self.covariates.names if self.covariates else ()
+        for name in self.trivial:
+            if name not in known:
+                raise ValueError(f"trivial baseline reads {name!r}, which is no covariate{nearest(name, known)}")
+        if not self.groups:
+            raise ValueError("a dataset needs at least one group column: whom must a split keep together?")
+        return self
+
+    def input(self, name: str) -> Any:
+        """The spec of one input, the covariates included.
+
+        Raises
+        ------
+        StudyError
+            If there is no such input; the nearest name is given.
+        """
+        known: dict[str, Any] = dict(self.inputs)
+        if self.covariates is not None:
+            known[COVARIATES] = self.covariates
+        if name not in known:
+            raise StudyError(f"dataset {self.name!r} has no input {name!r}{nearest(name, known)}; it has: {', '.join(known)}")
+        return known[name]
+
+    def target(self, name: str) -> Any:
+        """The spec of one target.
+
+        Raises
+        ------
+        StudyError
+            If there is no such target; the nearest name is given.
+        """
+        if name not in self.targets:
+            known = ", ".join(self.targets)
+            raise StudyError(f"dataset {self.name!r} has no target {name!r}{nearest(name, self.targets)}; it has: {known}")
+        return self.targets[name]

@@ -1,0 +1,123 @@
+"""Who a learnt part has learnt from: keyed digests of group names, joined when parts are composed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pellucid.errors import LeakageError, RunError
+
+SALT_VARIABLE = "PELLUCID_SALT"
+
+
+def salt() -> bytes:
+    """The key of all digests: the environment variable ``PELLUCID_SALT``, else a public constant.
+
+    With the public constant a digest hides a name from a reader, not from somebody who guesses names and tries them: a
+    hospital sets its own secret. All runs that are to know each other's subjects need the same one.
+    """
+    return hashlib.blake2b(os.environ.get(SALT_VARIABLE, "pellucid-public").encode(), digest_size=32).digest()
+
+
+def salt_fingerprint() -> str:
+    """Tells two salts apart without revealing either."""
+    return hashlib.blake2b(b"fingerprint", key=salt(), digest_size=6).hexdigest()
+
+
+def pseudonym(name: object, namespace: str) -> str:
+    """Replace a subject's name at the loader's door: a keyed digest, the same for the same person and salt.
+
+    Parameters
+    ----------
+    name : object
+        Whatever the files call the subject; its ``str`` is digested.
+    namespace : str
+        Where the name comes from, so that patient 7 of one hospital is not patient 7 of another.
+
+    Examples
+    --------
+    >>> pseudonym("P-7", "here") == pseudonym("P-7", "here") != pseudonym("P-7", "there")
+    True
+    """
+    return hashlib.blake2b(f"{namespace}\x1f{name}".encode(), key=salt(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True)
+class LearnedFrom:
+    """The subjects a part has learnt from, as digests: one set per group column.
+
+    The empty record is that of a part that has learnt from nobody.
+    """
+
+    digests: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    fingerprint: str = field(default_factory=salt_fingerprint)
+
+    @classmethod
+    def of(cls, groups: Mapping[str, Iterable[object]], namespace: str) -> LearnedFrom:
+        """From group columns of a frame (``{"subject": frame["subject"], ...}``)."""
+        unique = {column: frozenset(_digest(namespace, column, value) for value in set(values)) for column, values in groups.items()}
+        return cls(unique)
+
+    def __or__(self, other: LearnedFrom) -> LearnedFrom:
+        """Joined record of composed parts."""
+        if not other:
+            return self
+        if not self:
+            return other
+        if self.fingerprint != other.fingerprint:
+            raise RunError(_OTHER_SALT)
+        columns = {*self.digests, *other.digests}
+        return LearnedFrom(
+            {c: self.digests.get(c, frozenset()) | other.digests.get(c, frozenset()) for c in columns}, self.fingerprint
+        )
+
+    def __bool__(self) -> bool:
+        return any(self.digests.values())
+
+    def shared_with(self, other: LearnedFrom) -> dict[str, int]:
+        """How many members of each group column stand in both."""
+        if self and other and self.fingerprint != other.fingerprint:
+            raise RunError(_OTHER_SALT)
+        common = {c: len(self.digests[c] & other.digests.get(c, frozenset())) for c in self.digests}
+        return {column: count for column, count in common.items() if count}
+
+    def refuse(self, other: LearnedFrom, *, part: str, action: str = "scored on") -> None:
+        """Raise if any member of ``other`` has been learnt from.
+
+        Raises
+        ------
+        LeakageError
+            Names the part and the number of subjects.
+        RunError
+            If the two were digested with different salts, so that nobody can tell.
+        """
+        shared = self.shared_with(other)
+        if shared:
+            counts = ", ".join(f"{count} of {len(other.digests[column])} in column {column!r}" for column, count in shared.items())
+            raise LeakageError(
+                f"{part} would be {action} subjects it has learnt from: {counts}. "
+                "Fit it inside the protocol, on the training subjects of each fold alone."
+            )
+
+    def to_json(self) -> dict[str, object]:
+        """Plain lists, for ``run.json`` and the weights' header."""
+        return {"salt": self.fingerprint, "digests": {c: sorted(d) for c, d in sorted(self.digests.items())}}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, object]) -> LearnedFrom:
+        """Inverse of :meth:`to_json`."""
+        digests = data["digests"]
+        assert isinstance(digests, Mapping)
+        return cls({str(c): frozenset(map(str, d)) for c, d in digests.items()}, str(data["salt"]))
+
+
+_OTHER_SALT = (
+    f"subjects were digested with another salt, so leakage cannot be ruled out: set {SALT_VARIABLE} to the value that the "
+    "run was made with"
+)
+
+
+def _digest(namespace: str, column: str, value: object) -> str:
+    return hashlib.blake2b(f"{namespace}\x1f{column}\x1f{value}".encode(), key=salt(), digest_size=8).hexdigest()

@@ -1,0 +1,94 @@
+"""The contract of encoders: from a batch to named values."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from pellucid.batch import Batch
+from pellucid.part import Config, Part
+from pellucid.data.spec import InputSpec
+from pellucid.representation import Representation
+
+
+class EncoderConfig(Config):
+    """Settings every encoder has.
+
+    Parameters
+    ----------
+    inputs : mapping of str to InputSpec
+        The named inputs it reads; most encoders read one.
+    """
+
+    inputs: Mapping[str, InputSpec]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderTags:
+    """What an encoder is fit for; checked before anything is built.
+
+    Parameters
+    ----------
+    accepts : tuple of str
+        Kinds of input it reads (``"image"``, ``"vector"`` ...).
+    several_inputs : bool
+        Whether it reads more than one named input at once.
+    trains_alone : bool
+        Whether it has a :meth:`Encoder.loss` of its own. If so it is trained first and then frozen, unless the study asks
+        for joint training; if not, its parameters learn together with each head.
+    decodes : bool
+        Whether it can :meth:`Encoder.decode` values back into its input.
+    deterministic : bool
+        Whether two calls in evaluation mode give the same values.
+    """
+
+    accepts: tuple[str, ...]
+    several_inputs: bool = False
+    trains_alone: bool = False
+    decodes: bool = False
+    deterministic: bool = True
+
+
+class Encoder(Part):
+    """``Batch -> Representation``."""
+
+    tags: ClassVar[EncoderTags]
+    config: EncoderConfig
+
+    @property
+    def input_name(self) -> str:
+        """Name of the input, for encoders that read one."""
+        (name,) = self.config.inputs
+        return name
+
+    def read(self, batch: Batch) -> Tensor:
+        """The one input of this encoder."""
+        return batch.inputs[self.input_name]
+
+    def mask(self, batch: Batch) -> Tensor | None:
+        """Mask of the one input, if it has one."""
+        return batch.masks.get(self.input_name)
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Names of the units, before any batch is seen."""
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Representation:
+        """Encode a batch; in evaluation mode each sample is encoded as if it were alone."""
+
+    def prepare(self, batches: Iterable[Batch]) -> None:
+        """Learn statistics in closed form (means, scales) from one pass over the training samples. Default: none."""
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Loss of the encoder alone, mean over samples; only with ``tags.trains_alone``."""
+        raise TypeError(f"{type(self).__name__} cannot be trained alone")
+
+    def decode(self, values: Tensor) -> Tensor:
+        """Input that the values stand for, shape (sample, *input shape); only with ``tags.decodes``."""
+        raise TypeError(f"{type(self).__name__} cannot decode")

@@ -1,0 +1,46 @@
+"""What pellucid raises. Every message says what was asked, what was found, where, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PellucidError(Exception):
+    """Base of every error that pellucid raises on purpose."""
+
+
+class DataError(PellucidError):
+    """Data that cannot be used as it is: names the file, record or field, and the mend."""
+
+
+class StudyError(PellucidError):
+    """A study that cannot run as written: unknown key, unfit components, impossible setting."""
+
+
+class RunError(PellucidError):
+    """A run folder that cannot be read or continued: other version, tampered weights, other settings."""
+
+
+class LeakageError(PellucidError):
+    """A learnt part would be scored on subjects it has learnt from."""
+
+
+class UnknownComponent(PellucidError):
+    """No installed plugin offers a component of this name."""
+
+
+class ContractError(PellucidError):
+    """A component does not keep the contract of its kind."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"`` for the nearest known name, or an empty string.
+
+    Examples
+    --------
+    >>> nearest("aditive", ["additive", "mlp"])
+    "; did you mean 'additive'?"
+    """
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {matches[0]!r}?" if matches else ""

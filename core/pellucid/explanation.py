@@ -1,0 +1,125 @@
+"""Explanations: how much each named unit adds to an output, and how much stays unexplained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor
+
+from pellucid.errors import ContractError
+from pellucid.regions import Region
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+Family = Literal["attribution", "function", "concept", "prototype", "rule", "dictionary", "code"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a contribution points at: a region of the input, a source sample, an equation or a rule."""
+
+    unit: str
+    region: Region | None = None
+    source: str | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """``output = baseline + contributions.sum() + gap``, for every sample of a batch.
+
+    Parameters
+    ----------
+    family : str
+        How the explanation comes about.
+    target : str
+        Name of the output explained.
+    names : tuple of str
+        One a unit.
+    contributions : Tensor, shape (sample, unit)
+        In units of the output (a logit, or the predicted number).
+    baseline : Tensor, shape (sample,)
+        Output of a sample about which nothing is known.
+    output : Tensor, shape (sample,)
+        What the model said.
+    values : Tensor, optional, shape (sample, unit)
+        What each unit was.
+    evidence : tuple, optional
+        For each sample, the :class:`Evidence` behind its contributions.
+    samples : tuple of str, optional
+        Sample ids.
+    """
+
+    family: Family
+    target: str
+    names: tuple[str, ...]
+    contributions: Tensor
+    baseline: Tensor
+    output: Tensor
+    values: Tensor | None = None
+    evidence: tuple[tuple[Evidence, ...], ...] = ()
+    samples: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        count = len(self.output)
+        if self.contributions.shape != (count, len(self.names)):
+            raise ContractError(
+                f"contributions of shape {tuple(self.contributions.shape)} for {count} samples and {len(self.names)} names"
+            )
+        if self.baseline.shape != (count,):
+            raise ContractError(f"baseline of shape {tuple(self.baseline.shape)} for {count} samples; it needs one number a sample")
+
+    def __len__(self) -> int:
+        return len(self.output)
+
+    @property
+    def gap(self) -> Tensor:
+        """What baseline and contributions leave unexplained, shape (sample,)."""
+        total = self.contributions.double().sum(1)
+        return (self.output.double() - self.baseline.double() - total).to(self.output.dtype)
+
+    def frame(self, sample: int | None = None) -> pd.DataFrame:
+        """One row a sample and unit, the strongest unit of each sample first."""
+        import numpy as np
+        import pandas as pd
+
+        rows: list[dict[str, Any]] = []
+        for at in range(len(self)) if sample is None else [sample]:
+            parts = self.contributions[at].detach().numpy()
+            for unit in np.argsort(-np.abs(parts), kind="stable"):
+                rows.append(
+                    {
+                        "sample": self.samples[at] if self.samples else str(at),
+                        "unit": self.names[unit],
+                        "value": float(self.values[at, unit]) if self.values is not None else float("nan"),
+                        "contribution": float(parts[unit]),
+                    }
+                )
+        return pd.DataFrame(rows, columns=["sample", "unit", "value", "contribution"])
+
+    def plot(self, sample: int = 0, top: int = 10, ax: Axes | None = None) -> Axes:
+        """Bars of the strongest contributions of one sample; the gap is a bar of its own, never left out."""
+        from pellucid.report.figures import contribution_bars
+
+        return contribution_bars(self, sample=sample, top=top, ax=ax)
+
+    @staticmethod
+    def joined(parts: list[Explanation]) -> Explanation:
+        """Explanations of several batches by the same model as one."""
+        first = parts[0]
+        values = None if first.values is None else torch.cat([p.values for p in parts if p.values is not None])
+        return Explanation(
+            first.family,
+            first.target,
+            first.names,
+            torch.cat([p.contributions for p in parts]),
+            torch.cat([p.baseline for p in parts]),
+            torch.cat([p.output for p in parts]),
+            values,
+            tuple(e for p in parts for e in p.evidence),
+            tuple(s for p in parts for s in p.samples),
+        )

@@ -1,0 +1,1 @@
+"""Heads: from named values to outputs, with an explanation of each."""

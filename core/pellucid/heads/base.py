@@ -1,0 +1,157 @@
+"""The contract of heads: from named values to outputs, with an explanation of each."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pellucid.batch import Batch
+from pellucid.part import Config, Part
+from pellucid.data.spec import Concepts, Target
+from pellucid.errors import ContractError, nearest
+from pellucid.explanation import Explanation, Family
+from pellucid.representation import Representation
+
+
+class HeadConfig(Config):
+    """Facts every head is built from.
+
+    Parameters
+    ----------
+    units : tuple of str
+        Names of the representation's units, ``input:unit``.
+    target : Target
+        What is predicted.
+    concepts : Concepts, optional
+        Human ratings of the dataset, for heads that use them.
+    """
+
+    units: tuple[str, ...]
+    target: Target
+    concepts: Concepts | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadTags:
+    """What a head is and what it needs; names follow the survey of self-interpretable networks (arXiv 2501.15638).
+
+    Parameters
+    ----------
+    family : str
+        Form of its explanation.
+    scope : str
+        Whether it explains one output (``"local"``) or the whole model (``"global"``).
+    stage : str
+        ``"ante_hoc"``: the explanation is how the output is computed. ``"post_hoc"``: it is found afterwards.
+    faithful_by_construction : bool
+        Whether contributions add up to the output exactly.
+    targets : tuple of str
+        Kinds of target it can predict.
+    needs_concepts : bool
+    needs_decoder : bool
+        Whether an encoder it reads must be able to decode.
+    """
+
+    family: Family
+    scope: Literal["local", "global"] = "local"
+    stage: Literal["ante_hoc", "post_hoc"] = "ante_hoc"
+    faithful_by_construction: bool = True
+    targets: tuple[str, ...] = ("binary", "multiclass", "multilabel", "ordinal", "regression")
+    needs_concepts: bool = False
+    needs_decoder: bool = False
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of a head's training.
+
+    Parameters
+    ----------
+    name : str
+    learns : tuple of str
+        Prefixes of the parameters that learn (``("concepts",)``); ``("",)`` means all.
+    share : float
+        Share of the head's epochs.
+    loss : str
+        Name of the head's method that gives the loss: called with (representation, batch).
+    finish : str, optional
+        Name of a method called without arguments when the stage ends (projection, refit).
+    """
+
+    name: str
+    learns: tuple[str, ...] = ("",)
+    share: float = 1.0
+    loss: str = "loss"
+    finish: str | None = None
+
+
+class Head(Part):
+    """``Representation -> logits`` with an explanation."""
+
+    tags: ClassVar[HeadTags]
+    config: HeadConfig
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the logits."""
+        return self.config.target.outputs
+
+    @abstractmethod
+    def forward(self, z: Representation) -> Tensor:
+        """Logits (for numbers: predictions), shape (sample, output)."""
+
+    @abstractmethod
+    def explain(self, z: Representation, target: str) -> Explanation:
+        """Explain one output for each sample. ``target`` is one of :attr:`outputs`."""
+
+    def loss(self, z: Representation, batch: Batch) -> Tensor:
+        """Mean loss over samples; the likelihood of the target by default."""
+        return target_loss(self.config.target, self(z), batch)
+
+    def prepare(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
+        """Learn statistics in closed form from one pass over the training samples. Default: none."""
+
+    def stages(self) -> tuple[Stage, ...]:
+        """How training proceeds. Default: all parameters, one stage."""
+        return (Stage("fit"),)
+
+    def output_index(self, target: str) -> int:
+        """Position of an output.
+
+        Raises
+        ------
+        ContractError
+            If there is none of this name.
+        """
+        if target not in self.outputs:
+            raise ContractError(f"no output named {target!r}{nearest(target, self.outputs)}; outputs: {', '.join(self.outputs)}")
+        return self.outputs.index(target)
+
+
+def target_loss(target: Target, logits: Tensor, batch: Batch) -> Tensor:
+    """Negative log-likelihood of a batch's labels, mean over samples (regression: half the squared error)."""
+    labels = batch.targets
+    if labels is None:
+        raise ContractError("this batch carries no labels; collate it with a target")
+    if target.kind in ("binary", "multilabel", "links"):
+        return functional.binary_cross_entropy_with_logits(logits, labels)
+    if target.kind == "multiclass":
+        return functional.cross_entropy(logits, labels[:, 0].long())
+    if target.kind == "ordinal":
+        # Cumulative logits, one for each step between neighbouring classes.
+        above = (labels > torch.arange(logits.shape[1], device=labels.device)).to(logits.dtype)
+        return functional.binary_cross_entropy_with_logits(logits, above)
+    return 0.5 * functional.mse_loss(logits, labels)
+
+
+def probabilities(target: Target, logits: Tensor) -> Tensor:
+    """What logits say, shape (sample, output): chances of classes or labels, of lying above for ordinal, or the numbers."""
+    if target.kind == "multiclass":
+        return logits.softmax(1)
+    return logits if target.kind == "regression" else logits.sigmoid()

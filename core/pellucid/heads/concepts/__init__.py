@@ -1,0 +1,1 @@
+"""Heads that speak in human concepts."""

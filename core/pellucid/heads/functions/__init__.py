@@ -1,0 +1,1 @@
+"""Heads whose explanation is a function of each unit."""

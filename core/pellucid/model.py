@@ -1,0 +1,135 @@
+"""A model: encoders side by side, and one head that reads what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pellucid.batch import Batch, batch_of, collate
+from pellucid.data.dataset import Dataset, Sample
+from pellucid.data.subjects import LearnedFrom
+from pellucid.encoders.base import Encoder
+from pellucid.errors import DataError
+from pellucid.explanation import Explanation
+from pellucid.heads.base import Head, probabilities
+from pellucid.representation import Representation, joined
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BATCH = 256
+"""Samples read at once where a model only looks; bounds memory, not results."""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Where a probability becomes a yes, chosen on validation subjects, and whom it has learnt from."""
+
+    value: float = 0.5
+    learned_from: LearnedFrom = field(default_factory=LearnedFrom)
+
+
+class Model(nn.Module):
+    """Encoders and a head, fitted or not.
+
+    Parameters
+    ----------
+    encoders : mapping of str to Encoder
+        By the prefix that their units' names get; in the order in which their units are joined.
+    head : Head
+    """
+
+    def __init__(self, encoders: Mapping[str, Encoder], head: Head) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleDict(encoders)
+        self.head = head
+        self.threshold = Threshold()
+
+    @property
+    def learned_from(self) -> LearnedFrom:
+        """Everybody that any part of this model has learnt from, the threshold included."""
+        total = self.head.learned_from | self.threshold.learned_from
+        for _, encoder in self.named_encoders():
+            total = total | encoder.learned_from
+        return total
+
+    def named_encoders(self) -> Iterator[tuple[str, Encoder]]:
+        """Prefix and encoder, in order."""
+        for name, encoder in self.encoders.items():
+            assert isinstance(encoder, Encoder)
+            yield name, encoder
+
+    def encode(self, batch: Batch) -> Representation:
+        """All encoders' units side by side, named ``prefix:unit``."""
+        return joined([(name, encoder(batch)) for name, encoder in self.named_encoders()])
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits, shape (sample, output)."""
+        return self.head(self.encode(batch))
+
+    @torch.no_grad()
+    def logits(self, data: Dataset | Sample | Sequence[Sample]) -> Tensor:
+        """Logits in evaluation mode, shape (sample, output)."""
+        return torch.cat([self.eval()(batch) for batch, _ in batches(data)])
+
+    @torch.no_grad()
+    def representation(self, data: Dataset | Sample | Sequence[Sample]) -> Representation:
+        """What the encoders say, in evaluation mode."""
+        parts = [self.eval().encode(batch) for batch, _ in batches(data)]
+        return Representation(torch.cat([p.values for p in parts]), parts[0].names)
+
+    def predict(self, data: Dataset | Sample | Sequence[Sample]) -> pd.DataFrame:
+        """Probabilities (numbers for regression), one row a sample, one column an output."""
+        import pandas as pd
+
+        ids = [i for _, some in batches(data) for i in some]
+        chances = probabilities(self.head.config.target, self.logits(data))
+        return pd.DataFrame(chances.numpy(), index=pd.Index(ids, name="sample"), columns=list(self.head.outputs))
+
+    def explain(self, data: Dataset | Sample | Sequence[Sample], target: str | None = None) -> Explanation:
+        """Explain one output for each sample, in evaluation mode.
+
+        Parameters
+        ----------
+        data : Dataset, Sample or list of Sample
+        target : str, optional
+            Name of the output; the first by default.
+        """
+        self.eval()
+        parts = []
+        for batch, ids in batches(data):
+            with torch.no_grad():
+                z = self.encode(batch)
+            found = self.head.explain(z, target or self.head.outputs[0])
+            parts.append(
+                Explanation(
+                    found.family, found.target, found.names, found.contributions.detach(), found.baseline.detach(),
+                    found.output.detach(), found.values, found.evidence, tuple(ids),
+                )  # fmt: skip
+            )
+        return Explanation.joined(parts)
+
+
+def batches(data: Dataset | Sample | Sequence[Sample], target: str | None = None) -> Iterator[tuple[Batch, list[str]]]:
+    """Batches with sample ids, of a dataset in chunks or of loose samples at once.
+
+    Raises
+    ------
+    DataError
+        If there is nothing to read.
+    """
+    if isinstance(data, Sample):
+        data = [data]
+    if len(data) == 0:
+        raise DataError("nothing to read: no samples were given")
+    if isinstance(data, Dataset):
+        for start in range(0, len(data), BATCH):
+            at = np.arange(start, min(start + BATCH, len(data)))
+            yield collate(data, at, target), [str(i) for i in data.frame.index[at]]
+    else:
+        yield batch_of(data), [sample.id for sample in data]

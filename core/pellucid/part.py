@@ -1,0 +1,59 @@
+"""What encoders and heads share: a frozen config, statistics learnt from training subjects, a record of whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import ValidationError
+from torch import nn
+
+from pellucid.data.spec import Frozen
+from pellucid.data.subjects import LearnedFrom
+from pellucid.errors import StudyError, nearest
+
+
+class Config(Frozen):
+    """Settings of a part: validated, frozen, saved as JSON beside the weights."""
+
+
+class Part(nn.Module):
+    """A module that is built from a config alone and knows whom it has learnt from."""
+
+    config_type: ClassVar[type[Config]]
+    config: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.learned_from = LearnedFrom()
+
+
+def configured(kind: str, name: str, config_type: type[Config], options: Mapping[str, Any], **facts: Any) -> Any:
+    """Make a config from a study's options and the facts that the data gives.
+
+    Parameters
+    ----------
+    kind, name : str
+        What is configured, for messages.
+    config_type : type of Config
+    options : mapping
+        What the user wrote.
+    **facts
+        Fields that the data decides (input specs, target); a user cannot set them.
+
+    Raises
+    ------
+    StudyError
+        For an unknown option (nearest name given) or a value that does not fit.
+    """
+    open_fields = [field for field in config_type.model_fields if field not in facts]
+    for key in options:
+        if key not in open_fields:
+            known = ", ".join(open_fields) or "none"
+            raise StudyError(f"{kind} {name!r} has no option {key!r}{nearest(key, open_fields)}; options: {known}")
+    try:
+        return config_type(**facts, **options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "settings"
+        raise StudyError(f"{kind} {name!r}: {where}: {first['msg']} (got {first.get('input')!r})") from None

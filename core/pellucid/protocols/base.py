@@ -1,0 +1,142 @@
+"""The contract of protocols: splitting ones own the split and the fit, assessments own a measurement.
+
+A study names one splitting protocol and any number of assessments. For each fold the runner fits every model on the
+training subjects, hands the fitted fold to :meth:`Assessment.examine`, keeps the rows it returns in the run folder, and
+at the end gives the rows of all folds to :meth:`Assessment.conclude`. Rows are per sample, so intervals can be had over
+subjects, and a run that was cut off continues with the rows it has.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from pellucid.data.dataset import Dataset, Subset
+from pellucid.data.spec import DataSpec
+from pellucid.data.splits import Split, components_of
+from pellucid.part import Config
+from pellucid.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from pellucid.heads.base import HeadTags
+    from pellucid.model import Model
+    from pellucid.protocols.baseline import TrivialBaseline
+
+
+class Protocol(ABC):
+    """What splitting protocols and assessments share: settings."""
+
+    config_type: ClassVar[type[Config]] = Config
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config: Any = config if config is not None else self.config_type()
+
+
+class Splitting(Protocol):
+    """A protocol that owns the split."""
+
+    @abstractmethod
+    def splits(self, dataset: Dataset, target: str, seed: int) -> Iterator[Split]:
+        """Folds of a labelled dataset; no group stands on two sides of one."""
+
+    @staticmethod
+    def sets(dataset: Dataset) -> np.ndarray:
+        """Number of the set of samples that must stay together, shape (sample,)."""
+        return components_of(dataset.frame[list(dataset.spec.groups)].to_numpy(object))
+
+    @staticmethod
+    def strata(dataset: Dataset, target: str) -> np.ndarray:
+        """A class for each sample to balance folds by: the label, the first of several labels, or quintiles of a number."""
+        values = dataset.target_values(target)[:, 0]
+        if dataset.spec.target(target).kind != "regression":
+            return values
+        return np.searchsorted(np.quantile(values, [0.2, 0.4, 0.6, 0.8]), values)
+
+
+@dataclass(frozen=True)
+class FittedFold:
+    """Models fitted on the training subjects of one fold.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        All labelled samples.
+    target : str
+    split : Split
+    models : mapping of str to Model
+        By part name.
+    baseline : TrivialBaseline
+        Fitted on the same training subjects.
+    seed : int
+        Seed for whatever an assessment draws.
+    """
+
+    dataset: Dataset
+    target: str
+    split: Split
+    models: Mapping[str, Model]
+    baseline: TrivialBaseline
+    seed: int
+
+    def test(self, part: str) -> Subset:
+        """The test samples, for scoring one part.
+
+        Raises
+        ------
+        LeakageError
+            If the part has learnt from any of their subjects.
+        """
+        samples = self.dataset.subset(self.split.test)
+        learner = self.baseline if part == self.baseline.name else self.models[part]
+        learner.learned_from.refuse(samples.learned_from, part=f"{part!r} of fold {self.split.fold}")
+        return samples
+
+
+@dataclass(frozen=True)
+class Context:
+    """What :meth:`Assessment.conclude` must know beside its rows.
+
+    Parameters
+    ----------
+    spec : DataSpec
+    target : str
+    parts : mapping of str to HeadTags
+        Heads of the models, by part name, in the study's order.
+    baseline_name : str
+    seed : int
+    """
+
+    spec: DataSpec
+    target: str
+    parts: Mapping[str, HeadTags]
+    baseline_name: str
+    seed: int
+
+
+class Assessment(Protocol):
+    """A measurement of fitted models on subjects that they have not learnt from."""
+
+    name: ClassVar[str]
+
+    def unfit(self, context: Context) -> str:
+        """Why this assessment cannot be made in a study, or an empty string. Asked before anything is fitted."""
+        return ""
+
+    @abstractmethod
+    def examine(self, fold: FittedFold) -> pd.DataFrame:
+        """Rows of one fold: at least ``part``, ``sample`` and ``subject``; plain columns that parquet can hold."""
+
+    @abstractmethod
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+        """Results from the rows of all folds; these have a column ``fold`` beside those of :meth:`examine`."""
+
+    def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
+        """Figures for the report, by caption. Default: none."""
+        return {}

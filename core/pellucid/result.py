@@ -1,0 +1,96 @@
+"""Results: a value with its interval, beside what chance and the trivial baseline reach."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pellucid.errors import ContractError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One score.
+
+    Parameters
+    ----------
+    protocol, metric, part : str
+        What was measured, how, and of which model or baseline.
+    value, low, high : float
+        The score and its 95 % interval (bootstrap over subjects).
+    chance : float
+        What no knowledge reaches.
+    baseline : float
+        What the trivial baseline reaches on the same samples.
+    baseline_name : str
+    higher_is_better : bool
+    n_samples, n_subjects : int
+    passed : bool, optional
+        For audits: whether the check was passed. ``None`` where there is nothing to pass.
+    sentence : str
+        What the figure means, for a reader who does not know the metric.
+    """
+
+    protocol: str
+    metric: str
+    part: str
+    value: float
+    low: float
+    high: float
+    chance: float
+    baseline: float
+    baseline_name: str
+    higher_is_better: bool
+    n_samples: int
+    n_subjects: int
+    passed: bool | None = None
+    sentence: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("chance", "baseline"):
+            if math.isnan(getattr(self, name)):
+                raise ContractError(f"{self.protocol}/{self.metric} of {self.part!r} has no {name}: a score alone is not a result")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; NaN and infinity become ``None``, as JSON has neither."""
+        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Result:
+        """Inverse of :meth:`to_json`."""
+        numbers = ("value", "low", "high", "chance", "baseline")
+        return cls(**{k: math.nan if v is None and k in numbers else v for k, v in data.items()})
+
+
+class Results:
+    """All results of a run."""
+
+    def __init__(self, results: Iterable[Result] = ()) -> None:
+        self._results = tuple(results)
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self._results)
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def __repr__(self) -> str:
+        return self.frame().to_string(index=False)
+
+    def frame(self) -> pd.DataFrame:
+        """One row a result."""
+        import pandas as pd
+
+        return pd.DataFrame([asdict(r) for r in self._results])
+
+    def get(self, protocol: str, metric: str, part: str) -> Result:
+        """The one result of this protocol, metric and part; ``KeyError`` if there is none."""
+        for result in self._results:
+            if (result.protocol, result.metric, result.part) == (protocol, metric, part):
+                return result
+        raise KeyError((protocol, metric, part))

@@ -1,0 +1,1 @@
+"""Bootstrap over subjects and metrics that take weights."""

@@ -1,0 +1,1 @@
+"""For authors of components and plugins: contract checks and planted truth."""

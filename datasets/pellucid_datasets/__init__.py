@@ -1,0 +1,1 @@
+"""Dataset cards and generators with planted truth: what a data steward reviews."""

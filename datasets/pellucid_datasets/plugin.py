@@ -1,0 +1,13 @@
+"""What this distribution offers."""
+
+from pellucid.plugins import API, Plugin
+
+PLUGIN = Plugin(
+    name="datasets",
+    api=API,
+    datasets={"planted-lesions": "pellucid_datasets.lesions:PlantedLesions"},
+    cards={
+        "lidc-shapes": "pellucid_datasets/cards/lidc-shapes.toml",
+        "planted-lesions": "pellucid_datasets/cards/planted-lesions.toml",
+    },
+)
