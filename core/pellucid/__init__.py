@@ -9,12 +9,12 @@ __version__ = "0.1.0"
 
 # Everything heavy is imported when used: `import pellucid` must stay free of torch.
 _HOMES = {
-    "evaluate": "pellucid.evaluate",
+    "evaluate": "pellucid.evaluation",
     "load": "pellucid.run",
-    "study": "pellucid.study",
-    "Study": "pellucid.study",
+    "study": "pellucid.studies",
+    "Study": "pellucid.studies",
     "components": "pellucid.plugins",
-    "dataset": "pellucid.study",
+    "dataset": "pellucid.studies",
     "PellucidError": "pellucid.errors",
     "DataError": "pellucid.errors",
     "LeakageError": "pellucid.errors",
@@ -26,10 +26,10 @@ __all__ = ["__version__", *_HOMES]  # noqa: PLE0604
 
 if TYPE_CHECKING:
     from pellucid.errors import ContractError, DataError, LeakageError, PellucidError, UnknownComponent
-    from pellucid.evaluate import evaluate
+    from pellucid.evaluation import evaluate
     from pellucid.plugins import components
     from pellucid.run import load
-    from pellucid.study import Study, dataset, study
+    from pellucid.studies import Study, dataset, study
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -53,10 +53,19 @@ class Dataset(ABC):
     The frame's index is the sample id (unique strings). Its columns are the group columns, one column per target
     (``NaN`` where a sample is not part of it; ``target:name`` for multi-label ones), the covariates, and
     ``concept:<name>`` for each concept. Reading the frame reads no signal.
+
+    A registered dataset class has a ``config_type`` (a frozen :class:`~pellucid.data.spec.Frozen`) and is built as
+    ``Class(config, data)``: ``data`` is the folder or file that the user names with ``--data``, or ``None`` for the
+    place where the dataset usually is.
     """
 
+    config_type: ClassVar[type[Any]]
     spec: DataSpec
     frame: pd.DataFrame
+
+    made_by: LearnedFrom = LearnedFrom()
+    """Whom the model that made these samples has learnt from, where a model made them (activations, latents). Whatever is
+    fitted on such samples is refused on those subjects too."""
 
     @abstractmethod
     def read(self, indices: np.ndarray) -> Arrays:
@@ -116,9 +125,10 @@ class Dataset(ABC):
 
     def target_values(self, target: str) -> np.ndarray:
         """Labels of a target, float64, shape (sample, column); NaN where a sample is not part of it."""
-        return self.frame[self._target_columns(target)].to_numpy(np.float64)
+        return self.frame[self.target_columns(target)].to_numpy(np.float64)
 
-    def _target_columns(self, target: str) -> list[str]:
+    def target_columns(self, target: str) -> list[str]:
+        """Frame columns that hold a target."""
         spec = self.spec.target(target)
         several = spec.kind == "multilabel" or (spec.kind == "regression" and len(spec.names) > 1)
         return [f"{target}:{name}" for name in spec.names] if several else [target]
@@ -157,7 +167,7 @@ class Dataset(ABC):
         """
         spec, frame = self.spec, self.frame
         wanted = [*spec.groups]
-        wanted += [c for target in spec.targets for c in self._target_columns(target)]
+        wanted += [c for target in spec.targets for c in self.target_columns(target)]
         wanted += list(spec.covariates.names) if spec.covariates else []
         wanted += [f"concept:{name}" for name in spec.concepts.names] if spec.concepts else []
         missing = [c for c in wanted if c not in frame.columns]
@@ -182,6 +192,7 @@ class Subset(Dataset):
         self.source = source.source if isinstance(source, Subset) else source
         self.indices = source.indices[indices] if isinstance(source, Subset) else indices
         self.spec = source.spec
+        self.made_by = source.made_by
 
     @cached_property
     def frame(self) -> pd.DataFrame:  # type: ignore[override]

@@ -95,7 +95,8 @@ class FittedFold:
         """
         samples = self.dataset.subset(self.split.test)
         learner = self.baseline if part == self.baseline.name else self.models[part]
-        learner.learned_from.refuse(samples.learned_from, part=f"{part!r} of fold {self.split.fold}")
+        seen = learner.learned_from | self.dataset.made_by
+        seen.refuse(samples.learned_from, part=f"{part!r} of fold {self.split.fold}")
         return samples
 
 

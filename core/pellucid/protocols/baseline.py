@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,30 @@ import numpy as np
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec
 from pellucid.data.subjects import LearnedFrom
+
+
+@dataclass(frozen=True)
+class LinearRule:
+    """A fitted linear rule as plain numbers, so that it is saved as JSON and evaluated anywhere.
+
+    Parameters
+    ----------
+    fill, mean, scale : ndarray, shape (covariate,)
+        What replaces a missing value, and the standardisation.
+    weights : ndarray, shape (output, covariate)
+    intercept : ndarray, shape (output,)
+    """
+
+    fill: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+    weights: np.ndarray
+    intercept: np.ndarray
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Scores, shape (sample, output)."""
+        known = np.where(np.isnan(x), self.fill, x)
+        return (known - self.mean) / self.scale @ self.weights.T + self.intercept
 
 
 class TrivialBaseline:
@@ -23,55 +49,93 @@ class TrivialBaseline:
     def __init__(self, spec: DataSpec, target: str) -> None:
         self.spec, self.target = spec, target
         self.learned_from = LearnedFrom()
-        self._models: list[Any] = []
+        self.rule: LinearRule | None = None
 
     @property
     def name(self) -> str:
-        """``"area_mm2 alone"``, or ``"training mean"`` where the dataset names no covariate."""
+        """``"area alone"``, or ``"training mean"`` where the dataset names no covariate."""
         return f"{' + '.join(self.spec.trivial)} alone" if self.spec.trivial else "training mean"
 
     def fit(self, train: Dataset) -> TrivialBaseline:
         """Learn from training samples."""
-        from sklearn.dummy import DummyClassifier, DummyRegressor
-        from sklearn.impute import SimpleImputer
-        from sklearn.linear_model import LogisticRegression, Ridge
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        regression = self.spec.target(self.target).kind == "regression"
         x = self._features(train)
-        self._models = []
-        for y in self._columns(train.target_values(self.target)):
-            if not self.spec.trivial or (not regression and len(np.unique(y)) < 2):
-                last: Any = DummyRegressor() if regression else DummyClassifier(strategy="prior")
-            else:
-                last = Ridge() if regression else LogisticRegression(max_iter=1000)
-            self._models.append(make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), last).fit(x, y))
+        seen = np.isfinite(x)
+        fill = np.where(seen, x, 0.0).sum(0) / np.maximum(seen.sum(0), 1)
+        x = np.where(seen, x, fill)
+        mean, scale = x.mean(0), x.std(0)
+        scale = np.where(scale > 0, scale, 1.0)
+        weights, intercept = self._solve((x - mean) / scale, train.target_values(self.target))
+        self.rule = LinearRule(fill, mean, scale, weights, intercept)
         self.learned_from = train.learned_from
         return self
 
     def predict(self, samples: Dataset) -> np.ndarray:
         """Probabilities or numbers, shape (sample, output), columns as the target's outputs."""
-        x = self._features(samples)
+        if self.rule is None:
+            raise RuntimeError("fit the baseline before it predicts")
+        scores = self.rule(self._features(samples))
         kind = self.spec.target(self.target).kind
         if kind == "regression":
-            return np.column_stack([m.predict(x) for m in self._models])
+            return scores
         if kind == "multiclass":
-            found = np.zeros((len(x), len(self.spec.target(self.target).outputs)))
-            found[:, self._models[0].classes_.astype(int)] = self._models[0].predict_proba(x)
-            return found
-        return np.column_stack([self._chance_of_one(m, x) for m in self._models])
+            chances = np.exp(scores - scores.max(1, keepdims=True))
+            return chances / chances.sum(1, keepdims=True)
+        return 1 / (1 + np.exp(-scores))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain lists, for a weights file's header."""
+        assert self.rule is not None
+        numbers = {name: getattr(self.rule, name).tolist() for name in LinearRule.__dataclass_fields__}
+        return {"rule": numbers, "learned_from": self.learned_from.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], spec: DataSpec, target: str) -> TrivialBaseline:
+        """Inverse of :meth:`to_json`."""
+        made = cls(spec, target)
+        made.rule = LinearRule(**{name: np.asarray(values, np.float64) for name, values in data["rule"].items()})
+        made.learned_from = LearnedFrom.from_json(data["learned_from"])
+        return made
+
+    def _solve(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        from sklearn.linear_model import LogisticRegression, Ridge
+
+        spec = self.spec.target(self.target)
+        if spec.kind == "regression":
+            ridge = Ridge().fit(x, y)
+            return ridge.coef_.reshape(y.shape[1], -1), np.atleast_1d(ridge.intercept_)
+        if spec.kind == "multiclass":
+            return self._solve_classes(x, y[:, 0].astype(int), len(spec.outputs))
+        if spec.kind == "ordinal":
+            y = (y > np.arange(len(spec.outputs))).astype(int)
+        weights, intercept = [], []
+        for column in y.T.astype(int):
+            if len(np.unique(column)) < 2:
+                # One class among the training samples: certain, but for the half sample that keeps the logit finite.
+                share = (column.sum() + 0.5) / (len(column) + 1)
+                weights.append(np.zeros(x.shape[1]))
+                intercept.append(np.log(share / (1 - share)))
+            else:
+                model = LogisticRegression(max_iter=1000).fit(x, column)
+                weights.append(model.coef_[0])
+                intercept.append(model.intercept_[0])
+        return np.array(weights), np.array(intercept)
 
     @staticmethod
-    def _chance_of_one(model: Any, x: np.ndarray) -> np.ndarray:
-        chances = model.predict_proba(x)
-        return chances[:, list(model.classes_).index(1)] if 1 in model.classes_ else np.zeros(len(x))
+    def _solve_classes(x: np.ndarray, y: np.ndarray, outputs: int) -> tuple[np.ndarray, np.ndarray]:
+        from sklearn.linear_model import LogisticRegression
 
-    def _columns(self, values: np.ndarray) -> list[np.ndarray]:
-        spec = self.spec.target(self.target)
-        if spec.kind == "ordinal":
-            return [(values[:, 0] > step).astype(int) for step in range(len(spec.outputs))]
-        return [column if spec.kind == "regression" else column.astype(int) for column in values.T]
+        weights, intercept = np.zeros((outputs, x.shape[1])), np.full(outputs, -20.0)
+        present = np.unique(y)
+        if len(present) < 2:
+            intercept[present] = 0.0
+            return weights, intercept
+        model = LogisticRegression(max_iter=1000).fit(x, y)
+        if len(present) == 2:
+            weights[present], intercept[present] = np.vstack([-model.coef_, model.coef_]) / 2, 0.0
+            intercept[present] = np.array([-1, 1]) * model.intercept_[0] / 2
+        else:
+            weights[present], intercept[present] = model.coef_, model.intercept_
+        return weights, intercept
 
     def _features(self, samples: Dataset) -> np.ndarray:
         return samples.covariate_values(self.spec.trivial) if self.spec.trivial else np.zeros((len(samples), 1))

@@ -1,0 +1,153 @@
+"""From a study's words to modules: each component looked up, configured, and checked to fit what it reads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from pellucid import plugins
+from pellucid.data.spec import DataSpec
+from pellucid.encoders.base import Encoder
+from pellucid.errors import StudyError
+from pellucid.heads.base import Head
+from pellucid.part import configured
+from pellucid.protocols.base import Assessment, Context, Protocol, Splitting
+from pellucid.studies import EncoderEntry, HeadEntry, Study
+
+ALWAYS = "prediction"
+"""The assessment that every study makes: an explanation of a model whose score is not known is worth nothing."""
+
+
+def build_encoders(study: Study, spec: DataSpec, *, seed: str) -> dict[str, Encoder]:
+    """Untrained encoders by prefix, in the study's order.
+
+    Parameters
+    ----------
+    study : Study
+    spec : DataSpec
+    seed : str
+        Names the fold: initial weights depend on it and on the encoder's own prefix, not on what else is in the study.
+
+    Raises
+    ------
+    StudyError
+        If an encoder does not read inputs of this kind; names those that do.
+    """
+    return {entry.prefix: _encoder(entry, spec, f"{study.training.seed}/{seed}") for entry in study.encoder}
+
+
+def _encoder(entry: EncoderEntry, spec: DataSpec, seed: str) -> Encoder:
+    made = plugins.load("encoder", entry.name)
+    inputs = {name: spec.input(name) for name in entry.reads}
+    if len(inputs) > 1 and not made.tags.several_inputs:
+        raise StudyError(f"encoder {entry.name!r} reads one input, but the study gives it {', '.join(inputs)}")
+    for name, one in inputs.items():
+        if one.kind not in made.tags.accepts:
+            raise StudyError(
+                f"encoder {entry.name!r} reads {_listed(made.tags.accepts)}, but input {name!r} of dataset {spec.name!r} is of "
+                f"kind {one.kind}. Encoders for it: {_listed(_encoders_for(one.kind)) or 'none installed'}"
+            )
+    config = configured("encoder", entry.name, made.config_type, entry.options, inputs=inputs)
+    torch.manual_seed(_seed(seed, entry.prefix))
+    encoder: Encoder = made(config)
+    return encoder
+
+
+def _encoders_for(kind: str) -> list[str]:
+    fit = []
+    for name in plugins.components("encoder"):
+        try:
+            if kind in plugins.load("encoder", name).tags.accepts:
+                fit.append(name)
+        except Exception:  # noqa: BLE001 - another plugin's trouble must not hide the message being written
+            continue
+    return fit
+
+
+def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec, target: str, *, seed: str) -> Head:
+    """An untrained head for some encoders.
+
+    Raises
+    ------
+    StudyError
+        If it cannot predict this kind of target, needs concepts that nobody rated, or a decoder that no encoder has.
+    """
+    made = plugins.load("head", entry.name)
+    wanted = spec.target(target)
+    if wanted.kind not in made.tags.targets:
+        raise StudyError(
+            f"head {entry.name!r} predicts {_listed(made.tags.targets)}, but target {target!r} is {wanted.kind}"
+        )
+    if made.tags.needs_concepts and spec.concepts is None:
+        raise StudyError(f"head {entry.name!r} needs concepts rated by people; dataset {spec.name!r} has none")
+    if made.tags.needs_decoder and not any(e.tags.decodes for e in encoders.values()):
+        raise StudyError(
+            f"head {entry.name!r} needs an encoder that decodes (a VAE); it reads {_listed(list(encoders))}"
+        )
+    units = tuple(f"{prefix}:{name}" for prefix, encoder in encoders.items() for name in encoder.names)
+    facts: dict[str, Any] = {"units": units, "target": wanted, "concepts": spec.concepts}
+    config = configured("head", entry.name, made.config_type, entry.options, **facts)
+    torch.manual_seed(_seed(seed, entry.part))
+    head: Head = made(config)
+    return head
+
+
+def encoders_of(entry: HeadEntry, encoders: Mapping[str, Encoder]) -> dict[str, Encoder]:
+    """The encoders that a head reads, in the study's order."""
+    return {prefix: e for prefix, e in encoders.items() if not entry.reads or prefix in entry.reads}
+
+
+def build_protocols(study: Study) -> tuple[Splitting, dict[str, Assessment]]:
+    """The protocol that splits, and the assessments by name, ``prediction`` first.
+
+    Raises
+    ------
+    StudyError
+        If the study names no splitting protocol, or two.
+    """
+    splitting: dict[str, Splitting] = {}
+    assessments: dict[str, Assessment] = {}
+    names = [*study.protocols] if ALWAYS in study.protocols else [ALWAYS, *study.protocols]
+    for name in names:
+        made = plugins.load("protocol", name)
+        options = study.options.get(name, {})
+        protocol: Protocol = made(configured("protocol", name, made.config_type, options))
+        if isinstance(protocol, Splitting):
+            splitting[name] = protocol
+        elif isinstance(protocol, Assessment):
+            assessments[name] = protocol
+    if len(splitting) != 1:
+        found = _listed(list(splitting)) or "none"
+        raise StudyError(
+            f"a study needs one protocol that splits (nested-subject-cv or subject-holdout); this one names {found}"
+        )
+    return next(iter(splitting.values())), assessments
+
+
+def check_fit(study: Study, spec: DataSpec, assessments: Mapping[str, Assessment], context: Context) -> None:
+    """Build everything once, untrained, so that what does not fit is said before anything is trained.
+
+    Raises
+    ------
+    StudyError
+    """
+    encoders = build_encoders(study, spec, seed="check")
+    for entry in study.encoder:
+        study.training_of(entry)
+    for head in study.head:
+        study.training_of(head)
+        build_head(head, encoders_of(head, encoders), spec, study.target, seed="check")
+    for name, assessment in assessments.items():
+        if reason := assessment.unfit(context):
+            raise StudyError(f"protocol {name!r} does not fit this study: {reason}")
+
+
+def _seed(*parts: str) -> int:
+    return int.from_bytes(hashlib.blake2b("/".join(parts).encode(), digest_size=6).digest(), "big")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,61 @@
+"""How many perturbed samples a model may see at once: chosen from what one sample costs, and not all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+BUDGET_BYTES = 16 * 2**20
+"""Intermediate values held at once. A few times a processor's cache: with more, evaluation slows down and memory grows;
+with much less, small models spend their time on calls."""
+
+Function = Callable[[Tensor, Tensor], Tensor]
+"""Values of shape (row, *input shape) and the sample that each row stands for, shape (row,), to outputs of shape (row,)."""
+
+
+def rows_at_once(function: Function, x: Tensor, *, budget_bytes: int = BUDGET_BYTES) -> int:
+    """Rows whose intermediate values fit into a budget, at least one.
+
+    What one row costs is measured: the bytes that a forward pass keeps for its gradients, parameters left out.
+
+    Examples
+    --------
+    >>> rows_at_once(lambda x, rows: x.exp().sum(1), torch.zeros(3, 1000), budget_bytes=80_000)
+    10
+    """
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if tensor.device == x.device and not isinstance(tensor, nn.Parameter):
+            kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    one = x[:1].detach().clone().requires_grad_(x.is_floating_point())
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        function(one, torch.zeros(1, dtype=torch.int64, device=x.device))
+    # The row itself and its gradient are there too.
+    cost = sum(kept.values()) + one.numel() * one.element_size()
+    return max(1, budget_bytes // max(1, cost))
+
+
+@contextmanager
+def still(module: nn.Module | None) -> Iterator[None]:
+    """Evaluation mode, and no gradients for parameters; everything is put back afterwards."""
+    if module is None:
+        yield
+        return
+    training = {m: m.training for m in module.modules()}
+    learning = [p for p in module.parameters() if p.requires_grad]
+    module.eval()
+    for parameter in learning:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
+        for part, mode in training.items():
+            part.training = mode

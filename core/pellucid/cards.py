@@ -1,0 +1,232 @@
+"""Dataset cards: who may use some data, whom to cite, which files it is made of, and whether they are here.
+
+A card is a TOML file that a plugin names (``Plugin.cards``). It is read, checked and shown without reading any data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from pellucid import plugins
+from pellucid.data.spec import Frozen
+from pellucid.errors import DataError, PellucidError, nearest
+
+Access = Literal["open", "registered", "embedded", "generated"]
+
+ACCESS = {
+    "open": "anybody may download it",
+    "registered": "free, after registration with its owner",
+    "embedded": "inside an installed package: nothing to download",
+    "generated": "made by this software: nothing to download",
+}
+"""What each way of access means, in words."""
+
+_DOI = re.compile(r"10\.\d{4,9}/\S+")
+
+
+class CardFile(Frozen):
+    """One file of a dataset.
+
+    Parameters
+    ----------
+    path : str
+        Below the data folder that a user gives, or below ``package`` where that is named.
+    sha256 : str
+        Digest of its content, 64 hexadecimal digits.
+    bytes : int
+        Its size.
+    package : str, optional
+        The installed Python package that carries the file; it is found without being imported.
+    """
+
+    path: str = Field(min_length=1)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(gt=0)
+    package: str | None = None
+
+    @field_validator("path")
+    @classmethod
+    def _stay_inside(cls, value: str) -> str:
+        if Path(value).is_absolute() or ".." in Path(value).parts:
+            raise ValueError("a card names files below its folder: no absolute path, no '..'")
+        return value
+
+
+class Card(Frozen):
+    """What a data steward must know of a dataset.
+
+    Parameters
+    ----------
+    title, name : str
+        ``name`` is the registered name of the dataset.
+    namespace : str
+        Where subjects' names come from; the same as in the dataset's spec.
+    about : str
+        What one sample is.
+    licence, licence_url : str
+    attribution : str
+        What the licence asks to be said, the changes made to the original included.
+    citations : tuple of str
+    papers : tuple of str
+        DOIs of the papers that describe the data.
+    access : str
+        One of :data:`ACCESS`.
+    how : str
+        What to type or where to ask.
+    files : tuple of CardFile
+    subject_key : str
+        Which field tells people apart.
+    label_caveat : str
+        What the labels are not.
+    units : mapping of str to str
+        Unit of each quantity.
+    """
+
+    title: str = Field(min_length=1)
+    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    namespace: str = Field(min_length=1)
+    about: str = Field(min_length=1)
+    licence: str = Field(min_length=1)
+    licence_url: str = ""
+    attribution: str = ""
+    citations: tuple[str, ...] = Field(min_length=1)
+    papers: tuple[str, ...] = ()
+    access: Access
+    how: str = Field(min_length=1)
+    files: tuple[CardFile, ...] = ()
+    subject_key: str = Field(min_length=1)
+    label_caveat: str = Field(min_length=1)
+    units: dict[str, str] = Field(min_length=1)
+
+    @field_validator("papers")
+    @classmethod
+    def _are_dois(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for doi in value:
+            if not _DOI.fullmatch(doi):
+                raise ValueError(f"{doi!r} is no DOI: write it as '10.1234/abc', without an address in front")
+        return value
+
+    @model_validator(mode="after")
+    def _files_fit_access(self) -> Card:
+        if self.access == "generated" and self.files:
+            raise ValueError("generated data has no files to list")
+        if self.access in ("open", "embedded") and not self.files:
+            raise ValueError(f"access = {self.access!r} needs at least one [[files]] entry: what has to be here?")
+        if self.access == "embedded" and not all(file.package for file in self.files):
+            raise ValueError("access = 'embedded' needs 'package' in every [[files]] entry")
+        return self
+
+
+def read_card(path: Path) -> Card:
+    """Read and check one card.
+
+    Raises
+    ------
+    DataError
+        Names the file and the field; for an unknown field the nearest known one.
+    """
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise DataError(f"card {path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"card {path}: is not valid TOML: {error}") from None
+    try:
+        card = Card.model_validate(content)
+    except ValidationError as error:
+        raise DataError(f"card {path}: {_first(error)}") from None
+    if card.name != path.stem:
+        raise DataError(f"card {path}: name: is {card.name!r}, but the file is called {path.name!r}; give both one name")
+    return card
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(step + 1) if isinstance(step, int) else step for step in first["loc"]) or "card"
+    if first["type"] == "extra_forbidden":
+        known = CardFile.model_fields if first["loc"][0] == "files" else Card.model_fields
+        return f"{where}: there is no such field{nearest(str(first['loc'][-1]), known)}"
+    if first["type"] == "missing":
+        return f"{where}: is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if isinstance(first["input"], dict) else f"{where}: {message} (got {first['input']!r})"
+
+
+def card(name: str) -> Card:
+    """The installed card of a dataset, by bare or qualified name."""
+    return read_card(plugins.load("card", name))
+
+
+Presence = Literal["here", "missing", "other size", "other content", "not checked"]
+
+
+@dataclass(frozen=True)
+class FileState:
+    """Where one file of a card was looked for, and what was found."""
+
+    file: CardFile
+    path: Path | None
+    presence: Presence
+
+
+def states(card: Card, data: Path | None = None, *, verify: bool = False) -> tuple[FileState, ...]:
+    """Which files of a card are here and which are missing.
+
+    Parameters
+    ----------
+    card : Card
+    data : Path, optional
+        The folder the files were put in; files inside a package are found without it.
+    verify : bool
+        Read each file and compare its SHA-256. Without, only its size is compared.
+    """
+    return tuple(_state(file, data, verify) for file in card.files)
+
+
+def _state(file: CardFile, data: Path | None, verify: bool) -> FileState:
+    folder = data if file.package is None else package_folder(file.package)
+    if folder is None:
+        return FileState(file, None, "missing" if file.package else "not checked")
+    path = folder / file.path
+    if not path.is_file():
+        return FileState(file, path, "missing")
+    if path.stat().st_size != file.bytes:
+        return FileState(file, path, "other size")
+    if verify:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        if digest != file.sha256:
+            return FileState(file, path, "other content")
+    return FileState(file, path, "here")
+
+
+def package_folder(package: str) -> Path | None:
+    """Folder of an installed top-level package, found without importing it; None where it is not installed."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return None
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def rows(data: Path | None = None, *, verify: bool = False) -> list[dict[str, Any]]:
+    """One row a card, for the command ``pellucid data list``; a card that is wrong has a row with its error."""
+    found = []
+    for qualified, component in plugins.components("card").items():
+        try:
+            one = read_card(plugins.resource(component.target))
+        except PellucidError as error:
+            found.append({"name": qualified, "error": str(error)})
+            continue
+        found.append({"name": qualified, "card": one, "states": states(one, data, verify=verify), "error": ""})
+    return found

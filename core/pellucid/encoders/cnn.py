@@ -1,0 +1,93 @@
+"""A small convolutional network over one, two or three axes; it learns together with the head that reads it."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from pellucid.batch import Batch
+from pellucid.data.spec import Signal
+from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
+from pellucid.encoders.convolutions import CONVOLUTION, GRIDS, Downward, Grid, grid_of
+from pellucid.regions import Box, Region, TimeSpan
+from pellucid.representation import Representation
+
+
+class CnnConfig(EncoderConfig):
+    """Settings of :class:`Cnn`.
+
+    Parameters
+    ----------
+    features : int
+        Units, named ``f0``, ``f1`` ...
+    width : int
+        The first convolution has twice as many channels, all later ones four times as many.
+    smallest : int
+        Axes are halved while they are longer than this; it sets how many tokens there are.
+    tokens : bool
+        Whether to hand on the units of each cell, with the region it covers.
+    """
+
+    features: int = Field(16, gt=0)
+    width: int = Field(8, gt=0)
+    smallest: int = Field(4, gt=0)
+    tokens: bool = False
+
+
+class Cnn(Encoder):
+    """Convolutions, GELU and GroupNorm down to a few cells; each unit is its mean over the cells.
+
+    Numbers are read as they are: no statistics are learnt from the data. Masked values are read as 0; an input that is
+    missing altogether gives units of 0. A token's region is the cell it stands for; it has seen some surroundings too.
+    """
+
+    tags = EncoderTags(accepts=GRIDS)
+    config_type = CnnConfig
+    config: CnnConfig
+
+    def __init__(self, config: CnnConfig) -> None:
+        super().__init__()
+        self.config = config
+        (self.spec,) = config.inputs.values()
+        self.grid: Grid = grid_of(self.spec)
+        self.down = Downward(self.grid, config.width, config.smallest)
+        self.last = CONVOLUTION[len(self.grid.size)](self.down.last.channels, config.features, kernel_size=1)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """``f0``, ``f1`` ..."""
+        return tuple(f"f{unit}" for unit in range(self.config.features))
+
+    def forward(self, batch: Batch) -> Representation:
+        """Units, and with ``tokens`` those of each cell."""
+        x, mask = self.read(batch), self.mask(batch)
+        if mask is not None:
+            x = torch.where(mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim)), x, torch.zeros_like(x))
+        cells: Tensor = self.last(self.down(x)).flatten(2).transpose(1, 2)
+        values = cells.mean(1)
+        if mask is not None:
+            there = mask.flatten(1).any(1) if mask.ndim > 1 else mask
+            values = values * there[:, None]
+        if not self.config.tokens:
+            return Representation(values, self.names)
+        return Representation(values, self.names, cells, self.regions())
+
+    def regions(self) -> tuple[Region, ...]:
+        """The part of the input that each token stands for, in the order of the tokens."""
+        cells = []
+        for length, count in zip(self.grid.size, self.down.last.size, strict=True):
+            # Every halving rounds up, so a cell is the next power of two and the last may be cut short.
+            side = 1
+            while -(-length // side) > count:
+                side *= 2
+            cells.append([(at * side, min((at + 1) * side, length)) for at in range(count)])
+        if isinstance(self.spec, Signal):
+            rate, channels = self.spec.rate_hz, self.spec.channels
+            return tuple(TimeSpan(channels, start / rate, stop / rate) for start, stop in cells[0])
+        return tuple(
+            Box(tuple(start for start, _ in cell), tuple(stop for _, stop in cell))
+            for cell in itertools.product(*cells)
+        )

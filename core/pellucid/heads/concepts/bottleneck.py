@@ -1,0 +1,213 @@
+"""Concept bottleneck: from units to ratings that have names, and from these alone to the output."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pellucid.batch import Batch
+from pellucid.data.spec import Concepts
+from pellucid.errors import ContractError, StudyError, nearest
+from pellucid.explanation import Explanation
+from pellucid.heads.base import HeadConfig, HeadTags, Stage
+from pellucid.heads.scaled import STRIDE, Moments, ScaledHead
+from pellucid.representation import Representation
+
+
+class ConceptBottleneckConfig(HeadConfig):
+    """Settings of :class:`ConceptBottleneck`.
+
+    Parameters
+    ----------
+    kind : {"soft", "hard"}
+        ``"hard"``: only whole ratings (for ratings from 0 to 1: yes or no) are handed on, so that nothing else can hide
+        in the decimals.
+    training : {"joint", "sequential"}
+        ``"sequential"``: ratings are learnt first and then stay, so that the target cannot bend them.
+    concept_weight : float
+        Weight of the ratings' loss beside the target's, in joint training.
+    hidden : tuple of int
+        Widths of the network that predicts the ratings; empty for a linear one.
+    dropout : float
+    l2 : float
+        Penalty on half the squared weights from ratings to outputs.
+    """
+
+    kind: Literal["soft", "hard"] = "soft"
+    training: Literal["joint", "sequential"] = "joint"
+    concept_weight: float = Field(1.0, gt=0)
+    hidden: tuple[int, ...] = (32,)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    l2: float = Field(1e-3, ge=0)
+
+
+class ConceptBottleneck(ScaledHead):
+    """Predicts human ratings, then the target from the ratings by a weighted sum.
+
+    A contribution is a rating's weight times its distance from the training mean of the human ratings, and the sum is
+    the output exactly. A person who disagrees with a predicted rating can put another in its place: :meth:`intervene`.
+
+    References
+    ----------
+    Koh et al. (2020), Concept bottleneck models, arXiv 2007.04612. Deviations: ratings are bounded to their scale and
+    compared in standard deviations; ratings that nobody gave are left out of the loss; hard ratings are rounded to the
+    scale's whole steps, with gradients as if they were not.
+    """
+
+    tags = HeadTags(family="concept", needs_concepts=True)
+    config_type = ConceptBottleneckConfig
+    config: ConceptBottleneckConfig
+    low: Tensor
+    high: Tensor
+    rating_mean: Tensor
+    rating_scale: Tensor
+
+    def __init__(self, config: ConceptBottleneckConfig) -> None:
+        super().__init__(config)
+        if config.concepts is None:
+            raise StudyError("head 'concept-bottleneck' needs a dataset with human ratings (concepts); this has none")
+        self.named: Concepts = config.concepts
+        low, high = torch.tensor(self.named.low), torch.tensor(self.named.high)
+        count = len(self.named.names)
+        self.register_buffer("low", low)
+        self.register_buffer("high", high)
+        self.register_buffer("rating_mean", (low + high) / 2)
+        self.register_buffer("rating_scale", (high - low) / 4)
+        widths = (len(config.units), *config.hidden)
+        layers: list[nn.Module] = []
+        for before, after in itertools.pairwise(widths):
+            layers += [nn.Linear(before, after), nn.GELU(), nn.Dropout(config.dropout)]
+        self.rating = nn.Sequential(*layers)
+        # Beside the network a straight way: ratings that are copies or sums of units need no hidden cells.
+        self.rating_last = nn.Linear(widths[-1], count)
+        self.rating_straight = nn.Parameter(torch.zeros(count, widths[0])) if config.hidden else None
+        self.outcome_weight = nn.Parameter(torch.zeros(len(self.outputs), count))
+        self.outcome_bias = nn.Parameter(torch.zeros(len(self.outputs)))
+
+    @property
+    def concept_names(self) -> tuple[str, ...]:
+        """Names of the ratings, in order."""
+        return self.named.names
+
+    def watched(self, parts: Iterable[tuple[Representation, Batch]]) -> Iterator[tuple[Representation, Batch]]:
+        """Learn mean and deviation of each rating where it is known."""
+        moments = Moments()
+        for z, batch in parts:
+            ratings, known = _rated(batch)
+            moments.add(ratings, known)
+            yield z, batch
+        if (moments.count == 0).any():
+            never = [name for name, n in zip(self.concept_names, moments.count, strict=True) if n == 0]
+            raise ContractError(f"no training sample has a rating of {', '.join(map(repr, never))}")
+        self.rating_mean.copy_(moments.mean)
+        self.rating_scale.copy_(moments.deviation)
+
+    def concepts(self, z: Representation) -> Tensor:
+        """Predicted ratings in their own units, before any rounding; shape (sample, concept)."""
+        return self._soft(self.standardised(z))
+
+    def handed_on(self, ratings: Tensor) -> Tensor:
+        """What the target is predicted from: the ratings, or with ``kind="hard"`` their whole steps."""
+        if self.config.kind == "soft":
+            return ratings
+        span = self.high - self.low
+        steps = torch.where(span <= 1, (ratings >= self.low + span / 2) * span, (ratings - self.low).round())
+        # Rounding has no slope; in training the gradient passes as if there were none.
+        return ratings + (self.low + steps - ratings).detach()
+
+    def outcome(self, ratings: Tensor) -> Tensor:
+        """Logits or numbers from ratings in their own units, shape (sample, concept) to (sample, output)."""
+        return self.prior + self.scale * self._outcome_score(ratings)
+
+    def score(self, x: Tensor) -> Tensor:
+        """Score by way of the ratings."""
+        return self._outcome_score(self.handed_on(self._soft(x)))
+
+    def intervene(self, z: Representation, ratings: Mapping[str, float | Tensor]) -> Tensor:
+        """Outputs with some predicted ratings replaced by given ones.
+
+        Parameters
+        ----------
+        z : Representation
+        ratings : mapping of str to float or Tensor of shape (sample,)
+            In the ratings' own units. NaN keeps the prediction.
+
+        Returns
+        -------
+        Tensor, shape (sample, output)
+
+        Raises
+        ------
+        ContractError
+            If there is no such concept.
+        """
+        mended = self.handed_on(self.concepts(z)).clone()
+        for name, given in ratings.items():
+            if name not in self.concept_names:
+                raise ContractError(f"no concept named {name!r}{nearest(name, self.concept_names)}")
+            at = self.concept_names.index(name)
+            value = torch.as_tensor(given, dtype=mended.dtype, device=mended.device).expand(len(mended))
+            mended[:, at] = torch.where(value.isnan(), mended[:, at], value)
+        return self.outcome(mended)
+
+    def stages(self) -> tuple[Stage, ...]:
+        """All at once, or ratings first."""
+        if self.config.training == "joint":
+            return (Stage("fit"),)
+        return (
+            Stage("concepts", ("rating",), 0.5, "concept_loss"),
+            Stage("target", ("outcome",), 0.5, "outcome_loss"),
+        )
+
+    def concept_loss(self, z: Representation, batch: Batch) -> Tensor:
+        """Half the squared error of the ratings that somebody gave, in standard deviations."""
+        ratings, known = _rated(batch)
+        error = (self.concepts(z) - ratings) / self.rating_scale * known
+        return 0.5 * error.square().sum() / known.sum().clamp(min=1)
+
+    def outcome_loss(self, z: Representation, batch: Batch) -> Tensor:
+        """Negative log-likelihood of the target where the ratings, and what they are read from, stay as they are."""
+        ratings = self.handed_on(self.concepts(z)).detach()
+        return self.likelihood_loss(self.outcome(ratings), batch) + self._penalty()
+
+    def loss(self, z: Representation, batch: Batch) -> Tensor:
+        """Both losses and the penalty."""
+        likelihood = self.likelihood_loss(self(z), batch)
+        return likelihood + self.config.concept_weight * self.concept_loss(z, batch) + self._penalty()
+
+    def explain(self, z: Representation, target: str) -> Explanation:
+        """What each predicted rating adds to one output."""
+        at = self.output_index(target)
+        ratings = self.handed_on(self.concepts(z))
+        weight = self.scale[at] * STRIDE * self.outcome_weight[at] / self.rating_scale
+        baseline = (self.prior[at] + self.scale[at] * self.outcome_bias[at]).expand(len(ratings))
+        contributions = (ratings - self.rating_mean) * weight
+        return Explanation("concept", target, self.concept_names, contributions, baseline, self(z)[:, at], ratings)
+
+    def _soft(self, x: Tensor) -> Tensor:
+        logit = self.rating_last(self.rating(x))
+        if self.rating_straight is not None:
+            logit = logit + functional.linear(x, STRIDE * self.rating_straight)
+        # The logit of the mean rating is added, so that an untrained network says what is usual.
+        span = self.high - self.low
+        usual = ((self.rating_mean - self.low) / span).clamp(0.01, 0.99).logit()
+        return self.low + span * (usual + logit).sigmoid()
+
+    def _outcome_score(self, ratings: Tensor) -> Tensor:
+        x = (ratings - self.rating_mean) / self.rating_scale
+        return functional.linear(x, STRIDE * self.outcome_weight, self.outcome_bias)
+
+    def _penalty(self) -> Tensor:
+        return 0.5 * self.config.l2 * (STRIDE * self.outcome_weight).square().sum()
+
+
+def _rated(batch: Batch) -> tuple[Tensor, Tensor]:
+    if batch.concepts is None or batch.concept_mask is None:
+        raise ContractError("head 'concept-bottleneck' learns from human ratings, and this batch has none")
+    return batch.concepts, batch.concept_mask

@@ -1,0 +1,69 @@
+"""The black box to compare with: a multilayer perceptron, explained after the fact."""
+
+from __future__ import annotations
+
+import itertools
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from pellucid.explanation import Explanation
+from pellucid.heads.base import HeadConfig, HeadTags
+from pellucid.heads.scaled import ScaledHead
+from pellucid.representation import Representation
+
+
+class MlpConfig(HeadConfig):
+    """Settings of :class:`Mlp`.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Widths of the hidden layers.
+    dropout : float
+        Share of hidden cells that are silent in a training step.
+    steps : int
+        Points on the path along which an explanation integrates gradients.
+    """
+
+    hidden: tuple[int, ...] = (64, 32)
+    dropout: float = Field(0.2, ge=0, lt=1)
+    steps: int = Field(50, ge=2)
+
+
+class Mlp(ScaledHead):
+    """A multilayer perceptron. Nothing in it can be read; what interpretability costs is measured against it.
+
+    Its explanation integrates gradients along the straight path from the training mean of every unit to the sample
+    (Sundararajan et al. 2017, arXiv 1703.01365), and the error of that integral is the explanation's gap.
+    """
+
+    tags = HeadTags(family="attribution", stage="post_hoc", faithful_by_construction=False)
+    config_type = MlpConfig
+    config: MlpConfig
+
+    def __init__(self, config: MlpConfig) -> None:
+        super().__init__(config)
+        widths = (len(config.units), *config.hidden)
+        layers: list[nn.Module] = []
+        for before, after in itertools.pairwise(widths):
+            layers += [nn.Linear(before, after), nn.GELU(), nn.Dropout(config.dropout)]
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], len(self.outputs)))
+
+    def score(self, x: Tensor) -> Tensor:
+        """The network's output."""
+        return self.layers(x)
+
+    def explain(self, z: Representation, target: str) -> Explanation:
+        """What each unit adds to one output on the way from the training mean, by integrated gradients."""
+        from pellucid.attribution.gradients import integrated_gradients
+
+        at = self.output_index(target)
+        found = integrated_gradients(
+            lambda values, rows: self(Representation(values, z.names))[:, at],
+            z.values,
+            self.unit_mean.expand_as(z.values),
+            steps=self.config.steps,
+            module=self,
+        )
+        return Explanation("attribution", target, z.names, found.values, found.baseline, found.output, z.values)

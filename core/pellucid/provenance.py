@@ -1,0 +1,63 @@
+"""Provenance: what a figure came from, said in the run's document."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from pellucid import plugins
+from pellucid.data.dataset import Dataset
+from pellucid.data.splits import Split
+from pellucid.errors import UnknownComponent
+
+NAMED = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "safetensors", "accelerate", "captum")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of the libraries that decide figures, and of every plugin that is loaded."""
+    found = {"python": platform.python_version()}
+    for name in NAMED:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found | {f"plugin {name}": version for name, version in plugins.installed().versions.items()}
+
+
+def card_of(dataset: str) -> dict[str, Any] | None:
+    """The dataset's card as plain values, or None where no plugin brings one."""
+    from pellucid.cards import card
+
+    try:
+        return card(dataset).model_dump(mode="json")
+    except UnknownComponent:
+        return None
+
+
+def cohort(dataset: Dataset, target: str, splits: Iterable[Split]) -> list[dict[str, Any]]:
+    """Subjects, samples and label balance by fold and side: one row each, class names as keys."""
+    spec, column = dataset.spec.target(target), dataset.spec.groups[0]
+    values = dataset.target_values(target)
+    rows = []
+    for split in splits:
+        for side in ("train", "validation", "test"):
+            at = getattr(split, side)
+            row: dict[str, Any] = {"fold": split.fold, "side": side}
+            row |= {"subjects": int(dataset.frame[column].iloc[at].nunique()), "samples": len(at)}
+            rows.append(row | _balance(spec, values[at]))
+    return rows
+
+
+def _balance(spec: Any, values: np.ndarray) -> dict[str, Any]:
+    if spec.kind == "regression":
+        return {
+            f"mean {name}": round(float(values[:, i].mean()), 4) if len(values) else None
+            for i, name in enumerate(spec.names)
+        }
+    if spec.kind in ("multilabel", "links"):
+        return {name: int(values[:, i].sum()) for i, name in enumerate(spec.outputs)}
+    return {name: int((values[:, 0] == i).sum()) for i, name in enumerate(spec.names)}

@@ -1,0 +1,223 @@
+"""Figures of the report, drawn with matplotlib alone, small enough to be read on a telephone."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.report.words import number, readable
+from pellucid.views import INK, LOWERS, NEUTRAL, RAISES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from pellucid.explanation import Explanation
+
+STYLE = {
+    "font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9, "xtick.labelsize": 8, "ytick.labelsize": 8, "legend.fontsize": 8,
+    "axes.spines.top": False, "axes.spines.right": False, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": "#8a8f95",
+    "xtick.color": INK, "ytick.color": INK, "legend.frameon": False, "figure.facecolor": "white", "svg.fonttype": "none",
+    "svg.hashsalt": "pellucid", "axes.prop_cycle": "cycler('color', ['#0b6aa8', '#b8500a', '#00795a', '#8f4a78', '#1b1f24', '#767676'])",
+}  # fmt: skip
+"""Settings of every figure. The colours stay apart for every common colour blindness and in grey."""
+
+LARGEST_SVG = 300_000
+"""Bytes; a drawing of so many points that it is larger goes into the page as pixels."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as the page holds it: an address that carries the whole picture, what it shows in words, its width in pixels."""
+
+    source: str
+    alt: str
+    width: int
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """What one case's bars show: names, what each unit was, what it added, and what stays."""
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    contributions: np.ndarray
+    baseline: float
+    output: float
+    gap: float
+    target: str
+    rest: int = 0
+
+    @classmethod
+    def of(cls, explanation: Explanation, sample: int) -> Bars:
+        """One sample of an explanation."""
+        values = explanation.values
+        return cls(
+            tuple(readable(name) for name in explanation.names),
+            np.full(len(explanation.names), np.nan) if values is None else values[sample].detach().numpy(),
+            explanation.contributions[sample].detach().double().numpy(),
+            float(explanation.baseline[sample]),
+            float(explanation.output[sample]),
+            float(explanation.gap[sample]),
+            explanation.target,
+        )
+
+    @classmethod
+    def of_rows(cls, rows: pd.DataFrame) -> Bars:
+        """One sample of ``explanations.parquet``; learnt units of one input, which nobody can read singly, as one bar."""
+        learnt = ~rows["comparable"].to_numpy(bool)
+        shown = rows[~learnt]
+        names = [readable(unit) for unit in shown["unit"]]
+        values, parts = list(shown["value"]), list(shown["contribution"])
+        for source, some in rows[learnt].groupby(rows["unit"].str.partition(":")[0], sort=False):
+            names.append(f"learnt code of {source} ({len(some)} units)" if len(some) > 1 else readable(some["unit"].iloc[0]))
+            values.append(np.nan)
+            parts.append(some["contribution"].sum())
+        first = rows.iloc[0]
+        return cls(
+            tuple(names), np.asarray(values, float), np.asarray(parts, float), float(first["baseline"]), float(first["output"]),
+            float(first["gap"]), str(first["target"]),
+        )  # fmt: skip
+
+    def strongest(self, top: int) -> Bars:
+        """The strongest first; where there are more than ``top``, the others as one bar, so that nothing is left out."""
+        order = np.argsort(-np.abs(self.contributions), kind="stable")
+        kept, others = order[:top], order[top:]
+        if len(others) < 2:
+            kept, others = order, order[:0]
+        names = [self.names[i] for i in kept]
+        values, parts = self.values[kept], self.contributions[kept]
+        if len(others):
+            names.append(f"{len(others)} weaker ones together")
+            values, parts = np.append(values, np.nan), np.append(parts, self.contributions[others].sum())
+        return replace(self, names=tuple(names), values=values, contributions=parts, rest=len(others))
+
+    def words(self) -> str:
+        """The same in words, for who cannot see the bars."""
+        told = "; ".join(f"{name} {part:+.2f}" for name, part in zip(self.names, self.contributions, strict=True))
+        return f"Starting point {self.baseline:+.2f}; {told}; gap {self.gap:+.2g}; output {self.output:+.2f}."
+
+
+def contribution_bars(explanation: Explanation, sample: int = 0, top: int = 10, ax: Axes | None = None) -> Axes:
+    """Draw what each unit adds to the output of one sample: the strongest, the others summed, the gap as a bar of its own.
+
+    Parameters
+    ----------
+    explanation : Explanation
+    sample : int
+        Position in the explanation.
+    top : int
+        Bars of single units.
+    ax : Axes, optional
+        A new figure's by default.
+    """
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=(5.2, 0.26 * (min(top, len(explanation.names)) + 4) + 0.6), layout="constrained")
+    return draw_bars(ax, Bars.of(explanation, sample).strongest(top))
+
+
+def draw_bars(ax: Axes, bars: Bars) -> Axes:
+    """Bars from the starting point at the top to the output at the bottom; figures stand at their ends."""
+    labels = ["starting point"]
+    for name, value in zip(bars.names, bars.values, strict=True):
+        labels.append(name if np.isnan(value) else f"{name} = {value:.3g}")
+    labels += ["gap (unexplained)", "output"]
+    lengths = np.array([bars.baseline, *bars.contributions, bars.gap, bars.output])
+    rows = np.arange(len(labels))
+    colours = [NEUTRAL, *(RAISES if part > 0 else LOWERS for part in bars.contributions), "white", INK]
+    ax.barh(rows, lengths, color=colours, height=0.72)
+    ax.patches[len(labels) - 2].set(hatch="////", edgecolor=INK, linewidth=0.8)
+    span = max(float(np.abs(lengths).max()), 1e-9)
+    for row, length in zip(rows, lengths, strict=True):
+        text = f"{length:+.2f}" if abs(length) >= 0.005 else "0" if length == 0 else f"{length:+.0e}"
+        ax.text(length + np.copysign(0.02 * span, length), row, text, va="center", ha="left" if length >= 0 else "right", fontsize=8)
+    ax.axvline(0, color=INK, linewidth=0.8)
+    ax.axhline(0.5, color="#c9cdd2", linewidth=0.8)
+    ax.axhline(len(labels) - 1.5, color="#c9cdd2", linewidth=0.8)
+    ax.set_xlim(min(0, lengths.min()) - 0.22 * span, max(0, lengths.max()) + 0.22 * span)
+    ax.set_yticks(rows, labels)
+    ax.invert_yaxis()
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel(f"← lowers    “{bars.target}”    raises →")
+    return ax
+
+
+def shape_function(ax: Axes, rows: pd.DataFrame, *, is_function: bool, limits: tuple[float, float]) -> None:
+    """Draw a unit's contribution over its value: one line a fold where it is a function of it, else a dot a case."""
+    for _, fold in rows.groupby("fold"):
+        some = fold.sort_values("value")
+        # Sixty cases, evenly spread from the smallest value to the largest, tell a curve; all of them would fill the page.
+        some = some.iloc[np.unique(np.linspace(0, len(some) - 1, 60).astype(int))]
+        line = {"linewidth": 1.1} if is_function else {"linestyle": "none", "marker": ".", "markersize": 3}
+        ax.plot(some["value"], some["contribution"], color=LOWERS, alpha=0.75, **line)
+    ax.axhline(0, color="#8a8f95", linewidth=0.8, linestyle="--")
+    middle = rows["value"].quantile([0.05, 0.95]).to_numpy()
+    ax.axvspan(*middle, color="#e8eef3", zorder=0)
+    ax.set_ylim(limits)
+
+
+def importance(ax: Axes, names: Sequence[str], widths: np.ndarray) -> None:
+    """Bars of how much each unit moves the output between cases, largest first."""
+    rows = np.arange(len(names))
+    ax.barh(rows, widths, color=LOWERS, height=0.7)
+    for row, width in zip(rows, widths, strict=True):
+        ax.text(width, row, f" {number(float(width), 2)}", va="center", fontsize=8)
+    ax.set_yticks(rows, names)
+    ax.invert_yaxis()
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlim(0, 1.18 * max(float(widths.max()), 1e-9))
+    ax.set_xlabel("how far it moves the output from case to case (standard deviation)")
+
+
+def scatter_map(ax: Axes, points: np.ndarray, labels: np.ndarray, target: Any) -> None:
+    """Cases in the two widest directions of a code; classes differ in mark and colour, numbers in shade."""
+    if target.kind in ("regression", "ordinal"):
+        drawn = ax.scatter(points[:, 0], points[:, 1], c=labels, s=10, cmap="cividis")
+        bar = ax.figure.colorbar(drawn, ax=ax)
+        if target.kind == "ordinal":
+            bar.set_ticks(range(len(target.names)), labels=target.names)
+    else:
+        names = target.names if target.kind in ("binary", "multiclass") else (f"not {target.outputs[0]}", target.outputs[0])
+        for at, name in enumerate(names):
+            chosen = labels == at
+            mark, colour = "ox^sD"[at % 5], (LOWERS, RAISES, "#00795a", "#8f4a78", INK)[at % 5]
+            face = {} if mark == "x" else {"facecolors": "none"}
+            ax.scatter(points[chosen, 0], points[chosen, 1], s=12, marker=mark, color=colour, linewidth=0.8, label=name, **face)
+        ax.legend(loc="best")
+    ax.set_xlabel("widest direction of the code")
+    ax.set_ylabel("second widest direction")
+
+
+def picture(draw: Callable[[Figure], object], size: tuple[float, float], alt: str, caption: str = "") -> Picture:
+    """Draw on a new figure of a size in inches and put it into an address."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
+        return embedded(figure, alt, caption)
+
+
+def embedded(figure: Figure, alt: str, caption: str = "") -> Picture:
+    """A drawn figure as an address that carries it: SVG, or PNG where that would be large."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(STYLE):
+        drawn, mime = io.BytesIO(), "image/svg+xml"
+        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+        if len(drawn.getvalue()) > LARGEST_SVG:
+            drawn, mime = io.BytesIO(), "image/png"
+            figure.savefig(drawn, format="png", dpi=200)
+    # A CSS pixel is 1/96 inch.
+    return Picture(f"data:{mime};base64,{base64.b64encode(drawn.getvalue()).decode()}", alt, round(96 * figure.get_figwidth()), caption)

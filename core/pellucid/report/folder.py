@@ -1,0 +1,120 @@
+"""A run folder as the report reads it. Nothing is computed from data or models: the folder alone says it all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from pellucid.data.spec import DataSpec, Target
+from pellucid.errors import RunError
+from pellucid.heads.base import HeadTags
+from pellucid.protocols.base import Context
+from pellucid.report.gallery import ROWS, Gallery, interpretable
+from pellucid.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NEEDED = ("study", "dataset", "target", "parts", "results", "baseline_name")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run folder, read.
+
+    Parameters
+    ----------
+    path : Path
+    document : mapping
+        ``run.json``.
+    """
+
+    path: Path
+    document: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> RunFolder:
+        """Open a run folder.
+
+        Raises
+        ------
+        RunError
+            If ``run.json`` is missing, is not JSON, or lacks something that a report needs; names it.
+        """
+        file = Path(path) / "run.json"
+        try:
+            document = json.loads(file.read_text("utf-8"))
+        except OSError as error:
+            raise RunError(f"{file} cannot be read ({error.strerror}): a report is made from the folder of a run") from None
+        except ValueError as error:
+            raise RunError(f"{file} is not valid JSON: {error}") from None
+        missing = [key for key in NEEDED if key not in document]
+        if missing:
+            raise RunError(f"{file} lacks {', '.join(map(repr, missing))}: the run has not come to its results; run the study again")
+        return cls(Path(path), document)
+
+    @cached_property
+    def spec(self) -> DataSpec:
+        """What the data is."""
+        return DataSpec.model_validate(self.document["dataset"]["spec"])
+
+    @cached_property
+    def target_name(self) -> str:
+        """What was predicted, as the study names it."""
+        return str(self.document["study"]["target"])
+
+    @cached_property
+    def target(self) -> Any:
+        """What was predicted."""
+        return TypeAdapter(Target).validate_python(self.document["target"])
+
+    @cached_property
+    def results(self) -> tuple[Result, ...]:
+        """All scores."""
+        return tuple(Result.from_json(one) for one in self.document["results"])
+
+    @cached_property
+    def tags(self) -> dict[str, HeadTags]:
+        """What each model's head is, in the study's order."""
+        return {part: HeadTags(**facts["tags"]) for part, facts in self.document["parts"].items()}
+
+    @property
+    def interpretable(self) -> tuple[str, ...]:
+        """Names of the interpretable models, in the study's order; the first one speaks for the study."""
+        return tuple(part for part, tags in self.tags.items() if interpretable(tags))
+
+    @property
+    def black_box(self) -> str | None:
+        """Name of the model to compare with."""
+        return self.document.get("black_box")
+
+    @property
+    def context(self) -> Context:
+        """What assessments ask for."""
+        seed = int(self.document.get("seed") or 0)
+        return Context(self.spec, self.target_name, self.tags, self.document["baseline_name"], seed)
+
+    @cached_property
+    def explanations(self) -> pd.DataFrame:
+        """``explanations.parquet``; empty where there is none."""
+        import pandas as pd
+
+        file = self.path / "explanations.parquet"
+        return pd.read_parquet(file) if file.is_file() else pd.DataFrame(columns=list(ROWS))
+
+    @cached_property
+    def gallery(self) -> Gallery:
+        """Cases and pictures; empty where there are none."""
+        return Gallery.load(self.path)
+
+    def rows(self) -> dict[str, pd.DataFrame]:
+        """Rows of each assessment, by protocol."""
+        import pandas as pd
+
+        return {file.stem: pd.read_parquet(file) for file in sorted((self.path / "rows").glob("*.parquet"))}

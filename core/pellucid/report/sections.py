@@ -1,0 +1,240 @@
+"""Sections of the report that are words and tables: summary, cohort, scores, audits, provenance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pellucid.report import words
+from pellucid.report.folder import RunFolder
+from pellucid.result import Result
+
+
+@dataclass(frozen=True)
+class Row:
+    """One score as the page shows it."""
+
+    part: str
+    role: str
+    value: str
+    interval: str
+    chance: str
+    baseline: str
+    counted: str
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One metric of all models."""
+
+    metric: str
+    name: str
+    meaning: str
+    rows: tuple[Row, ...]
+    sentences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """One audit of one model."""
+
+    part: str
+    name: str
+    passed: bool
+    sentence: str
+    figures: str
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Who was studied."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A line of the provenance table."""
+
+    name: str
+    text: str
+    lines: tuple[str, ...] = field(default=())
+
+
+def role(run: RunFolder, part: str) -> str:
+    """What a part is, for the reader of a table."""
+    if part == run.document["baseline_name"]:
+        return "trivial baseline"
+    if part == run.black_box:
+        return "black box"
+    if part in run.interpretable:
+        return "interpretable"
+    return "explained afterwards" if part in run.tags else ""
+
+
+def scores(run: RunFolder, results: Iterable[Result]) -> tuple[Scores, ...]:
+    """Results by metric, in the order in which they come."""
+    grouped: dict[str, list[Result]] = {}
+    for result in results:
+        grouped.setdefault(result.metric, []).append(result)
+    return tuple(_scores_of(run, metric, some) for metric, some in grouped.items())
+
+
+def _scores_of(run: RunFolder, metric: str, results: list[Result]) -> Scores:
+    known = words.METRICS.get(words.normal(metric))
+    direction = "higher is better" if results[0].higher_is_better else "lower is better"
+    told = tuple(dict.fromkeys(r.sentence for r in results if r.sentence))
+    return Scores(
+        metric, words.metric_name(metric), known[1] if known else direction, tuple(_row(run, r) for r in results), told
+    )  # fmt: skip
+
+
+def _row(run: RunFolder, result: Result) -> Row:
+    counted = f"{result.n_samples:,} / {result.n_subjects:,}"
+    figures = [words.number(one) for one in (result.value, result.chance, result.baseline)]
+    return Row(_part(result.part), role(run, result.part), figures[0], words.interval(result), figures[1], figures[2], counted)
+
+
+def _part(name: str) -> str:
+    return words.readable_baseline(name)
+
+
+def predictions(run: RunFolder) -> tuple[tuple[Scores, ...], tuple[Scores, ...]]:
+    """Scores of the prediction, the headline metric first: over samples, and over subjects."""
+    measured = [r for r in run.results if r.protocol == "prediction"]
+    first = words.headline(measured)
+    samples = [r for r in measured if not words.per_subject(r.metric)]
+    ordered = sorted(samples, key=lambda r: r.metric != first)
+    return scores(run, ordered), scores(run, [r for r in measured if words.per_subject(r.metric)])
+
+
+def summary(run: RunFolder) -> dict[str, Any]:
+    """What was asked, of whom, and the answer in sentences."""
+    metric = words.headline(run.results)
+    main = run.interpretable[0] if run.interpretable else None
+    found = {r.part: r for r in run.results if r.protocol == "prediction" and r.metric == metric}
+    result = found.get(main) if main else None
+    known = result or next(iter(found.values()), None)
+    whom = f"{words.plural(known.n_samples, 'sample')} of {words.plural(known.n_subjects, run.spec.groups[0])}" if known else ""
+    if result is None:
+        answer = ["This run has no score of an interpretable model."]
+    else:
+        answer = words.answer(result, found.get(run.black_box or ""), run.document["target"])
+    question = run.target.about or f"Which of {words.listed(run.target.names)}?" if hasattr(run.target, "names") else run.target.about
+    return {
+        "question": words.sentence_case(question),
+        "whom": whom,
+        "answer": answer,
+        "verdict": words.verdict(run.results, main) if main else "",
+        "chosen": main is not None and len(run.interpretable) > 1,
+        "main": main,
+    }
+
+
+def cohort(run: RunFolder) -> Cohort:
+    """Subjects, samples and labels by fold and side; shares of labels beside their counts."""
+    rows = run.document.get("cohort") or []
+    fixed = ("fold", "side", "subjects", "samples")
+    classes = [key for key in dict.fromkeys(key for row in rows for key in row) if key not in fixed]
+    lines = []
+    for row in rows:
+        shares = [_share(row.get(name), row["samples"]) for name in classes]
+        lines.append((f"{row['fold'] + 1 if isinstance(row['fold'], int) else row['fold']}", _SIDES.get(row["side"], row["side"]),
+                      f"{row['subjects']:,}", f"{row['samples']:,}", *shares))  # fmt: skip
+    return Cohort(("Fold", "Used for", f"{words.sentence_case(run.spec.groups[0])}s", "Samples", *classes), tuple(lines))
+
+
+_SIDES = {"train": "learning", "validation": "validation", "test": "test"}
+
+
+def _share(count: Any, total: int) -> str:
+    if isinstance(count, int) and total:
+        return f"{count:,} ({100 * count / total:.0f} %)"
+    return words.number(count) if isinstance(count, float) else "–" if count is None else str(count)
+
+
+def audits(run: RunFolder) -> dict[str, tuple[Check, ...]]:
+    """Checks by model, in the study's order."""
+    found: dict[str, list[Check]] = {part: [] for part in run.tags}
+    for r in run.results:
+        if r.passed is None:
+            continue
+        span = f" (95 % interval {words.interval(r)})" if words.interval(r) else ""
+        told = f"found {words.number(r.value)}{span}; without meaning it would be {words.number(r.chance)}"
+        found.setdefault(r.part, []).append(Check(r.part, words.metric_name(r.metric), r.passed, r.sentence, told))
+    return {part: tuple(checks) for part, checks in found.items() if checks}
+
+
+def other_protocols(run: RunFolder) -> dict[str, tuple[Scores, ...]]:
+    """What was measured beside prediction and audits, by protocol."""
+    others: dict[str, list[Result]] = {}
+    for r in run.results:
+        if r.protocol != "prediction" and r.passed is None:
+            others.setdefault(r.protocol, []).append(r)
+    return {protocol: scores(run, some) for protocol, some in others.items()}
+
+
+def provenance(run: RunFolder) -> list[Fact]:
+    """Where data, code and figures come from."""
+    document, data = run.document, run.document["dataset"]
+    card = data.get("card") or {}
+    citations = card.get("citations") or card.get("citation") or ()
+    citations = (citations,) if isinstance(citations, str) else tuple(citations)
+    command = document.get("command") or ""
+    facts = [
+        Fact("Data", card.get("title") or data.get("name", "")),
+        Fact("Licence of the data", " ".join(filter(None, (card.get("licence"), card.get("licence_url"))))),
+        Fact("Attribution", card.get("attribution", "")),
+        Fact("Please cite", "", citations + tuple(f"doi:{doi}" for doi in card.get("papers") or ())),
+        Fact("Access", card.get("how") or card.get("access", "")),
+        Fact("Digest of the data", str(data.get("digest", ""))),
+        Fact("Subjects", _subjects(run)),
+        Fact("To repeat it", command if isinstance(command, str) else " ".join(command)),
+        Fact("Seed", str(document.get("seed", ""))),
+        Fact("Started", str(document.get("started", ""))),
+        Fact("Took", _duration(document.get("duration_s"))),
+        Fact("Computed on", f"{document.get('device', '')}, {words.plural(int(document.get('processes') or 1), 'process')}".replace("processs", "processes")),
+        Fact("Versions", ", ".join(f"{name} {version}" for name, version in (document.get("versions") or {}).items())),
+        Fact("Format of the run folder", str(document.get("format", ""))),
+    ]  # fmt: skip
+    return [fact for fact in facts if fact.text or fact.lines]
+
+
+def _subjects(run: RunFolder) -> str:
+    rows = [row for row in run.document.get("cohort") or [] if row.get("side") == "test"]
+    if not rows:
+        return ""
+    told = ", ".join(f"{row['subjects']:,}" for row in rows)
+    return f"kept as keyed digests, not as names; tested in each fold: {told}. No test subject was learnt from."
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def models(run: RunFolder) -> list[tuple[str, str, str, str]]:
+    """Each model: name, role, what it is made of, how large it is."""
+    told = []
+    for part, facts in run.document["parts"].items():
+        encoders = ", ".join(_encoder(one) for one in facts.get("encoders") or ())
+        made = f"head {facts.get('head', part)}" + (f" reading {encoders}" if encoders else "")
+        size = f"{facts['parameters']:,} parameters" if facts.get("parameters") is not None else ""
+        told.append((part, role(run, part), made, size))
+    return told
+
+
+def _encoder(one: Any) -> str:
+    if not isinstance(one, Mapping):
+        return str(one)
+    inputs = one.get("inputs") or [one.get("input", "")]
+    return f"{one.get('name', '')} of {words.listed(map(str, inputs))}"
+
+
+def settings(run: RunFolder) -> str:
+    """The study's settings as text."""
+    return json.dumps(run.document["study"], indent=2, ensure_ascii=False)

@@ -1,0 +1,265 @@
+"""Studies: what is asked of which data, with which parts, as data that is checked before anything runs."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from pellucid import plugins
+from pellucid.data.dataset import Dataset
+from pellucid.data.spec import Frozen
+from pellucid.errors import PellucidError, StudyError, UnknownComponent, nearest
+from pellucid.part import configured
+from pellucid.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from pellucid.run import Run
+    from pellucid.training.loop import Watcher
+
+
+class Entry(Frozen):
+    """One component of a study: its name, and options of its own beside."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+    label: str = ""
+    training: Mapping[str, Any] = Field(default_factory=dict)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What is said beside the keys that every entry has."""
+        return dict(self.model_extra or {})
+
+
+class EncoderEntry(Entry):
+    """``[[encoder]]``: reads one input, or several at once."""
+
+    input: str = ""
+    inputs: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the inputs."""
+        return self.inputs or (self.input,)
+
+    @property
+    def prefix(self) -> str:
+        """What its units' names begin with."""
+        return self.label or "+".join(self.reads)
+
+
+class HeadEntry(Entry):
+    """``[[head]]``: reads all encoders, or those named in ``reads``."""
+
+    reads: tuple[str, ...] = ()
+
+    @property
+    def part(self) -> str:
+        """Name of the model in results."""
+        return self.label or self.name
+
+
+class Study(Frozen):
+    """A dataset, encoders, heads, protocols and training settings.
+
+    Parameters
+    ----------
+    name : str
+        Names the run folder; the file's name by default.
+    title : str
+        What is asked, for people.
+    dataset, target : str
+    encoder, head : tuple of Entry
+    protocols : tuple of str
+        One that splits, and any assessments; ``prediction`` is always made.
+    options : mapping of str to mapping
+        Options of the dataset and the protocols, by their names.
+    training : TrainingSettings
+    """
+
+    name: str = "study"
+    title: str
+    dataset: str
+    target: str
+    encoder: tuple[EncoderEntry, ...] = Field(min_length=1)
+    head: tuple[HeadEntry, ...] = Field(min_length=1)
+    protocols: tuple[str, ...] = ("nested-subject-cv", "explanation-audit")
+    options: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
+
+    @classmethod
+    def from_mapping(cls, settings: Mapping[str, Any], where: str = "study") -> Study:
+        """Check plain settings.
+
+        Raises
+        ------
+        StudyError
+            For an unknown key (nearest name given), a missing one, or a value that does not fit; names file and field.
+        """
+        try:
+            study = cls.model_validate(settings)
+        except ValidationError as error:
+            raise StudyError(f"{where}: {_first_problem(error, settings)}") from None
+        study._check_names(where)
+        return study
+
+    def _check_names(self, where: str) -> None:
+        prefixes = [entry.prefix for entry in self.encoder]
+        for entry in self.encoder:
+            if not any(entry.reads):
+                raise StudyError(f'{where}: encoder {entry.name!r} names no input: write input = "..."')
+            if prefixes.count(entry.prefix) > 1:
+                raise StudyError(f"{where}: two encoders are called {entry.prefix!r}: give one a label of its own")
+            if "." in entry.prefix:
+                raise StudyError(
+                    f"{where}: encoder label {entry.prefix!r} holds a dot, which separates names in weights files"
+                )
+        parts = [entry.part for entry in self.head]
+        for head in self.head:
+            if parts.count(head.part) > 1:
+                raise StudyError(f"{where}: two heads are called {head.part!r}: give one a label of its own")
+            for name in head.reads:
+                if name not in prefixes:
+                    known = ", ".join(prefixes)
+                    raise StudyError(
+                        f"{where}: head {head.part!r} reads {name!r}{nearest(name, prefixes)}; encoders here: {known}"
+                    )
+        for name in self.options:
+            known_names = [self.dataset, *self.protocols, "prediction"]
+            if name not in known_names:
+                raise StudyError(f"{where}: [options.{name}] fits nothing in this study{nearest(name, known_names)}")
+
+    def training_of(self, entry: Entry) -> TrainingSettings:
+        """Training settings with an entry's own ones on top."""
+        merged = {**self.training.model_dump(), **entry.training}
+        try:
+            return TrainingSettings.model_validate(merged)
+        except ValidationError as error:
+            raise StudyError(f"training of {entry.label or entry.name!r}: {_first_problem(error, merged)}") from None
+
+    def with_settings(self, assignments: Mapping[str, Any]) -> Study:
+        """The same study with some settings changed.
+
+        Parameters
+        ----------
+        assignments : mapping
+            Dotted key to value: ``{"training.epochs": 5, "options.nested-subject-cv.folds": 3, "encoder.0.latent": 8}``.
+        """
+        settings = self.settings()
+        for key, value in assignments.items():
+            _assign(settings, key, value)
+        return Study.from_mapping(settings, "study with --set")
+
+    def settings(self) -> dict[str, Any]:
+        """Plain settings, as a TOML file would hold them."""
+        return self.model_dump(mode="json")
+
+    def open_dataset(self, data: str | Path | None = None) -> Dataset:
+        """The dataset of this study, from its usual place or from ``data``."""
+        return dataset(self.dataset, data, **self.options.get(self.dataset, {}))
+
+    def run(
+        self, out: str | Path | None = None, data: str | Path | None = None, *, watcher: Watcher | None = None
+    ) -> Run:
+        """Fit, score, explain and audit; resumes a run folder that was cut off.
+
+        Parameters
+        ----------
+        out : path, optional
+            The run folder; ``runs/<name>`` by default.
+        data : path, optional
+            Where the dataset is, if not in its usual place.
+        watcher : Watcher, optional
+            Told of progress; draws bars on a terminal by default.
+        """
+        from pellucid.runner import run_study
+
+        return run_study(self, Path(out) if out is not None else Path("runs") / self.name, data, watcher)
+
+
+def study(name: str | Path | Mapping[str, Any]) -> Study:
+    """A study by its installed name, from a TOML file, or from plain settings.
+
+    Raises
+    ------
+    StudyError
+        If the file cannot be read or a setting is wrong.
+    UnknownComponent
+        If there is neither a file nor an installed study of this name.
+
+    Examples
+    --------
+    >>> study({"title": "t", "dataset": "d", "target": "y", "encoder": [{"name": "identity", "inptu": "x"}], "head": []})
+    Traceback (most recent call last):
+    pellucid.errors.StudyError: study: head: Tuple should have at least 1 item after validation, not 0
+    """
+    if isinstance(name, Mapping):
+        return Study.from_mapping(name)
+    path = Path(name)
+    if path.suffix != ".toml" and not path.exists():
+        try:
+            path = plugins.load("study", str(name))
+        except UnknownComponent as error:
+            raise UnknownComponent(f"{error}\nA study can also be a file: pellucid run my-study.toml") from None
+    try:
+        settings = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"{path} is not valid TOML: {error}") from error
+    return Study.from_mapping({"name": path.stem, **settings}, path.name)
+
+
+def dataset(name: str, data: str | Path | None = None, **options: Any) -> Dataset:
+    """Open a registered dataset.
+
+    Parameters
+    ----------
+    name : str
+    data : path, optional
+        Folder or file that holds it, if not in its usual place.
+    **options
+        As ``pellucid info NAME`` lists them.
+    """
+    made = plugins.load("dataset", name)
+    folder = None if data is None else Path(data)
+    if folder is not None and not folder.exists():
+        raise PellucidError(f"{folder} does not exist: --data names the folder or file that holds {name!r}")
+    opened: Dataset = made(configured("dataset", name, made.config_type, options), folder)
+    opened.check()
+    return opened
+
+
+def _first_problem(error: ValidationError, settings: Mapping[str, Any]) -> str:
+    first = error.errors()[0]
+    *parents, key = [str(part) for part in first["loc"]] or ["study"]
+    where = ".".join([*parents, key])
+    if first["type"] == "extra_forbidden":
+        known = list((TrainingSettings if parents == ["training"] or "epochs" in settings else Study).model_fields)
+        return f"unknown key {where!r}{nearest(key, known)}; keys here: {', '.join(known)}"
+    if first["type"] == "missing":
+        return f"{where!r} is missing"
+    return f"{where}: {first['msg']}" + (
+        "" if isinstance(first.get("input"), Mapping | list | tuple) else f" (got {first['input']!r})"
+    )
+
+
+def _assign(settings: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    at: Any = settings
+    for name in parents:
+        at = at[int(name)] if isinstance(at, list) and name.isdigit() and int(name) < len(at) else _step(at, name, key)
+    if isinstance(at, list):
+        raise StudyError(f"--set {key}: {'.'.join(parents)} is a list; write its position, as in {parents[0]}.0.{last}")
+    at[last] = value
+
+
+def _step(at: Any, name: str, key: str) -> Any:
+    if not isinstance(at, dict):
+        raise StudyError(f"--set {key}: there is nothing called {name!r} here")
+    return at.setdefault(name, {})

@@ -1,0 +1,124 @@
+"""What every dataset keeps."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from pellucid import plugins
+from pellucid.data.dataset import Dataset
+from pellucid.data.spec import DataSpec
+from pellucid.plugins import Component
+from pellucid.testing.instances import need, opened, options_of
+
+IDENTITY = ("name", "birth", "mrn", "ssn", "address", "phone", "email", "accession", "insurance", "patient_id", "patientid")
+"""Parts of column names under which people can be found."""
+
+_PSEUDONYM = re.compile(r"[0-9a-f]{16}")
+
+
+def dataset_frame_matches_spec(component: Component) -> None:
+    """Every declared column is there and holds what its kind allows."""
+    data = opened(component)
+    need(len(data) > 0, component, "has no samples")
+    data.check()
+    need(data.spec.name == component.name, component, f"calls itself {data.spec.name!r}")
+    for name, target in data.spec.targets.items():
+        values = data.target_values(name)
+        known = values[~np.isnan(values)]
+        need(len(known) > 0, component, f"no sample has a label in {name!r}")
+        allowed = {"binary": 2, "multilabel": 2, "links": 2}.get(target.kind) or len(getattr(target, "names", ()))
+        if target.kind != "regression":
+            fits = np.isin(known, np.arange(allowed)).all()
+            need(bool(fits), component, f"target {name!r} holds {np.unique(known)[:5]}, expected 0 .. {allowed - 1}")
+    if data.spec.covariates is not None:
+        data.covariate_values()
+    if data.spec.concepts is not None:
+        ratings, concepts = data.concept_values(), data.spec.concepts
+        outside = (ratings < np.array(concepts.low)) | (ratings > np.array(concepts.high))
+        need(not outside.any(), component, f"concept {concepts.names[int(outside.any(0).argmax())]!r} leaves its range")
+    for kind, names in (("view", data.spec.views.values()), ("measure", [m for ms in data.spec.measures.values() for m in ms])):
+        for name in names:
+            plugins.find(kind, name)
+
+
+def _some(data: Dataset) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.permutation(len(data))[: min(len(data), 7)]
+
+
+def dataset_reads_shapes_and_types_of_its_spec(component: Component) -> None:
+    """Arrays of the declared shape, float32 or integers, finite wherever the mask says that a value is real."""
+    data = opened(component)
+    at = _some(data)
+    arrays = data.read(at)
+    need(set(arrays.inputs) == set(data.spec.inputs), component, f"reads {sorted(arrays.inputs)}, declares {sorted(data.spec.inputs)}")
+    for name, spec in data.spec.inputs.items():
+        values = arrays.inputs[name]
+        if spec.kind == "graph":
+            continue
+        need(values.shape == (len(at), *spec.shape), component, f"input {name!r} has shape {values.shape}, expected (n, *{spec.shape})")
+        wanted = "integers" if spec.kind == "text" else "float32"
+        fits = np.issubdtype(values.dtype, np.integer) if spec.kind == "text" else values.dtype == np.float32
+        need(bool(fits), component, f"input {name!r} is {values.dtype}, expected {wanted}")
+        mask = arrays.masks.get(name, np.ones(len(at), bool))
+        need(mask.dtype == bool and mask.shape in ((len(at),), values.shape), component, f"mask of {name!r} is {mask.dtype} {mask.shape}")
+        real = np.broadcast_to(mask.reshape(mask.shape + (1,) * (values.ndim - mask.ndim)), values.shape)
+        need(bool(np.isfinite(values[real]).all()), component, f"input {name!r} holds NaN or infinity where nothing is masked")
+
+
+def dataset_reads_in_the_order_asked(component: Component) -> None:
+    """Sample i of a read is sample i that was asked for, alone or among others, by any way of asking."""
+    data = opened(component)
+    at = _some(data)
+    arrays = data.read(at)
+    for name in data.spec.inputs:
+        for row, index in enumerate(at):
+            alone, one = data.read(np.array([index])).inputs[name][0], data[int(index)]
+            same = np.array_equal(arrays.inputs[name][row], alone, equal_nan=True) and one.id == data.frame.index[index]
+            need(same, component, f"input {name!r} of sample {data.frame.index[index]!r} depends on which others are read with it")
+
+
+def dataset_sample_ids_are_unique_names(component: Component) -> None:
+    """Ids are strings that stand once, and there is more than one subject to split by."""
+    data = opened(component)
+    index = data.frame.index
+    need(bool(index.is_unique) and all(isinstance(i, str) for i in index), component, "sample ids must be unique strings")
+    for group in data.spec.groups:
+        need(data.frame[group].nunique() > 1, component, f"column {group!r} holds one value: nothing can be split by it")
+
+
+def dataset_shows_no_identity(component: Component) -> None:
+    """No column that finds a person, and subjects as keyed digests (generated data has nobody to protect)."""
+    data = opened(component)
+    for column in data.frame.columns:
+        words = str(column).lower().replace(" ", "_")
+        if ":" not in words:
+            found = [word for word in IDENTITY if re.search(rf"(^|_){word}(_|$)", words)]
+            need(not found, component, f"column {column!r} looks like identity: drop it, or digest it with pseudonym()")
+    if "subject" in data.spec.groups and not _generated(component):
+        raw = next((str(s) for s in data.frame["subject"] if not _PSEUDONYM.fullmatch(str(s))), None)
+        need(raw is None, component, f"subject {raw!r} is no digest: replace names with pseudonym() when they are read")
+
+
+def _generated(component: Component) -> bool:
+    from pellucid.cards import read_card
+
+    cards = [c for c in plugins.components("card").values() if c.name == component.name]
+    return any(read_card(plugins.resource(card.target)).access == "generated" for card in cards)
+
+
+def dataset_spec_survives_json(component: Component) -> None:
+    """The spec that a run folder keeps is the spec."""
+    spec = opened(component).spec
+    need(DataSpec.model_validate_json(spec.model_dump_json()) == spec, component, "its spec changes on the way through JSON")
+
+
+def dataset_same_data_has_same_digest(component: Component) -> None:
+    """Opened twice it is the same data."""
+    from pellucid.studies import dataset
+
+    data = opened(component)
+    again = dataset(component.qualified, **options_of(plugins.load("dataset", component.qualified)))
+    need(data.digest() == again.digest(), component, "opened again, its digest differs")

@@ -1,0 +1,121 @@
+"""What every encoder keeps."""
+
+from __future__ import annotations
+
+import torch
+
+from pellucid.batch import Batch
+from pellucid.encoders.base import Encoder
+from pellucid.plugins import Component
+from pellucid.testing.instances import encoders, need, rows_of
+
+CLOSE = 1e-4
+"""Largest difference, relative to the largest value, that summing in another order explains in float32."""
+
+
+def same(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Equal up to the order of summation."""
+    return a.shape == b.shape and bool(((a - b).abs() <= CLOSE * (1 + a.abs().max())).all())
+
+
+@torch.no_grad()
+def values(encoder: Encoder, batch: Batch) -> torch.Tensor:
+    """What it says in evaluation mode."""
+    return encoder.eval()(batch).values
+
+
+@torch.no_grad()
+def encoder_names_match_width(component: Component) -> None:
+    """One name for each unit, all different, known before any batch is seen."""
+    for encoder, _, batch in encoders(component):
+        z = encoder(batch)
+        need(z.names == encoder.names, component, f"encodes units {z.names[:3]}..., but says its names are {encoder.names[:3]}...")
+        need(len(set(z.names)) == len(z.names), component, "two units have one name")
+        need(z.values.shape == (len(batch), len(z.names)), component, f"{len(batch)} samples gave {tuple(z.values.shape)}")
+        need(bool(torch.isfinite(z.values).all()), component, "gives NaN or infinity")
+        if z.tokens is not None and z.regions:
+            need(z.tokens.shape[1] == len(z.regions), component, f"{z.tokens.shape[1]} tokens, {len(z.regions)} regions")
+
+
+def encoder_same_input_gives_same_values(component: Component) -> None:
+    """Evaluated twice it says the same, if its tags promise that."""
+    for encoder, _, batch in encoders(component):
+        if encoder.tags.deterministic:
+            need(torch.equal(values(encoder, batch), values(encoder, batch)), component, "says other values the second time")
+
+
+def encoder_sample_is_encoded_as_if_alone(component: Component) -> None:
+    """No sample's values depend on who else is in the batch, and different samples differ."""
+    for encoder, _, batch in encoders(component):
+        if not encoder.tags.deterministic:
+            continue
+        together = values(encoder, batch)
+        alone = torch.cat([values(encoder, rows_of(batch, slice(at, at + 1))) for at in range(len(batch))])
+        need(same(together, alone), component, "encodes a sample differently when others are in the batch")
+        need(bool((together.std(0) > 0).any()), component, "says the same of every sample")
+
+
+def encoder_settings_and_weights_rebuild_it(component: Component) -> None:
+    """Settings as JSON and the state dict are enough: what was learnt is in a buffer or a parameter."""
+    for encoder, _, batch in encoders(component):
+        config = type(encoder.config).model_validate_json(encoder.config.model_dump_json())
+        need(config == encoder.config, component, "its settings change on the way through JSON")
+        again = type(encoder)(config)
+        again.load_state_dict(encoder.state_dict())
+        if encoder.tags.deterministic:
+            need(same(values(encoder, batch), values(again, batch)), component, "rebuilt from settings and weights it differs")
+
+
+def encoder_masked_values_change_nothing(component: Component) -> None:
+    """A value that the mask says is not real has no influence, for masks of values and of whole inputs."""
+    for encoder, _, batch in encoders(component):
+        if not encoder.tags.deterministic:
+            continue
+        for name in encoder.config.inputs:
+            x = batch.inputs[name]
+            for mask in (_half(x), torch.arange(len(x)) % 2 == 0):
+                hidden = ~mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim)).expand_as(x)
+                # Another value of the same kind: tokens must stay in the vocabulary, numbers may be absurd.
+                other = torch.where(hidden, x.flip(0) if not x.is_floating_point() else x + 1000, x)
+                masks = {**batch.masks, name: mask}
+                first = values(encoder, Batch(batch.inputs, masks))
+                second = values(encoder, Batch({**batch.inputs, name: other}, masks))
+                form = "of values" if mask.ndim > 1 else "of whole inputs"
+                need(same(first, second), component, f"a mask {form} is not respected: hidden values of {name!r} change the result")
+                need(bool(torch.isfinite(first).all()), component, f"a mask {form} makes it say NaN")
+
+
+def _half(x: torch.Tensor) -> torch.Tensor:
+    mask = torch.ones_like(x, dtype=torch.bool)
+    mask[..., : x.shape[-1] // 2] = False
+    return mask
+
+
+@torch.no_grad()
+def encoder_decodes_to_the_shape_of_its_input(component: Component) -> None:
+    """What it decodes could be its input; what cannot decode says so."""
+    for encoder, _, batch in encoders(component):
+        z = values(encoder, batch)
+        if not encoder.tags.decodes:
+            try:
+                encoder.decode(z)
+            except TypeError:
+                continue
+            need(False, component, "decodes, but its tags say that it does not")
+        decoded = encoder.decode(z)
+        need(decoded.shape == encoder.read(batch).shape, component, f"decodes to {tuple(decoded.shape)}")
+        need(bool(torch.isfinite(decoded).all()), component, "decodes to NaN or infinity")
+
+
+def encoder_loss_is_finite_and_teaches(component: Component) -> None:
+    """Its own loss (or, without one, its values) gives every step something finite to learn from."""
+    for encoder, _, batch in encoders(component):
+        encoder.train().requires_grad_(True)
+        if not encoder.tags.trains_alone and not any(True for _ in encoder.parameters()):
+            continue
+        loss = encoder.loss(batch) if encoder.tags.trains_alone else encoder(batch).values.square().mean()
+        need(loss.ndim == 0 and bool(torch.isfinite(loss)), component, f"its loss is {loss.tolist()}")
+        loss.backward()
+        gradients = [p.grad for p in encoder.parameters() if p.grad is not None]
+        need(all(bool(torch.isfinite(g).all()) for g in gradients), component, "a gradient is NaN or infinite")
+        need(any(bool((g != 0).any()) for g in gradients), component, "its loss teaches no parameter")

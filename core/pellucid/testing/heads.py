@@ -1,0 +1,113 @@
+"""What every head keeps."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import torch
+
+from pellucid import plugins
+from pellucid.explanation import Family
+from pellucid.heads.base import HeadTags
+from pellucid.plugins import Component
+from pellucid.representation import Representation
+from pellucid.testing.encoders import same
+from pellucid.testing.instances import heads, need, rows_of
+
+EXACT = 1e-4
+"""Largest gap, in logits, of a head that is faithful by construction."""
+
+TARGETS = ("binary", "multiclass", "multilabel", "ordinal", "regression", "links")
+
+
+def head_contributions_add_up_to_the_output(component: Component) -> None:
+    """Baseline, contributions and gap make the very output that the head predicts; no gap where none is promised."""
+    for head, z, _ in heads(component):
+        kind = head.config.target.kind
+        with torch.no_grad():
+            logits = head(z)
+        for at, target in enumerate(head.outputs):
+            found = head.explain(z, target)
+            need(found.target == target, component, f"asked about {target!r}, it explains {found.target!r}")
+            need(found.family == head.tags.family, component, f"tags say {head.tags.family!r}, explains as {found.family!r}")
+            need(same(found.output, logits[:, at]), component, f"explains another output than it predicts ({kind}, {target!r})")
+            total = found.baseline + found.contributions.sum(1) + found.gap
+            need(same(total, logits[:, at]), component, f"baseline + contributions + gap is not the output ({kind}, {target!r})")
+            worst = float(found.gap.detach().abs().max())
+            if head.tags.faithful_by_construction:
+                need(worst <= EXACT, component, f"promises no gap, leaves {worst:.2g} ({kind}, {target!r})")
+            need(not found.evidence or len(found.evidence) == len(z.values), component, "has evidence for some samples only")
+
+
+def head_outputs_are_named_after_the_target(component: Component) -> None:
+    """As many logits as the target has outputs, and a clear refusal of a name that is none."""
+    from pellucid.errors import ContractError
+
+    for head, z, _ in heads(component):
+        with torch.no_grad():
+            shape = tuple(head(z).shape)
+        need(shape == (len(z.values), len(head.outputs)), component, f"{len(head.outputs)} outputs, logits of shape {shape}")
+        need(head.outputs == head.config.target.outputs, component, f"names its outputs {head.outputs}")
+        try:
+            head.explain(z, "no such output")
+        except ContractError:
+            continue
+        need(False, component, "explains an output that it does not have")
+
+
+@torch.no_grad()
+def head_sample_is_scored_as_if_alone(component: Component) -> None:
+    """No logit and no contribution depends on who else is in the batch, and different samples differ."""
+    for head, z, _ in heads(component):
+        together = head(z)
+        alone = torch.cat([head(z.with_values(z.values[at : at + 1])) for at in range(len(z.values))])
+        need(same(together, alone), component, "scores a sample differently when others are in the batch")
+        need(bool((together.std(0) > 0).any()), component, "says the same of every sample")
+        some = z.with_values(z.values[:5])
+        for target in head.outputs:
+            whole, part = head.explain(z, target), head.explain(some, target)
+            need(same(whole.contributions[:5], part.contributions), component, "explains a sample differently in other company")
+
+
+@torch.no_grad()
+def head_settings_and_weights_rebuild_it(component: Component) -> None:
+    """Settings as JSON and the state dict are enough: what was learnt is in a buffer or a parameter."""
+    for head, z, _ in heads(component):
+        config = type(head.config).model_validate_json(head.config.model_dump_json())
+        need(config == head.config, component, "its settings change on the way through JSON")
+        again = type(head)(config)
+        again.load_state_dict(head.state_dict())
+        need(same(head(z), again.eval()(z)), component, "rebuilt from settings and weights it differs")
+        first, second = (h.explain(z, h.outputs[0]).contributions for h in (head, again))
+        need(same(first, second), component, "rebuilt from settings and weights it explains differently")
+
+
+def head_tags_are_from_the_closed_sets(component: Component) -> None:
+    """Family, scope, stage and kinds of target are words that readers can look up."""
+    tags = plugins.load("head", component.qualified).tags
+    need(isinstance(tags, HeadTags), component, "has no HeadTags")
+    need(tags.family in get_args(Family), component, f"family {tags.family!r} is none of {get_args(Family)}")
+    need(tags.scope in ("local", "global"), component, f"scope {tags.scope!r} is neither local nor global")
+    need(tags.stage in ("ante_hoc", "post_hoc"), component, f"stage {tags.stage!r} is neither ante_hoc nor post_hoc")
+    unknown = sorted(set(tags.targets) - set(TARGETS))
+    need(not unknown and bool(tags.targets), component, f"predicts unknown kinds of target: {', '.join(unknown) or 'none at all'}")
+
+
+def head_loss_is_finite_and_teaches(component: Component) -> None:
+    """Every stage's loss is finite and moves a parameter that the stage may change."""
+    for head, z, batch in heads(component):
+        head.train()
+        rows = slice(0, 16)
+        some, few = Representation(z.values[rows], z.names), rows_of(batch, rows)
+        for stage in head.stages():
+            learns = [p for name, p in head.named_parameters() if name.startswith(stage.learns)]
+            if not learns:
+                continue
+            head.zero_grad()
+            head.requires_grad_(True)
+            loss = getattr(head, stage.loss)(some, few)
+            need(loss.ndim == 0 and bool(torch.isfinite(loss)), component, f"stage {stage.name!r}: its loss is {loss.tolist()}")
+            loss.backward()
+            gradients = [p.grad for p in learns if p.grad is not None]
+            need(all(bool(torch.isfinite(g).all()) for g in gradients), component, f"stage {stage.name!r}: a gradient is not finite")
+            need(any(bool((g != 0).any()) for g in gradients), component, f"stage {stage.name!r} teaches no parameter")

@@ -1,0 +1,156 @@
+"""Instances of components for the contract checks, made from the class and small planted data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+from unittest import SkipTest
+
+import torch
+
+from pellucid import plugins
+from pellucid.batch import Batch, collate
+from pellucid.data.dataset import Dataset
+from pellucid.data.spec import COVARIATES, InputSpec
+from pellucid.encoders.base import Encoder
+from pellucid.errors import ContractError, PellucidError
+from pellucid.heads.base import Head
+from pellucid.part import configured
+from pellucid.plugins import Component
+from pellucid.representation import Representation
+from pellucid.testing.planted import INPUTS, planted
+
+
+def need(kept: bool, component: Component, message: str) -> None:
+    """Raise a :class:`ContractError` that names the component where something is not kept."""
+    if not kept:
+        raise ContractError(f"{component.kind} {component}: {message}")
+
+
+def example_data(made: Any, kinds: tuple[str, ...]) -> Dataset:
+    """Data to try a component on: its own, where it brings some, else planted."""
+    own = getattr(made, "example_data", None)
+    if own is not None:
+        found: Dataset = own()
+        return found
+    return planted(tuple(kind for kind in kinds if kind in INPUTS))
+
+
+def options_of(made: Any) -> dict[str, Any]:
+    """Settings to try a component with."""
+    own = getattr(made, "example_options", None)
+    return dict(own()) if own is not None else {}
+
+
+def encoder_inputs(component: Component, made: type[Encoder]) -> Iterator[tuple[Dataset, dict[str, InputSpec]]]:
+    """Data, and the inputs to give an encoder: one kind after the other, or all at once if it reads several.
+
+    Raises
+    ------
+    ContractError
+        If it accepts no kind that there is data for.
+    """
+    data = example_data(made, made.tags.accepts)
+    fit = {name: spec for name, spec in data.spec.inputs.items() if spec.kind in made.tags.accepts}
+    need(bool(fit), component, f"accepts {', '.join(made.tags.accepts)}; to try it, give it a class method example_data()")
+    if made.tags.several_inputs:
+        yield data, fit
+        return
+    for name, spec in fit.items():
+        yield data, {name: spec}
+
+
+def encoders(component: Component) -> Iterator[tuple[Encoder, Dataset, Batch]]:
+    """Encoders of a class, prepared but not trained, each with data and a batch that it can read."""
+    made: type[Encoder] = plugins.load("encoder", component.qualified)
+    for data, inputs in encoder_inputs(component, made):
+        torch.manual_seed(0)
+        config = configured("encoder", component.name, made.config_type, options_of(made), inputs=inputs)
+        encoder = made(config)
+        batch = collate(data, range(min(len(data), 16)), next(iter(data.spec.targets)))
+        encoder.prepare([batch])
+        yield encoder.eval(), data, batch
+
+
+def heads(component: Component) -> Iterator[tuple[Head, Representation, Batch]]:
+    """Heads of a class for every kind of target it can predict, prepared but not trained."""
+    made: type[Head] = plugins.load("head", component.qualified)
+    data = example_data(made, ("vector",))
+    tried = False
+    for name, target in data.spec.targets.items():
+        if target.kind not in made.tags.targets:
+            continue
+        tried = True
+        torch.manual_seed(0)
+        batch = collate(data, range(len(data)), name)
+        z = representation(data, batch)
+        concepts = data.spec.concepts
+        config = configured(
+            "head", component.name, made.config_type, options_of(made), units=z.names, target=target, concepts=concepts
+        )
+        head = made(config)
+        head.prepare([(z, batch)])
+        _stir(head)
+        yield head.eval(), z, batch
+    need(tried, component, f"predicts {', '.join(made.tags.targets)}; to try it, give it a class method example_data()")
+
+
+@torch.no_grad()
+def _stir(head: Head) -> None:
+    # Many heads begin at zero, where every contribution is zero and nearly any explanation would add up.
+    for parameter in head.parameters():
+        parameter.add_(0.3 * torch.randn_like(parameter))
+
+
+def representation(data: Dataset, batch: Batch) -> Representation:
+    """The vector inputs of a batch side by side, as an encoder would hand them on."""
+    vectors = {name: spec for name, spec in data.spec.inputs.items() if spec.kind == "vector" and name != COVARIATES}
+    names = tuple(f"{name}:{unit}" for name, spec in vectors.items() for unit in spec.names)
+    values = torch.cat([batch.inputs[name] for name in vectors], dim=1)
+    return Representation((values - values.mean(0)) / values.std(0), names)
+
+
+def rows_of(batch: Batch, rows: slice) -> Batch:
+    """Some samples of a batch."""
+
+    def cut(value: torch.Tensor | None) -> torch.Tensor | None:
+        return None if value is None else value[rows]
+
+    return Batch(
+        {name: value[rows] for name, value in batch.inputs.items()},
+        {name: value[rows] for name, value in batch.masks.items()},
+        cut(batch.targets),
+        cut(batch.concepts),
+        cut(batch.concept_mask),
+    )
+
+
+@lru_cache(maxsize=4)
+def opened(component: Component) -> Dataset:
+    """A dataset with its default settings from its usual place.
+
+    Raises
+    ------
+    SkipTest
+        If its card says that a file is not here.
+    """
+    from pellucid.cards import read_card, states
+    from pellucid.studies import dataset
+
+    for card in plugins.components("card").values():
+        if card.name == component.name:
+            content = read_card(plugins.resource(card.target))
+            away = [state.file.path for state in states(content) if state.presence != "here"]
+            if away:
+                raise SkipTest(f"{', '.join(away)} is not here; {content.how}")
+    return dataset(component.qualified, **options_of(plugins.load("dataset", component.qualified)))
+
+
+def open_all() -> Iterator[tuple[Component, Dataset]]:
+    """Every registered dataset that is here; what cannot be opened fails its own checks and not others'."""
+    for component in plugins.components("dataset").values():
+        try:
+            yield component, opened(component)
+        except (SkipTest, PellucidError, ImportError):
+            continue

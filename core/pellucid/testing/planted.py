@@ -1,0 +1,144 @@
+"""Small data with a planted truth: every kind of input and target that a component may ask for, made in a moment.
+
+Two numbers are drawn for each subject and sample, ``size`` and ``rhythm``. Every input shows both in its own way, beside
+noise; every target follows from ``size`` (and for several labels from ``rhythm``). A component that reads its input at
+all can find them; one that reads another sample's input, or a masked value, is found out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pellucid.data.dataset import ArrayDataset
+from pellucid.data.spec import (
+    Binary,
+    Concepts,
+    DataSpec,
+    Image,
+    MultiClass,
+    MultiLabel,
+    Ordinal,
+    Regression,
+    Signal,
+    Text,
+    Trajectory,
+    Vector,
+    Volume,
+)
+from pellucid.data.subjects import pseudonym
+
+NAMESPACE = "planted"
+
+INPUTS = {
+    "signal": Signal(channels=("left", "right"), length=64, rate_hz=32.0, units="uV"),
+    "image": Image(channels=("mask",), size=(16, 16), spacing_mm=(1.0, 1.0), units="1"),
+    "volume": Volume(channels=("mask",), size=(8, 8, 8), spacing_mm=(2.0, 2.0, 2.0), units="1"),
+    "vector": Vector(names=("size", "rhythm", "noise a", "noise b"), units=("mm", "Hz", "1", "1")),
+    "trajectory": Trajectory(names=("position", "speed"), length=16, dt_s=0.1, units=("m", "m/s")),
+    "text": Text(vocabulary=12, length=10),
+}
+"""One input of every kind that has a fixed shape, by the name of its kind."""
+
+TARGETS = {
+    "binary": Binary(names=("small", "large"), about="whether size is above its middle"),
+    "multiclass": MultiClass(names=("low", "middle", "high"), about="thirds of size"),
+    "multilabel": MultiLabel(names=("large", "fast"), about="whether size and rhythm are above their middle"),
+    "ordinal": Ordinal(names=("low", "middle", "high"), about="thirds of size, in order"),
+    "regression": Regression(names=("size",), units=("mm",), about="size itself"),
+}
+"""One target of every kind, by the name of its kind."""
+
+CONCEPTS = Concepts(names=("roundness", "pace"), low=(1.0, 1.0), high=(5.0, 5.0))
+
+
+def planted(kinds: tuple[str, ...] = tuple(INPUTS), *, samples: int = 48, subjects: int = 16, seed: int = 0) -> ArrayDataset:
+    """Draw a dataset with some kinds of input, all kinds of target, concepts and covariates.
+
+    Parameters
+    ----------
+    kinds : tuple of str
+        Keys of :data:`INPUTS`.
+    samples, subjects : int
+        Samples are dealt to subjects in turn.
+    seed : int
+
+    Examples
+    --------
+    >>> data = planted(("vector",))
+    >>> len(data), data.frame["subject"].nunique(), data[0].inputs["vector"].shape
+    (48, 16, (4,))
+    """
+    rng = np.random.default_rng(seed)
+    size, rhythm = rng.uniform(2, 7, samples), rng.uniform(1, 4, samples)
+    frame = _frame(size, rhythm, subjects, rng)
+    spec = DataSpec(
+        name="planted",
+        inputs={kind: INPUTS[kind] for kind in kinds},
+        targets=TARGETS,
+        namespace=NAMESPACE,
+        covariates=Vector(names=("age", "rough size"), units=("years", "mm")),
+        trivial=("rough size",),
+        concepts=CONCEPTS,
+        about="Made up: no subject stands behind it.",
+    )
+    drawn = {"signal": _signal, "image": _image, "volume": _image, "vector": _vector, "trajectory": _trajectory, "text": _text}
+    inputs = {kind: drawn[kind](size, rhythm, INPUTS[kind].shape, rng) for kind in kinds}
+    return ArrayDataset(spec, frame, inputs)
+
+
+def _frame(size: np.ndarray, rhythm: np.ndarray, subjects: int, rng: np.random.Generator) -> pd.DataFrame:
+    count = len(size)
+    thirds = np.searchsorted(np.quantile(size, [1 / 3, 2 / 3]), size).astype(float)
+    large, fast = (size > np.median(size)).astype(float), (rhythm > np.median(rhythm)).astype(float)
+    return pd.DataFrame(
+        {
+            "subject": [pseudonym(at % subjects, NAMESPACE) for at in range(count)],
+            "binary": large,
+            "multiclass": thirds,
+            "multilabel:large": large,
+            "multilabel:fast": fast,
+            "ordinal": thirds,
+            "regression": size,
+            "age": rng.uniform(20, 90, count),
+            "rough size": size + rng.normal(0, 1.5, count),
+            "concept:roundness": np.interp(size, [2, 7], [1, 5]),
+            "concept:pace": np.interp(rhythm, [1, 4], [1, 5]),
+        },
+        index=pd.Index([f"planted-{at:03d}" for at in range(count)], name="sample"),
+    )
+
+
+def _signal(size: np.ndarray, rhythm: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    seconds = np.arange(shape[1]) / INPUTS["signal"].rate_hz
+    wave = size[:, None] * np.sin(2 * np.pi * rhythm[:, None] * seconds)
+    both = np.stack([wave, np.zeros_like(wave)], axis=1)
+    return (both + rng.normal(0, 0.3, both.shape)).astype(np.float32)
+
+
+def _image(size: np.ndarray, rhythm: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    axes = list(np.meshgrid(*(np.arange(n) - (n - 1) / 2 for n in shape[1:]), indexing="ij"))
+    # Rhythm stretches the last axis, so that two samples of one size differ.
+    axes[-1] = axes[-1] / 1.5
+    radius = np.sqrt(sum(a**2 for a in axes))
+    reach = size.reshape(-1, *[1] * radius.ndim) * shape[1] / 16
+    soft = 1 / (1 + np.exp(2 * (radius - reach)))
+    return (soft * rhythm.reshape(-1, *[1] * radius.ndim) / 4)[:, None].astype(np.float32)
+
+
+def _vector(size: np.ndarray, rhythm: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    return np.column_stack([size, rhythm, rng.normal(size=(len(size), shape[0] - 2))]).astype(np.float32)
+
+
+def _trajectory(size: np.ndarray, rhythm: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    seconds = np.arange(shape[0]) * INPUTS["trajectory"].dt_s
+    position = size[:, None] * np.cos(rhythm[:, None] * seconds)
+    speed = -(size * rhythm)[:, None] * np.sin(rhythm[:, None] * seconds)
+    both = np.stack([position, speed], axis=2)
+    return (both + rng.normal(0, 0.05, both.shape)).astype(np.float32)
+
+
+def _text(size: np.ndarray, rhythm: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    first = np.clip(np.rint(size), 0, 11)[:, None]
+    rest = rng.integers(0, 12, (len(size), shape[0] - 2))
+    return np.concatenate([first, np.rint(rhythm)[:, None], rest], axis=1).astype(np.int64)

@@ -1,0 +1,158 @@
+"""What every protocol keeps: those that split, on who stands where; those that assess, on what they report."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from functools import lru_cache
+from typing import Any
+from unittest import SkipTest
+
+import numpy as np
+
+from pellucid import plugins
+from pellucid.data.splits import Split, inner_split
+from pellucid.errors import LeakageError
+from pellucid.part import configured
+from pellucid.plugins import Component
+from pellucid.protocols.base import Assessment, Context, FittedFold, Protocol, Splitting
+from pellucid.testing.instances import need, options_of
+from pellucid.testing.planted import planted
+
+TARGET = "binary"
+
+
+def _made(component: Component) -> Protocol:
+    made = plugins.load("protocol", component.qualified)
+    protocol: Protocol = made(configured("protocol", component.name, made.config_type, options_of(made)))
+    return protocol
+
+
+def protocol_has_defaults_for_all_settings(component: Component) -> None:
+    """It can be named in a study without a word more, and its settings survive JSON."""
+    made = plugins.load("protocol", component.qualified)
+    protocol = made()
+    need(isinstance(protocol, Splitting | Assessment), component, "is neither a Splitting nor an Assessment")
+    config = type(protocol.config).model_validate_json(protocol.config.model_dump_json())
+    need(config == protocol.config, component, "its settings change on the way through JSON")
+    if isinstance(protocol, Assessment):
+        need(protocol.name == component.name, component, f"calls itself {protocol.name!r}")
+
+
+def protocol_keeps_subjects_apart(component: Component) -> None:
+    """No member of any group column stands on two sides of a split; the same seed splits the same way."""
+    protocol = _made(component)
+    if not isinstance(protocol, Splitting):
+        raise SkipTest("it does not split")
+    data = planted(("vector",), samples=120, subjects=40)
+    # A second group that chains subjects in pairs: splitting by subject alone would break it.
+    order = {subject: at for at, subject in enumerate(sorted(data.frame["subject"].unique()))}
+    data.frame["household"] = [f"household {order[subject] // 2}" for subject in data.frame["subject"]]
+    data.spec = data.spec.model_copy(update={"groups": ("subject", "household")})
+    found = list(protocol.splits(data, TARGET, seed=3))
+    again = list(protocol.splits(data, TARGET, seed=3))
+    need(len(found) > 0, component, "gives no split")
+    for split, same in zip(found, again, strict=True):
+        sides = {side: getattr(split, side) for side in ("train", "validation", "test")}
+        for side, at in sides.items():
+            need(len(at) > 0, component, f"fold {split.fold}: nobody stands on the {side} side")
+            need(np.array_equal(at, getattr(same, side)), component, f"fold {split.fold}: the same seed gives another {side} side")
+        for column in data.spec.groups:
+            who = {side: set(data.frame[column].iloc[at]) for side, at in sides.items()}
+            for one, other in (("train", "test"), ("validation", "test"), ("train", "validation")):
+                both = who[one] & who[other]
+                need(not both, component, f"fold {split.fold}: {len(both)} of {column!r} stand in {one} and in {other}")
+
+
+@lru_cache(maxsize=1)
+def fitted_fold() -> tuple[FittedFold, Context]:
+    """Models of three families fitted for a moment on planted images and numbers, and subjects they have not seen."""
+    from pellucid.assembly import build_encoders, build_head, encoders_of
+    from pellucid.protocols.baseline import TrivialBaseline
+    from pellucid.studies import Study
+    from pellucid.training.fit import Session, Sides, fit_encoder, fit_model
+
+    data = planted(("image", "vector"), samples=160, subjects=50)
+    study = Study.from_mapping(
+        {
+            "title": "contract",
+            "dataset": "planted",
+            "target": TARGET,
+            "encoder": [{"input": "image", "name": "vae-gaussian", "latent": 4}, {"input": "vector", "name": "identity"}],
+            "head": [{"name": "latent-traversal", "reads": ["image"]}, {"name": "linear"}, {"name": "mlp"}],
+            "training": {"epochs": 4, "batch_size": 32, "learning_rate": 0.01},
+        }
+    )
+    sets, labels = Splitting.sets(data), Splitting.strata(data, TARGET)
+    rest, test = inner_split(sets, labels, validation=0.4, seed=0)
+    learn, stop = inner_split(sets[rest], labels[rest], validation=0.25, seed=1)
+    split = Split(0, rest[learn], rest[stop], test)
+    sides = Sides(data.subset(split.train), data.subset(split.validation), TARGET)
+    encoders = build_encoders(study, data.spec, seed="contract")
+    for prefix, encoder in encoders.items():
+        fit_encoder(encoder, sides, study.training, name=prefix, session=Session())
+    models: dict[str, Any] = {}
+    for entry in study.head:
+        own = encoders_of(entry, encoders)
+        head = build_head(entry, own, data.spec, TARGET, seed="contract")
+        models[entry.part], _ = fit_model(own, head, sides, study.training, name=entry.part, session=Session())
+    baseline = TrivialBaseline(data.spec, TARGET).fit(sides.train)
+    tags = {part: model.head.tags for part, model in models.items()}
+    return FittedFold(data, TARGET, split, models, baseline, 0), Context(data.spec, TARGET, tags, baseline.name, 0)
+
+
+def _assessed(component: Component) -> tuple[Assessment, FittedFold, Context]:
+    protocol = _made(component)
+    if not isinstance(protocol, Assessment):
+        raise SkipTest("it does not assess")
+    fold, context = fitted_fold()
+    if reason := protocol.unfit(context):
+        raise SkipTest(f"does not fit planted images and numbers: {reason}")
+    return protocol, fold, context
+
+
+def protocol_rows_and_results_are_complete(component: Component) -> None:
+    """Rows are about test samples and survive parquet; results say of whom; figures can be drawn."""
+    import pandas as pd
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    protocol, fold, context = _assessed(component)
+    rows = protocol.examine(fold)
+    lacking = {"part", "sample", "subject"} - set(rows.columns)
+    need(not lacking, component, f"its rows lack column(s) {', '.join(sorted(lacking))}")
+    need(len(rows) > 0, component, "examines and returns no row")
+    known = {*fold.models, fold.baseline.name}
+    need(set(rows["part"]) <= known, component, f"has rows of unknown parts {sorted(set(rows['part']) - known)}")
+    tested = fold.dataset.frame.iloc[fold.split.test]
+    need(set(rows["sample"]) <= set(tested.index), component, "has rows of samples that are not on the test side")
+    need(bool((tested["subject"].reindex(rows["sample"]).to_numpy() == rows["subject"].to_numpy()).all()), component, "mixes up subjects")
+    buffer = io.BytesIO()
+    rows.assign(fold=0).to_parquet(buffer, index=False)
+    kept = pd.read_parquet(buffer)
+    results = protocol.conclude(kept, context)
+    need(len(results) > 0, component, "concludes nothing")
+    for result in results:
+        where = f"{result.metric!r} of {result.part!r}"
+        need(result.protocol == component.name, component, f"{where} is said to come from {result.protocol!r}")
+        need(result.n_subjects <= tested["subject"].nunique(), component, f"{where} counts more subjects than were tested")
+        need(not result.low > result.high, component, f"{where}: its interval runs from {result.low} to {result.high}")
+    need(results == protocol.conclude(kept, context) or _nan(results), component, "concludes otherwise from the same rows and seed")
+    for caption, figure in protocol.figures(kept, context).items():
+        need(isinstance(figure, Figure) and bool(caption), component, f"figure {caption!r} is a {type(figure).__name__}")
+        FigureCanvasAgg(figure).draw()
+
+
+def _nan(results: list[Any]) -> bool:
+    return any(value != value for r in results for value in dataclasses.astuple(r))
+
+
+def protocol_refuses_whom_a_part_has_learnt_from(component: Component) -> None:
+    """Asked to examine subjects that the models were fitted on, it raises LeakageError instead of a score."""
+    protocol, fold, _ = _assessed(component)
+    leaky = dataclasses.replace(fold, split=dataclasses.replace(fold.split, test=fold.split.train))
+    try:
+        protocol.examine(leaky)
+    except LeakageError:
+        return
+    need(False, component, "scores subjects that the models have learnt from: take test samples through fold.test(part)")

@@ -1,0 +1,262 @@
+"""Fit parts and models: statistics first, then the loop, then the record of whom was learnt from."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pellucid.batch import Batch, collate
+from pellucid.data.dataset import Dataset
+from pellucid.data.subjects import LearnedFrom
+from pellucid.encoders.base import Encoder
+from pellucid.heads.base import Head, Stage
+from pellucid.model import BATCH, Model, batches
+from pellucid.representation import Representation
+from pellucid.training.checkpoint import Checkpoint, Progress
+from pellucid.training.loop import Samples, Watcher, train
+from pellucid.training.settings import TrainingSettings
+
+LATENT = "representation"
+"""Input name under which precomputed representations travel in a batch."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Samples to learn from and samples to stop by, both on the learning side of a split."""
+
+    train: Dataset
+    validation: Dataset
+    target: str
+
+    @property
+    def learned_from(self) -> LearnedFrom:
+        """Both sides: early stopping learns from the validation subjects."""
+        made_by = self.train.made_by | self.validation.made_by
+        return self.train.learned_from | self.validation.learned_from | made_by
+
+
+@dataclass(frozen=True)
+class Session:
+    """Where a training leaves checkpoints and whom it tells.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        For checkpoints; none are written without it.
+    watcher : Watcher
+    prefix : str
+        Distinguishes the trainings of a run (``"fold 1"``): part of the stage's name, so of its seed.
+    """
+
+    folder: Path | None = None
+    watcher: Watcher = field(default_factory=Watcher)
+    prefix: str = ""
+
+    def stage(self, name: str) -> str:
+        """Full name of a training."""
+        return f"{self.prefix} {name}".strip()
+
+    def checkpoint(self, name: str, settings: TrainingSettings) -> Checkpoint | None:
+        """The checkpoint of a training."""
+        if self.folder is None:
+            return None
+        return Checkpoint(
+            self.folder / f"{name.replace('/', '-').replace(' ', '-')}.safetensors", settings.model_dump()
+        )
+
+
+def fit_encoder(
+    encoder: Encoder, sides: Sides, settings: TrainingSettings, *, name: str = "encoder", session: Session | None = None
+) -> Progress | None:
+    """Learn an encoder's statistics and, if it trains alone, its parameters.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Changed in place; carries ``learned_from`` afterwards if anything was learnt.
+    sides : Sides
+    settings : TrainingSettings
+    name : str
+    session : Session, optional
+
+    Returns
+    -------
+    Progress, optional
+        None where there is nothing to train.
+    """
+    session = session or Session()
+    prepare_encoder(encoder, sides)
+    if not encoder.tags.trains_alone:
+        return None
+    progress = train(
+        _EncoderLoss(encoder),
+        _samples(sides.train),
+        _samples(sides.validation),
+        settings,
+        stage=session.stage(name),
+        checkpoint=session.checkpoint(name, settings),
+        watcher=session.watcher,
+    )
+    encoder.learned_from = encoder.learned_from | sides.learned_from
+    return progress
+
+
+def prepare_encoder(encoder: Encoder, sides: Sides) -> None:
+    """Learn closed-form statistics from the training samples, and remember whom they came from if there were any."""
+    before = _state(encoder)
+    encoder.prepare(batch for batch, _ in batches(sides.train))
+    if any(not torch.equal(value, before[name]) for name, value in _state(encoder).items()):
+        encoder.learned_from = encoder.learned_from | sides.learned_from
+
+
+def fit_model(
+    encoders: Mapping[str, Encoder],
+    head: Head,
+    sides: Sides,
+    settings: TrainingSettings,
+    *,
+    name: str = "head",
+    session: Session | None = None,
+) -> tuple[Model, list[Progress]]:
+    """Fit a head on encoders, stage by stage; encoders that do not train alone, or all with ``joint``, learn with it.
+
+    Parameters
+    ----------
+    encoders : mapping of str to Encoder
+        Prepared (and trained, if they train alone). Those that learn with the head are copied first, so that heads that
+        stand side by side do not share what one of them learns.
+    head : Head
+    sides, settings, name, session
+        See :func:`fit_encoder`.
+    """
+    session = session or Session()
+    together = {k for k, e in encoders.items() if learns_with_head(e, settings)}
+    model = Model({k: copy.deepcopy(e) if k in together else e for k, e in encoders.items()}, head)
+    fixed = not together
+    training = _encoded(model, sides.train, sides.target) if fixed else _samples(sides.train, sides.target)
+    validation = _encoded(model, sides.validation, sides.target) if fixed else _samples(sides.validation, sides.target)
+    head.prepare(_pairs(model, training, fixed))
+    history = []
+    for stage in head.stages():
+        objective: nn.Module = _HeadLoss(head, stage, head.config.units)
+        if not fixed:
+            objective = _ModelLoss(model, stage, together)
+        limited = settings.model_copy(update={"epochs": max(1, math.ceil(settings.epochs * stage.share))})
+        with _only(head, stage.learns):
+            if any(p.requires_grad for p in objective.parameters()):
+                history.append(
+                    train(
+                        objective, training, validation, limited, stage=session.stage(f"{name} {stage.name}"),
+                        checkpoint=session.checkpoint(f"{name} {stage.name}", limited), watcher=session.watcher,
+                    )
+                )  # fmt: skip
+        if stage.finish is not None:
+            getattr(head, stage.finish)()
+    head.learned_from = head.learned_from | sides.learned_from
+    for prefix, encoder in model.named_encoders():
+        if prefix in together:
+            encoder.learned_from = encoder.learned_from | sides.learned_from
+    return model.eval(), history
+
+
+def learns_with_head(encoder: Encoder, settings: TrainingSettings) -> bool:
+    """Whether an encoder's parameters learn together with each head."""
+    has_parameters = any(True for _ in encoder.parameters())
+    return has_parameters and (settings.joint or not encoder.tags.trains_alone)
+
+
+class _EncoderLoss(nn.Module):
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.encoder.loss(batch)
+
+
+class _HeadLoss(nn.Module):
+    def __init__(self, head: Head, stage: Stage, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.head, self._loss, self._names = head, stage.loss, names
+
+    def forward(self, batch: Batch) -> Tensor:
+        return getattr(self.head, self._loss)(Representation(batch.inputs[LATENT], self._names), batch)
+
+
+class _ModelLoss(nn.Module):
+    def __init__(self, model: Model, stage: Stage, together: set[str]) -> None:
+        super().__init__()
+        self.model, self._loss, self._together = model, stage.loss, together
+        for prefix, encoder in model.named_encoders():
+            encoder.requires_grad_(prefix in together)
+
+    def forward(self, batch: Batch) -> Tensor:
+        loss = getattr(self.model.head, self._loss)(self.model.encode(batch), batch)
+        for prefix, encoder in self.model.named_encoders():
+            if prefix in self._together and encoder.tags.trains_alone:
+                loss = loss + encoder.loss(batch)
+        return loss
+
+
+class _only:
+    """Let some of a head's parameters learn, for the length of a stage."""
+
+    def __init__(self, head: Head, prefixes: tuple[str, ...]) -> None:
+        self.head, self.prefixes = head, prefixes
+
+    def __enter__(self) -> None:
+        self.before = {n: p.requires_grad for n, p in self.head.named_parameters()}
+        for name, parameter in self.head.named_parameters():
+            parameter.requires_grad_(name.startswith(self.prefixes))
+
+    def __exit__(self, *_: object) -> None:
+        for name, parameter in self.head.named_parameters():
+            parameter.requires_grad_(self.before[name])
+
+
+def _state(part: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in part.state_dict().items()}
+
+
+def _samples(dataset: Dataset, target: str | None = None) -> Samples:
+    return Samples(lambda indices: collate(dataset, indices, target), len(dataset))
+
+
+@torch.no_grad()
+def _encoded(model: Model, dataset: Dataset, target: str) -> Samples:
+    """Representations computed once: frozen encoders say the same in every epoch."""
+    model.eval()
+    read = [(model.encode(batch).values, batch) for batch, _ in batches(dataset, target)]
+    values = torch.cat([v for v, _ in read])
+    targets = torch.cat([b.targets for _, b in read if b.targets is not None])
+    has_concepts = read[0][1].concepts is not None
+    concepts = torch.cat([b.concepts for _, b in read if b.concepts is not None]) if has_concepts else None
+    known = torch.cat([b.concept_mask for _, b in read if b.concept_mask is not None]) if has_concepts else None
+
+    def at(indices: np.ndarray) -> Batch:
+        i = torch.from_numpy(indices)
+        return Batch(
+            {LATENT: values[i]},
+            {},
+            targets[i],
+            None if concepts is None else concepts[i],
+            None if known is None else known[i],
+        )
+
+    return Samples(at, len(dataset))
+
+
+@torch.no_grad()
+def _pairs(model: Model, samples: Samples, fixed: bool) -> Iterator[tuple[Representation, Batch]]:
+    names: tuple[str, ...] = model.head.config.units
+    model.eval()
+    for start in range(0, samples.count, BATCH):
+        batch = samples.read(np.arange(start, min(start + BATCH, samples.count)))
+        yield (Representation(batch.inputs[LATENT], names) if fixed else model.encode(batch)), batch

@@ -1,0 +1,48 @@
+"""Settings of training: what a study's ``[training]`` table may say."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from pellucid.data.spec import Frozen
+
+
+class TrainingSettings(Frozen):
+    """How parts are trained.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the training samples, at most.
+    batch_size : int
+        Samples in a step, over all processes together.
+    learning_rate, weight_decay : float
+        Of AdamW.
+    schedule : {"cosine", "constant"}
+        ``"cosine"``: the learning rate falls to zero along half a cosine. A function of the epoch alone, so that a resumed
+        run goes on with the same one.
+    clip_norm : float, optional
+        Longest gradient; longer ones are scaled down.
+    patience : int, optional
+        Stop after so many epochs without a better loss on the validation subjects. The best epoch is kept either way.
+    mixed_precision : {"no", "bf16", "fp16"}
+    joint : bool
+        Encoders that could be trained alone learn together with each head instead; their own loss is added.
+    workers : int
+        Processes that read batches ahead; 0 reads in the training process, which is best for data in memory.
+    seed : int
+    """
+
+    epochs: int = Field(40, ge=1)
+    batch_size: int = Field(64, ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Literal["cosine", "constant"] = "cosine"
+    clip_norm: float | None = Field(5.0, gt=0)
+    patience: int | None = Field(10, ge=1)
+    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    joint: bool = False
+    workers: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0)
