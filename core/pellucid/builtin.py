@@ -18,6 +18,7 @@ PLUGIN = Plugin(
         "linear": "pellucid.heads.functions.linear:Linear",
         "mlp": "pellucid.heads.mlp:Mlp",
     },
+    measures={"mass": "pellucid.protocols.traversal_monotonicity:mass"},
     protocols={
         "explanation-audit": "pellucid.protocols.explanation_audit:ExplanationAudit",
         "latent-clusters": "pellucid.protocols.latent_clusters:LatentClusters",

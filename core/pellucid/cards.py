@@ -144,12 +144,15 @@ def read_card(path: Path) -> Card:
     except ValidationError as error:
         raise DataError(f"card {path}: {_first(error)}") from None
     if card.name != path.stem:
-        raise DataError(f"card {path}: name: is {card.name!r}, but the file is called {path.name!r}; give both one name")
+        raise DataError(
+            f"card {path}: name: is {card.name!r}, but the file is called {path.name!r}; give both one name"
+        )
     return card
 
 
 def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
+    # A misspelt field makes the right one missing as well; the misspelling is the thing to say.
+    first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     where = ".".join(str(step + 1) if isinstance(step, int) else step for step in first["loc"]) or "card"
     if first["type"] == "extra_forbidden":
         known = CardFile.model_fields if first["loc"][0] == "files" else Card.model_fields
@@ -221,7 +224,7 @@ def package_folder(package: str) -> Path | None:
 
 def rows(data: Path | None = None, *, verify: bool = False) -> list[dict[str, Any]]:
     """One row a card, for the command ``pellucid data list``; a card that is wrong has a row with its error."""
-    found = []
+    found: list[dict[str, Any]] = []
     for qualified, component in plugins.components("card").items():
         try:
             one = read_card(plugins.resource(component.target))

@@ -1,151 +1,37 @@
-"""The command ``pellucid``. Commands import what they need when they run: listing must stay free of torch."""
+"""Where the command ``pellucid`` begins: what it raises on purpose becomes one message, and listing is quick."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated, Any
 
-import typer
-
-from pellucid.errors import PellucidError, StudyError
-
-app = typer.Typer(
-    name="pellucid",
-    help="Interpretable models of medical, molecular and robotic data, with a measure of whether each explanation is true.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-data_app = typer.Typer(help="Datasets: who may use them, whom to cite, what is here.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(data_app, name="data")
-
-Kind = Annotated[str | None, typer.Option("--kind", help="encoder, head, dataset, protocol, study, view, measure or card")]
-Data = Annotated[Path | None, typer.Option("--data", help="folder with the data, where it is not inside a package")]
+from pellucid.errors import PellucidError
 
 
 def main() -> None:
-    """Run the command line; what pellucid raises on purpose becomes one message on stderr and exit code 2."""
+    """Run the command line; a :class:`~pellucid.errors.PellucidError` is printed on stderr, with exit code 2."""
     try:
-        app()
+        match sys.argv[1:]:
+            # Listing does not wait for typer: recent versions import pydantic to read any argument, which takes longer than
+            # the listing itself. Other ways to write it (--kind=head, --help) go through typer like everything else.
+            case ["list"]:
+                show_installed(None)
+            case ["list", "--kind", kind]:
+                show_installed(kind)
+            case _:
+                from pellucid.commands import app
+
+                app()
     except PellucidError as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         sys.exit(2)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; without this Python complains once more when it flushes at exit.
+        sys.stderr.close()
+        sys.exit(1)
 
 
-@app.command("list")
-def list_installed(kind: Kind = None) -> None:
-    """What is installed, by plugin, with what each is for; broken plugins with the reason."""
+def show_installed(kind: str | None) -> None:
+    """Print what is installed, and which plugins did not load and why."""
     from pellucid import listing, plugins, tables
 
     tables.print_overview(tables.console(), listing.overview(kind), plugins.installed())
-
-
-@app.command()
-def info(name: Annotated[str, typer.Argument(help="bare (additive) or qualified (core/additive) name, of any kind")]) -> None:
-    """The card of a component or dataset: shapes, units, licence, citation, paper, options."""
-    from pellucid import listing, tables
-
-    out = tables.console()
-    for component in listing.named(name):
-        tables.print_description(out, listing.describe(component))
-
-
-@app.command()
-def run(
-    study: Annotated[str, typer.Argument(help="an installed study's name, or the path of a study.toml")],
-    out: Annotated[Path | None, typer.Option("--out", help="run folder; default runs/<study>")] = None,
-    data: Data = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="training.epochs=5; may be given several times")] = None,
-) -> None:
-    """Train, judge and explain what a study asks for. A run folder that was cut off is continued."""
-    from pellucid import tables
-    from pellucid.studies import study as find_study
-
-    asked = find_study(study).with_settings(overrides(settings or []))
-    folder = out or Path("runs") / asked.name
-    try:
-        done = asked.run(folder, data=data)
-    except KeyboardInterrupt:
-        sys.stderr.write(f"\nStopped. The same command continues where it was: {folder}\n")
-        raise typer.Exit(130) from None
-    screen = tables.console()
-    tables.print_results(screen, done.results)
-    screen.print(f"Report: {done.path / 'report.html'}", soft_wrap=True)
-
-
-@app.command()
-def evaluate(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished run")],
-    data: Annotated[Path, typer.Option("--data", help="folder of the same layout, with other subjects")],
-    out: Annotated[Path | None, typer.Option("--out", help="write the results to this JSON file")] = None,
-) -> None:
-    """Score a finished run on other data. Subjects that it has learnt from are refused."""
-    from pellucid import tables
-    from pellucid.evaluation import evaluate as score
-
-    results = score(folder, data, out)
-    screen = tables.console()
-    tables.print_results(screen, results)
-    if out is not None:
-        screen.print(f"Results: {out}", soft_wrap=True)
-
-
-@app.command()
-def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="a run folder")]) -> None:
-    """Rebuild report.html from a run folder, without training anything."""
-    from pellucid.report import build
-
-    typer.echo(f"Report: {build(folder)}")
-
-
-@app.command()
-def check(name: Annotated[str, typer.Argument(help="a component, or a plugin for all of its components")]) -> None:
-    """The contract checks, for authors of components and plugins. Exit code 1 where one is not kept."""
-    from pellucid.testing.contract import run_checks
-
-    kept = True
-    for line, passed in run_checks(name):
-        typer.echo(line)
-        kept &= passed
-    if not kept:
-        raise typer.Exit(1)
-
-
-@data_app.command("list")
-def list_data(
-    data: Data = None,
-    verify: Annotated[bool, typer.Option("--verify", help="read every file and compare its SHA-256")] = False,
-) -> None:
-    """Dataset cards: licence, citation, access, what is here and what is missing."""
-    from pellucid import cards, tables
-
-    tables.print_cards(tables.console(), cards.rows(data, verify=verify))
-
-
-def overrides(settings: list[str]) -> dict[str, Any]:
-    """Parse ``key=value`` settings; a value is TOML where it can be (``5``, ``true``, ``[1, 2]``), else plain text.
-
-    Raises
-    ------
-    StudyError
-        For a setting without ``=``.
-
-    Examples
-    --------
-    >>> overrides(["training.epochs=5", "title=Short run"])
-    {'training.epochs': 5, 'title': 'Short run'}
-    """
-    import tomllib
-
-    found: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or not key.strip():
-            raise StudyError(f"--set {setting}: write it as key=value, for example --set training.epochs=5")
-        try:
-            found[key.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            found[key.strip()] = value
-    return found

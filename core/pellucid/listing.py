@@ -14,6 +14,7 @@ from pellucid.docstrings import parameters, sections
 from pellucid.errors import PellucidError, UnknownComponent, nearest
 from pellucid.plugins import Component
 
+
 def overview(kind: str | None = None) -> dict[str, list[tuple[Component, str]]]:
     """Components with their one-line summaries, by plugin.
 
@@ -147,7 +148,9 @@ def _describe_study(component: Component) -> Description:
     path = plugins.resource(component.target)
     text = path.read_text("utf-8")
     content = tomllib.loads(text)
-    facts = [(key, str(content[key])) for key in ("dataset", "target", "protocols") if key in content]
+    facts: list[tuple[str, str]] = [
+        (key, str(content[key])) for key in ("dataset", "target", "protocols") if key in content
+    ]
     facts += [("encoder", f"{e.get('name')} reads {e.get('input')}") for e in content.get("encoder", [])]
     facts += [("head", f"{h.get('label', h.get('name'))}") for h in content.get("head", [])]
     return Description(component, str(content.get("title", "")), facts=(*facts, ("file", str(path))))
@@ -178,7 +181,10 @@ def _dataset_facts(component: Component) -> Iterator[tuple[str, str]]:
         yield f"input {name}", f"{one.kind} {one.shape}, {_units(one)}"
     for name, target in spec.targets.items():
         count = int(data.frame[name].notna().sum()) if name in data.frame else len(data)
-        yield f"target {name}", f"{target.kind} ({', '.join(getattr(target, 'names', target.outputs))}), {count:,} labelled"
+        yield (
+            f"target {name}",
+            f"{target.kind} ({', '.join(getattr(target, 'names', target.outputs))}), {count:,} labelled",
+        )
     if spec.concepts:
         ranges = zip(spec.concepts.names, spec.concepts.low, spec.concepts.high, strict=True)
         yield "concepts", ", ".join(f"{name} ({low:g} to {high:g})" for name, low, high in ranges)
@@ -221,7 +227,9 @@ def _options(made: Any) -> Iterator[Option]:
 def _type(annotation: Any) -> str:
     if annotation is type(None):
         return "nothing"
-    arguments = [_type(a) if isinstance(a, type) or get_origin(a) else repr(a) for a in get_args(annotation) if a is not ...]
+    arguments = [
+        _type(a) if isinstance(a, type) or get_origin(a) else repr(a) for a in get_args(annotation) if a is not ...
+    ]
     origin = get_origin(annotation)
     if origin is None:
         return getattr(annotation, "__name__", str(annotation))

@@ -98,7 +98,8 @@ def run_study(study: Study, folder: Path, data: str | Path | None = None, watche
 def _context(study: Study, spec: DataSpec) -> Context:
     parts = {entry.part: load("head", entry.name).tags for entry in study.head}
     baseline = TrivialBaseline(spec, study.target).name
-    return Context(spec, study.target, parts, baseline, study.training.seed)
+    encoders = {entry.prefix: load("encoder", entry.name).tags for entry in study.encoder}
+    return Context(spec, study.target, parts, baseline, study.training.seed, encoders)
 
 
 # --- the folder -------------------------------------------------------------------------------------------------------

@@ -236,7 +236,8 @@ def dataset(name: str, data: str | Path | None = None, **options: Any) -> Datase
 
 
 def _first_problem(error: ValidationError, settings: Mapping[str, Any]) -> str:
-    first = error.errors()[0]
+    # A misspelt key makes the right one missing as well; the misspelling is the thing to say.
+    first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     *parents, key = [str(part) for part in first["loc"]] or ["study"]
     where = ".".join([*parents, key])
     if first["type"] == "extra_forbidden":

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pellucid.report import words
+
 if TYPE_CHECKING:
     from pellucid.listing import Description
     from pellucid.plugins import Component, Installed
     from pellucid.result import Result
+    from pellucid.run import Run
 
 PIPED_WIDTH = 160
 """Columns where the output is no terminal: wide enough that a summary stays on its line for grep."""
@@ -43,7 +46,11 @@ def print_overview(out: Console, found: Mapping[str, list[tuple[Component, str]]
         table = _plain("kind", "name", "what it is for")
         last = ""
         for component, summary in rows:
-            table.add_row(f"  {component.kind if component.kind != last else ''}", Text(component.name, style="cyan"), Text(summary))
+            table.add_row(
+                f"  {component.kind if component.kind != last else ''}",
+                Text(component.name, style="cyan"),
+                Text(summary),
+            )
             last = component.kind
         out.print(table)
         out.print()
@@ -57,7 +64,10 @@ def print_overview(out: Console, found: Mapping[str, list[tuple[Component, str]]
 def print_description(out: Console, description: Description) -> None:
     """The card of one component."""
     component = description.component
-    out.print(Text(f"{component.qualified}", style="bold cyan") + Text(f"  {component.kind} of plugin {component.plugin}", style="dim"))
+    out.print(
+        Text(f"{component.qualified}", style="bold cyan")
+        + Text(f"  {component.kind} of plugin {component.plugin}", style="dim")
+    )
     out.print(Text(description.summary))
     if description.about:
         out.print()
@@ -106,50 +116,85 @@ def print_cards(out: Console, rows: Iterable[Mapping[str, Any]]) -> None:
         out.print()
 
 
-def print_results(out: Console, results: Iterable[Result], black_boxes: Collection[str] = ()) -> None:
-    """Scores, each beside chance and the trivial baseline, then whether each explanation passed its audit.
+def print_run(out: Console, run: Run) -> None:
+    """What a run found, and where its report is."""
+    document = run.document
+    out.print()
+    out.print(Text(document["study"]["title"], style="bold"))
+    if document["dataset"]["about"]:
+        out.print(Text(" ".join(document["dataset"]["about"].split()), style="dim"))
+    out.print()
+    print_results(out, list(run.results), black_box=document["black_box"], target=document["target"])
+    # Not wrapped: the path is there to be copied.
+    out.print(f"Report: {run.report}", soft_wrap=True)
+
+
+def print_results(
+    out: Console, results: Sequence[Result], black_box: str | None = None, target: Mapping[str, Any] | None = None
+) -> None:
+    """Scores beside chance and the trivial baseline, then whether each explanation passed its audit.
 
     Parameters
     ----------
     out : Console
-    results : iterable of Result
-    black_boxes : collection of str
-        Parts that are there to compare with and explain nothing; they are marked.
+    results : sequence of Result
+    black_box : str, optional
+        The part that is there to compare with.
+    target : mapping, optional
+        The target's spec as plain values, for the sentence about the score.
     """
-    results = list(results)
-    for protocol in dict.fromkeys(r.protocol for r in results if r.passed is None):
-        rows = [r for r in results if r.protocol == protocol and r.passed is None]
-        out.print(Text(protocol.replace("-", " ").capitalize(), style="bold"))
-        out.print(_scores(rows, black_boxes))
+    scored = [r for r in results if r.passed is None]
+    headline = words.headline(results)
+    # The metric that speaks for a model comes first and alone; whoever reads one table reads that one.
+    first = [r for r in scored if r.protocol == "prediction" and r.metric == headline]
+    if first:
+        out.print(_scores(first, black_box))
         out.print()
-    audits = [r for r in results if r.passed is not None]
-    if audits:
-        out.print(Text("Can the explanations be believed?", style="bold"))
-        table = _plain("model", "check", "outcome", "what was found", heads=True)
-        for r in audits:
-            outcome = Text("passed", style="green") if r.passed else Text("NOT passed", style="bold red")
-            table.add_row(r.part, r.metric, outcome, Text(r.sentence or figure(r)))
-        out.print(table)
-        out.print()
+        best = next((r for r in first if r.part != black_box and r.part != r.baseline_name), None)
+        if best is not None:
+            other = next((r for r in first if r.part == black_box), None)
+            out.print(Text(" ".join(words.answer(best, other, target or {}))))
+            out.print()
+    for protocol in dict.fromkeys(r.protocol for r in scored):
+        rows = [r for r in scored if r.protocol == protocol and r not in first]
+        if rows:
+            out.print(Text(words.sentence_case(protocol.replace("-", " ")), style="bold"))
+            out.print(_scores(rows, black_box))
+            out.print()
+    _print_audits(out, [r for r in results if r.passed is not None])
 
 
-def _scores(rows: list[Result], black_boxes: Collection[str]) -> Table:
-    who = "patients" if max(r.n_subjects for r in rows) else "samples"
-    table = _plain("measure", "model", "score", f"95 % interval over {who}", "chance", "trivial baseline", "", heads=True)
+def _scores(rows: list[Result], black_box: str | None) -> Table:
+    who = "patients" if any(r.n_subjects for r in rows) else "samples"
+    table = _plain(
+        "measure", "model", "score", f"95 % interval over {who}", "chance", "trivial baseline", "", heads=True
+    )
     last = ""
     for r in rows:
-        name = f"{r.part} (black box)" if r.part in black_boxes else r.part
-        direction = "higher is better" if r.higher_is_better else "lower is better"
-        interval = f"{r.low:.3f} to {r.high:.3f}"
-        baseline = f"{r.baseline:.3f} ({r.baseline_name})"
+        new = r.metric != last
+        name = f"{r.part} (black box)" if r.part == black_box else words.readable_baseline(r.part)
         table.add_row(
-            r.metric if r.metric != last else "", name, f"{r.value:.3f}", interval, f"{r.chance:.3f}", baseline,
-            direction if r.metric != last else "",
+            words.metric_name(r.metric) if new else "", name, words.number(r.value), words.interval(r), words.number(r.chance),
+            f"{words.number(r.baseline)} ({words.readable_baseline(r.baseline_name)})",
+            ("higher is better" if r.higher_is_better else "lower is better") if new else "",
         )  # fmt: skip
         last = r.metric
     return table
 
 
-def figure(result: Result) -> str:
-    """One score as a phrase."""
-    return f"{result.value:.3g} ({result.low:.3g} to {result.high:.3g})"
+def _print_audits(out: Console, audits: list[Result]) -> None:
+    if not audits:
+        return
+    out.print(Text("Can the explanations be believed?", style="bold"))
+    table = _plain("model", "check", "outcome", "what was found", heads=True)
+    last = ""
+    for r in audits:
+        outcome = Text("passed", style="green") if r.passed else Text("NOT passed", style="bold red")
+        found = r.sentence or f"{words.number(r.value)} {words.interval(r)}".strip()
+        table.add_row(r.part if r.part != last else "", words.metric_name(r.metric), outcome, Text(found))
+        last = r.part
+    out.print(table)
+    out.print()
+    for part in dict.fromkeys(r.part for r in audits):
+        out.print(Text(f"{part}: {words.verdict(audits, part)}"))
+    out.print()

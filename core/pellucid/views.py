@@ -5,7 +5,7 @@ The contract of a view, whether of the core or of a plugin::
     view(ax, values, spec, *, evidence=None, caption="") -> None
 
 ``ax`` is a matplotlib axis, free to be divided by :meth:`~matplotlib.axes.Axes.inset_axes`. ``values`` is one sample of
-the input, of shape ``spec.shape``. ``evidence``, of the same shape, says how much each value raises (above 0) or lowers
+the input, of shape ``spec.shape``, NaN where it is missing. ``evidence``, of the same shape, says how much each value raises (above 0) or lowers
 (below 0) the explained output; its scale is the view's business. ``caption`` goes above the picture. A view draws into
 ``ax`` alone, reads nothing, and works for a decoded input as for a measured one: values need not be exact.
 """
@@ -35,7 +35,9 @@ every common colour blindness, reach 4.5:1 against white, and are never the only
 class View(Protocol):
     """Draws one input of one sample; see the module for the contract."""
 
-    def __call__(self, ax: Axes, values: np.ndarray, spec: Any, *, evidence: np.ndarray | None = None, caption: str = "") -> None:
+    def __call__(
+        self, ax: Axes, values: np.ndarray, spec: Any, *, evidence: np.ndarray | None = None, caption: str = ""
+    ) -> None:
         """Draw into ``ax``."""
 
 
@@ -76,19 +78,31 @@ def evidence_layer(evidence: np.ndarray) -> np.ndarray:
     return layer
 
 
-def scale_bar(ax: Axes, width: int, spacing_mm: float, *, colour: str = INK) -> float:
+def scale_bar(ax: Axes, spacing_mm: float, *, colour: str = INK) -> float:
     """Draw a bar of a round length below a picture, about a quarter of its width, and say how long it is.
+
+    Parameters
+    ----------
+    ax : Axes
+        With the picture drawn and its limits set. The bar stays true when they are changed later.
+    spacing_mm : float
+        Width of a pixel.
 
     Returns
     -------
     float
         Its length in mm.
     """
+    left, right = ax.get_xlim()
     lengths = [n * 10.0**e for e in range(-2, 4) for n in (1, 2, 5)]
-    length = min(lengths, key=lambda mm: abs(mm - 0.25 * width * spacing_mm))
-    share = length / (width * spacing_mm)
-    ax.plot([0, share], [-0.03, -0.03], color=colour, linewidth=2, solid_capstyle="butt", transform=ax.transAxes, clip_on=False)
-    ax.text(share + 0.03, -0.03, f"{length:g} mm", transform=ax.transAxes, va="center", fontsize=7, color=colour)
+    length = min(lengths, key=lambda mm: abs(mm - 0.25 * (right - left) * spacing_mm))
+    end = left + length / spacing_mm
+    across = ax.get_xaxis_transform()
+    ax.plot(
+        [left, end], [-0.04, -0.04], color=colour, linewidth=2, solid_capstyle="butt", transform=across, clip_on=False
+    )
+    ax.text(end, -0.04, f"  {length:g} mm", transform=across, va="center", fontsize=7, color=colour)
+    ax.set_xlim(left, right)
     return length
 
 
@@ -96,11 +110,13 @@ def image(ax: Axes, values: np.ndarray, spec: Image, *, evidence: np.ndarray | N
     """Draw the first channel of an image in grey, true to its spacing, with evidence over it."""
     _plane(ax, values[0], None if evidence is None else evidence.sum(0), spec.spacing_mm)
     if spec.spacing_mm is not None:
-        scale_bar(ax, values.shape[2], spec.spacing_mm[1])
+        scale_bar(ax, spec.spacing_mm[1])
     ax.set_title(caption, fontsize=8)
 
 
-def volume(ax: Axes, values: np.ndarray, spec: Volume, *, evidence: np.ndarray | None = None, caption: str = "") -> None:
+def volume(
+    ax: Axes, values: np.ndarray, spec: Volume, *, evidence: np.ndarray | None = None, caption: str = ""
+) -> None:
     """Draw the three planes through the middle of a volume's first channel, side by side."""
     spacing = spec.spacing_mm
     middle = tuple(n // 2 for n in values.shape[1:])
@@ -114,7 +130,9 @@ def volume(ax: Axes, values: np.ndarray, spec: Volume, *, evidence: np.ndarray |
     ax.set_title(caption, fontsize=8, pad=14)
 
 
-def signal(ax: Axes, values: np.ndarray, spec: Signal, *, evidence: np.ndarray | None = None, caption: str = "") -> None:
+def signal(
+    ax: Axes, values: np.ndarray, spec: Signal, *, evidence: np.ndarray | None = None, caption: str = ""
+) -> None:
     """Draw the channels of a signal below each other over seconds, evidence as shading behind them."""
     seconds = np.arange(values.shape[1]) / spec.rate_hz
     _lines(ax, seconds, values, spec.channels, evidence)
@@ -122,7 +140,9 @@ def signal(ax: Axes, values: np.ndarray, spec: Signal, *, evidence: np.ndarray |
     ax.set_title(caption, fontsize=8)
 
 
-def trajectory(ax: Axes, values: np.ndarray, spec: Trajectory, *, evidence: np.ndarray | None = None, caption: str = "") -> None:
+def trajectory(
+    ax: Axes, values: np.ndarray, spec: Trajectory, *, evidence: np.ndarray | None = None, caption: str = ""
+) -> None:
     """Draw each named state of a trajectory over seconds."""
     seconds = np.arange(len(values)) * spec.dt_s
     _lines(ax, seconds, values.T, spec.names, None if evidence is None else evidence.T)
@@ -130,14 +150,20 @@ def trajectory(ax: Axes, values: np.ndarray, spec: Trajectory, *, evidence: np.n
     ax.set_title(caption, fontsize=8)
 
 
-def vector(ax: Axes, values: np.ndarray, spec: Vector, *, evidence: np.ndarray | None = None, caption: str = "") -> None:
+def vector(
+    ax: Axes, values: np.ndarray, spec: Vector, *, evidence: np.ndarray | None = None, caption: str = ""
+) -> None:
     """Write the values of a vector beside their names, coloured by their evidence; at most twelve."""
     order = np.arange(len(values)) if evidence is None else np.argsort(-np.abs(evidence), kind="stable")
     shown = order[:12]
     for row, at in enumerate(shown):
         unit = spec.units if isinstance(spec.units, str) else spec.units[at]
         colour = INK if evidence is None or evidence[at] == 0 else RAISES if evidence[at] > 0 else LOWERS
-        text = f"{values[at]:.3g}" + ("" if unit in ("", "1") else f" {unit}")
+        text = (
+            "missing"
+            if np.isnan(values[at])
+            else f"{values[at]:.3g}" + ("" if unit in ("", "1", "rating") else f" {unit}")
+        )
         height = 1 - (row + 0.5) / max(len(shown), 1)
         ax.text(0.6, height, spec.names[at], ha="right", va="center", fontsize=8, color=INK, transform=ax.transAxes)
         ax.text(0.64, height, text, ha="left", va="center", fontsize=8, color=colour, transform=ax.transAxes)
@@ -149,7 +175,16 @@ def vector(ax: Axes, values: np.ndarray, spec: Vector, *, evidence: np.ndarray |
 def words(ax: Axes, values: np.ndarray, spec: Any, *, evidence: np.ndarray | None = None, caption: str = "") -> None:
     """Say of what kind an input is that the core cannot draw (graphs, token numbers): its plugin has no view for it."""
     ax.set_axis_off()
-    ax.text(0.5, 0.5, f"no picture: {spec.kind} input", ha="center", va="center", fontsize=8, color=NEUTRAL, transform=ax.transAxes)
+    ax.text(
+        0.5,
+        0.5,
+        f"no picture: {spec.kind} input",
+        ha="center",
+        va="center",
+        fontsize=8,
+        color=NEUTRAL,
+        transform=ax.transAxes,
+    )
     ax.set_title(caption, fontsize=8)
 
 
@@ -170,7 +205,9 @@ def _lines(ax: Axes, x: np.ndarray, rows: np.ndarray, names: tuple[str, ...], ev
         ax.text(x[0], offset + float(line[0]), f"{name} ", ha="right", va="center", fontsize=7)
         if evidence is not None:
             edges = (x[0], x[-1], offset - spread / 2, offset + spread / 2)
-            ax.imshow(evidence_layer(evidence)[row][None], extent=edges, aspect="auto", interpolation="nearest", zorder=0)
+            ax.imshow(
+                evidence_layer(evidence)[row][None], extent=edges, aspect="auto", interpolation="nearest", zorder=0
+            )
     ax.set_ylim(-spread * (len(rows) - 0.5), 1.5 * spread)
     ax.set_yticks([])
     for side in ("left", "right", "top"):

@@ -13,50 +13,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from small_training import fitted, parts, planted, sides
 
-from pellucid.data import ArrayDataset, Binary, DataSpec, Vector
-from pellucid.encoders.identity import Identity
+from pellucid.data import ArrayDataset, Binary, DataSpec
 from pellucid.encoders.vae_gaussian import VaeGaussian
 from pellucid.errors import DataError, LeakageError, RunError
 from pellucid.heads.functions.linear import Linear
-from pellucid.heads.mlp import Mlp
 from pellucid.training.fit import Session, Sides, fit_encoder, fit_model
 from pellucid.training.loop import Watcher
 from pellucid.training.settings import TrainingSettings
-
-
-def planted(subjects: int = 60, seed: int = 0) -> ArrayDataset:
-    """Two samples a subject; the label follows the first of five numbers."""
-    random = np.random.default_rng(seed)
-    count = 2 * subjects
-    x = random.normal(size=(count, 5)).astype(np.float32)
-    y = (x[:, 0] + 0.3 * random.normal(size=count) > 0).astype(float)
-    frame = pd.DataFrame({"subject": np.repeat(np.arange(subjects), 2).astype(str), "y": y}, index=[f"s{i}" for i in range(count)])
-    spec = DataSpec(
-        name="planted",
-        namespace="planted",
-        inputs={"x": Vector(names=tuple("abcde"))},
-        targets={"y": Binary(names=("no", "yes"))},
-    )
-    return ArrayDataset(spec, frame, {"x": x})
-
-
-def sides(dataset: ArrayDataset) -> Sides:
-    return Sides(dataset.subset(range(0, 80)), dataset.subset(range(80, 100)), "y")
-
-
-def parts(dataset: ArrayDataset, head: type = Mlp, seed: int = 0):
-    torch.manual_seed(seed)
-    encoder = Identity(Identity.config_type(inputs={"x": dataset.spec.input("x")}))
-    units = tuple(f"x:{name}" for name in encoder.names)
-    return {"x": encoder}, head(head.config_type(units=units, target=dataset.spec.target("y")))
-
-
-def fitted(settings: TrainingSettings, session: Session | None = None, head: type = Mlp):
-    dataset = planted()
-    encoders, made = parts(dataset, head)
-    fit_encoder(encoders["x"], sides(dataset), settings, session=session)
-    return fit_model(encoders, made, sides(dataset), settings, session=session)
 
 
 class Stop(Watcher):
@@ -160,7 +125,7 @@ def test_mixed_precision_trains_to_nearly_the_same_model():
 TWO = """
 import sys, numpy as np, torch
 sys.path.insert(0, {here!r})
-from test_fit import fitted, planted
+from small_training import fitted, planted
 from pellucid.heads.functions.linear import Linear
 from pellucid.training.engine import engine, described
 from pellucid.training.settings import TrainingSettings
@@ -178,7 +143,14 @@ def test_two_processes_train_the_model_that_one_trains(tmp_path):
     for count in (1, 2):
         script = tmp_path / f"train{count}.py"
         script.write_text(TWO.format(here=str(Path(__file__).parent), out=str(tmp_path / f"{count}.npy")))
-        command = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={count}", "--standalone", str(script)]
+        command = [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            f"--nproc_per_node={count}",
+            "--standalone",
+            str(script),
+        ]
         environment = {**os.environ, "ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
@@ -230,7 +202,7 @@ def test_a_frozen_encoder_is_not_changed_by_a_head():
 KILLED = """
 import sys, time
 sys.path.insert(0, {here!r})
-from test_fit import fitted
+from small_training import fitted
 from pathlib import Path
 from pellucid.training.fit import Session
 from pellucid.training.loop import Watcher

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from pellucid.errors import DataError
 from pellucid.statistics.bootstrap import (
     Interval,
+    estimate,
     interval,
+    percentiles,
     replicated,
     subject_interval,
     subject_weights,
@@ -163,3 +165,5 @@ def test_a_centred_interval_has_its_middle_on_the_value_and_the_same_width():
     assert plain.low > plain.value
     assert centred.low <= centred.value <= centred.high
     assert centred.high - centred.low == pytest.approx(plain.high - plain.low)
+    assert percentiles(*estimate(biased, weights)) == plain
+    assert percentiles(*estimate(biased, weights), centred=True) == centred

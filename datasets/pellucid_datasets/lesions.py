@@ -11,14 +11,13 @@ from pydantic import Field
 from pellucid.data.dataset import ArrayDataset
 from pellucid.data.spec import Binary, Concepts, DataSpec, Frozen, Image, Vector
 from pellucid.data.subjects import pseudonym
-from pellucid_datasets.outline_measures import area, spiculation
 
 NAME = "planted-lesions"
 
-RADIUS = (0.14, 0.28)
+RADIUS = (0.15, 0.28)
 """Smallest and largest radius, as a share of the image's side."""
 
-SPICULATION = (0.0, 0.45)
+SPICULATION = (0.0, 0.6)
 """Smallest and largest amplitude of the spikes, as a share of the radius."""
 
 DENSITY = (0.55, 0.95)
@@ -58,9 +57,9 @@ class PlantedLesionsConfig(Frozen):
 class PlantedLesions(ArrayDataset):
     """Slices through ellipsoid lesions with planted radius, spiculation and density, in textured lung.
 
-    A patient's lesion is an ellipsoid whose outline carries spikes. The label ``spiculated`` is 1 where
-    ``spiculation * radius`` lies above its median over patients, then turned round in a share of the patients. All slices
-    of a patient share label and factors. Input ``image`` lies in 0..1; the covariate ``area_px`` is the drawn area.
+    A patient's lesion is an ellipsoid whose outline carries spikes. The label ``spiculated`` is 1 where ``spiculation
+    * radius`` lies above its median over patients, then turned round in a share of the patients. All slices of a
+    patient share label and factors. Input ``image`` lies in 0..1; the covariate ``area_px`` is the drawn area.
 
     Beside what the contract asks for, the frame has ``clean`` (the label before noise) and ``slice``.
     """
@@ -70,7 +69,8 @@ class PlantedLesions(ArrayDataset):
     def __init__(self, config: PlantedLesionsConfig | None = None, data: Path | None = None) -> None:
         config = config or PlantedLesionsConfig()
         self.config = config
-        # Each patient has a stream of its own: more patients, slices or another kind of label leave the others as they are.
+        # Each patient has a stream of its own: more patients, slices or another kind of label leave the others as
+        # they are.
         streams = [np.random.default_rng([config.seed, patient]) for patient in range(config.patients)]
         factors = np.array([[rng.uniform(*bounds) for bounds in (RADIUS, SPICULATION, DENSITY)] for rng in streams])
         factors[:, 0] *= config.size
@@ -97,7 +97,9 @@ def _spec(config: PlantedLesionsConfig) -> DataSpec:
     return DataSpec(
         name=NAME,
         inputs={"image": Image(channels=("brightness",), size=(config.size, config.size), units="1")},
-        targets={"spiculated": Binary(names=("round or small", "spiculated and large"), about="spiculation times radius")},
+        targets={
+            "spiculated": Binary(names=("round or small", "spiculated and large"), about="spiculation times radius")
+        },
         namespace=NAME,
         covariates=Vector(names=("area_px",), units=("px",)),
         trivial=("area_px",),
@@ -124,7 +126,9 @@ def _labels(factors: np.ndarray, config: PlantedLesionsConfig) -> tuple[np.ndarr
     return clean, np.where(turned, 1 - clean, clean)
 
 
-def _slices(factors: np.ndarray, config: PlantedLesionsConfig, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _slices(
+    factors: np.ndarray, config: PlantedLesionsConfig, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Images, shape (slice, row, column), and drawn areas in pixels, shape (slice,), of one patient."""
     radius, spikes, density = factors
     side = config.size
@@ -148,11 +152,8 @@ def _slices(factors: np.ndarray, config: PlantedLesionsConfig, rng: np.random.Ge
 
 
 def _texture(side: int, rng: np.random.Generator) -> np.ndarray:
-    """Vessels and noise: patches of about five pixels beside grain, standard deviation about 0.05."""
+    """Vessels and noise: patches of about five pixels beside grain, standard deviation about 0.03."""
     from scipy.ndimage import gaussian_filter
 
     patches = gaussian_filter(rng.normal(size=(side, side)), 2.0, mode="wrap")
-    return 0.04 * patches / patches.std() + rng.normal(0, 0.02, (side, side))
-
-
-__all__ = ["PlantedLesions", "PlantedLesionsConfig", "area", "spiculation"]
+    return 0.025 * patches / patches.std() + rng.normal(0, 0.015, (side, side))

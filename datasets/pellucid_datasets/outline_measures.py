@@ -50,8 +50,8 @@ def spiculation(values: np.ndarray, spec: Any) -> np.ndarray:
 def _inside(values: np.ndarray) -> np.ndarray:
     """How far each pixel lies inside, 0 to 1, shape (sample, row, column).
 
-    The threshold lies half-way between the ground (median of the border) and the thing (98th percentile), and is soft over
-    a quarter of their difference.
+    The threshold lies half-way between the ground (median of the border) and the thing (98th percentile), and is soft
+    over a quarter of their difference.
     """
     plane = np.asarray(values, np.float64)[:, 0]
     border = np.concatenate([plane[:, 0], plane[:, -1], plane[:, :, 0], plane[:, :, -1]], axis=1)

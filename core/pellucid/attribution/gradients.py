@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,55 +19,78 @@ def integrated_gradients(
     module: nn.Module | None = None,
     rows: int | None = None,
 ) -> Attribution:
-    """Gradients integrated along the straight path from a baseline (Sundararajan et al. 2017), by captum.
+    """Gradients integrated along the straight path from a baseline.
+
+    Plain torch and not captum, with which it agrees: captum passes over the inputs several times for each point, which
+    costs more than a small model's own work, and takes all points at once unless told otherwise.
 
     Parameters
     ----------
     function : Function
-    x, baseline : Tensor, shape (sample, *input shape)
+    x, baseline : Tensor, shape (sample, \\*input shape)
     steps : int
         Points of the Gauss-Legendre quadrature.
     module : nn.Module, optional
         What ``function`` calls: put in evaluation mode, its parameters frozen, for the time being.
     rows : int, optional
-        Path points evaluated at once, over all samples; chosen from a byte budget by default.
-    """
-    from captum.attr import IntegratedGradients
+        Points evaluated at once, over all samples; chosen from a byte budget by default.
 
+    References
+    ----------
+    Sundararajan et al. (2017), Axiomatic attribution for deep networks, arXiv 1703.01365. Deviation: Gauss-Legendre
+    points and not equal steps, which need several times as many for the same gap.
+
+    Examples
+    --------
+    >>> found = integrated_gradients(lambda x, rows: x.square().sum(1), torch.ones(1, 2), torch.zeros(1, 2))
+    >>> found.values.tolist(), round(found.gap.item(), 6)
+    ([[1.0, 1.0]], 0.0)
+    """
+    points, weights = np.polynomial.legendre.leggauss(steps)
+    along = torch.tensor((points + 1) / 2, dtype=x.dtype, device=x.device)
+    share = torch.tensor(weights / 2, dtype=x.dtype, device=x.device)
     with still(module):
         rows = rows or rows_at_once(function, x)
         parts = []
-        for start in range(0, len(x), rows):
-            some, base = x[start : start + rows].detach(), baseline[start : start + rows].detach()
-            of = torch.arange(start, start + len(some), device=x.device)
-            values = IntegratedGradients(function).attribute(
-                some,
-                base,
-                additional_forward_args=(of,),
-                n_steps=steps,
-                internal_batch_size=max(1, rows // len(some)) * len(some),
-            )
-            parts.append(_measured(function, some, base, of, values.to(x.dtype), "integrated gradients"))
+        for some, base, of in _groups(x, baseline, rows):
+            way = some - base
+            total = torch.zeros_like(way)
+            several = max(1, rows // len(some))
+            for at, weight in zip(along.split(several), share.split(several), strict=True):
+                path = (base + at.reshape(-1, *[1] * x.ndim) * way).flatten(0, 1)
+                slopes = _gradient(function, path, of.repeat(len(at))).unflatten(0, (len(at), len(some)))
+                # In place where there is one point: another copy of the batch would cost as much as a layer.
+                if len(at) == 1:
+                    total.add_(slopes[0], alpha=float(weight))
+                else:
+                    total += torch.tensordot(weight, slopes, 1)
+            parts.append(_measured(function, some, base, of, total.mul_(way), "integrated gradients"))
     return Attribution.joined(parts)
 
 
 def gradient_times_input(
     function: Function, x: Tensor, baseline: Tensor, *, module: nn.Module | None = None, rows: int | None = None
 ) -> Attribution:
-    """The gradient at the sample times its distance from a baseline: one backward pass, exact for linear models only."""
-    from captum.attr import Saliency
-
+    """The gradient at the sample times its distance from a baseline: one backward pass, exact for linear models."""
     with still(module):
-        rows = rows or rows_at_once(function, x)
         parts = []
-        for start in range(0, len(x), rows):
-            some, base = x[start : start + rows].detach(), baseline[start : start + rows].detach()
-            of = torch.arange(start, start + len(some), device=x.device)
-            # captum's own gradient x input knows no baseline but zero.
-            leaf = some.clone().requires_grad_()
-            gradient = Saliency(function).attribute(leaf, abs=False, additional_forward_args=(of,)).detach()
-            parts.append(_measured(function, some, base, of, gradient * (some - base), "gradient x input"))
+        for some, base, of in _groups(x, baseline, rows or rows_at_once(function, x)):
+            values = _gradient(function, some, of) * (some - base)
+            parts.append(_measured(function, some, base, of, values, "gradient x input"))
     return Attribution.joined(parts)
+
+
+def _groups(x: Tensor, baseline: Tensor, rows: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Samples, their baselines and their positions, as many at a time as may be evaluated at once."""
+    of = torch.arange(len(x), device=x.device)
+    return list(zip(x.detach().split(rows), baseline.detach().split(rows), of.split(rows), strict=True))
+
+
+def _gradient(function: Function, x: Tensor, of: Tensor) -> Tensor:
+    with torch.enable_grad():
+        leaf = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(function(leaf, of).sum(), leaf)
+    return gradient
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ BUDGET_BYTES = 16 * 2**20
 with much less, small models spend their time on calls."""
 
 Function = Callable[[Tensor, Tensor], Tensor]
-"""Values of shape (row, *input shape) and the sample that each row stands for, shape (row,), to outputs of shape (row,)."""
+"""Outputs, shape (row,), of values, shape (row, *input shape), and of the sample that each row stands for, shape (row,)."""
 
 
 def rows_at_once(function: Function, x: Tensor, *, budget_bytes: int = BUDGET_BYTES) -> int:

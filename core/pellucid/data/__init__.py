@@ -1,6 +1,6 @@
 """Datasets: what a sample is, how samples are grouped by subject, and who stands on which side of a split."""
 
-from pellucid.data.dataset import Arrays, ArrayDataset, Dataset, Sample, Subset
+from pellucid.data.dataset import ArrayDataset, Arrays, Dataset, Sample, Subset
 from pellucid.data.spec import (
     Binary,
     DataSpec,
@@ -23,7 +23,28 @@ from pellucid.data.splits import Split
 from pellucid.data.subjects import LearnedFrom, pseudonym
 
 __all__ = [
-    "Arrays", "ArrayDataset", "Binary", "DataSpec", "Dataset", "Graph", "Image", "InputSpec", "LearnedFrom", "Links",
-    "MultiClass", "MultiLabel", "Ordinal", "Regression", "Sample", "Signal", "Split", "Subset", "Target", "Text",
-    "Trajectory", "Vector", "Volume", "pseudonym",
+    "ArrayDataset",
+    "Arrays",
+    "Binary",
+    "DataSpec",
+    "Dataset",
+    "Graph",
+    "Image",
+    "InputSpec",
+    "LearnedFrom",
+    "Links",
+    "MultiClass",
+    "MultiLabel",
+    "Ordinal",
+    "Regression",
+    "Sample",
+    "Signal",
+    "Split",
+    "Subset",
+    "Target",
+    "Text",
+    "Trajectory",
+    "Vector",
+    "Volume",
+    "pseudonym",
 ]  # fmt: skip

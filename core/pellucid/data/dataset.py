@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -99,8 +100,19 @@ class Dataset(ABC):
         return LearnedFrom.of({c: self.frame[c] for c in self.spec.groups}, self.spec.namespace)
 
     def subset(self, indices: np.ndarray | Sequence[int]) -> Subset:
-        """Some of the samples, in the order given."""
-        return Subset(self, np.asarray(indices, dtype=np.int64))
+        """Some of the samples by position, in the order given.
+
+        Raises
+        ------
+        TypeError
+            For a mask of true and false: as numbers it would name the samples 0 and 1.
+        IndexError
+            For a position that does not exist.
+        """
+        at = np.asarray(indices)
+        if at.dtype == bool:
+            raise TypeError("a subset is asked for by positions, not by a mask: use np.flatnonzero(mask)")
+        return Subset(self, at.astype(np.int64))
 
     def labelled(self, target: str) -> Subset:
         """The samples that are part of a target.
@@ -115,7 +127,7 @@ class Dataset(ABC):
         if not keep.any():
             raise DataError(f"dataset {self.spec.name!r}: no sample has a label in column {target!r}")
         kind = self.spec.target(target).kind
-        if kind in ("binary", "multiclass", "ordinal") and len(np.unique(values[keep])) < 2:
+        if kind in ("binary", "multiclass", "ordinal", "links") and len(np.unique(values[keep])) < 2:
             only = values[keep][0, 0]
             raise DataError(
                 f"dataset {self.spec.name!r}: all {int(keep.sum())} labels in column {target!r} are {only:g}; "
@@ -125,7 +137,7 @@ class Dataset(ABC):
 
     def target_values(self, target: str) -> np.ndarray:
         """Labels of a target, float64, shape (sample, column); NaN where a sample is not part of it."""
-        return self.frame[self.target_columns(target)].to_numpy(np.float64)
+        return self._numbers(self.target_columns(target))
 
     def target_columns(self, target: str) -> list[str]:
         """Frame columns that hold a target."""
@@ -137,24 +149,30 @@ class Dataset(ABC):
         """Covariates, float64, shape (sample, name); NaN where missing."""
         if self.spec.covariates is None:
             raise StudyError(f"dataset {self.spec.name!r} has no covariates")
-        return self.frame[list(names or self.spec.covariates.names)].to_numpy(np.float64)
+        return self._numbers(list(names or self.spec.covariates.names))
 
     def concept_values(self) -> np.ndarray:
         """Concept ratings, float64, shape (sample, concept); NaN where nobody rated."""
         if self.spec.concepts is None:
             raise StudyError(f"dataset {self.spec.name!r} has no concepts")
-        return self.frame[[f"concept:{name}" for name in self.spec.concepts.names]].to_numpy(np.float64)
+        return self._numbers([f"concept:{name}" for name in self.spec.concepts.names])
+
+    def _numbers(self, columns: list[str]) -> np.ndarray:
+        return self.frame[columns].to_numpy(np.float64, na_value=np.nan)
 
     def digest(self) -> str:
-        """Digest of the frame and of every input, for provenance: the same data gives the same digest."""
+        """Digest of the spec, the frame, every input and every mask: the same data gives the same digest."""
         import pandas as pd
 
         total = hashlib.blake2b(self.spec.model_dump_json().encode(), digest_size=16)
+        total.update("\x1f".join(map(str, self.frame.columns)).encode())
         total.update(pd.util.hash_pandas_object(self.frame, index=True).to_numpy().tobytes())
         for start in range(0, len(self), 1024):
             arrays = self.read(np.arange(start, min(start + 1024, len(self))))
-            for name in sorted(arrays.inputs):
-                total.update(np.ascontiguousarray(arrays.inputs[name]).tobytes())
+            for kind, named in (("input", arrays.inputs), ("mask", arrays.masks)):
+                for name in sorted(named):
+                    total.update(f"{kind}\x1f{name}\x1f{named[name].dtype}".encode())
+                    total.update(np.ascontiguousarray(named[name]).tobytes())
         return total.hexdigest()
 
     def check(self) -> None:
@@ -179,7 +197,45 @@ class Dataset(ABC):
         for column in spec.groups:
             if frame[column].isna().any():
                 sample = frame.index[frame[column].isna()][0]
-                raise DataError(f"dataset {spec.name!r}: sample {sample!r} has no {column!r}; without it no split is honest")
+                raise DataError(
+                    f"dataset {spec.name!r}: sample {sample!r} has no {column!r}; without it no split is honest"
+                )
+        for column in (c for c in wanted if c not in spec.groups):
+            self._refuse(column, ~_numeric(frame[column]), "expected a number, or nothing where it is missing")
+        for target in spec.targets:
+            for column in self.target_columns(target):
+                allowed, said = _labels_of(spec.target(target))
+                values = self._numbers([column])[:, 0]
+                if allowed is not None:
+                    self._refuse(column, ~(np.isnan(values) | np.isin(values, allowed)), f"its labels are {said}")
+
+    def _refuse(self, column: str, bad: np.ndarray, why: str) -> None:
+        if bad.any():
+            at = int(np.flatnonzero(bad)[0])
+            raise DataError(
+                f"dataset {self.spec.name!r}, column {column!r}: sample {self.frame.index[at]!r} has "
+                f"{self.frame[column].iloc[at]!r}; {why} ({int(bad.sum())} such samples)"
+            )
+
+
+def _numeric(column: pd.Series) -> np.ndarray:
+    """Where a column holds a finite number or nothing."""
+    import pandas as pd
+
+    missing = column.isna().to_numpy(bool)
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        # An object column may hold numbers; digits as text are not numbers, and would not be read as such either.
+        return missing | column.map(lambda v: isinstance(v, Real) and bool(np.isfinite(float(v)))).to_numpy(bool)
+    return missing | np.isfinite(column.to_numpy(np.float64, na_value=np.nan))
+
+
+def _labels_of(target: Any) -> tuple[np.ndarray | None, str]:
+    """Values that a target's labels may have, and in words; None for numbers."""
+    if target.kind == "regression":
+        return None, ""
+    if target.kind in ("multiclass", "ordinal"):
+        return np.arange(len(target.names)), f"0 to {len(target.names) - 1}"
+    return np.arange(2), "0 and 1"
 
 
 class Subset(Dataset):
@@ -189,8 +245,8 @@ class Subset(Dataset):
         if len(indices) and (indices.min() < 0 or indices.max() >= len(source)):
             raise IndexError(f"subset asks for samples {indices.min()}..{indices.max()} of {len(source)}")
         # A subset of a subset reads from the root, so that a chain of splits costs one look-up.
-        self.source = source.source if isinstance(source, Subset) else source
-        self.indices = source.indices[indices] if isinstance(source, Subset) else indices
+        self.source: Dataset = source.source if isinstance(source, Subset) else source
+        self.indices: np.ndarray = source.indices[indices] if isinstance(source, Subset) else indices
         self.spec = source.spec
         self.made_by = source.made_by
 
@@ -231,25 +287,37 @@ class ArrayDataset(Dataset):
         self.spec, self.frame = spec, frame
         self._inputs, self._masks = dict(inputs), dict(masks or {})
         if set(self._inputs) != set(spec.inputs):
-            raise DataError(f"dataset {spec.name!r}: inputs {sorted(self._inputs)} do not match the spec's {sorted(spec.inputs)}")
+            raise DataError(
+                f"dataset {spec.name!r}: inputs {sorted(self._inputs)} do not match the spec's {sorted(spec.inputs)}"
+            )
         for name, values in self._inputs.items():
             expected = (len(frame), *spec.inputs[name].shape)
             if values.shape != expected:
                 raise DataError(f"dataset {spec.name!r}: input {name!r} has shape {values.shape}, expected {expected}")
-            self._refuse_nan(name, values)
+            self._inputs[name] = self._finite(name, values)
+        for name in self._masks:
+            if name not in self._inputs:
+                raise DataError(f"dataset {spec.name!r}: a mask is given for {name!r}, which is no input")
         self.check()
 
-    def _refuse_nan(self, name: str, values: np.ndarray) -> None:
-        bad = ~np.isfinite(values)
+    def _finite(self, name: str, values: np.ndarray) -> np.ndarray:
+        """The values with zeros where they are masked and not finite: times a mask, NaN would stay NaN."""
+        strange = bad = ~np.isfinite(values)
         mask = self._masks.get(name)
         if mask is not None:
-            bad &= mask.reshape(mask.shape + (1,) * (values.ndim - mask.ndim))
+            if mask.dtype != bool or mask.shape not in (values.shape[:1], values.shape):
+                raise DataError(
+                    f"dataset {self.spec.name!r}: the mask of input {name!r} is {mask.dtype} of shape {mask.shape}, expected "
+                    f"bool of shape {values.shape[:1]} or {values.shape}"
+                )
+            bad = strange & mask.reshape(mask.shape + (1,) * (values.ndim - mask.ndim))
         if bad.any():
             first = self.frame.index[int(np.argwhere(bad)[0][0])]
             raise DataError(
                 f"dataset {self.spec.name!r}: input {name!r} of sample {first!r} holds NaN or infinity "
                 f"({int(bad.sum())} values in all); mask missing values or drop the samples"
             )
+        return np.where(strange, 0, values).astype(values.dtype) if strange.any() else values
 
     def read(self, indices: np.ndarray) -> Arrays:
         """Index the arrays."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from pellucid.data.subjects import group_name
 from pellucid.errors import DataError
 
 
@@ -37,9 +38,13 @@ def components_of(groups: np.ndarray) -> np.ndarray:
     from scipy.sparse.csgraph import connected_components
 
     samples, columns = groups.shape
+    if not samples:
+        return np.zeros(0, np.int64)
     nodes, width = [], samples
     for column in range(columns):
-        _, code = np.unique(groups[:, column].astype(str), return_inverse=True)
+        # By the same names as the records of whom a part has learnt from, so that both agree on who is who.
+        names = np.array([group_name(value) for value in groups[:, column]])
+        code = np.unique(names, return_inverse=True)[1]
         nodes.append(width + code)
         width += int(code.max()) + 1
     row = np.tile(np.arange(samples), columns)
@@ -64,36 +69,63 @@ def subject_folds(sets: np.ndarray, labels: np.ndarray, folds: int, seed: int) -
     Returns
     -------
     ndarray of int64, shape (sample,)
-        Fold of each sample.
+        Fold of each sample; none is empty.
 
     Raises
     ------
     DataError
         If there are fewer sets than folds.
     """
-    unique = np.unique(sets)
-    if len(unique) < folds:
-        raise DataError(f"{folds} folds need at least {folds} subjects, got {len(unique)}: ask for fewer folds or add subjects")
+    count = len(np.unique(sets))
+    if count < folds:
+        raise DataError(
+            f"{folds} folds need at least {folds} subjects, got {count}: ask for fewer folds or add subjects "
+            "(subjects that share any group count as one)"
+        )
+    return deal(sets, labels, [1 / folds] * folds, seed)
+
+
+def deal(sets: np.ndarray, labels: np.ndarray, shares: Sequence[float], seed: int) -> np.ndarray:
+    """Deal sets of samples into parts, so that each part has about its share of every class.
+
+    Greedy, as in stratified group k-fold: the largest sets first (a shuffle breaks ties), each to the part that the
+    squared distance of all parts from their shares gains most by. Deterministic for a seed and an order of samples.
+
+    Parameters
+    ----------
+    sets, labels
+        See :func:`subject_folds`.
+    shares : sequence of float
+        Add up to 1.
+    seed : int
+
+    Returns
+    -------
+    ndarray of int64, shape (sample,)
+        Part of each sample. No part is empty if there are as many sets as parts.
+    """
+    unique, of = np.unique(sets, return_inverse=True)
     classes, coded = np.unique(labels, return_inverse=True)
-    counts = np.zeros((int(unique.max()) + 1, len(classes)))
-    np.add.at(counts, (sets, coded), 1)
-    total = counts.sum(0)
-    order = np.random.default_rng(seed).permutation(unique)
-    # Largest sets first (the shuffle breaks ties), each to the fold that it leaves best balanced: greedy, as in
-    # stratified group k-fold, and deterministic for a seed.
+    counts = np.zeros((len(unique), len(classes)))
+    np.add.at(counts, (of, coded), 1)
+    order = np.random.default_rng(seed).permutation(len(unique))
     order = order[np.argsort(-counts[order].sum(1), kind="stable")]
-    filled = np.zeros((folds, len(classes)))
-    members = np.zeros(folds)
-    fold_of = np.zeros(len(counts), np.int64)
-    for one in order:
-        after = (filled + counts[one]) / np.maximum(total, 1)
-        change = (after**2 - (filled / np.maximum(total, 1)) ** 2).sum(1)
-        # An empty fold is filled before any other: with few subjects balance alone would leave one empty.
-        best = int(np.lexsort((members, change.round(12), members > 0))[0])
-        fold_of[one] = best
+    # As parts of each class's total, so that a rare class is balanced as carefully as a common one.
+    counts = counts / counts.sum(0)
+    wanted = np.asarray(shares, np.float64)[:, None]
+    filled = np.zeros((len(shares), len(classes)))
+    members = np.zeros(len(shares), np.int64)
+    part_of = np.zeros(len(unique), np.int64)
+    for at, one in enumerate(order):
+        before, after = filled - wanted, filled + counts[one] - wanted
+        gain = ((after**2 - before**2) / wanted).sum(1).round(12)
+        # Once there are only as many sets left as empty parts, each goes to one of these.
+        barred = (members > 0) & (len(order) - at <= (members == 0).sum())
+        best = int(np.lexsort((members, gain, barred))[0])
+        part_of[one] = best
         filled[best] += counts[one]
         members[best] += 1
-    return fold_of[sets]
+    return part_of[of]
 
 
 def nested_splits(sets: np.ndarray, labels: np.ndarray, *, folds: int, validation: float, seed: int) -> Iterator[Split]:
@@ -106,7 +138,7 @@ def nested_splits(sets: np.ndarray, labels: np.ndarray, *, folds: int, validatio
     folds : int
         Each sample is tested exactly once.
     validation : float
-        Share of the training sets that is kept for early stopping and thresholds.
+        Share of the training samples that is kept for early stopping and thresholds.
     seed : int
     """
     fold_of = subject_folds(sets, labels, folds, seed)
@@ -123,8 +155,45 @@ def inner_split(sets: np.ndarray, labels: np.ndarray, *, validation: float, seed
     Returns
     -------
     train, validation : ndarray of int64
-        Positions among the samples given.
+        Positions among the samples given; neither is empty.
+
+    Raises
+    ------
+    DataError
+        If there is one set only, so that nobody would be left to learn from or to choose by.
     """
-    parts = max(2, round(1 / validation))
-    held = subject_folds(sets, labels, parts, seed) == 0
-    return np.flatnonzero(~held), np.flatnonzero(held)
+    count = len(np.unique(sets))
+    if count < 2:
+        raise DataError(
+            f"learning and validation need at least 2 subjects, got {count}: add subjects, or test on fewer "
+            "(subjects that share any group count as one)"
+        )
+    part = deal(sets, labels, [1 - validation, validation], seed)
+    return np.flatnonzero(part == 0), np.flatnonzero(part == 1)
+
+
+def refuse_one_class(split: Split, labels: np.ndarray, *, where: str) -> None:
+    """Raise where a side that is learnt from, or chosen by, is empty or holds one class only.
+
+    Parameters
+    ----------
+    split : Split
+    labels : ndarray, shape (sample,)
+        Classes of all samples.
+    where : str
+        What is split, for the message: ``"dataset 'x', target 'y'"``.
+
+    Raises
+    ------
+    DataError
+        Names the fold, the side and the class.
+    """
+    for side, positions in (("training", split.train), ("validation", split.validation)):
+        present = np.unique(labels[positions])
+        if len(present) >= 2:
+            continue
+        found = "is empty" if not len(present) else f"has {len(positions)} samples, all of class {present[0]:g}"
+        raise DataError(
+            f"{where}: the {side} side of fold {split.fold} {found}. A model and its threshold need two classes: ask for "
+            f"fewer folds, another share of validation subjects, or add subjects of the rarer class"
+        )

@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from pellucid.errors import LeakageError, RunError
 
 SALT_VARIABLE = "PELLUCID_SALT"
@@ -32,7 +34,7 @@ def pseudonym(name: object, namespace: str) -> str:
     Parameters
     ----------
     name : object
-        Whatever the files call the subject; its ``str`` is digested.
+        Whatever the files call the subject; its :func:`group_name` is digested.
     namespace : str
         Where the name comes from, so that patient 7 of one hospital is not patient 7 of another.
 
@@ -41,7 +43,23 @@ def pseudonym(name: object, namespace: str) -> str:
     >>> pseudonym("P-7", "here") == pseudonym("P-7", "here") != pseudonym("P-7", "there")
     True
     """
-    return hashlib.blake2b(f"{namespace}\x1f{name}".encode(), key=salt(), digest_size=8).hexdigest()
+    return hashlib.blake2b(f"{namespace}\x1f{group_name(name)}".encode(), key=salt(), digest_size=8).hexdigest()
+
+
+def group_name(value: object) -> str:
+    """A group's name as text: whole numbers alike, however a table happened to store them.
+
+    A column of whole numbers becomes floats as soon as one of its rows is missing. Patient 7 of one table is patient 7.0
+    of another then; as two names, the one would be learnt from and the other tested.
+
+    Examples
+    --------
+    >>> group_name(7), group_name(7.0), group_name(np.float32(7)), group_name("007")
+    ('7', '7', '7', '007')
+    """
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
 
 
 @dataclass(frozen=True)
@@ -57,8 +75,9 @@ class LearnedFrom:
     @classmethod
     def of(cls, groups: Mapping[str, Iterable[object]], namespace: str) -> LearnedFrom:
         """From group columns of a frame (``{"subject": frame["subject"], ...}``)."""
-        unique = {column: frozenset(_digest(namespace, column, value) for value in set(values)) for column, values in groups.items()}
-        return cls(unique)
+        return cls(
+            {c: frozenset(_digest(namespace, c, value) for value in set(values)) for c, values in groups.items()}
+        )
 
     def __or__(self, other: LearnedFrom) -> LearnedFrom:
         """Joined record of composed parts."""
@@ -95,7 +114,7 @@ class LearnedFrom:
         """
         shared = self.shared_with(other)
         if shared:
-            counts = ", ".join(f"{count} of {len(other.digests[column])} in column {column!r}" for column, count in shared.items())
+            counts = ", ".join(f"{n} of {len(other.digests[c])} in column {c!r}" for c, n in shared.items())
             raise LeakageError(
                 f"{part} would be {action} subjects it has learnt from: {counts}. "
                 "Fit it inside the protocol, on the training subjects of each fold alone."
@@ -107,17 +126,25 @@ class LearnedFrom:
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> LearnedFrom:
-        """Inverse of :meth:`to_json`."""
-        digests = data["digests"]
-        assert isinstance(digests, Mapping)
-        return cls({str(c): frozenset(map(str, d)) for c, d in digests.items()}, str(data["salt"]))
+        """Inverse of :meth:`to_json`.
+
+        Raises
+        ------
+        RunError
+            If the record is not what :meth:`to_json` writes: without it nobody can tell who was learnt from.
+        """
+        digests, fingerprint = data.get("digests"), data.get("salt")
+        if not isinstance(digests, Mapping) or not isinstance(fingerprint, str):
+            raise RunError(f"a record of whom a part has learnt from lacks 'digests' or 'salt': it has {sorted(data)}")
+        return cls({str(c): frozenset(map(str, d)) for c, d in digests.items()}, fingerprint)
 
 
 _OTHER_SALT = (
-    f"subjects were digested with another salt, so leakage cannot be ruled out: set {SALT_VARIABLE} to the value that the "
-    "run was made with"
+    f"subjects were digested with another salt, so leakage cannot be ruled out: set {SALT_VARIABLE} to the value that "
+    "the run was made with"
 )
 
 
 def _digest(namespace: str, column: str, value: object) -> str:
-    return hashlib.blake2b(f"{namespace}\x1f{column}\x1f{value}".encode(), key=salt(), digest_size=8).hexdigest()
+    named = f"{namespace}\x1f{column}\x1f{group_name(value)}"
+    return hashlib.blake2b(named.encode(), key=salt(), digest_size=8).hexdigest()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from pellucid.encoders.base import EncoderTags
     from pellucid.heads.base import HeadTags
     from pellucid.model import Model
     from pellucid.protocols.baseline import TrivialBaseline
@@ -112,6 +113,8 @@ class Context:
         Heads of the models, by part name, in the study's order.
     baseline_name : str
     seed : int
+    encoders : mapping of str to EncoderTags
+        Encoders of the study, by prefix; empty where nobody said.
     """
 
     spec: DataSpec
@@ -119,6 +122,7 @@ class Context:
     parts: Mapping[str, HeadTags]
     baseline_name: str
     seed: int
+    encoders: Mapping[str, EncoderTags] = field(default_factory=dict)
 
 
 class Assessment(Protocol):

@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec
 from pellucid.data.subjects import LearnedFrom
+from pellucid.statistics.classification import choose_threshold
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,9 @@ class TrivialBaseline:
         self.spec, self.target = spec, target
         self.learned_from = LearnedFrom()
         self.rule: LinearRule | None = None
+        self.threshold = 0.5
+        """Where a probability becomes a yes. It is chosen on the training samples themselves: a rule of so few numbers
+        does not fit them better than it fits others."""
 
     @property
     def name(self) -> str:
@@ -67,6 +71,9 @@ class TrivialBaseline:
         weights, intercept = self._solve((x - mean) / scale, train.target_values(self.target))
         self.rule = LinearRule(fill, mean, scale, weights, intercept)
         self.learned_from = train.learned_from
+        labels = train.target_values(self.target)[:, 0]
+        if self.spec.target(self.target).kind in ("binary", "links") and len(np.unique(labels)) == 2:
+            self.threshold = choose_threshold(labels, self.predict(train)[:, 0])
         return self
 
     def predict(self, samples: Dataset) -> np.ndarray:
@@ -86,13 +93,14 @@ class TrivialBaseline:
         """Plain lists, for a weights file's header."""
         assert self.rule is not None
         numbers = {name: getattr(self.rule, name).tolist() for name in LinearRule.__dataclass_fields__}
-        return {"rule": numbers, "learned_from": self.learned_from.to_json()}
+        return {"rule": numbers, "threshold": self.threshold, "learned_from": self.learned_from.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], spec: DataSpec, target: str) -> TrivialBaseline:
         """Inverse of :meth:`to_json`."""
         made = cls(spec, target)
         made.rule = LinearRule(**{name: np.asarray(values, np.float64) for name, values in data["rule"].items()})
+        made.threshold = float(data["threshold"])
         made.learned_from = LearnedFrom.from_json(data["learned_from"])
         return made
 

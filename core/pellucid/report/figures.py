@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.report.words import number, readable
+from pellucid.report.words import distinct, measured, number, readable
 from pellucid.views import INK, LOWERS, NEUTRAL, RAISES
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from pellucid.explanation import Explanation
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9, "xtick.labelsize": 8, "ytick.labelsize": 8, "legend.fontsize": 8,
     "axes.spines.top": False, "axes.spines.right": False, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": "#8a8f95",
     "xtick.color": INK, "ytick.color": INK, "legend.frameon": False, "figure.facecolor": "white", "svg.fonttype": "none",
@@ -46,22 +47,23 @@ class Picture:
 class Bars:
     """What one case's bars show: names, what each unit was, what it added, and what stays."""
 
-    names: tuple[str, ...]
-    values: np.ndarray
+    labels: tuple[str, ...]
     contributions: np.ndarray
     baseline: float
     output: float
     gap: float
     target: str
-    rest: int = 0
+    said: str = ""
 
     @classmethod
     def of(cls, explanation: Explanation, sample: int) -> Bars:
         """One sample of an explanation."""
         values = explanation.values
         return cls(
-            tuple(readable(name) for name in explanation.names),
-            np.full(len(explanation.names), np.nan) if values is None else values[sample].detach().numpy(),
+            tuple(
+                _label(name, np.nan if values is None else float(values[sample, at]))
+                for at, name in enumerate(explanation.names)
+            ),
             explanation.contributions[sample].detach().double().numpy(),
             float(explanation.baseline[sample]),
             float(explanation.output[sample]),
@@ -70,21 +72,33 @@ class Bars:
         )
 
     @classmethod
-    def of_rows(cls, rows: pd.DataFrame) -> Bars:
-        """One sample of ``explanations.parquet``; learnt units of one input, which nobody can read singly, as one bar."""
+    def of_rows(cls, rows: pd.DataFrame, units: Mapping[str, str]) -> Bars:
+        """One sample of ``explanations.parquet``; learnt units of one input, which nobody can read singly, as one bar.
+
+        Parameters
+        ----------
+        rows : DataFrame
+        units : mapping of str to str
+            Physical units of the representation's units, by their names, where they have any.
+        """
         learnt = ~rows["comparable"].to_numpy(bool)
         shown = rows[~learnt]
-        names = [readable(unit) for unit in shown["unit"]]
-        values, parts = list(shown["value"]), list(shown["contribution"])
+        told = [
+            measured(unit, value, units.get(unit, ""))
+            for unit, value in zip(shown["unit"], shown["value"], strict=True)
+        ]
+        names = distinct(name for name, _ in told)
+        known = np.isfinite(shown["value"].to_numpy(float))
+        labels = [f"{name} = {text}" if k else name for name, (_, text), k in zip(names, told, known, strict=True)]
+        parts = list(shown["contribution"])
         for source, some in rows[learnt].groupby(rows["unit"].str.partition(":")[0], sort=False):
-            names.append(f"learnt code of {source} ({len(some)} units)" if len(some) > 1 else readable(some["unit"].iloc[0]))
-            values.append(np.nan)
+            labels.append(
+                f"learnt code of {source} ({len(some)} units)" if len(some) > 1 else readable(some["unit"].iloc[0])
+            )
             parts.append(some["contribution"].sum())
         first = rows.iloc[0]
-        return cls(
-            tuple(names), np.asarray(values, float), np.asarray(parts, float), float(first["baseline"]), float(first["output"]),
-            float(first["gap"]), str(first["target"]),
-        )  # fmt: skip
+        baseline, output, gap = (float(first[name]) for name in ("baseline", "output", "gap"))
+        return cls(tuple(labels), np.asarray(parts, float), baseline, output, gap, str(first["target"]))
 
     def strongest(self, top: int) -> Bars:
         """The strongest first; where there are more than ``top``, the others as one bar, so that nothing is left out."""
@@ -92,17 +106,20 @@ class Bars:
         kept, others = order[:top], order[top:]
         if len(others) < 2:
             kept, others = order, order[:0]
-        names = [self.names[i] for i in kept]
-        values, parts = self.values[kept], self.contributions[kept]
+        labels, parts = [self.labels[i] for i in kept], self.contributions[kept]
         if len(others):
-            names.append(f"{len(others)} weaker ones together")
-            values, parts = np.append(values, np.nan), np.append(parts, self.contributions[others].sum())
-        return replace(self, names=tuple(names), values=values, contributions=parts, rest=len(others))
+            labels.append(f"{len(others)} weaker ones together")
+            parts = np.append(parts, self.contributions[others].sum())
+        return replace(self, labels=tuple(labels), contributions=parts)
 
     def words(self) -> str:
         """The same in words, for who cannot see the bars."""
-        told = "; ".join(f"{name} {part:+.2f}" for name, part in zip(self.names, self.contributions, strict=True))
+        told = "; ".join(f"{name} {part:+.2f}" for name, part in zip(self.labels, self.contributions, strict=True))
         return f"Starting point {self.baseline:+.2f}; {told}; gap {self.gap:+.2g}; output {self.output:+.2f}."
+
+
+def _label(name: str, value: float, unit: str = "") -> str:
+    return readable(name) if np.isnan(value) else " = ".join(measured(name, value, unit))
 
 
 def contribution_bars(explanation: Explanation, sample: int = 0, top: int = 10, ax: Axes | None = None) -> Axes:
@@ -127,28 +144,33 @@ def contribution_bars(explanation: Explanation, sample: int = 0, top: int = 10, 
 
 def draw_bars(ax: Axes, bars: Bars) -> Axes:
     """Bars from the starting point at the top to the output at the bottom; figures stand at their ends."""
-    labels = ["starting point"]
-    for name, value in zip(bars.names, bars.values, strict=True):
-        labels.append(name if np.isnan(value) else f"{name} = {value:.3g}")
-    labels += ["gap (unexplained)", "output"]
+    output = f"output ({bars.said})" if bars.said else "output"
+    labels = [textwrap.fill(one, 26) for one in ("starting point", *bars.labels, "gap (unexplained)", output)]
     lengths = np.array([bars.baseline, *bars.contributions, bars.gap, bars.output])
     rows = np.arange(len(labels))
     colours = [NEUTRAL, *(RAISES if part > 0 else LOWERS for part in bars.contributions), "white", INK]
     ax.barh(rows, lengths, color=colours, height=0.72)
     ax.patches[len(labels) - 2].set(hatch="////", edgecolor=INK, linewidth=0.8)
     span = max(float(np.abs(lengths).max()), 1e-9)
-    for row, length in zip(rows, lengths, strict=True):
+    for row, length in enumerate(lengths):
         text = f"{length:+.2f}" if abs(length) >= 0.005 else "0" if length == 0 else f"{length:+.0e}"
-        ax.text(length + np.copysign(0.02 * span, length), row, text, va="center", ha="left" if length >= 0 else "right", fontsize=8)
+        ax.text(
+            length + np.copysign(0.02 * span, length),
+            row,
+            text,
+            va="center",
+            ha="left" if length >= 0 else "right",
+            fontsize=8,
+        )
     ax.axvline(0, color=INK, linewidth=0.8)
     ax.axhline(0.5, color="#c9cdd2", linewidth=0.8)
     ax.axhline(len(labels) - 1.5, color="#c9cdd2", linewidth=0.8)
     ax.set_xlim(min(0, lengths.min()) - 0.22 * span, max(0, lengths.max()) + 0.22 * span)
-    ax.set_yticks(rows, labels)
+    ax.set_yticks(rows, labels, linespacing=0.95)
     ax.invert_yaxis()
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    ax.set_xlabel(f"← lowers    “{bars.target}”    raises →")
+    ax.set_xlabel(f"← lowers   “{bars.target}”   raises →")
     return ax
 
 
@@ -170,13 +192,13 @@ def importance(ax: Axes, names: Sequence[str], widths: np.ndarray) -> None:
     """Bars of how much each unit moves the output between cases, largest first."""
     rows = np.arange(len(names))
     ax.barh(rows, widths, color=LOWERS, height=0.7)
-    for row, width in zip(rows, widths, strict=True):
+    for row, width in enumerate(widths):
         ax.text(width, row, f" {number(float(width), 2)}", va="center", fontsize=8)
     ax.set_yticks(rows, names)
     ax.invert_yaxis()
     ax.tick_params(axis="y", length=0)
-    ax.set_xlim(0, 1.18 * max(float(widths.max()), 1e-9))
-    ax.set_xlabel("how far it moves the output from case to case (standard deviation)")
+    ax.set_xlim(0, 1.22 * max(float(widths.max()), 1e-9))
+    ax.set_xlabel("standard deviation between cases")
 
 
 def scatter_map(ax: Axes, points: np.ndarray, labels: np.ndarray, target: Any) -> None:
@@ -187,12 +209,16 @@ def scatter_map(ax: Axes, points: np.ndarray, labels: np.ndarray, target: Any) -
         if target.kind == "ordinal":
             bar.set_ticks(range(len(target.names)), labels=target.names)
     else:
-        names = target.names if target.kind in ("binary", "multiclass") else (f"not {target.outputs[0]}", target.outputs[0])
+        names = (
+            target.names if target.kind in ("binary", "multiclass") else (f"not {target.outputs[0]}", target.outputs[0])
+        )
         for at, name in enumerate(names):
             chosen = labels == at
             mark, colour = "ox^sD"[at % 5], (LOWERS, RAISES, "#00795a", "#8f4a78", INK)[at % 5]
-            face = {} if mark == "x" else {"facecolors": "none"}
-            ax.scatter(points[chosen, 0], points[chosen, 1], s=12, marker=mark, color=colour, linewidth=0.8, label=name, **face)
+            face: dict[str, Any] = {} if mark == "x" else {"facecolors": "none"}
+            ax.scatter(
+                points[chosen, 0], points[chosen, 1], s=12, marker=mark, color=colour, linewidth=0.8, label=name, **face
+            )
         ax.legend(loc="best")
     ax.set_xlabel("widest direction of the code")
     ax.set_ylabel("second widest direction")
@@ -220,4 +246,9 @@ def embedded(figure: Figure, alt: str, caption: str = "") -> Picture:
             drawn, mime = io.BytesIO(), "image/png"
             figure.savefig(drawn, format="png", dpi=200)
     # A CSS pixel is 1/96 inch.
-    return Picture(f"data:{mime};base64,{base64.b64encode(drawn.getvalue()).decode()}", alt, round(96 * figure.get_figwidth()), caption)
+    return Picture(
+        f"data:{mime};base64,{base64.b64encode(drawn.getvalue()).decode()}",
+        alt,
+        round(96 * figure.get_figwidth()),
+        caption,
+    )

@@ -51,12 +51,16 @@ class RunFolder:
         try:
             document = json.loads(file.read_text("utf-8"))
         except OSError as error:
-            raise RunError(f"{file} cannot be read ({error.strerror}): a report is made from the folder of a run") from None
+            raise RunError(
+                f"{file} cannot be read ({error.strerror}): a report is made from the folder of a run"
+            ) from None
         except ValueError as error:
             raise RunError(f"{file} is not valid JSON: {error}") from None
         missing = [key for key in NEEDED if key not in document]
         if missing:
-            raise RunError(f"{file} lacks {', '.join(map(repr, missing))}: the run has not come to its results; run the study again")
+            raise RunError(
+                f"{file} lacks {', '.join(map(repr, missing))}: the run has not come to its results; run the study again"
+            )
         return cls(Path(path), document)
 
     @cached_property

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.data.spec import COVARIATES
-from pellucid.files import writing, write_json
+from pellucid.files import write_json, writing
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pellucid.data.dataset import Dataset
+    from pellucid.data.dataset import Dataset, Sample
     from pellucid.heads.base import HeadTags
     from pellucid.model import Model
     from pellucid.protocols.base import Context, FittedFold
@@ -42,10 +42,12 @@ class Gallery:
     Parameters
     ----------
     cases : tuple of dict
-        Plain values, one a case: part, fold, sample, kind, lot, label, predicted, probability, threshold, covariates, concepts.
+        Plain values, one a case: part, fold, sample, kind, lot, label, predicted, probability, threshold, covariates,
+        concepts.
     arrays : mapping of str to ndarray
-        ``case/<sample>/<input>``, ``evidence/<part>/<sample>/<input>`` (same shape), ``traversal/<part>/<input>`` of shape
-        (step, *input shape) with ``traversal-sd/<part>/<input>``, ``map/<input>`` of shape (sample, 2) with ``map-labels``.
+        ``case/<sample>/<input>`` (NaN where masked), ``evidence/<part>/<sample>/<input>`` (same shape), ``traversal/<part>/<input>`` of shape
+        (step, *input shape) with ``traversal-sd/<part>/<input>``,
+        ``map/<input>`` of shape (sample, 2) with ``map-labels/<input>``.
     """
 
     cases: tuple[dict[str, Any], ...] = ()
@@ -54,7 +56,8 @@ class Gallery:
     def save(self, folder: Path) -> None:
         """Write ``gallery.json`` and ``gallery.npz``."""
         with writing(folder / "gallery.npz") as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **self.arrays)
+            arrays: dict[str, Any] = dict(self.arrays)
+            np.savez_compressed(file, **arrays)
         write_json(folder / "gallery.json", {"cases": self.cases})
 
     @classmethod
@@ -190,14 +193,16 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
         What :func:`explanation_rows` gave for this fold, so that nothing is computed twice.
     """
     rows = explanation_rows(fold) if rows is None else rows
-    target, cases, arrays = fold.dataset.spec.target(fold.target), [], {}
+    target = fold.dataset.spec.target(fold.target)
+    cases: list[dict[str, Any]] = []
+    arrays: dict[str, np.ndarray] = {}
     for part, some in rows.groupby("part", sort=False):
         model, samples = fold.models[str(part)], fold.test(str(part))
         chosen = _chosen(target, str(part), some, context.seed)
         cases += [_with_row(case, samples) for case in chosen]
         at = samples.frame.index.get_indexer([case["sample"] for case in chosen])
         for case, sample in zip(chosen, (samples[int(i)] for i in at), strict=True):
-            arrays |= {f"case/{case['sample']}/{name}": np.asarray(value) for name, value in sample.inputs.items()}
+            arrays |= {f"case/{case['sample']}/{name}": _known(sample, name) for name in sample.inputs}
         arrays |= _evidence(str(part), model, samples, at, chosen)
         if fold.split.fold == 0:
             from pellucid.report.latent import latent_map, traversals
@@ -229,17 +234,25 @@ def _with_row(case: dict[str, Any], samples: Dataset) -> dict[str, Any]:
     }
 
 
-def _evidence(part: str, model: Model, samples: Dataset, at: np.ndarray, cases: list[dict[str, Any]]) -> dict[str, np.ndarray]:
-    from pellucid.report.latent import occlusion
+def _known(sample: Sample, name: str) -> np.ndarray:
+    """An input with NaN where it is masked."""
+    values, mask = np.asarray(sample.inputs[name]), sample.masks.get(name)
+    if mask is None or np.issubdtype(values.dtype, np.integer):
+        return values
+    return np.where(np.reshape(mask, np.shape(mask) + (1,) * (values.ndim - np.ndim(mask))), values, np.float32(np.nan))
+
+
+def _evidence(
+    part: str, model: Model, samples: Dataset, at: np.ndarray, cases: list[dict[str, Any]]
+) -> dict[str, np.ndarray]:
+    from pellucid.report.latent import occluded
 
     read = {name for _, encoder in model.named_encoders() for name in encoder.config.inputs} - {COVARIATES}
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for name in sorted(read):
-        if samples.spec.input(name).kind not in ("image", "volume", "signal"):
-            continue
-        outputs = [model.head.outputs.index(case["target"]) for case in cases]
-        for case, map_ in zip(cases, occlusion(model, samples.subset(at), name, outputs), strict=True):
-            found[f"evidence/{part}/{case['sample']}/{name}"] = map_
+        if samples.spec.input(name).kind in ("image", "volume", "signal"):
+            maps = occluded(model, samples.subset(at), name, [case["target"] for case in cases])
+            found |= {f"evidence/{part}/{case['sample']}/{name}": map_ for case, map_ in zip(cases, maps, strict=True)}
     return found
 
 

@@ -19,13 +19,12 @@ STEPS_SD = (-2.0, -1.0, 0.0, 1.0, 2.0)
 MOST = 512
 """Samples that a mean is taken over; more would not change a picture."""
 
-PATCHES = 8
-"""Patches along the longest axis of an occlusion map."""
+PATCHES = {1: 32, 2: 8, 3: 4}
+"""Patches along an axis of an occlusion map, by the number of axes."""
 
 
-@torch.no_grad()
-def occlusion(model: Model, samples: Dataset, input: str, outputs: Sequence[int]) -> np.ndarray:
-    """How much the output falls when a patch of the input is set to zero.
+def occluded(model: Model, samples: Dataset, input: str, targets: Sequence[str]) -> np.ndarray:
+    """How much an output falls when a patch of an input is set to zero, spread evenly over the patch.
 
     Parameters
     ----------
@@ -33,33 +32,26 @@ def occlusion(model: Model, samples: Dataset, input: str, outputs: Sequence[int]
     samples : Dataset
     input : str
         Name of an image, volume or signal.
-    outputs : sequence of int, one a sample
+    targets : sequence of str, one a sample
         Which output is watched.
 
     Returns
     -------
     ndarray of float32, shape (sample, *input shape)
         Above 0 where the patch raises the output.
-
-    References
-    ----------
-    Zeiler and Fergus (2014), doi:10.1007/978-3-319-10590-1_53; patches do not overlap.
     """
-    batch = collate(samples, np.arange(len(samples)))
-    values, rows = batch.inputs[input], torch.arange(len(samples))
-    model.eval()
-    full = model(batch)[rows, torch.tensor(outputs)]
-    found = torch.zeros_like(values)
-    sides = [max(1, -(-n // PATCHES)) for n in values.shape[2:]]
-    for corner in np.ndindex(*(-(-n // side) for n, side in zip(values.shape[2:], sides, strict=True))):
-        patch = (..., *(slice(c * side, (c + 1) * side) for c, side in zip(corner, sides, strict=True)))
-        if not values[patch].any():
-            continue
-        covered = values.clone()
-        covered[patch] = 0
-        fall = full - model(batch.with_input(input, covered))[rows, torch.tensor(outputs)]
-        found[patch] += fall.reshape(-1, *(1,) * (values.ndim - 1))
-    return found.numpy()
+    from pellucid.attribution import attribute
+
+    channels, *sides = samples.spec.input(input).shape
+    window = (channels, *(-(-side // PATCHES[len(sides)]) for side in sides))
+    found = np.zeros((len(samples), channels, *sides), np.float32)
+    for target in dict.fromkeys(targets):
+        at = np.flatnonzero(np.asarray(targets) == target)
+        batch = collate(samples, at)
+        found[at] = attribute(
+            model, batch, input=input, target=target, method="occlusion", window=window
+        ).values.numpy()
+    return found
 
 
 def traversals(part: str, model: Model, fold: FittedFold) -> dict[str, np.ndarray]:
@@ -72,7 +64,7 @@ def traversals(part: str, model: Model, fold: FittedFold) -> dict[str, np.ndarra
     train = fold.dataset.subset(fold.split.train[:MOST])
     z = model.representation(train)
     start = 0
-    for name, encoder in model.named_encoders():
+    for _, encoder in model.named_encoders():
         columns = slice(start, start + len(encoder.names))
         start = columns.stop
         if not encoder.tags.decodes:
@@ -113,7 +105,7 @@ def latent_map(model: Model, samples: Dataset, target: str) -> dict[str, np.ndar
     found = {}
     z = model.representation(samples)
     start = 0
-    for name, encoder in model.named_encoders():
+    for _, encoder in model.named_encoders():
         code = z.values[:, start : start + len(encoder.names)].numpy()
         start += len(encoder.names)
         if encoder.tags.decodes and code.shape[1] > 1:

@@ -84,31 +84,46 @@ def scores(run: RunFolder, results: Iterable[Result]) -> tuple[Scores, ...]:
 
 
 def _scores_of(run: RunFolder, metric: str, results: list[Result]) -> Scores:
-    known = words.METRICS.get(words.normal(metric))
+    known = words.METRICS.get(words.normal(metric.partition(":")[0]))
     direction = "higher is better" if results[0].higher_is_better else "lower is better"
-    told = tuple(dict.fromkeys(r.sentence for r in results if r.sentence))
+    told = tuple(dict.fromkeys(words.plain(r.sentence) for r in results if r.sentence))
     return Scores(
         metric, words.metric_name(metric), known[1] if known else direction, tuple(_row(run, r) for r in results), told
-    )  # fmt: skip
+    )
 
 
 def _row(run: RunFolder, result: Result) -> Row:
     counted = f"{result.n_samples:,} / {result.n_subjects:,}"
     figures = [words.number(one) for one in (result.value, result.chance, result.baseline)]
-    return Row(_part(result.part), role(run, result.part), figures[0], words.interval(result), figures[1], figures[2], counted)
+    return Row(
+        _part(result.part), role(run, result.part), figures[0], words.interval(result), figures[1], figures[2], counted
+    )
 
 
 def _part(name: str) -> str:
     return words.readable_baseline(name)
 
 
-def predictions(run: RunFolder) -> tuple[tuple[Scores, ...], tuple[Scores, ...]]:
-    """Scores of the prediction, the headline metric first: over samples, and over subjects."""
-    measured = [r for r in run.results if r.protocol == "prediction"]
-    first = words.headline(measured)
-    samples = [r for r in measured if not words.per_subject(r.metric)]
-    ordered = sorted(samples, key=lambda r: r.metric != first)
-    return scores(run, ordered), scores(run, [r for r in measured if words.per_subject(r.metric)])
+@dataclass(frozen=True)
+class Predictions:
+    """Scores of the prediction: over samples with the headline metric first, over subjects, and differences in words."""
+
+    samples: tuple[Scores, ...]
+    subjects: tuple[Scores, ...]
+    differences: tuple[str, ...]
+
+
+def predictions(run: RunFolder) -> Predictions:
+    """Scores of the assessment ``prediction``."""
+    found = [r for r in run.results if r.protocol == "prediction"]
+    first = words.headline(found)
+    scored = sorted((r for r in found if not words.difference(r.metric)), key=lambda r: r.metric != first)
+    apart = [r for r in found if words.difference(r.metric) and not words.per_subject(r.metric)]
+    return Predictions(
+        scores(run, (r for r in scored if not words.per_subject(r.metric))),
+        scores(run, (r for r in scored if words.per_subject(r.metric))),
+        tuple(dict.fromkeys(words.plain(r.sentence) for r in apart if r.sentence)),
+    )
 
 
 def summary(run: RunFolder) -> dict[str, Any]:
@@ -118,20 +133,37 @@ def summary(run: RunFolder) -> dict[str, Any]:
     found = {r.part: r for r in run.results if r.protocol == "prediction" and r.metric == metric}
     result = found.get(main) if main else None
     known = result or next(iter(found.values()), None)
-    whom = f"{words.plural(known.n_samples, 'sample')} of {words.plural(known.n_subjects, run.spec.groups[0])}" if known else ""
+    whom = (
+        f"{words.plural(known.n_samples, 'sample')} of {words.plural(known.n_subjects, run.spec.groups[0])}"
+        if known
+        else ""
+    )
     if result is None:
         answer = ["This run has no score of an interpretable model."]
     else:
-        answer = words.answer(result, found.get(run.black_box or ""), run.document["target"])
-    question = run.target.about or f"Which of {words.listed(run.target.names)}?" if hasattr(run.target, "names") else run.target.about
+        answer = words.answer(result, found.get(run.black_box or ""), run.document["target"], run.results)
     return {
-        "question": words.sentence_case(question),
+        "question": _question(run.target),
         "whom": whom,
         "answer": answer,
         "verdict": words.verdict(run.results, main) if main else "",
         "chosen": main is not None and len(run.interpretable) > 1,
         "main": main,
     }
+
+
+def _question(target: Any) -> str:
+    names = [target.relation] if target.kind == "links" else list(target.names)
+    asked = {
+        "binary": f"{words.sentence_case(names[-1])} or {names[0]}?",
+        "multiclass": f"Which one: {words.listed(names)}?",
+        "multilabel": f"Which of these: {words.listed(names)}?",
+        "ordinal": f"Which step, from {names[0]} to {names[-1]}?",
+        "regression": f"How much: {words.listed(names)}?",
+        "links": f"Which pairs are linked by {names[0]}?",
+    }[target.kind]
+    about = words.sentence_case(target.about)
+    return f"{asked} {about}{'' if about.endswith('.') else '.'}" if about else asked
 
 
 def cohort(run: RunFolder) -> Cohort:
@@ -144,7 +176,9 @@ def cohort(run: RunFolder) -> Cohort:
         shares = [_share(row.get(name), row["samples"]) for name in classes]
         lines.append((f"{row['fold'] + 1 if isinstance(row['fold'], int) else row['fold']}", _SIDES.get(row["side"], row["side"]),
                       f"{row['subjects']:,}", f"{row['samples']:,}", *shares))  # fmt: skip
-    return Cohort(("Fold", "Used for", f"{words.sentence_case(run.spec.groups[0])}s", "Samples", *classes), tuple(lines))
+    return Cohort(
+        ("Fold", "Used for", f"{words.sentence_case(run.spec.groups[0])}s", "Samples", *classes), tuple(lines)
+    )
 
 
 _SIDES = {"train": "learning", "validation": "validation", "test": "test"}
@@ -153,7 +187,7 @@ _SIDES = {"train": "learning", "validation": "validation", "test": "test"}
 def _share(count: Any, total: int) -> str:
     if isinstance(count, int) and total:
         return f"{count:,} ({100 * count / total:.0f} %)"
-    return words.number(count) if isinstance(count, float) else "–" if count is None else str(count)
+    return words.number(count) if isinstance(count, float) else "n/a" if count is None else str(count)
 
 
 def audits(run: RunFolder) -> dict[str, tuple[Check, ...]]:
@@ -163,8 +197,10 @@ def audits(run: RunFolder) -> dict[str, tuple[Check, ...]]:
         if r.passed is None:
             continue
         span = f" (95 % interval {words.interval(r)})" if words.interval(r) else ""
-        told = f"found {words.number(r.value)}{span}; without meaning it would be {words.number(r.chance)}"
-        found.setdefault(r.part, []).append(Check(r.part, words.metric_name(r.metric), r.passed, r.sentence, told))
+        told = f"Found {words.number(r.value)}{span}; by chance {words.number(r.chance)}."
+        found.setdefault(r.part, []).append(
+            Check(r.part, words.metric_name(r.metric), r.passed, words.plain(r.sentence), told)
+        )
     return {part: tuple(checks) for part, checks in found.items() if checks}
 
 
@@ -189,6 +225,7 @@ def provenance(run: RunFolder) -> list[Fact]:
         Fact("Licence of the data", " ".join(filter(None, (card.get("licence"), card.get("licence_url"))))),
         Fact("Attribution", card.get("attribution", "")),
         Fact("Please cite", "", citations + tuple(f"doi:{doi}" for doi in card.get("papers") or ())),
+        Fact("What the labels are not", card.get("label_caveat", "")),
         Fact("Access", card.get("how") or card.get("access", "")),
         Fact("Digest of the data", str(data.get("digest", ""))),
         Fact("Subjects", _subjects(run)),
@@ -196,7 +233,7 @@ def provenance(run: RunFolder) -> list[Fact]:
         Fact("Seed", str(document.get("seed", ""))),
         Fact("Started", str(document.get("started", ""))),
         Fact("Took", _duration(document.get("duration_s"))),
-        Fact("Computed on", f"{document.get('device', '')}, {words.plural(int(document.get('processes') or 1), 'process')}".replace("processs", "processes")),
+        Fact("Computed on", _machine(document)),
         Fact("Versions", ", ".join(f"{name} {version}" for name, version in (document.get("versions") or {}).items())),
         Fact("Format of the run folder", str(document.get("format", ""))),
     ]  # fmt: skip
@@ -211,6 +248,11 @@ def _subjects(run: RunFolder) -> str:
     return f"kept as keyed digests, not as names; tested in each fold: {told}. No test subject was learnt from."
 
 
+def _machine(document: Mapping[str, Any]) -> str:
+    processes = int(document.get("processes") or 1)
+    return f"{document.get('device') or 'cpu'}, {'one process' if processes == 1 else f'{processes} processes'}"
+
+
 def _duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
@@ -221,18 +263,19 @@ def models(run: RunFolder) -> list[tuple[str, str, str, str]]:
     """Each model: name, role, what it is made of, how large it is."""
     told = []
     for part, facts in run.document["parts"].items():
-        encoders = ", ".join(_encoder(one) for one in facts.get("encoders") or ())
+        encoders = words.listed(_encoder(run, prefix) for prefix in facts.get("encoders") or ())
         made = f"head {facts.get('head', part)}" + (f" reading {encoders}" if encoders else "")
         size = f"{facts['parameters']:,} parameters" if facts.get("parameters") is not None else ""
         told.append((part, role(run, part), made, size))
     return told
 
 
-def _encoder(one: Any) -> str:
-    if not isinstance(one, Mapping):
-        return str(one)
-    inputs = one.get("inputs") or [one.get("input", "")]
-    return f"{one.get('name', '')} of {words.listed(map(str, inputs))}"
+def _encoder(run: RunFolder, prefix: str) -> str:
+    for entry in run.document["study"].get("encoder") or ():
+        reads = entry.get("inputs") or [entry.get("input", "")]
+        if (entry.get("label") or "+".join(reads)) == prefix:
+            return f"{words.listed(reads)} ({entry['name']})"
+    return prefix
 
 
 def settings(run: RunFolder) -> str:

@@ -9,18 +9,42 @@ from typing import Any
 
 from pellucid.result import Result
 
-_UNITS = {"mm": "mm", "mm2": "mm²", "mm3": "mm³", "hu": "HU", "hz": "Hz", "s": "s", "ms": "ms", "years": "years", "mv": "mV"}
+_UNITS = {
+    "mm": "mm",
+    "mm2": "mm²",
+    "mm3": "mm³",
+    "hu": "HU",
+    "hz": "Hz",
+    "s": "s",
+    "ms": "ms",
+    "years": "years",
+    "mv": "mV",
+}
 
 METRICS = {
-    "auroc": ("AUROC", "how often a random positive case gets a higher probability than a random negative one; 1 is perfect"),
+    "auroc": (
+        "AUROC",
+        "how often a random positive case gets a higher probability than a random negative one; 1 is perfect",
+    ),
     "auprc": ("AUPRC", "precision averaged over all thresholds; chance is the share of positive cases"),
     "accuracy": ("Accuracy", "share of cases called rightly at the threshold chosen on validation subjects"),
     "balanced accuracy": ("Balanced accuracy", "accuracy averaged over classes, so that a rare class counts as much"),
     "sensitivity": ("Sensitivity", "share of positive cases that are called positive"),
     "specificity": ("Specificity", "share of negative cases that are called negative"),
     "brier": ("Brier score", "mean squared distance between probability and outcome; lower is better"),
-    "ece": ("Calibration error", "how far stated probabilities are from observed shares, on average (ECE); lower is better"),
-    "mae": ("Mean absolute error", "average distance between prediction and truth, in the unit of the target; lower is better"),
+    "ece": (
+        "Calibration error",
+        "how far stated probabilities are from observed shares, on average (ECE); lower is better",
+    ),
+    "kappa": ("Weighted kappa", "agreement of ordered classes beyond chance; 1 is perfect, 0 is chance"),
+    "spearman": (
+        "Rank correlation",
+        "how well the order of predictions follows that of the truth; 1 is perfect, 0 is chance",
+    ),
+    "mae": (
+        "Mean absolute error",
+        "average distance between prediction and truth, in the unit of the target; lower is better",
+    ),
     "rmse": ("Root mean squared error", "like the mean absolute error, but large errors weigh more; lower is better"),
     "r2": ("R²", "share of the variation that is predicted; 0 is no better than the mean"),
 }
@@ -39,7 +63,9 @@ def normal(metric: str) -> str:
     ('auroc', 'balanced accuracy')
     """
     plain = re.sub(r"[-_/(),:]+", " ", metric.lower())
-    plain = re.sub(r"\b(per|by|over|of) (subject|patient)s?\b|\b(subject|patient)s? level\b|\b(subject|patient)s?\b", " ", plain)
+    plain = re.sub(
+        r"\b(per|by|over|of) (subject|patient)s?\b|\b(subject|patient)s? level\b|\b(subject|patient)s?\b", " ", plain
+    )
     plain = " ".join(plain.split())
     return {"brier score": "brier", "r 2": "r2", "r²": "r2"}.get(plain, plain)
 
@@ -49,12 +75,23 @@ def per_subject(metric: str) -> bool:
     return re.search(r"\b(subject|patient)", re.sub(r"[-_]", " ", metric.lower())) is not None
 
 
+def difference(metric: str) -> bool:
+    """Whether a metric is the difference of two models' scores."""
+    return "_minus_" in metric
+
+
 def metric_name(metric: str) -> str:
-    """A metric as the page names it."""
+    """A metric as the page names it.
+
+    Examples
+    --------
+    >>> metric_name("auroc_per_subject"), metric_name("mae:age"), metric_name("deletion-gap")
+    ('AUROC, per subject', 'Mean absolute error of age', 'Deletion gap')
+    """
+    metric, _, of = metric.partition(":")
     known = METRICS.get(normal(metric))
-    if known is None:
-        return sentence_case(metric.replace("_", " ").replace("-", " "))
-    return f"{known[0]}, per subject" if per_subject(metric) else known[0]
+    name = known[0] if known else sentence_case(metric.replace("_", " ").replace("-", " "))
+    return f"{name}{f' of {of}' if of else ''}{', per subject' if known and per_subject(metric) else ''}"
 
 
 def sentence_case(text: str) -> str:
@@ -81,16 +118,58 @@ def readable(name: str) -> str:
     return text if where in ("", "covariates", "concepts") else f"{text} · {where.replace('_', ' ')}"
 
 
+def measured(name: str, value: float, written: str = "") -> tuple[str, str]:
+    """A named value for people: logarithms undone, units written out.
+
+    Examples
+    --------
+    >>> measured("log_area", 5.0, "ln mm2"), measured("slice_thickness_mm", 2.5, "mm"), measured("x:spiculation", 3.25, "rating")
+    (('area', '148 mm²'), ('slice thickness', '2.5 mm'), ('spiculation · x', '3.25'))
+    """
+    if written.startswith("ln "):
+        where, colon, what = name.rpartition(":")
+        name, value = f"{where}{colon}{what.removeprefix('log_')}", math.exp(value)
+    shown, measure = readable(name), unit(written)
+    if measure:
+        shown = shown.replace(f" ({measure})", "")
+    return shown, f"{value:.3g} {measure}" if measure and measure != shown else f"{value:.3g}"
+
+
+def unit(written: str) -> str:
+    """A unit as the page writes it; nothing for plain numbers and ratings, and that of the number itself for a logarithm.
+
+    Examples
+    --------
+    >>> unit("ln mm2"), unit("rating"), unit("HU")
+    ('mm²', '', 'HU')
+    """
+    one = written.removeprefix("ln ")
+    return "" if one in ("", "1", "rating", "score") else _UNITS.get(one, one)
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """Readable names without where they come from, unless two would be alike.
+
+    Examples
+    --------
+    >>> distinct(["margin · ratings", "area · size", "mean · ecg", "mean · eeg"])
+    ['margin', 'area', 'mean · ecg', 'mean · eeg']
+    """
+    names = list(names)
+    short = [name.partition(" · ")[0] for name in names]
+    return [one if short.count(one) == 1 else name for one, name in zip(short, names, strict=True)]
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A figure with as many digits as mean something.
 
     Examples
     --------
     >>> number(0.94712), number(1.2e-7), number(1234.6), number(None), number(0.0)
-    ('0.947', '1.2e-07', '1,235', '–', '0.000')
+    ('0.947', '1.2e-07', '1,235', 'n/a', '0.000')
     """
     if value is None or not math.isfinite(value):
-        return "–"
+        return "n/a"
     if value != 0 and abs(value) < 10**-digits:
         return f"{value:.1e}"
     if abs(value) >= 1000:
@@ -100,7 +179,11 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def interval(result: Result) -> str:
     """``0.931 to 0.960``, or nothing where there is no interval."""
-    return f"{number(result.low)} to {number(result.high)}" if math.isfinite(result.low) and math.isfinite(result.high) else ""
+    return (
+        f"{number(result.low)} to {number(result.high)}"
+        if math.isfinite(result.low) and math.isfinite(result.high)
+        else ""
+    )
 
 
 def plural(count: int, word: str) -> str:
@@ -116,16 +199,39 @@ def listed(items: Iterable[str]) -> str:
 
 def headline(results: Iterable[Result]) -> str | None:
     """The metric that speaks for the models of a study, as its results name it; None if nothing was predicted."""
-    measured = [r.metric for r in results if r.protocol == "prediction" and not per_subject(r.metric)]
+    found = [
+        r.metric
+        for r in results
+        if r.protocol == "prediction" and not per_subject(r.metric) and not difference(r.metric)
+    ]
     for wanted in FIRST:
-        for metric in measured:
+        for metric in found:
             if normal(metric) == wanted:
                 return metric
-    return measured[0] if measured else None
+    return found[0] if found else None
 
 
-def answer(result: Result, black_box: Result | None, target: Mapping[str, Any]) -> list[str]:
-    """What the interpretable model reaches, beside chance, trivial baseline and black box: a few sentences."""
+def answer(
+    result: Result, black_box: Result | None, target: Mapping[str, Any], results: Iterable[Result] = ()
+) -> list[str]:
+    """What the interpretable model reaches, beside chance, trivial baseline and black box: a few sentences.
+
+    Parameters
+    ----------
+    result : Result
+        The headline score of the interpretable model.
+    black_box : Result, optional
+        The same score of the black box.
+    target : mapping
+        JSON of the target.
+    results : iterable of Result
+        All of them: paired differences decide what is better, where they were measured.
+    """
+    apart = {
+        r.metric.partition("_minus_")[2]: r
+        for r in results
+        if r.part == result.part and r.metric.startswith(f"{result.metric}_minus_")
+    }
     low_high = f" (95 % interval {interval(result)})" if interval(result) else ""
     if normal(result.metric) == "auroc" and target.get("kind") == "binary":
         no, yes = target["names"]
@@ -135,30 +241,51 @@ def answer(result: Result, black_box: Result | None, target: Mapping[str, Any]) 
         )
     else:
         first = f"The interpretable model “{result.part}” reaches {metric_name(result.metric)} {number(result.value)}{low_high}."
-    beside = f"No knowledge at all gives {number(result.chance)}; the trivial baseline, {readable_baseline(result.baseline_name)}, "
-    beside += f"gives {number(result.baseline)}{_against(result, result.baseline)}"
-    if black_box is None:
-        return [first, beside + "."]
-    difference = abs(result.value - black_box.value)
-    if difference < 0.0005:
-        how = "the same"
+    beside = (
+        f"Chance is {number(result.chance)}. The trivial baseline, {readable_baseline(result.baseline_name)}, reaches "
+    )
+    told = [first, f"{beside}{number(result.baseline)}: {_compared(result, result.baseline, apart.get('baseline'))}."]
+    if black_box is not None:
+        how = _compared(result, black_box.value, apart.get(black_box.part))
+        told.append(f"The black box “{black_box.part}” reaches {number(black_box.value)}: {how}.")
+    return told
+
+
+def _compared(result: Result, other: float, apart: Result | None) -> str:
+    """How the interpretable model stands to another score; by the interval of the paired difference if there is one."""
+    size = abs(result.value - other)
+    better = (result.value > other) == result.higher_is_better
+    how = f"the interpretable model is {number(size)} {'better' if better else 'worse'}"
+    if apart is not None:
+        ends, unsure, said = (apart.low, apart.high), apart.low <= 0 <= apart.high, interval(apart)
     else:
-        better = (result.value > black_box.value) == result.higher_is_better
-        how = f"{number(difference)} {'worse' if better else 'better'} than the interpretable model"
-    return [first, f"{beside}.", f"A black box on the same data (“{black_box.part}”) reaches {number(black_box.value)}: {how}."]
-
-
-def _against(result: Result, other: float) -> str:
-    if not (math.isfinite(result.low) and math.isfinite(result.high)):
-        return ""
-    if result.low <= other <= result.high:
-        return ", which lies inside that interval: no clear gain over it"
-    return ", which the model beats" if (other < result.low) == result.higher_is_better else ", which does better than the model"
+        ends, unsure, said = (result.low, result.high), result.low <= other <= result.high, ""
+    if not all(math.isfinite(end) for end in ends):
+        return how
+    interval_told = f" (interval of the difference {said})" if said else ""
+    return f"{how}{interval_told}, {'no clear difference' if unsure else 'a clear difference'}"
 
 
 def readable_baseline(name: str) -> str:
-    """``area (mm²) alone`` for ``area_mm2 alone``."""
-    return " ".join(readable(word) if "_" in word else word for word in name.split(" "))
+    """``area alone`` for ``log_area alone``: a logarithm changes no order.
+
+    Examples
+    --------
+    >>> readable_baseline("log_area + n_readers alone"), readable_baseline("training mean")
+    ('area + n readers alone', 'training mean')
+    """
+    return " ".join(readable(word.removeprefix("log_")) if "_" in word else word for word in name.split(" "))
+
+
+def plain(sentence: str) -> str:
+    """A result's sentence with names as the page writes them.
+
+    Examples
+    --------
+    >>> plain("AUROC of “additive” is 0.030 better than that of “log_area alone”.")
+    'AUROC of “additive” is 0.030 better than that of “area alone”.'
+    """
+    return re.sub(r"“([^”]*) alone”", lambda found: f"“{readable_baseline(found[1])} alone”", sentence)
 
 
 def verdict(results: Iterable[Result], part: str) -> str:

@@ -63,7 +63,12 @@ NAMES = {
         "spec_survives_json",
         "same_data_has_same_digest",
     ),
-    "protocol": ("has_defaults_for_all_settings", "keeps_subjects_apart", "rows_and_results_are_complete", "refuses_whom_a_part_has_learnt_from"),
+    "protocol": (
+        "has_defaults_for_all_settings",
+        "keeps_subjects_apart",
+        "rows_and_results_are_complete",
+        "refuses_whom_a_part_has_learnt_from",
+    ),
     "study": ("is_valid_and_its_parts_fit",),
     "card": ("is_complete_and_agrees_with_its_dataset",),
     "view": ("draws_what_it_is_named_for",),
@@ -84,7 +89,9 @@ class Check:
 
     def __call__(self, component: Component) -> None:
         """Run it; returns quietly where the contract is kept."""
-        found: Callable[[Component], None] = getattr(importlib.import_module(HOMES[self.kind]), f"{self.kind}_{self.name}")
+        found: Callable[[Component], None] = getattr(
+            importlib.import_module(HOMES[self.kind]), f"{self.kind}_{self.name}"
+        )
         found(component)
 
 
@@ -97,7 +104,12 @@ def contract_checks(name: str | None = None) -> Iterator[tuple[Component, Check]
         Only components of this name (bare or qualified), or of the plugin of this name.
     """
     for component in plugins.components().values():
-        if name is None or name in (component.name, component.qualified, component.plugin, f"{component.kind}:{component.qualified}"):
+        if name is None or name in (
+            component.name,
+            component.qualified,
+            component.plugin,
+            f"{component.kind}:{component.qualified}",
+        ):
             for check in NAMES[component.kind]:
                 yield component, Check(component.kind, check)
 

@@ -12,7 +12,19 @@ from pellucid.data.spec import DataSpec
 from pellucid.plugins import Component
 from pellucid.testing.instances import need, opened, options_of
 
-IDENTITY = ("name", "birth", "mrn", "ssn", "address", "phone", "email", "accession", "insurance", "patient_id", "patientid")
+IDENTITY = (
+    "name",
+    "birth",
+    "mrn",
+    "ssn",
+    "address",
+    "phone",
+    "email",
+    "accession",
+    "insurance",
+    "patient_id",
+    "patientid",
+)
 """Parts of column names under which people can be found."""
 
 _PSEUDONYM = re.compile(r"[0-9a-f]{16}")
@@ -38,7 +50,10 @@ def dataset_frame_matches_spec(component: Component) -> None:
         ratings, concepts = data.concept_values(), data.spec.concepts
         outside = (ratings < np.array(concepts.low)) | (ratings > np.array(concepts.high))
         need(not outside.any(), component, f"concept {concepts.names[int(outside.any(0).argmax())]!r} leaves its range")
-    for kind, names in (("view", data.spec.views.values()), ("measure", [m for ms in data.spec.measures.values() for m in ms])):
+    for kind, names in (
+        ("view", data.spec.views.values()),
+        ("measure", [m for ms in data.spec.measures.values() for m in ms]),
+    ):
         for name in names:
             plugins.find(kind, name)
 
@@ -53,19 +68,35 @@ def dataset_reads_shapes_and_types_of_its_spec(component: Component) -> None:
     data = opened(component)
     at = _some(data)
     arrays = data.read(at)
-    need(set(arrays.inputs) == set(data.spec.inputs), component, f"reads {sorted(arrays.inputs)}, declares {sorted(data.spec.inputs)}")
+    need(
+        set(arrays.inputs) == set(data.spec.inputs),
+        component,
+        f"reads {sorted(arrays.inputs)}, declares {sorted(data.spec.inputs)}",
+    )
     for name, spec in data.spec.inputs.items():
         values = arrays.inputs[name]
         if spec.kind == "graph":
             continue
-        need(values.shape == (len(at), *spec.shape), component, f"input {name!r} has shape {values.shape}, expected (n, *{spec.shape})")
+        need(
+            values.shape == (len(at), *spec.shape),
+            component,
+            f"input {name!r} has shape {values.shape}, expected (n, *{spec.shape})",
+        )
         wanted = "integers" if spec.kind == "text" else "float32"
         fits = np.issubdtype(values.dtype, np.integer) if spec.kind == "text" else values.dtype == np.float32
         need(bool(fits), component, f"input {name!r} is {values.dtype}, expected {wanted}")
         mask = arrays.masks.get(name, np.ones(len(at), bool))
-        need(mask.dtype == bool and mask.shape in ((len(at),), values.shape), component, f"mask of {name!r} is {mask.dtype} {mask.shape}")
+        need(
+            mask.dtype == bool and mask.shape in ((len(at),), values.shape),
+            component,
+            f"mask of {name!r} is {mask.dtype} {mask.shape}",
+        )
         real = np.broadcast_to(mask.reshape(mask.shape + (1,) * (values.ndim - mask.ndim)), values.shape)
-        need(bool(np.isfinite(values[real]).all()), component, f"input {name!r} holds NaN or infinity where nothing is masked")
+        need(
+            bool(np.isfinite(values[real]).all()),
+            component,
+            f"input {name!r} holds NaN or infinity where nothing is masked",
+        )
 
 
 def dataset_reads_in_the_order_asked(component: Component) -> None:
@@ -77,16 +108,24 @@ def dataset_reads_in_the_order_asked(component: Component) -> None:
         for row, index in enumerate(at):
             alone, one = data.read(np.array([index])).inputs[name][0], data[int(index)]
             same = np.array_equal(arrays.inputs[name][row], alone, equal_nan=True) and one.id == data.frame.index[index]
-            need(same, component, f"input {name!r} of sample {data.frame.index[index]!r} depends on which others are read with it")
+            need(
+                same,
+                component,
+                f"input {name!r} of sample {data.frame.index[index]!r} depends on which others are read with it",
+            )
 
 
 def dataset_sample_ids_are_unique_names(component: Component) -> None:
     """Ids are strings that stand once, and there is more than one subject to split by."""
     data = opened(component)
     index = data.frame.index
-    need(bool(index.is_unique) and all(isinstance(i, str) for i in index), component, "sample ids must be unique strings")
+    need(
+        bool(index.is_unique) and all(isinstance(i, str) for i in index), component, "sample ids must be unique strings"
+    )
     for group in data.spec.groups:
-        need(data.frame[group].nunique() > 1, component, f"column {group!r} holds one value: nothing can be split by it")
+        need(
+            data.frame[group].nunique() > 1, component, f"column {group!r} holds one value: nothing can be split by it"
+        )
 
 
 def dataset_shows_no_identity(component: Component) -> None:
@@ -112,7 +151,11 @@ def _generated(component: Component) -> bool:
 def dataset_spec_survives_json(component: Component) -> None:
     """The spec that a run folder keeps is the spec."""
     spec = opened(component).spec
-    need(DataSpec.model_validate_json(spec.model_dump_json()) == spec, component, "its spec changes on the way through JSON")
+    need(
+        DataSpec.model_validate_json(spec.model_dump_json()) == spec,
+        component,
+        "its spec changes on the way through JSON",
+    )
 
 
 def dataset_same_data_has_same_digest(component: Component) -> None:

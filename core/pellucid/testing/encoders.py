@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from pellucid.batch import Batch
@@ -29,19 +31,33 @@ def encoder_names_match_width(component: Component) -> None:
     """One name for each unit, all different, known before any batch is seen."""
     for encoder, _, batch in encoders(component):
         z = encoder(batch)
-        need(z.names == encoder.names, component, f"encodes units {z.names[:3]}..., but says its names are {encoder.names[:3]}...")
+        need(
+            z.names == encoder.names,
+            component,
+            f"encodes units {z.names[:3]}..., but says its names are {encoder.names[:3]}...",
+        )
         need(len(set(z.names)) == len(z.names), component, "two units have one name")
-        need(z.values.shape == (len(batch), len(z.names)), component, f"{len(batch)} samples gave {tuple(z.values.shape)}")
+        need(
+            z.values.shape == (len(batch), len(z.names)),
+            component,
+            f"{len(batch)} samples gave {tuple(z.values.shape)}",
+        )
         need(bool(torch.isfinite(z.values).all()), component, "gives NaN or infinity")
         if z.tokens is not None and z.regions:
-            need(z.tokens.shape[1] == len(z.regions), component, f"{z.tokens.shape[1]} tokens, {len(z.regions)} regions")
+            need(
+                z.tokens.shape[1] == len(z.regions), component, f"{z.tokens.shape[1]} tokens, {len(z.regions)} regions"
+            )
 
 
 def encoder_same_input_gives_same_values(component: Component) -> None:
     """Evaluated twice it says the same, if its tags promise that."""
     for encoder, _, batch in encoders(component):
         if encoder.tags.deterministic:
-            need(torch.equal(values(encoder, batch), values(encoder, batch)), component, "says other values the second time")
+            need(
+                torch.equal(values(encoder, batch), values(encoder, batch)),
+                component,
+                "says other values the second time",
+            )
 
 
 def encoder_sample_is_encoded_as_if_alone(component: Component) -> None:
@@ -60,10 +76,15 @@ def encoder_settings_and_weights_rebuild_it(component: Component) -> None:
     for encoder, _, batch in encoders(component):
         config = type(encoder.config).model_validate_json(encoder.config.model_dump_json())
         need(config == encoder.config, component, "its settings change on the way through JSON")
-        again = type(encoder)(config)
+        made: Any = type(encoder)
+        again = made(config)
         again.load_state_dict(encoder.state_dict())
         if encoder.tags.deterministic:
-            need(same(values(encoder, batch), values(again, batch)), component, "rebuilt from settings and weights it differs")
+            need(
+                same(values(encoder, batch), values(again, batch)),
+                component,
+                "rebuilt from settings and weights it differs",
+            )
 
 
 def encoder_masked_values_change_nothing(component: Component) -> None:
@@ -81,7 +102,11 @@ def encoder_masked_values_change_nothing(component: Component) -> None:
                 first = values(encoder, Batch(batch.inputs, masks))
                 second = values(encoder, Batch({**batch.inputs, name: other}, masks))
                 form = "of values" if mask.ndim > 1 else "of whole inputs"
-                need(same(first, second), component, f"a mask {form} is not respected: hidden values of {name!r} change the result")
+                need(
+                    same(first, second),
+                    component,
+                    f"a mask {form} is not respected: hidden values of {name!r} change the result",
+                )
                 need(bool(torch.isfinite(first).all()), component, f"a mask {form} makes it say NaN")
 
 

@@ -37,4 +37,8 @@ def card_is_complete_and_agrees_with_its_dataset(component: Component) -> None:
         raise SkipTest(f"no installed plugin reads {component.name!r}")
     for dataset in datasets:
         spec = opened(dataset).spec
-        need(spec.namespace == card.namespace, component, f"names people of {card.namespace!r}, {dataset} those of {spec.namespace!r}")
+        need(
+            spec.namespace == card.namespace,
+            component,
+            f"names people of {card.namespace!r}, {dataset} those of {spec.namespace!r}",
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import torch
 
@@ -29,14 +29,30 @@ def head_contributions_add_up_to_the_output(component: Component) -> None:
         for at, target in enumerate(head.outputs):
             found = head.explain(z, target)
             need(found.target == target, component, f"asked about {target!r}, it explains {found.target!r}")
-            need(found.family == head.tags.family, component, f"tags say {head.tags.family!r}, explains as {found.family!r}")
-            need(same(found.output, logits[:, at]), component, f"explains another output than it predicts ({kind}, {target!r})")
+            need(
+                found.family == head.tags.family,
+                component,
+                f"tags say {head.tags.family!r}, explains as {found.family!r}",
+            )
+            need(
+                same(found.output, logits[:, at]),
+                component,
+                f"explains another output than it predicts ({kind}, {target!r})",
+            )
             total = found.baseline + found.contributions.sum(1) + found.gap
-            need(same(total, logits[:, at]), component, f"baseline + contributions + gap is not the output ({kind}, {target!r})")
+            need(
+                same(total, logits[:, at]),
+                component,
+                f"baseline + contributions + gap is not the output ({kind}, {target!r})",
+            )
             worst = float(found.gap.detach().abs().max())
             if head.tags.faithful_by_construction:
                 need(worst <= EXACT, component, f"promises no gap, leaves {worst:.2g} ({kind}, {target!r})")
-            need(not found.evidence or len(found.evidence) == len(z.values), component, "has evidence for some samples only")
+            need(
+                not found.evidence or len(found.evidence) == len(z.values),
+                component,
+                "has evidence for some samples only",
+            )
 
 
 def head_outputs_are_named_after_the_target(component: Component) -> None:
@@ -46,7 +62,11 @@ def head_outputs_are_named_after_the_target(component: Component) -> None:
     for head, z, _ in heads(component):
         with torch.no_grad():
             shape = tuple(head(z).shape)
-        need(shape == (len(z.values), len(head.outputs)), component, f"{len(head.outputs)} outputs, logits of shape {shape}")
+        need(
+            shape == (len(z.values), len(head.outputs)),
+            component,
+            f"{len(head.outputs)} outputs, logits of shape {shape}",
+        )
         need(head.outputs == head.config.target.outputs, component, f"names its outputs {head.outputs}")
         try:
             head.explain(z, "no such output")
@@ -66,7 +86,11 @@ def head_sample_is_scored_as_if_alone(component: Component) -> None:
         some = z.with_values(z.values[:5])
         for target in head.outputs:
             whole, part = head.explain(z, target), head.explain(some, target)
-            need(same(whole.contributions[:5], part.contributions), component, "explains a sample differently in other company")
+            need(
+                same(whole.contributions[:5], part.contributions),
+                component,
+                "explains a sample differently in other company",
+            )
 
 
 @torch.no_grad()
@@ -75,7 +99,8 @@ def head_settings_and_weights_rebuild_it(component: Component) -> None:
     for head, z, _ in heads(component):
         config = type(head.config).model_validate_json(head.config.model_dump_json())
         need(config == head.config, component, "its settings change on the way through JSON")
-        again = type(head)(config)
+        made: Any = type(head)
+        again = made(config)
         again.load_state_dict(head.state_dict())
         need(same(head(z), again.eval()(z)), component, "rebuilt from settings and weights it differs")
         first, second = (h.explain(z, h.outputs[0]).contributions for h in (head, again))
@@ -90,7 +115,11 @@ def head_tags_are_from_the_closed_sets(component: Component) -> None:
     need(tags.scope in ("local", "global"), component, f"scope {tags.scope!r} is neither local nor global")
     need(tags.stage in ("ante_hoc", "post_hoc"), component, f"stage {tags.stage!r} is neither ante_hoc nor post_hoc")
     unknown = sorted(set(tags.targets) - set(TARGETS))
-    need(not unknown and bool(tags.targets), component, f"predicts unknown kinds of target: {', '.join(unknown) or 'none at all'}")
+    need(
+        not unknown and bool(tags.targets),
+        component,
+        f"predicts unknown kinds of target: {', '.join(unknown) or 'none at all'}",
+    )
 
 
 def head_loss_is_finite_and_teaches(component: Component) -> None:
@@ -106,8 +135,16 @@ def head_loss_is_finite_and_teaches(component: Component) -> None:
             head.zero_grad()
             head.requires_grad_(True)
             loss = getattr(head, stage.loss)(some, few)
-            need(loss.ndim == 0 and bool(torch.isfinite(loss)), component, f"stage {stage.name!r}: its loss is {loss.tolist()}")
+            need(
+                loss.ndim == 0 and bool(torch.isfinite(loss)),
+                component,
+                f"stage {stage.name!r}: its loss is {loss.tolist()}",
+            )
             loss.backward()
             gradients = [p.grad for p in learns if p.grad is not None]
-            need(all(bool(torch.isfinite(g).all()) for g in gradients), component, f"stage {stage.name!r}: a gradient is not finite")
+            need(
+                all(bool(torch.isfinite(g).all()) for g in gradients),
+                component,
+                f"stage {stage.name!r}: a gradient is not finite",
+            )
             need(any(bool((g != 0).any()) for g in gradients), component, f"stage {stage.name!r} teaches no parameter")

@@ -43,7 +43,7 @@ def options_of(made: Any) -> dict[str, Any]:
     return dict(own()) if own is not None else {}
 
 
-def encoder_inputs(component: Component, made: type[Encoder]) -> Iterator[tuple[Dataset, dict[str, InputSpec]]]:
+def encoder_inputs(component: Component, made: Any) -> Iterator[tuple[Dataset, dict[str, InputSpec]]]:
     """Data, and the inputs to give an encoder: one kind after the other, or all at once if it reads several.
 
     Raises
@@ -53,7 +53,11 @@ def encoder_inputs(component: Component, made: type[Encoder]) -> Iterator[tuple[
     """
     data = example_data(made, made.tags.accepts)
     fit = {name: spec for name, spec in data.spec.inputs.items() if spec.kind in made.tags.accepts}
-    need(bool(fit), component, f"accepts {', '.join(made.tags.accepts)}; to try it, give it a class method example_data()")
+    need(
+        bool(fit),
+        component,
+        f"accepts {', '.join(made.tags.accepts)}; to try it, give it a class method example_data()",
+    )
     if made.tags.several_inputs:
         yield data, fit
         return
@@ -63,11 +67,11 @@ def encoder_inputs(component: Component, made: type[Encoder]) -> Iterator[tuple[
 
 def encoders(component: Component) -> Iterator[tuple[Encoder, Dataset, Batch]]:
     """Encoders of a class, prepared but not trained, each with data and a batch that it can read."""
-    made: type[Encoder] = plugins.load("encoder", component.qualified)
+    made: Any = plugins.load("encoder", component.qualified)
     for data, inputs in encoder_inputs(component, made):
         torch.manual_seed(0)
         config = configured("encoder", component.name, made.config_type, options_of(made), inputs=inputs)
-        encoder = made(config)
+        encoder: Encoder = made(config)
         batch = collate(data, range(min(len(data), 16)), next(iter(data.spec.targets)))
         encoder.prepare([batch])
         yield encoder.eval(), data, batch
@@ -75,7 +79,7 @@ def encoders(component: Component) -> Iterator[tuple[Encoder, Dataset, Batch]]:
 
 def heads(component: Component) -> Iterator[tuple[Head, Representation, Batch]]:
     """Heads of a class for every kind of target it can predict, prepared but not trained."""
-    made: type[Head] = plugins.load("head", component.qualified)
+    made: Any = plugins.load("head", component.qualified)
     data = example_data(made, ("vector",))
     tried = False
     for name, target in data.spec.targets.items():
@@ -89,7 +93,7 @@ def heads(component: Component) -> Iterator[tuple[Head, Representation, Batch]]:
         config = configured(
             "head", component.name, made.config_type, options_of(made), units=z.names, target=target, concepts=concepts
         )
-        head = made(config)
+        head: Head = made(config)
         head.prepare([(z, batch)])
         _stir(head)
         yield head.eval(), z, batch

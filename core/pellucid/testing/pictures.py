@@ -17,7 +17,11 @@ from pellucid.testing.instances import need, open_all
 def _inputs_that_name(component: Component) -> Iterator[tuple[Dataset, str]]:
     found = False
     for _, data in open_all():
-        named = {n: (view,) for n, view in data.spec.views.items()} if component.kind == "view" else dict(data.spec.measures)
+        named = (
+            {n: (view,) for n, view in data.spec.views.items()}
+            if component.kind == "view"
+            else dict(data.spec.measures)
+        )
         for name, components in named.items():
             if any(_same(component, one) for one in components):
                 found = True
@@ -51,7 +55,11 @@ def view_draws_what_it_is_named_for(component: Component) -> None:
             empty = np.asarray(canvas.buffer_rgba()).copy()
             view(ax, values, data.spec.input(name), evidence=evidence, caption="a caption")
             canvas.draw()
-            need(not np.array_equal(empty, np.asarray(canvas.buffer_rgba())), component, f"draws nothing for input {name!r}")
+            need(
+                not np.array_equal(empty, np.asarray(canvas.buffer_rgba())),
+                component,
+                f"draws nothing for input {name!r}",
+            )
             need(np.array_equal(before, values, equal_nan=True), component, f"changes the values of input {name!r}")
 
 
@@ -61,8 +69,16 @@ def measure_gives_one_number_a_sample(component: Component) -> None:
     for data, name in _inputs_that_name(component):
         values, spec = data.read(np.arange(min(len(data), 8))).inputs[name], data.spec.input(name)
         together = np.asarray(measure(values, spec))
-        need(together.shape == (len(values),), component, f"gives shape {together.shape} for {len(values)} samples of {name!r}")
+        need(
+            together.shape == (len(values),),
+            component,
+            f"gives shape {together.shape} for {len(values)} samples of {name!r}",
+        )
         need(bool(np.isfinite(together).all()), component, f"gives NaN or infinity for input {name!r}")
         alone = np.concatenate([np.asarray(measure(values[at : at + 1], spec)) for at in range(len(values))])
-        need(np.allclose(together, alone, rtol=1e-5, atol=1e-8), component, "measures a sample differently in other company")
+        need(
+            np.allclose(together, alone, rtol=1e-5, atol=1e-8),
+            component,
+            "measures a sample differently in other company",
+        )
         need(bool(np.ptp(together) > 0), component, f"says the same of every sample of input {name!r}")

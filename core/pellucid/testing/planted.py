@@ -7,6 +7,8 @@ all can find them; one that reads another sample's input, or a masked value, is 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -30,7 +32,7 @@ from pellucid.data.subjects import pseudonym
 
 NAMESPACE = "planted"
 
-INPUTS = {
+INPUTS: dict[str, Any] = {
     "signal": Signal(channels=("left", "right"), length=64, rate_hz=32.0, units="uV"),
     "image": Image(channels=("mask",), size=(16, 16), spacing_mm=(1.0, 1.0), units="1"),
     "volume": Volume(channels=("mask",), size=(8, 8, 8), spacing_mm=(2.0, 2.0, 2.0), units="1"),
@@ -40,7 +42,7 @@ INPUTS = {
 }
 """One input of every kind that has a fixed shape, by the name of its kind."""
 
-TARGETS = {
+TARGETS: dict[str, Any] = {
     "binary": Binary(names=("small", "large"), about="whether size is above its middle"),
     "multiclass": MultiClass(names=("low", "middle", "high"), about="thirds of size"),
     "multilabel": MultiLabel(names=("large", "fast"), about="whether size and rhythm are above their middle"),
@@ -52,7 +54,9 @@ TARGETS = {
 CONCEPTS = Concepts(names=("roundness", "pace"), low=(1.0, 1.0), high=(5.0, 5.0))
 
 
-def planted(kinds: tuple[str, ...] = tuple(INPUTS), *, samples: int = 48, subjects: int = 16, seed: int = 0) -> ArrayDataset:
+def planted(
+    kinds: tuple[str, ...] = tuple(INPUTS), *, samples: int = 48, subjects: int = 16, seed: int = 0
+) -> ArrayDataset:
     """Draw a dataset with some kinds of input, all kinds of target, concepts and covariates.
 
     Parameters
@@ -82,7 +86,14 @@ def planted(kinds: tuple[str, ...] = tuple(INPUTS), *, samples: int = 48, subjec
         concepts=CONCEPTS,
         about="Made up: no subject stands behind it.",
     )
-    drawn = {"signal": _signal, "image": _image, "volume": _image, "vector": _vector, "trajectory": _trajectory, "text": _text}
+    drawn = {
+        "signal": _signal,
+        "image": _image,
+        "volume": _image,
+        "vector": _vector,
+        "trajectory": _trajectory,
+        "text": _text,
+    }
     inputs = {kind: drawn[kind](size, rhythm, INPUTS[kind].shape, rng) for kind in kinds}
     return ArrayDataset(spec, frame, inputs)
 

@@ -56,7 +56,11 @@ def protocol_keeps_subjects_apart(component: Component) -> None:
         sides = {side: getattr(split, side) for side in ("train", "validation", "test")}
         for side, at in sides.items():
             need(len(at) > 0, component, f"fold {split.fold}: nobody stands on the {side} side")
-            need(np.array_equal(at, getattr(same, side)), component, f"fold {split.fold}: the same seed gives another {side} side")
+            need(
+                np.array_equal(at, getattr(same, side)),
+                component,
+                f"fold {split.fold}: the same seed gives another {side} side",
+            )
         for column in data.spec.groups:
             who = {side: set(data.frame[column].iloc[at]) for side, at in sides.items()}
             for one, other in (("train", "test"), ("validation", "test"), ("train", "validation")):
@@ -78,7 +82,10 @@ def fitted_fold() -> tuple[FittedFold, Context]:
             "title": "contract",
             "dataset": "planted",
             "target": TARGET,
-            "encoder": [{"input": "image", "name": "vae-gaussian", "latent": 4}, {"input": "vector", "name": "identity"}],
+            "encoder": [
+                {"input": "image", "name": "vae-gaussian", "latent": 4},
+                {"input": "vector", "name": "identity"},
+            ],
             "head": [{"name": "latent-traversal", "reads": ["image"]}, {"name": "linear"}, {"name": "mlp"}],
             "training": {"epochs": 4, "batch_size": 32, "learning_rate": 0.01},
         }
@@ -126,7 +133,11 @@ def protocol_rows_and_results_are_complete(component: Component) -> None:
     need(set(rows["part"]) <= known, component, f"has rows of unknown parts {sorted(set(rows['part']) - known)}")
     tested = fold.dataset.frame.iloc[fold.split.test]
     need(set(rows["sample"]) <= set(tested.index), component, "has rows of samples that are not on the test side")
-    need(bool((tested["subject"].reindex(rows["sample"]).to_numpy() == rows["subject"].to_numpy()).all()), component, "mixes up subjects")
+    need(
+        bool((tested["subject"].reindex(rows["sample"]).to_numpy() == rows["subject"].to_numpy()).all()),
+        component,
+        "mixes up subjects",
+    )
     buffer = io.BytesIO()
     rows.assign(fold=0).to_parquet(buffer, index=False)
     kept = pd.read_parquet(buffer)
@@ -135,11 +146,21 @@ def protocol_rows_and_results_are_complete(component: Component) -> None:
     for result in results:
         where = f"{result.metric!r} of {result.part!r}"
         need(result.protocol == component.name, component, f"{where} is said to come from {result.protocol!r}")
-        need(result.n_subjects <= tested["subject"].nunique(), component, f"{where} counts more subjects than were tested")
+        need(
+            result.n_subjects <= tested["subject"].nunique(),
+            component,
+            f"{where} counts more subjects than were tested",
+        )
         need(not result.low > result.high, component, f"{where}: its interval runs from {result.low} to {result.high}")
-    need(results == protocol.conclude(kept, context) or _nan(results), component, "concludes otherwise from the same rows and seed")
+    need(
+        results == protocol.conclude(kept, context) or _nan(results),
+        component,
+        "concludes otherwise from the same rows and seed",
+    )
     for caption, figure in protocol.figures(kept, context).items():
-        need(isinstance(figure, Figure) and bool(caption), component, f"figure {caption!r} is a {type(figure).__name__}")
+        need(
+            isinstance(figure, Figure) and bool(caption), component, f"figure {caption!r} is a {type(figure).__name__}"
+        )
         FigureCanvasAgg(figure).draw()
 
 
@@ -155,4 +176,6 @@ def protocol_refuses_whom_a_part_has_learnt_from(component: Component) -> None:
         protocol.examine(leaky)
     except LeakageError:
         return
-    need(False, component, "scores subjects that the models have learnt from: take test samples through fold.test(part)")
+    need(
+        False, component, "scores subjects that the models have learnt from: take test samples through fold.test(part)"
+    )

@@ -81,6 +81,7 @@ def train(
     DataError
         If the loss is not a number, with the epoch.
     """
+    # One accelerator a training: it keeps all that it prepares, so one for a whole run would grow with the folds.
     accelerator = engine(settings)
     learning = [p for p in objective.parameters() if p.requires_grad]
     objective.to(accelerator.device)
@@ -125,8 +126,6 @@ def train(
     if best:
         objective.load_state_dict(best)
     watcher.stop()
-    # Without this accelerate keeps every model it has ever prepared, and a run's memory grows with its folds.
-    accelerator.free_memory()
     objective.to("cpu").eval()
     return progress
 

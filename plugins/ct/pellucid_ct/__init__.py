@@ -1,0 +1,1 @@
+"""Lung lesions on CT: the domain plugin ``ct`` of pellucid."""

@@ -1,8 +1,8 @@
 """What a person would measure on a picture of a lesion: area, perimeter, and how ragged its outline is.
 
-Each function takes a batch of masks or probability images and measures what is at least 0.5, along an outline that runs
-between pixels. On soft edges it is right to a few per cent from a radius of two pixels on; on hard 0/1 masks the staircase
-makes perimeters about 5 % too long.
+The contract of a measure is ``measure(values, spec) -> one number a sample``. These read masks, coverages or
+probabilities, and measure what is at least 0.5, along an outline that runs between pixels. On soft edges they are
+right to 3 % from a radius of three pixels on; on hard 0/1 masks the staircase makes perimeters about 5 % too long.
 """
 
 from __future__ import annotations
@@ -10,26 +10,31 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pellucid_ct.outlines import Floats, outlines
+from pellucid.data.spec import Image, Volume
+from pellucid.errors import DataError
+from pellucid_ct.outlines import Floats, Outlines, outlines
 
 THRESHOLD = 0.5
 
+DISC = 4 * np.pi
+"""Spiculation of a disc, the least there is."""
 
-def area(images: npt.NDArray[np.number], spacing_mm: float = 1.0, threshold: float = THRESHOLD) -> Floats:
+
+def area(values: npt.NDArray[np.number], spec: Image | Volume | None = None, *, threshold: float = THRESHOLD) -> Floats:
     """Area inside the outline.
 
     Parameters
     ----------
-    images : ndarray, shape (image, row, column)
-        Masks, coverages or probabilities; outside of the frame counts as 0.
-    spacing_mm : float
-        Pixel size; 1 gives pixels.
+    values : ndarray, shape (sample, row, column), (sample, 1, row, column) or (sample, 1, slice, row, column)
+        Of volumes, the slice in the middle is measured. Outside of the frame counts as 0.
+    spec : Image or Volume, optional
+        Gives the size of a pixel; without it, or where it has none, pixels are the unit.
     threshold : float
         What is inside.
 
     Returns
     -------
-    ndarray, shape (image,), mm2
+    ndarray, shape (sample,), mm2 or pixels
         0 where nothing reaches the threshold.
 
     Raises
@@ -42,38 +47,59 @@ def area(images: npt.NDArray[np.number], spacing_mm: float = 1.0, threshold: flo
     >>> area(np.zeros((2, 8, 8)))
     array([0., 0.])
     """
-    return outlines(images, threshold).areas() * spacing_mm**2
+    return _outlines(values, spec, threshold).areas()
 
 
-def perimeter(images: npt.NDArray[np.number], spacing_mm: float = 1.0, threshold: float = THRESHOLD) -> Floats:
+def perimeter(
+    values: npt.NDArray[np.number], spec: Image | Volume | None = None, *, threshold: float = THRESHOLD
+) -> Floats:
     """Length of the outline, holes and separate pieces included.
 
     Parameters
     ----------
-    images, spacing_mm, threshold
+    values, spec, threshold
         See :func:`area`.
 
     Returns
     -------
-    ndarray, shape (image,), mm
+    ndarray, shape (sample,), mm or pixels
         0 where nothing reaches the threshold.
     """
-    return outlines(images, threshold).perimeters() * spacing_mm
+    return _outlines(values, spec, threshold).perimeters()
 
 
-def spiculation(images: npt.NDArray[np.number], threshold: float = THRESHOLD) -> Floats:
-    """Perimeter squared by area: 4 pi (12.6) for a disc whatever its size, more the more ragged the outline.
+def spiculation(
+    values: npt.NDArray[np.number], spec: Image | Volume | None = None, *, threshold: float = THRESHOLD
+) -> Floats:
+    """Perimeter squared by area: 4 pi (12.6) for a disc of any size, more the more ragged the outline.
 
     Parameters
     ----------
-    images, threshold
+    values, spec, threshold
         See :func:`area`.
 
     Returns
     -------
-    ndarray, shape (image,)
-        NaN where nothing reaches the threshold.
+    ndarray, shape (sample,)
+        :data:`DISC` where nothing reaches the threshold: what cannot be seen has no spikes.
     """
-    traced = outlines(images, threshold)
+    traced = _outlines(values, spec, threshold)
     size = traced.areas()
-    return np.divide(traced.perimeters() ** 2, size, out=np.full_like(size, np.nan), where=size > 0)
+    return np.divide(traced.perimeters() ** 2, size, out=np.full_like(size, DISC), where=size > 0)
+
+
+def _outlines(values: npt.NDArray[np.number], spec: Image | Volume | None, threshold: float) -> Outlines:
+    images = np.asarray(values)
+    if images.ndim == 5:
+        images = images[:, :, images.shape[2] // 2]
+    if images.ndim == 4:
+        if images.shape[1] != 1:
+            raise DataError(
+                f"outlines are measured on one channel, got {images.shape[1]}: pass the channel of the mask alone"
+            )
+        images = images[:, 0]
+    traced = outlines(images, threshold)
+    spacing = None if spec is None or spec.spacing_mm is None else spec.spacing_mm[-2:]
+    if spacing is None:
+        return traced
+    return traced.stretched(*spacing)

@@ -1,7 +1,7 @@
 """Sub-pixel outlines of many images at once, and exact areas of what outlines enclose. No loop over images.
 
-Points are ``(row, column)`` in pixels; pixel ``[r, c]`` has its centre at ``(r, c)`` and covers half a pixel to each side.
-Outer outlines and holes run in opposite senses, so that areas of holes subtract themselves.
+Points are ``(row, column)`` in pixels; pixel ``[r, c]`` has its centre at ``(r, c)`` and covers half a pixel to each
+side. Outer outlines and holes run in opposite senses, so that areas of holes subtract themselves.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pellucid.errors import DataError
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.signedinteger]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Outlines:
 
     def per_image(self, weights: npt.NDArray[np.floating]) -> Floats:
         """Sum a number per vertex over each image, shape (image,)."""
-        return np.bincount(self.owner, weights, minlength=self.count)
+        return np.bincount(self.owner, weights, minlength=self.count).astype(np.float64)
 
     def areas(self) -> Floats:
         """Enclosed area of each image, holes subtracted."""
@@ -57,11 +57,13 @@ class Outlines:
             return np.stack([self.per_image((here[:, i] + there[:, i]) * cross) / (6 * area) for i in (0, 1)], axis=1)
 
     def eccentricities(self) -> Floats:
-        """Eccentricity of the ellipse with the same second moments: 0 for a disc, near 1 for a line; NaN where nothing is."""
+        """Eccentricity of the ellipse with the same second moments: 0 for a disc, near 1 for a line; NaN if empty."""
         centred = self.moved(-np.nan_to_num(self.centroids()), np.ones(self.count))
         here, there, cross = centred.points, centred.points[self.following], centred._cross()
         with np.errstate(invalid="ignore", divide="ignore"):
-            rr, cc = (self.per_image((here[:, i] ** 2 + here[:, i] * there[:, i] + there[:, i] ** 2) * cross) for i in (0, 1))
+            rr, cc = (
+                self.per_image((here[:, i] ** 2 + here[:, i] * there[:, i] + there[:, i] ** 2) * cross) for i in (0, 1)
+            )
             mixed = here[:, 0] * there[:, 1] + there[:, 0] * here[:, 1] + 2 * (here.prod(1) + there.prod(1))
             rc = 0.5 * self.per_image(mixed * cross)
             middle, spread = (rr + cc) / 2, np.hypot((rr - cc) / 2, rc)
@@ -80,6 +82,10 @@ class Outlines:
     def moved(self, shift: Floats, scale: Floats) -> Outlines:
         """Multiply by ``scale`` (image,), then add ``shift`` (image, 2)."""
         return replace(self, points=self.points * scale[self.owner, None] + shift[self.owner])
+
+    def stretched(self, row: float, column: float) -> Outlines:
+        """Multiply rows and columns by a factor each: pixels to millimetres."""
+        return replace(self, points=self.points * np.array([row, column]))
 
     def smoothed(self, passes: int = 2) -> Outlines:
         """Average each vertex with its neighbours (1/4, 1/2, 1/4), then restore the area around the centroid.
@@ -100,9 +106,9 @@ class Outlines:
         return self.moved(centre * (1 - scale[:, None]), scale)
 
 
-# For each of the 16 patterns of a 2 x 2 cell (bit 0: top left inside, 1: top right, 2: bottom right, 3: bottom left) the
-# directed segments between the cell's sides, with the inside on one hand throughout. The saddles 5 and 10 stand twice:
-# joined when the cell's mean is inside, apart when it is not.
+# For each of the 16 patterns of a 2 x 2 cell (bit 0: top left inside, 1: top right, 2: bottom right, 3: bottom left)
+# the directed segments between the cell's sides, with the inside on one hand throughout. The saddles 5 and 10 stand
+# twice: joined when the cell's mean is inside, apart when it is not.
 _TOP, _RIGHT, _BOTTOM, _LEFT = range(4)
 _SEGMENTS: dict[int, tuple[tuple[int, int], ...]] = {
     1: ((_TOP, _LEFT),),
@@ -161,7 +167,9 @@ def outlines(images: npt.NDArray[np.number] | npt.NDArray[np.bool_], level: floa
         raise DataError(f"outline level is {level}, expected above 0: the surroundings of a frame count as 0")
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
     if padded.dtype.kind == "f" and np.isnan(padded).any():
-        raise DataError(f"image {int(np.argwhere(np.isnan(padded))[0, 0])} of the batch holds NaN; fill or drop it before measuring")
+        raise DataError(
+            f"image {int(np.argwhere(np.isnan(padded))[0, 0])} of the batch holds NaN; fill or drop it before measuring"
+        )
     inside = (padded >= level).view(np.uint8)
     corners = (inside[:, :-1, :-1], inside[:, :-1, 1:], inside[:, 1:, 1:], inside[:, 1:, :-1])
     pattern = corners[0] | corners[1] << 1 | corners[2] << 2 | corners[3] << 3
@@ -246,4 +254,6 @@ def join_outlines(parts: list[Outlines], places: list[Integers], count: int) -> 
     order = np.argsort(owner, kind="stable")
     moved_to = np.empty_like(order)
     moved_to[order] = np.arange(len(order))
-    return Outlines(np.concatenate([part.points for part in parts])[order], moved_to[following[order]], owner[order], count)
+    return Outlines(
+        np.concatenate([part.points for part in parts])[order], moved_to[following[order]], owner[order], count
+    )

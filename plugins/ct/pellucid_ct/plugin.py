@@ -6,6 +6,11 @@ PLUGIN = Plugin(
     name="ct",
     api=API,
     datasets={"lidc-shapes": "pellucid_ct.lidc.shapes:LidcShapes"},
+    studies={
+        "ct-malignancy": "pellucid_ct/studies/ct-malignancy.toml",
+        "ct-malignancy-dirichlet": "pellucid_ct/studies/ct-malignancy-dirichlet.toml",
+        "ct-malignancy-rest": "pellucid_ct/studies/ct-malignancy-rest.toml",
+    },
     measures={
         "area": "pellucid_ct.measures:area",
         "perimeter": "pellucid_ct.measures:perimeter",

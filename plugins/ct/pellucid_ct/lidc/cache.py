@@ -53,9 +53,9 @@ def load_nodules(
     pseudonym : callable
         Replaces a patient's name; called once a patient.
     cache : Path, optional
-        Folder to keep the result in. The file's name is made from the database's SHA-256, the drawing, :data:`FORMAT` and
-        what ``pseudonym`` makes of a constant, so that other data, options or salts never meet. A damaged file is built
-        again; a folder that cannot be written costs a warning. Without a folder nothing is kept.
+        Folder to keep the result in. The file's name is made from the database's SHA-256, the drawing, :data:`FORMAT`
+        and what ``pseudonym`` makes of a constant, so that other data, options or salts never meet. A damaged file is
+        built again; a folder that cannot be written costs a warning. Without a folder nothing is kept.
 
     Returns
     -------
@@ -80,12 +80,19 @@ def load_nodules(
     try:
         _write(file, nodules)
     except (OSError, RunError) as error:
-        warnings.warn(f"{file.name} was not kept ({error}); the next run will build it again", RuntimeWarning, stacklevel=2)
+        warnings.warn(
+            f"{file.name} was not kept ({error}); the next run will build it again", RuntimeWarning, stacklevel=2
+        )
     return nodules
 
 
 def _key(database: str, drawing: Drawing, pseudonym: Callable[[str], str]) -> str:
-    parts = {"format": FORMAT, "database": database, "drawing": asdict(drawing), "salt": pseudonym("which salt is this?")}
+    parts = {
+        "format": FORMAT,
+        "database": database,
+        "drawing": asdict(drawing),
+        "salt": pseudonym("which salt is this?"),
+    }
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=12).hexdigest()
 
 
@@ -111,10 +118,16 @@ def _write(file: Path, nodules: Nodules) -> None:
 def _read(file: Path) -> Nodules | None:
     try:
         with np.load(file, allow_pickle=False) as stored:
-            columns = {name.removeprefix("column:"): stored[name] for name in stored.files if name.startswith("column:")}
+            columns = {
+                name.removeprefix("column:"): stored[name] for name in stored.files if name.startswith("column:")
+            }
             shapes, index = stored["shapes"], stored["nodule"]
     except _DAMAGED:
         return None
-    if "subject" not in columns or len(shapes) != len(index) or any(len(values) != len(index) for values in columns.values()):
+    if (
+        "subject" not in columns
+        or len(shapes) != len(index)
+        or any(len(values) != len(index) for values in columns.values())
+    ):
         return None
     return Nodules(pd.DataFrame(columns, index=pd.Index(index, name="nodule")), shapes)

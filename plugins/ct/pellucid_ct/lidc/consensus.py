@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid_ct.lidc.database import LidcDatabase
-from pellucid_ct.lidc.rasterise import interior_pixels
-from pellucid_ct.outlines import Floats, Integers, Outlines, join_outlines, outlines
+from pellucid_ct.lidc.rasterise import interior_pixels, outline_pixels
+from pellucid_ct.outlines import Integers, Outlines, join_outlines, outlines
 
 _BUCKETS = (16, 32, 64, 128)
 
@@ -107,8 +107,8 @@ def consensus_masks(database: LidcDatabase, nodule: Integers, agreement: float =
     Returns
     -------
     Consensus
-        A nodule whose readers agree on no voxel needs fewer of them, down to one. If no reader encloses a voxel (strokes
-        around less than a pixel), the pixels that the outlines pass through count as marked.
+        A nodule whose readers agree on no voxel needs fewer of them, down to one. If no reader encloses a voxel
+        (strokes around less than a pixel), the pixels that the outlines pass through count as marked.
     """
     contours = database.contours
     annotation = database.annotations.index.get_indexer(contours["annotation"])
@@ -130,12 +130,13 @@ def consensus_masks(database: LidcDatabase, nodule: Integers, agreement: float =
 
     contour, row, column = interior_pixels(database.points, database.first)
     voxel = voxel_of(contour, row, column)
-    outline_of = np.repeat(np.arange(len(contours)), np.diff(database.first))
-    outline = voxel_of(outline_of, database.points[:, 0], database.points[:, 1])
+    outline_of, row, column = outline_pixels(database.points, database.first)
+    outline = voxel_of(outline_of, row, column)
     hole = ~contours["inclusion"].to_numpy()
     rank = _rank_in_group(nodule)[annotation]
     votes, marked = np.zeros(offset[-1], np.uint8), np.zeros(offset[-1], bool)
-    # One reader of every nodule at a time: contours of one reader are united and holes taken out before votes are counted.
+    # One reader of every nodule at a time: contours of one reader are united and holes taken out before votes are
+    # counted.
     for reader in range(int(rank.max()) + 1):
         mine = rank == reader
         marked[:] = False

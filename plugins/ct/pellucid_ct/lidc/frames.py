@@ -1,7 +1,8 @@
 """Nodules in frames of one size, centred: mid-slice images and volumes, drawn from the consensus outlines.
 
-Values are the share of each pixel or voxel that the consensus covers, from 0 to 1, so that a nodule smaller than a pixel
-keeps its size. Axes are (row, column) of the DICOM image, for volumes (slice, row, column) with the lowest z first.
+Values are the share of each pixel or voxel that the consensus covers, from 0 to 1, so that a nodule smaller than a
+pixel keeps its size. Axes are (row, column) of the DICOM image, for volumes (slice, row, column) with the lowest z
+first.
 """
 
 from __future__ import annotations
@@ -26,7 +27,12 @@ mid-slice's centre along an axis, and 39.5 mm from its volume's."""
 
 
 def mid_slice_images(
-    shapes: Outlines, spacing_mm: Floats, *, size: int, scale: Scale = "millimetres", field_of_view_mm: float | None = None
+    shapes: Outlines,
+    spacing_mm: Floats,
+    *,
+    size: int,
+    scale: Scale = "millimetres",
+    field_of_view_mm: float | None = None,
 ) -> tuple[npt.NDArray[np.float32], Floats]:
     """Draw one slice of each nodule.
 
@@ -39,8 +45,9 @@ def mid_slice_images(
     size : int
         Rows and columns of the frame.
     scale : {"millimetres", "normalised"}
-        With ``"millimetres"`` all frames have one field of view, and size stays in the image; a nodule that does not fit is
-        shrunk until it does. With ``"normalised"`` each nodule fills its frame, and only the outline's form is left.
+        With ``"millimetres"`` all frames have one field of view, and size stays in the image; a nodule that does not
+        fit is shrunk until it does. With ``"normalised"`` each nodule fills its frame, and only the outline's form is
+        left.
     field_of_view_mm : float, optional
         Width of the frame at scale ``"millimetres"``; by default one that holds every nodule of the data.
 
@@ -70,8 +77,8 @@ def volumes(
 ) -> tuple[npt.NDArray[np.uint8], Floats]:
     """Draw all slices of each nodule into a cube, interpolating between them.
 
-    Each slice's coverage fades linearly to its neighbours' over the distance between slices, and beyond the last slice to
-    nothing; each voxel holds the mean over its depth. The sum over the cube is the nodule's volume.
+    Each slice's coverage fades linearly to its neighbours' over the distance between slices, and beyond the last
+    slice to nothing; each voxel holds the mean over its depth. The sum over the cube is the nodule's volume.
 
     Parameters
     ----------
@@ -98,7 +105,8 @@ def volumes(
     reach_in_plane = _reach(shapes, centre[nodule], scale) * spacing_mm[nodule]
     reach_across = np.abs(height) + slice_spacing_mm[nodule] / 2
     reach = np.zeros(len(consensus))
-    np.maximum.at(reach, nodule, np.hypot(reach_in_plane, reach_across) if scale == "normalised" else np.maximum(reach_in_plane, reach_across))
+    farther = np.hypot if scale == "normalised" else np.maximum
+    np.maximum.at(reach, nodule, farther(reach_in_plane, reach_across))
     frame = _frame_widths(reach, scale, field_of_view_mm or FIELD_OF_VIEW_MM[3])
 
     factor = (spacing_mm * size / frame)[nodule]
@@ -133,5 +141,3 @@ def _depth_shares(height: Floats, spacing: float, frame: float, size: int) -> np
     # Integral of the triangle 1 - |u| from -1.
     integral = 0.5 + u - 0.5 * u * np.abs(u)
     return (np.diff(integral, axis=0) * spacing * size / frame).astype(np.float32)
-
-

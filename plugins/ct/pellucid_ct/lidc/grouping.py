@@ -1,13 +1,13 @@
 """Which annotations show the same nodule: readers are not named in the data, so drawings are grouped by nearness.
 
-Two annotations of a scan belong together when the nearest points of their contours are at most a tolerance apart, and so
-do chains of them. Four readers read each scan, so a group of more than four holds neighbouring nodules: its tolerance is
-tightened until no part of it has more than four, the other groups of the scan keep theirs. Where neighbours touch, no
-tolerance parts them; they are then parted by the distance of their centres.
+Two annotations of a scan belong together when the nearest points of their contours are at most a tolerance apart, and
+so do chains of them. Four readers read each scan, so a group of more than four holds neighbouring nodules: its
+tolerance is tightened until no part of it has more than four, the other groups of the scan keep theirs. Where
+neighbours touch, no tolerance parts them; they are then parted by the distance of their centres.
 
-The idea is that of ``pylidc.Scan.cluster_annotations`` (Hancock and Magnan 2016, doi:10.1117/1.JMI.3.4.044504), with three
-differences: distances are in millimetres (pylidc measures in voxels against a tolerance in millimetres), only the group
-that is too large is tightened, and touching neighbours are parted instead of given up.
+The idea is that of ``pylidc.Scan.cluster_annotations`` (Hancock and Magnan 2016, doi:10.1117/1.JMI.3.4.044504), with
+three differences: distances are in millimetres (pylidc measures in voxels against a tolerance in millimetres), only
+the group that is too large is tightened, and touching neighbours are parted instead of given up.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def group_annotations(database: LidcDatabase, tolerance_mm: float = 1.0) -> npt.
     ----------
     database : LidcDatabase
     tolerance_mm : float
-        Largest distance between nearest contour points of one nodule. At 1 mm about a pixel and a half apart; the number
-        of nodules changes by less than 1 % from 0.5 to 3 mm.
+        Largest distance between nearest contour points of one nodule. At 1 mm about a pixel and a half apart; the
+        number of nodules changes by less than 1 % from 0.5 to 3 mm.
 
     Returns
     -------
@@ -52,11 +52,15 @@ def group_annotations(database: LidcDatabase, tolerance_mm: float = 1.0) -> npt.
     contours, annotations = database.contours, database.annotations
     spacing = database.scans["pixel_spacing_mm"].loc[annotations["scan"].loc[contours["annotation"]]].to_numpy()
     length = np.diff(database.first)
-    points = np.column_stack([database.points * np.repeat(spacing, length)[:, None], np.repeat(contours["z_mm"], length)])
+    points = np.column_stack(
+        [database.points * np.repeat(spacing, length)[:, None], np.repeat(contours["z_mm"], length)]
+    )
     begins = np.flatnonzero(np.diff(contours["annotation"], prepend=-1))
     rows = annotations.index.get_indexer(contours["annotation"].iloc[begins])
     label = np.empty(len(annotations), np.int64)
-    label[rows] = group_points(points, database.first[np.append(begins, len(contours))], annotations["scan"].to_numpy()[rows], tolerance_mm)
+    label[rows] = group_points(
+        points, database.first[np.append(begins, len(contours))], annotations["scan"].to_numpy()[rows], tolerance_mm
+    )
     return _in_order(label)
 
 

@@ -72,25 +72,26 @@ def build_nodules(database: LidcDatabase, drawing: Drawing | None = None, *, tol
     Returns
     -------
     Nodules
-        The table's index is the sample id, ``lidc-<scan>-<first annotation>``, which names no patient and stays the same
-        when other nodules are grouped differently. Its columns:
+        The table's index is the sample id, ``lidc-<scan>-<first annotation>``, which names no patient and stays the
+        same when other nodules are grouped differently. Its columns:
 
         ``patient``
             As the database names them: replace it before the table leaves this package.
         ``scan``, ``n_readers``, ``n_slices``, ``slice_thickness_mm``, ``pixel_spacing_mm``, ``slice_spacing_mm``
         ``area_mm2``, ``diameter_mm``, ``volume_mm3``
-            Of the consensus: area of the mid-slice (the slice where it is largest), diameter of a disc of that area, and
-            area times slice spacing summed over slices. Counted in whole pixels.
+            Of the consensus: area of the mid-slice (the slice where it is largest), diameter of a disc of that area,
+            and area times slice spacing summed over slices. Counted in whole pixels.
         ``circularity``, ``solidity``, ``convexity``, ``eccentricity``
-            Form of the mid-slice's outline: 4 pi area / perimeter^2, share of the convex hull's area, hull's perimeter by
-            perimeter, eccentricity of the ellipse with the same moments. A disc has 1, 1, 1 and 0.
+            Form of the mid-slice's outline: 4 pi area / perimeter^2, share of the convex hull's area, hull's
+            perimeter by perimeter, eccentricity of the ellipse with the same moments. A disc has 1, 1, 1 and 0.
         ``<rating>``, ``<rating>:sd``
             Mean over readers, and population standard deviation: NaN where one reader alone drew the nodule.
         ``malignancy_readers``, ``malignancy_mean``, ``malignancy_median``
             The readers' ratings in the order of their annotations ("3 4 4"), mean and median.
         ``malignant-vs-benign``
-            1 for a median above 3, 0 below 3, NaN at exactly 3. A median of 2.5 is benign and 3.5 malignant: the readers
-            lean that way, and 1,712 nodules keep a label (the paper's high median, which calls 2.5 a 3, keeps 1,435).
+            1 for a median above 3, 0 below 3, NaN at exactly 3. A median of 2.5 is benign and 3.5 malignant: the
+            readers lean that way, and 1,712 nodules keep a label (the paper's high median, which calls 2.5 a 3, keeps
+            1,435).
         ``malignant-vs-rest``
             1 for a median above 3, else 0.
         ``malignancy``
@@ -127,7 +128,12 @@ def build_nodules(database: LidcDatabase, drawing: Drawing | None = None, *, tol
     drawn: npt.NDArray[np.float32] | npt.NDArray[np.uint8]
     if drawing.dimensions == 3:
         drawn, _ = volumes(
-            consensus, spacing, between, size=drawing.size, scale=drawing.scale, field_of_view_mm=drawing.field_of_view_mm
+            consensus,
+            spacing,
+            between,
+            size=drawing.size,
+            scale=drawing.scale,
+            field_of_view_mm=drawing.field_of_view_mm,
         )
     else:
         drawn, _ = mid_slice_images(
@@ -177,5 +183,3 @@ def _sample_ids(annotations: pd.DataFrame, nodule: Integers) -> list[str]:
     first = pd.Series(annotations.index.to_numpy()).groupby(nodule).min().to_numpy()
     scan = annotations["scan"].loc[first].to_numpy()
     return [f"lidc-{s:04d}-{a:04d}" for s, a in zip(scan, first, strict=True)]
-
-

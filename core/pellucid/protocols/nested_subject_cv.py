@@ -1,0 +1,70 @@
+"""Cross-validation over subjects, with validation subjects inside each training side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from pydantic import Field
+
+from pellucid.data.dataset import Dataset
+from pellucid.data.splits import Split, nested_splits, refuse_one_class
+from pellucid.errors import DataError
+from pellucid.part import Config
+from pellucid.protocols.base import Splitting
+
+CLASSES = ("binary", "multiclass", "ordinal", "links")
+"""Kinds of target whose samples have one class each."""
+
+
+class NestedSubjectCvConfig(Config):
+    """Settings of :class:`NestedSubjectCv`.
+
+    Parameters
+    ----------
+    folds : int
+        Every subject is tested once, by models that have learnt from the other folds.
+    validation : float
+        Share of each training side that is kept for early stopping and thresholds.
+    """
+
+    folds: int = Field(default=5, ge=2)
+    validation: float = Field(default=0.2, gt=0, le=0.5)
+
+
+class NestedSubjectCv(Splitting):
+    """Every subject is tested once; early stopping and thresholds use validation subjects of the training side alone."""
+
+    config_type = NestedSubjectCvConfig
+    config: NestedSubjectCvConfig
+
+    def splits(self, dataset: Dataset, target: str, seed: int) -> Iterator[Split]:
+        """One split a fold, balanced by label as far as whole subjects allow.
+
+        Raises
+        ------
+        DataError
+            If there are fewer subjects than folds, or a side is left with one class.
+        """
+        sets, strata = self.sets(dataset), self.strata(dataset, target)
+        try:
+            found = list(
+                nested_splits(sets, strata, folds=self.config.folds, validation=self.config.validation, seed=seed)
+            )
+        except DataError as error:
+            raise DataError(f"{named(dataset, target)}: {error}") from None
+        yield from checked(found, dataset, target)
+
+
+def named(dataset: Dataset, target: str) -> str:
+    """What is split, for messages."""
+    return f"dataset {dataset.spec.name!r}, target {target!r}"
+
+
+def checked(splits: list[Split], dataset: Dataset, target: str) -> list[Split]:
+    """The splits, if each can be learnt from; see :func:`pellucid.data.splits.refuse_one_class`."""
+    if dataset.spec.target(target).kind in CLASSES:
+        labels = np.asarray(dataset.target_values(target))[:, 0]
+        for split in splits:
+            refuse_one_class(split, labels, where=named(dataset, target))
+    return splits

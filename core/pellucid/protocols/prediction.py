@@ -1,0 +1,246 @@
+"""How well models predict: scores with intervals over subjects, beside chance, the trivial baseline and the black box."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from pellucid.errors import ContractError, DataError
+from pellucid.part import Config
+from pellucid.protocols.base import Assessment, Context, FittedFold
+from pellucid.protocols.measures import Measure, Predictions, measures_of
+from pellucid.result import Result
+from pellucid.statistics.bootstrap import REPLICATES, estimate, percentiles, subject_weights
+from pellucid.statistics.classification import choose_threshold
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+__all__ = ["Prediction", "PredictionConfig", "choose_threshold", "label_columns", "output_columns"]
+
+Estimates = dict[str, tuple[float, np.ndarray]]
+"""Value and replicates of one measure, by part."""
+
+
+class PredictionConfig(Config):
+    """Settings of :class:`Prediction`.
+
+    Parameters
+    ----------
+    replicates : int
+        Resamplings of subjects behind each interval.
+    """
+
+    replicates: int = Field(default=REPLICATES, ge=100)
+
+
+class Prediction(Assessment):
+    """Scores on subjects not learnt from, with intervals, chance, trivial baseline and differences to the black box.
+
+    Ranking metrics are taken within folds and averaged, the others pooled over folds. Names that end in ``_per_subject``
+    count subjects: a subject's score is the highest of its samples' probabilities, and it is a yes if any sample is; they
+    are given where a subject has several samples. Calibration is not measured so: the highest of several probabilities
+    is not the probability that any is yes.
+
+    ``auroc_minus_baseline`` and ``auroc_minus_<part>`` (for each black box) are paired differences: both models are
+    resampled together. Chance is that of a model without knowledge minus the other one's value, so negative. A measure
+    that is not defined on the samples judged (areas where all are of one class) gives no result.
+    """
+
+    name: ClassVar[str] = "prediction"
+    config_type = PredictionConfig
+    config: PredictionConfig
+
+    def examine(self, fold: FittedFold) -> pd.DataFrame:
+        """Rows of one fold: what each part says of each test sample.
+
+        Returns
+        -------
+        DataFrame
+            ``part``, ``sample``, ``subject``, ``threshold``, then :func:`label_columns` and :func:`output_columns`.
+
+        Raises
+        ------
+        LeakageError
+            If a part has learnt from a test subject.
+        DataError
+            If a part says something that is not a number.
+        """
+        import pandas as pd
+
+        target = fold.dataset.spec.target(fold.target)
+        parts = []
+        for part in (*fold.models, fold.baseline.name):
+            samples = fold.test(part)
+            if part == fold.baseline.name:
+                outputs, threshold = fold.baseline.predict(samples), fold.baseline.threshold
+            else:
+                model = fold.models[part]
+                outputs, threshold = model.predict(samples).to_numpy(np.float64), model.threshold.value
+            if not np.isfinite(outputs).all():
+                raise DataError(
+                    f"{part!r} of fold {fold.split.fold} says NaN or infinity for {int((~np.isfinite(outputs)).any(1).sum())} "
+                    f"of {len(outputs)} samples: its training diverged; lower the learning rate"
+                )
+            rows = pd.DataFrame(
+                {
+                    "part": part,
+                    "sample": samples.frame.index.astype(str),
+                    "subject": samples.frame[samples.spec.groups[0]].astype(str).to_numpy(),
+                    "threshold": threshold,
+                }
+            )
+            rows[label_columns(target)] = samples.target_values(fold.target)
+            rows[output_columns(target)] = outputs
+            parts.append(rows)
+        return pd.concat(parts, ignore_index=True)
+
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+        """Every measure of every part, per sample and per subject, and the paired differences."""
+        said = predictions(rows, context)
+        results = self._measured(said, context)
+        one = said[context.baseline_name]
+        if len(np.unique(one.subjects)) < len(one.subjects):
+            results += self._measured({part: p.per_subject() for part, p in said.items()}, context)
+        return results
+
+    def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
+        """ROC and reliability curves (for numbers: predicted against true)."""
+        from pellucid.protocols.prediction_figures import drawn
+
+        return drawn(predictions(rows, context), context, seed=context.seed)
+
+    def _measured(self, said: Mapping[str, Predictions], context: Context) -> list[Result]:
+        one = said[context.baseline_name]
+        weights = subject_weights(one.subjects, one.folds, replicates=self.config.replicates, seed=context.seed)
+        per_subject = one.noun == "subjects"
+        results = []
+        for at, measure in enumerate(measures_of(one.target)):
+            if per_subject and not measure.of_subjects:
+                continue
+            found: Estimates = {part: estimate(measure.statistic(p), weights) for part, p in said.items()}
+            if any(np.isnan(value) for value, _ in found.values()):
+                continue
+            results += [self._scored(measure, part, said, found, context) for part in said]
+            if at == 0:
+                results += self._differences(measure, said, found, context)
+        return results
+
+    def _scored(
+        self, measure: Measure, part: str, said: Mapping[str, Predictions], found: Estimates, context: Context
+    ) -> Result:
+        p, (value, replicates) = said[part], found[part]
+        _, low, high = percentiles(value, replicates, centred=measure.centred)
+        if measure.centred:
+            low = max(low, 0.0)
+        chance, baseline = measure.chance(p), found[context.baseline_name][0]
+        return Result(
+            protocol=self.name,
+            metric=_named(measure, p),
+            part=part,
+            value=value,
+            low=low,
+            high=high,
+            chance=chance,
+            baseline=baseline,
+            baseline_name=context.baseline_name,
+            higher_is_better=measure.higher_is_better,
+            n_samples=len(p.labels),
+            n_subjects=len(np.unique(p.subjects)),
+            sentence=measure.words(p, value, chance, baseline),
+        )
+
+    def _differences(
+        self, measure: Measure, said: Mapping[str, Predictions], found: Estimates, context: Context
+    ) -> list[Result]:
+        black_boxes = [part for part, tags in context.parts.items() if tags.stage == "post_hoc"]
+        results = []
+        for other in (context.baseline_name, *black_boxes):
+            label = "baseline" if other == context.baseline_name else other
+            for part in context.parts:
+                if part == other:
+                    continue
+                p, beside = said[part], found[other][0]
+                value = found[part][0] - beside
+                _, low, high = percentiles(value, found[part][1] - found[other][1])
+                results.append(
+                    Result(
+                        protocol=self.name,
+                        metric=f"{_named(measure, p)}_minus_{label}",
+                        part=part,
+                        value=value,
+                        low=low,
+                        high=high,
+                        chance=measure.chance(p) - beside,
+                        baseline=found[context.baseline_name][0] - beside,
+                        baseline_name=context.baseline_name,
+                        higher_is_better=measure.higher_is_better,
+                        n_samples=len(p.labels),
+                        n_subjects=len(np.unique(p.subjects)),
+                        sentence=_compared(measure, part, other, value, low, high),
+                    )
+                )
+        return results
+
+
+def label_columns(target: Any) -> list[str]:
+    """Columns of a target's labels in the rows of :class:`Prediction`: ``label``, or ``label:<name>`` for several."""
+    several = target.kind == "multilabel" or (target.kind == "regression" and len(target.names) > 1)
+    return [f"label:{name}" for name in target.names] if several else ["label"]
+
+
+def output_columns(target: Any) -> list[str]:
+    """Columns of what was said: ``probability`` for yes or no, else ``probability:<output>`` or ``number:<output>``."""
+    if target.kind in ("binary", "links"):
+        return ["probability"]
+    return [f"{'number' if target.kind == 'regression' else 'probability'}:{name}" for name in target.outputs]
+
+
+def predictions(rows: pd.DataFrame, context: Context) -> dict[str, Predictions]:
+    """Rows of all folds as arrays, by part: the study's order, the baseline last, samples in one order for all.
+
+    Raises
+    ------
+    ContractError
+        If a part has other samples than the baseline: a paired comparison needs the same.
+    """
+    target = context.spec.target(context.target)
+    found: dict[str, Predictions] = {}
+    samples: dict[str, list[str]] = {}
+    for part in (*context.parts, context.baseline_name):
+        mine = rows[rows["part"] == part].sort_values(["fold", "sample"], kind="stable")
+        samples[part] = mine["sample"].tolist()
+        found[part] = Predictions(
+            target,
+            mine[label_columns(target)].to_numpy(np.float64),
+            mine[output_columns(target)].to_numpy(np.float64),
+            mine["threshold"].to_numpy(np.float64),
+            mine["fold"].to_numpy(),
+            mine["subject"].to_numpy(str),
+        )
+    for part, ids in samples.items():
+        if ids != samples[context.baseline_name]:
+            raise ContractError(
+                f"{part!r} was examined on {len(ids)} samples that are not the {len(samples[context.baseline_name])} of "
+                f"{context.baseline_name!r}"
+            )
+    return found
+
+
+def _named(measure: Measure, p: Predictions) -> str:
+    return f"{measure.name}_per_subject" if p.noun == "subjects" else measure.name
+
+
+def _compared(measure: Measure, part: str, other: str, value: float, low: float, high: float) -> str:
+    better = value > 0 if measure.higher_is_better else value < 0
+    size = f"{abs(value):.3f}"
+    first = f"{measure.name.upper()} of “{part}” is {size} {'better' if better else 'worse'} than that of “{other}”"
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return f"{first}; there are too few subjects for an interval."
+    if low <= 0 <= high:
+        return f"{first}; the interval of the difference, {low:.3f} to {high:.3f}, holds 0: no clear difference."
+    return f"{first}; the interval of the difference, {low:.3f} to {high:.3f}, does not hold 0."

@@ -1,0 +1,106 @@
+"""One split: some subjects are learnt from, others judged; drawn here, or as the makers of a dataset laid down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from pydantic import Field
+
+from pellucid.data.dataset import Dataset
+from pellucid.data.splits import Split, deal, inner_split
+from pellucid.errors import DataError, LeakageError, nearest
+from pellucid.part import Config
+from pellucid.protocols.base import Splitting
+from pellucid.protocols.nested_subject_cv import checked, named
+
+SIDES = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
+         "dev": "validation", "test": "test"}  # fmt: skip
+"""Words that datasets use for the sides of their official split, in lower case."""
+
+
+class SubjectHoldoutConfig(Config):
+    """Settings of :class:`SubjectHoldout`.
+
+    Parameters
+    ----------
+    test : float
+        Share of the samples that is judged on; with ``column`` the column decides.
+    validation : float
+        Share of the other samples that is kept for early stopping and thresholds, unless the column names some.
+    column : str, optional
+        Frame column with an official split: ``train``, ``validation`` (may be absent) and ``test``.
+    """
+
+    test: float = Field(default=0.25, gt=0, lt=1)
+    validation: float = Field(default=0.2, gt=0, le=0.5)
+    column: str | None = None
+
+
+class SubjectHoldout(Splitting):
+    """Fit on some subjects, judge on others, once; with an official split where the dataset has one."""
+
+    config_type = SubjectHoldoutConfig
+    config: SubjectHoldoutConfig
+
+    def splits(self, dataset: Dataset, target: str, seed: int) -> Iterator[Split]:
+        """One split.
+
+        Raises
+        ------
+        DataError
+            If there are too few subjects, a side is left with one class, or the column is missing or holds other words.
+        LeakageError
+            If the official split has a subject on two sides.
+        """
+        sets, strata = self.sets(dataset), self.strata(dataset, target)
+        side = self._drawn(sets, strata, seed) if self.config.column is None else self._official(dataset, sets)
+        test = np.flatnonzero(side == "test")
+        rest = np.flatnonzero(side != "test")
+        for name, positions in (("test", test), ("training", rest)):
+            if not len(positions):
+                raise DataError(f"{named(dataset, target)}: no labelled sample is on the {name} side")
+        train, held = np.flatnonzero(side == "train"), np.flatnonzero(side == "validation")
+        if not len(held):
+            try:
+                at, chosen = inner_split(sets[rest], strata[rest], validation=self.config.validation, seed=seed + 1)
+            except DataError as error:
+                raise DataError(f"{named(dataset, target)}: {error}") from None
+            train, held = rest[at], rest[chosen]
+        yield from checked([Split(0, train, held, test)], dataset, target)
+
+    def _drawn(self, sets: np.ndarray, strata: np.ndarray, seed: int) -> np.ndarray:
+        count = len(np.unique(sets))
+        if count < 3:
+            raise DataError(f"training, validation and test need at least 3 subjects, got {count}: add subjects")
+        part = deal(sets, strata, [1 - self.config.test, self.config.test], seed)
+        return np.where(part == 1, "test", "train")
+
+    def _official(self, dataset: Dataset, sets: np.ndarray) -> np.ndarray:
+        column, name = self.config.column, dataset.spec.name
+        if column not in dataset.frame.columns:
+            known = list(map(str, dataset.frame.columns))
+            raise DataError(
+                f"dataset {name!r} has no column {column!r} for an official split{nearest(str(column), known)}"
+            )
+        words = dataset.frame[column].astype(str).str.strip().str.lower()
+        strange = ~words.isin(list(SIDES))
+        if strange.any():
+            at = int(np.flatnonzero(strange)[0])
+            raise DataError(
+                f"dataset {name!r}, column {column!r}: sample {dataset.frame.index[at]!r} has "
+                f"{dataset.frame[column].iloc[at]!r}; an official split says train, validation or test"
+            )
+        side = words.map(SIDES).to_numpy(str)
+        where = np.stack(
+            [np.bincount(sets[side == s], minlength=sets.max() + 1) > 0 for s in ("train", "validation", "test")]
+        )
+        both = int((where.sum(0) > 1).sum())
+        if both:
+            groups = ", ".join(map(repr, dataset.spec.groups))
+            raise LeakageError(
+                f"dataset {name!r}, column {column!r}: {both} subject(s), or chains of them through {groups}, stand on "
+                "more than one side of this split; a model would be scored on whom it has learnt from. Leave the column "
+                "out to have subjects dealt here, or mend the split"
+            )
+        return side

@@ -1,0 +1,86 @@
+"""From a run folder to one HTML file that needs no network and no script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pellucid.files import writing
+from pellucid.report import pictures, sections, words
+from pellucid.report.folder import RunFolder
+from pellucid.report.gallery import EACH
+
+HERE = Path(__file__).parent
+
+
+def build_report(folder: Path) -> Path:
+    """Write ``report.html`` into a run folder, from what the folder holds and nothing else.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    RunError
+        If the folder holds no finished ``run.json``.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    run = RunFolder.read(Path(folder))
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    # The one text that is not escaped is this package's own stylesheet.
+    style = Markup((HERE / "style.css").read_text("utf-8"))
+    page = environment.get_template("report.html").render(style=style, **contents(run))
+    written = run.path / "report.html"
+    with writing(written) as temporary:
+        temporary.write_text(page, "utf-8")
+    return written
+
+
+def contents(run: RunFolder) -> Mapping[str, Any]:
+    """All that the template shows, ready to print."""
+    drawn, problems = pictures.protocol_figures(run)
+    predicted = sections.predictions(run)
+    others = sections.other_protocols(run)
+    known = ("prediction", "explanation-audit")
+    return {
+        "title": run.document["study"].get("title") or "Study",
+        "started": str(run.document.get("started", ""))[:10],
+        "dataset": run.spec.name,
+        "unfinished": run.document.get("state") not in (None, "finished", "complete", "done"),
+        "summary": sections.summary(run),
+        "about": run.spec.about,
+        "notes": [*(run.document.get("notes") or ()), *problems],
+        "models": sections.models(run),
+        "cohort": sections.cohort(run),
+        "samples": predicted.samples,
+        "subjects": predicted.subjects,
+        "differences": predicted.differences,
+        "prediction_figures": drawn.get("prediction", []),
+        "audits": sections.audits(run),
+        "audit_figures": drawn.get("explanation-audit", []),
+        "wholes": pictures.whole_models(run),
+        "cases": pictures.cases(run),
+        "each": EACH,
+        "traversals": pictures.traversals(run),
+        "maps": pictures.maps(run) if "latent-clusters" not in drawn else [],
+        "others": {
+            name: (words.sentence_case(name.replace("-", " ")), others.get(name, ()), drawn.get(name, []))
+            for name in dict.fromkeys([*others, *drawn])
+            if name not in known
+        },
+        "baseline": words.readable_baseline(run.document["baseline_name"]),
+        "glossary": words.GLOSSARY,
+        "provenance": sections.provenance(run),
+        "settings": sections.settings(run),
+    }

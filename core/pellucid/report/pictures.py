@@ -1,0 +1,315 @@
+"""Sections of the report that are pictures: curves of protocols, whole models, cases, learnt codes."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid import plugins
+from pellucid.data.spec import COVARIATES
+from pellucid.errors import PellucidError
+from pellucid.part import configured
+from pellucid.report import figures, words
+from pellucid.report.figures import Bars, Picture
+from pellucid.report.folder import RunFolder
+from pellucid.views import DEFAULT, View, view_for
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TOP_BARS = 8
+TOP_CURVES = 9
+HOW = {"rightly": 0, "wrongly": 1}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test case: what the model was given, what it said and why, and what the label is."""
+
+    kind: str
+    sample: str
+    said: str
+    label: str
+    facts: tuple[tuple[str, str], ...]
+    inputs: tuple[Picture, ...]
+    bars: Picture
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What one interpretable model does in general."""
+
+    part: str
+    output: str
+    importance: Picture
+    curves: tuple[Picture, ...]
+    is_function: bool
+
+
+def protocol_figures(run: RunFolder) -> tuple[dict[str, list[Picture]], list[str]]:
+    """Figures that assessments draw of their rows, by protocol, and why some could not be drawn."""
+    import matplotlib as mpl
+
+    found: dict[str, list[Picture]] = {}
+    problems = []
+    for name, rows in run.rows().items():
+        options = (run.document["study"].get("options") or {}).get(name, {})
+        try:
+            kind = plugins.load("protocol", name)
+            with mpl.rc_context(figures.STYLE):
+                protocol = kind(configured("protocol", name, kind.config_type, options))
+                drawn = protocol.figures(rows, run.context)
+        except PellucidError as error:
+            problems.append(f"The figures of {name} are left out: {error}")
+            continue
+        found[name] = [figures.embedded(figure, f"Figure: {caption}", caption) for caption, figure in drawn.items()]
+    return found, problems
+
+
+def whole_models(run: RunFolder) -> list[Whole]:
+    """Importance and curves of each interpretable model, from the explanations of all test cases."""
+    found = []
+    for part in run.interpretable:
+        rows = run.explanations[run.explanations["part"] == part]
+        if len(rows):
+            output = str(rows["target"].mode().iloc[0])
+            found.append(
+                _whole(
+                    run, part, output, rows[rows["target"] == output], run.tags[part].family in ("function", "concept")
+                )
+            )
+    return found
+
+
+def _whole(run: RunFolder, part: str, output: str, rows: pd.DataFrame, is_function: bool) -> Whole:
+    source = rows["unit"].str.partition(":")[0]
+    shown = rows.assign(shown=rows["unit"].where(rows["comparable"].astype(bool), "learnt code of " + source))
+    each = shown.groupby(["fold", "sample", "shown"], sort=False)["contribution"].sum().reset_index()
+    # Within folds, as the models of two folds may start from different baselines.
+    spread = (
+        each.groupby(["shown", "fold"])["contribution"].std(ddof=0).groupby("shown").mean().sort_values(ascending=False)
+    )
+    units = _units(run)
+    names = words.distinct(words.measured(name, 0.0, units.get(name, ""))[0] for name in spread.index[:12])
+    told = ", ".join(f"{name} {words.number(width, 2)}" for name, width in zip(names, spread, strict=False))
+    bars = figures.picture(
+        lambda figure: figures.importance(figure.add_subplot(), names, spread.to_numpy()[:12]),
+        (3.9, 0.26 * len(names) + 0.6),
+        f"Bars, largest first: {told}",
+    )
+    curves = rows[rows["comparable"].astype(bool) & np.isfinite(rows["value"].to_numpy(float))]
+    top = [unit for unit in spread.index if (curves["unit"] == unit).any()][:TOP_CURVES]
+    drawn = curves[curves["unit"].isin(top)]["contribution"]
+    edge = 0.05 * float(np.ptp(drawn)) if len(drawn) else 0.0
+    limits = (float(drawn.min()) - edge, float(drawn.max()) + edge) if edge > 0 else (-1.0, 1.0)
+    pictures = tuple(
+        _curve(unit, units.get(unit, ""), curves[curves["unit"] == unit], is_function, limits) for unit in top
+    )
+    return Whole(part, output, bars, pictures, is_function)
+
+
+def _curve(unit: str, measured_in: str, rows: pd.DataFrame, is_function: bool, limits: tuple[float, float]) -> Picture:
+    logarithm = measured_in.startswith("ln ")
+    name, _ = words.measured(unit, 0.0, measured_in)
+    name = name.partition(" · ")[0] + (
+        f" ({words.unit(measured_in)})" if words.unit(measured_in) and "(" not in name else ""
+    )
+    if logarithm:
+        rows = rows.assign(value=np.exp(rows["value"].to_numpy(float)))
+    tenth = max(1, len(rows) // 10)
+    low, high = rows.nsmallest(tenth, "value"), rows.nlargest(tenth, "value")
+    alt = (
+        f"{name}: lowest tenth of values ({low['value'].mean():.3g} on average) adds {low['contribution'].mean():+.2f}, "
+        f"highest tenth ({high['value'].mean():.3g}) adds {high['contribution'].mean():+.2f}"
+    )
+
+    def draw(figure: Figure) -> None:
+        ax = figure.add_subplot()
+        figures.shape_function(ax, rows, is_function=is_function, limits=limits)
+        if logarithm:
+            ax.set_xscale("log")
+            ax.xaxis.set_major_formatter("{x:g}")
+        ax.set_title("\n".join(textwrap.wrap(name, 28)), fontsize=8.5)
+
+    return figures.picture(draw, (2.1, 1.65), alt)
+
+
+def cases(run: RunFolder) -> dict[str, list[Case]]:
+    """Cases of each interpretable model: right ones first, then wrong ones."""
+    found: dict[str, list[Case]] = {}
+    for case in sorted(run.gallery.cases, key=lambda c: (HOW.get(c["kind"].split()[0], 2), -c["predicted"])):
+        if case["part"] in run.interpretable:
+            found.setdefault(case["part"], []).append(_case(run, case))
+    return {part: found[part] for part in run.interpretable if part in found}
+
+
+def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
+    rows = run.explanations
+    rows = rows[(rows["part"] == case["part"]) & (rows["sample"] == case["sample"]) & (rows["fold"] == case["fold"])]
+    bars = replace(Bars.of_rows(rows, _units(run)).strongest(TOP_BARS), said=_share(run.target, case))
+    inputs = []
+    for name, spec in run.spec.inputs.items():
+        values = run.gallery.arrays.get(f"case/{case['sample']}/{name}")
+        if values is not None:
+            evidence = run.gallery.arrays.get(f"evidence/{case['part']}/{case['sample']}/{name}")
+            inputs.append(_input(_view(run, name), name, spec, values, evidence))
+    return Case(
+        words.sentence_case(case["kind"]),
+        case["sample"],
+        _said(run.target, case),
+        _label(run.target, case["label"]),
+        _facts(run, case),
+        tuple(inputs),
+        figures.picture(
+            lambda figure: figures.draw_bars(figure.add_subplot(), bars),
+            (3.9, 0.29 * (len(bars.labels) + 3) + 0.5),
+            bars.words(),
+        ),
+    )
+
+
+def _view(run: RunFolder, name: str) -> View:
+    try:
+        return view_for(run.spec, name)
+    except PellucidError:
+        # A report is rebuilt where the domain's plugin may be gone: its inputs are drawn plainly then.
+        return DEFAULT[run.spec.input(name).kind]
+
+
+def _input(view: View, name: str, spec: Any, values: np.ndarray, evidence: np.ndarray | None) -> Picture:
+    told = ", with the places that raise and lower the output" if evidence is not None else ""
+    size = {"image": (2.1, 2.3), "volume": (3.9, 1.7), "vector": (2.9, 0.24 * min(values.shape[-1], 12) + 0.5)}.get(
+        spec.kind, (3.9, 2.2)
+    )
+    return figures.picture(
+        lambda figure: view(figure.add_subplot(), values, spec, evidence=evidence, caption=words.readable(name)),
+        size,
+        f"{words.readable(name)} of this case{told}",
+    )
+
+
+def _said(target: Any, case: Mapping[str, Any]) -> str:
+    if target.kind == "regression":
+        return f"{words.number(case['probability'])} {target.units[0]}".strip()
+    told = f"{100 * case['probability']:.0f} % {case['target']}"
+    return (
+        f"{told} (called {case['target']} from {100 * case['threshold']:.0f} %)"
+        if target.kind in ("binary", "links")
+        else told
+    )
+
+
+def _share(target: Any, case: Mapping[str, Any]) -> str:
+    """The output as a share, where it is the logarithm of one's odds."""
+    return "" if target.kind in ("regression", "multiclass") else f"{100 * case['probability']:.0f} %"
+
+
+def _label(target: Any, label: float) -> str:
+    if target.kind == "regression":
+        return f"{words.number(label)} {target.units[0]}".strip()
+    names = (f"not {target.outputs[0]}", target.outputs[0]) if target.kind in ("multilabel", "links") else target.names
+    return str(names[int(label)])
+
+
+def _units(run: RunFolder) -> dict[str, str]:
+    """Physical units of named numbers, by ``input:name``."""
+    spec = run.spec
+    found: dict[str, str] = {}
+    vectors: dict[str, Any] = {name: one for name, one in spec.inputs.items() if one.kind == "vector"}
+    if spec.covariates is not None:
+        vectors[COVARIATES] = spec.covariates
+    prefixes = {name: [name] for name in vectors}
+    for entry in run.document["study"].get("encoder") or ():
+        reads = entry.get("inputs") or [entry.get("input", "")]
+        prefixes |= {
+            name: [*prefixes[name], entry.get("label") or "+".join(reads)] for name in reads if name in vectors
+        }
+    for source, one in vectors.items():
+        for at, name in enumerate(one.names):
+            unit = one.units if isinstance(one.units, str) else one.units[at]
+            found |= {f"{prefix}:{name}": unit for prefix in prefixes[source]}
+    return found
+
+
+def _facts(run: RunFolder, case: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Covariates, and ratings unless an input shows them already."""
+    facts = [
+        words.measured(name, value, _units(run).get(f"{COVARIATES}:{name}", ""))
+        for name, value in case["covariates"].items()
+    ]
+    concepts = run.spec.concepts
+    if concepts is not None:
+        drawn = any(
+            spec.kind == "vector" and set(concepts.names) <= set(spec.names) for spec in run.spec.inputs.values()
+        )
+        ends = dict(zip(concepts.names, zip(concepts.low, concepts.high, strict=True), strict=True))
+        if not drawn:
+            facts += [
+                (words.readable(name), f"{value:.2g} on {ends[name][0]:g} to {ends[name][1]:g}")
+                for name, value in case["concepts"].items()
+            ]
+    return tuple(facts)
+
+
+def traversals(run: RunFolder) -> list[tuple[str, Picture]]:
+    """Decoded codes along the direction in which a model's output grows, one strip a model and input."""
+    found = []
+    for key, decoded in run.gallery.arrays.items():
+        what, _, rest = key.partition("/")
+        part, _, name = rest.rpartition("/")
+        if what == "traversal" and part in run.tags and name in run.spec.inputs:
+            found.append((part, _strip(run, part, name, decoded, run.gallery.arrays[f"traversal-sd/{part}/{name}"])))
+    return found
+
+
+def _strip(run: RunFolder, part: str, name: str, decoded: np.ndarray, steps: np.ndarray) -> Picture:
+    spec, view = run.spec.input(name), _view(run, name)
+    wide = spec.kind == "volume"
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots(*((len(steps), 1) if wide else (1, len(steps))), squeeze=False).ravel()
+        for ax, values, step in zip(axes, decoded, steps, strict=True):
+            view(ax, values, spec, caption="average" if step == 0 else f"{step:+g} SD")
+        _alike(list(axes))
+
+    size = (3.9, 1.6 * len(steps)) if wide else (3.9, 1.3)
+    ends = f"from {steps[0]:+g} to {steps[-1]:+g} standard deviations"
+    alt = f"{words.readable(name)} decoded at {len(steps)} steps, {ends}, along the direction in which the output of {part} grows"
+    return figures.picture(draw, size, alt)
+
+
+def _alike(axes: Sequence[Axes]) -> None:
+    """Give the pictures of a strip one frame and one scale of greys, or steps could not be compared."""
+    rows = [[ax, *ax.child_axes] for ax in axes]
+    for alike in zip(*rows, strict=True):
+        images = [image for ax in alike for image in ax.images if image.get_array().ndim == 2]
+        if not images:
+            continue
+        low, high = (pick(image.get_clim()[at] for image in images) for at, pick in ((0, min), (1, max)))
+        for image in images:
+            image.set_clim(low, high)
+        left, right = min(ax.get_xlim()[0] for ax in alike), max(ax.get_xlim()[1] for ax in alike)
+        bottom, top = max(ax.get_ylim()[0] for ax in alike), min(ax.get_ylim()[1] for ax in alike)
+        for ax in alike:
+            ax.set(xlim=(left, right), ylim=(bottom, top))
+
+
+def maps(run: RunFolder) -> list[tuple[str, Picture]]:
+    """Test cases of the first fold in the two widest directions of each learnt code."""
+    arrays = run.gallery.arrays
+    names = [key.partition("/")[2] for key in arrays if key.startswith("map/")]
+    return [(name, _map(run, name, arrays[f"map/{name}"], arrays[f"map-labels/{name}"])) for name in names]
+
+
+def _map(run: RunFolder, name: str, points: np.ndarray, labels: np.ndarray) -> Picture:
+    return figures.picture(
+        lambda figure: figures.scatter_map(figure.add_subplot(), points, labels, run.target),
+        (3.9, 3.2),
+        f"{words.plural(len(points), 'test case')} placed by the learnt code of {name}, marked by label",
+    )

@@ -1,0 +1,197 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pellucid import tables
+from pellucid.commands import overrides
+from pellucid.errors import StudyError
+from pellucid.result import Result
+
+
+def pellucid(*arguments, folder=None):
+    """Run the command in a fresh process."""
+    return subprocess.run(
+        [sys.executable, "-c", "from pellucid.cli import main; main()", *arguments],
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=folder,
+        check=False,
+    )
+
+
+def refused(done):
+    """The one message of a command that was refused, and no traceback."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    return done.stderr
+
+
+def test_listing_one_kind_lists_that_kind_alone():
+    printed = pellucid("list", "--kind", "head").stdout
+    assert "additive" in printed
+    assert "cnn" not in printed
+    assert pellucid("list", "--kind=head").stdout == printed, "the two ways to write it differ"
+
+
+def test_an_unknown_kind_is_answered_with_the_nearest():
+    assert "did you mean 'head'?" in refused(pellucid("list", "--kind", "hed"))
+
+
+def test_info_shows_what_the_docstring_and_the_settings_say():
+    printed = pellucid("info", "cnn").stdout
+    assert "core/cnn" in printed
+    assert "features" in printed
+    assert "16" in printed
+    assert "Axes are halved while they are longer than this" in printed
+    assert "inputs" not in [line.split()[0] for line in printed.splitlines() if line], (
+        "the data decides inputs, not the user"
+    )
+
+
+def test_info_of_an_unknown_name_gives_the_nearest_of_any_kind():
+    assert "did you mean 'additive'?" in refused(pellucid("info", "aditive"))
+
+
+def test_checking_an_unknown_name_is_refused():
+    assert "did you mean 'additive'?" in refused(pellucid("check", "aditive"))
+
+
+def test_a_study_file_with_an_unknown_key_is_refused_by_name_and_nothing_is_written(tmp_path):
+    (tmp_path / "s.toml").write_text(
+        'title = "t"\ndataset = "d"\ntaget = "y"\n[[encoder]]\nname="identity"\n[[head]]\nname="linear"\n'
+    )
+    message = refused(pellucid("run", "s.toml", folder=tmp_path))
+    assert "s.toml" in message
+    assert "taget" in message
+    assert [path.name for path in tmp_path.iterdir()] == ["s.toml"]
+
+
+def test_a_study_that_does_not_exist_is_refused(tmp_path):
+    assert "no-such.toml" in refused(pellucid("run", "no-such.toml", folder=tmp_path))
+
+
+def test_evaluating_and_reporting_need_a_run_folder(tmp_path):
+    assert str(tmp_path / "none") in refused(pellucid("evaluate", str(tmp_path / "none"), "--data", str(tmp_path)))
+    assert str(tmp_path / "none") in refused(pellucid("report", str(tmp_path / "none")))
+
+
+def test_a_checked_component_prints_one_line_a_check_and_exits_by_outcome():
+    done = pellucid("check", "identity")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, done.stdout
+    assert len(lines) == 7
+    assert all(line.startswith(("kept", "skipped")) for line in lines)
+
+
+def test_settings_are_toml_values_and_else_plain_text():
+    asked = [
+        "training.epochs=5",
+        "title=a b = c",
+        "head.0.reads=['x', 'y']",
+        "training.clip_norm=0.5",
+        "training.joint=true",
+    ]
+    assert overrides(asked) == {
+        "training.epochs": 5,
+        "title": "a b = c",
+        "head.0.reads": ["x", "y"],
+        "training.clip_norm": 0.5,
+        "training.joint": True,
+    }
+
+
+@pytest.mark.parametrize("setting", ["training.epochs", "=5"])
+def test_a_setting_without_key_or_value_is_refused(setting):
+    with pytest.raises(StudyError, match="key=value"):
+        overrides([setting])
+
+
+def result(**changes):
+    plain = {
+        "protocol": "prediction",
+        "metric": "auroc",
+        "part": "additive",
+        "value": 0.944,
+        "low": 0.931,
+        "high": 0.957,
+        "chance": 0.5,
+        "baseline": 0.913,
+        "baseline_name": "area_mm2 alone",
+        "higher_is_better": True,
+        "n_samples": 1700,
+        "n_subjects": 600,
+    }
+    return Result(**{**plain, **changes})
+
+
+def printed(results, capsys, **more):
+    tables.print_results(tables.console(), results, **more)
+    return capsys.readouterr().out
+
+
+def test_the_table_shows_each_score_with_interval_chance_baseline_and_black_box(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    text = printed([result(), result(part="mlp", value=0.951)], capsys, black_box="mlp")
+    row = next(line for line in text.splitlines() if " additive " in line)
+    for shown in ("0.944", "0.931 to 0.957", "0.500", "0.913", "area (mm²) alone"):
+        assert shown in row
+    assert "mlp (black box)" in text
+    assert "interval over patients" in text
+
+
+def test_an_explanation_that_failed_its_audit_is_said_to_have_failed(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    gap = result(protocol="explanation-audit", metric="completeness gap", passed=True, sentence="Nothing is left over.")
+    deletion = result(
+        protocol="explanation-audit", metric="deletion", passed=False, sentence="Deleting the top hurts no more."
+    )
+    text = printed([gap, deletion], capsys)
+    lines = {line for line in text.splitlines() if "passed" in line}
+    assert any("NOT passed" in line and "Deleting the top hurts no more." in line for line in lines)
+    assert any("NOT" not in line and "Nothing is left over." in line for line in lines)
+    assert "passed 1 of 2 checks and failed" in text
+
+
+def test_cards_are_listed_with_licence_citation_and_what_is_here(tmp_path):
+    from pellucid.cards import Card, CardFile, FileState
+
+    file = CardFile(path="a.csv", sha256="0" * 64, bytes=3)
+    card = Card.model_validate(json.loads(CARD))
+    import io
+
+    from rich.console import Console
+
+    stream = io.StringIO()
+    row = {
+        "name": "x/somewhere",
+        "card": card,
+        "states": (FileState(file, tmp_path / "a.csv", "missing"),),
+        "error": "",
+    }
+    tables.print_cards(Console(file=stream, width=160), [row, {"name": "x/bad", "error": "licence: is missing"}])
+    text = stream.getvalue()
+    for shown in ("CC0", "Somebody 2020", "a.csv: missing", "ask them", "this card is wrong: licence: is missing"):
+        assert shown in text
+
+
+CARD = json.dumps(
+    {
+        "title": "t",
+        "name": "somewhere",
+        "namespace": "n",
+        "about": "a",
+        "licence": "CC0",
+        "citations": ["Somebody 2020"],
+        "access": "registered",
+        "how": "ask them",
+        "subject_key": "k",
+        "label_caveat": "c",
+        "units": {"x": "mm"},
+    }
+)

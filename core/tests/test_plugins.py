@@ -1,0 +1,142 @@
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from pellucid import plugins
+from pellucid.errors import ContractError, UnknownComponent
+from pellucid.plugins import API, Component, Plugin
+
+HEAVY = ("torch", "mne", "wfdb", "pydicom", "rdkit", "torch_geometric", "pandas", "pydantic", "matplotlib", "sklearn")
+
+
+def python(code, *folders, **environment):
+    """Run code in a fresh interpreter that sees some more folders of installed distributions."""
+    path = os.pathsep.join([*map(str, folders), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**os.environ, "PYTHONPATH": path, "COLUMNS": "200", **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def listing(*folders):
+    """What ``pellucid list`` prints."""
+    done = python("import sys; sys.argv = ['pellucid', 'list']\nfrom pellucid.cli import main\nmain()", *folders)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def distribution(folder, name, source, target="PLUGIN", version="1.0"):
+    """Lay out an installed distribution by hand: one module, and the entry point that names it."""
+    module = f"outside_{name}"
+    (folder / f"{module}.py").write_text(textwrap.dedent(source))
+    info = folder / f"{module}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: {version}\n")
+    (info / "entry_points.txt").write_text(f"[pellucid.plugins]\n{name} = {module}:{target}\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command", ["import pellucid", "import sys; sys.argv = ['p', 'list']; from pellucid.cli import main; main()"]
+)
+def test_importing_and_listing_import_nothing_heavy(command):
+    done = python(f"{command}\nimport sys\nprint('LOADED', [m for m in {HEAVY!r} if m in sys.modules])")
+    assert done.returncode == 0, done.stderr
+    assert "LOADED []" in done.stdout
+
+
+def test_a_plugin_that_does_not_import_stays_visible_with_its_reason_and_mend(tmp_path):
+    printed = listing(distribution(tmp_path, "broken", "import a_module_that_is_not_here"))
+    assert "broken: did not load" in printed
+    assert "No module named 'a_module_that_is_not_here'" in printed
+    assert "pip install --force-reinstall outside_broken" in printed
+    assert "cnn" in printed, "one broken plugin hides the others"
+
+
+def test_a_plugin_made_for_another_api_stays_visible_with_both_numbers(tmp_path):
+    source = f"from pellucid.plugins import Plugin\nPLUGIN = Plugin(name='old', api={API + 1})"
+    printed = listing(distribution(tmp_path, "old", source))
+    assert f"made for plugin api {API + 1}; this is api {API}" in printed
+
+
+def test_a_plugin_that_raises_anything_or_exits_by_error_stays_visible(tmp_path):
+    printed = listing(distribution(tmp_path, "rude", "raise RuntimeError('no licence file')"))
+    assert "RuntimeError: no licence file" in printed
+
+
+def test_an_entry_point_that_is_no_plugin_says_what_it_is(tmp_path):
+    printed = listing(distribution(tmp_path, "wrong", "PLUGIN = {'encoders': {}}"))
+    assert "is a dict, not a Plugin" in printed
+
+
+def test_of_two_plugins_with_one_name_the_second_is_refused(tmp_path):
+    source = "from pellucid.plugins import Plugin\nPLUGIN = Plugin(name='core', api=1, encoders={'mine': 'x:Y'})"
+    printed = listing(distribution(tmp_path, "thief", source))
+    assert "a plugin named 'core' is already here" in printed
+    assert "mine" not in printed
+
+
+def test_a_plugin_whose_component_file_is_gone_does_not_break_listing(tmp_path):
+    source = """
+        from pellucid.plugins import Plugin
+        PLUGIN = Plugin(name='hollow', api=1, encoders={'ghost': 'outside_hollow:Ghost'}, cards={'c': 'outside_hollow/c.toml'})
+    """
+    printed = listing(distribution(tmp_path, "hollow", source))
+    assert "ghost" in printed
+    assert "cannot be read" in printed
+
+
+def test_loading_a_component_whose_module_lacks_it_names_the_plugin(tmp_path):
+    source = "from pellucid.plugins import Plugin\nPLUGIN = Plugin(name='hollow', api=1, encoders={'ghost': 'outside_hollow:Ghost'})"
+    code = "from pellucid import plugins\nplugins.load('encoder', 'ghost')"
+    done = python(code, distribution(tmp_path, "hollow", source))
+    assert "ContractError: plugin 'hollow' names 'outside_hollow:Ghost'" in done.stderr
+
+
+def test_summaries_are_first_lines_of_docstrings_read_without_importing(tmp_path):
+    source = """
+        from pellucid.plugins import Plugin
+        PLUGIN = Plugin(name='quiet', api=1, encoders={'one': 'outside_loud:One'})
+    """
+    folder = distribution(tmp_path, "quiet", source)
+    (folder / "outside_loud.py").write_text(
+        'raise SystemExit("imported")\nclass One:\n    """Says one thing.\n\n    More."""\n'
+    )
+    assert "Says one thing." in listing(folder)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_and_with_what_did_not_load(tmp_path):
+    done = python(
+        "from pellucid import plugins\nplugins.load('encoder', 'core/cmn')",
+        distribution(tmp_path, "broken", "import a_module_that_is_not_here"),
+    )
+    assert "no encoder named 'core/cmn'; did you mean 'core/cnn'?" in done.stderr
+    assert "Plugin 'broken' did not load" in done.stderr
+
+
+def test_a_bare_name_that_two_plugins_offer_must_be_qualified(monkeypatch):
+    two = (Plugin(name="a", api=API, heads={"same": "x:Y"}), Plugin(name="b", api=API, heads={"same": "x:Z"}))
+    monkeypatch.setattr(plugins, "installed", lambda: plugins.Installed(two, {"a": "1", "b": "1"}, ()))
+    with pytest.raises(UnknownComponent, match="write one of a/same, b/same"):
+        plugins.find("head", "same")
+    assert plugins.find("head", "b/same") == Component("head", "b", "same", "x:Z")
+
+
+def test_records_of_plugins_cannot_be_changed():
+    plugin = Plugin(name="a", api=API, heads={"one": "x:Y"})
+    with pytest.raises(TypeError):
+        plugin.heads["two"] = "x:Z"
+
+
+def test_a_file_that_a_plugin_names_must_exist():
+    with pytest.raises(ContractError, match=r"does not exist"):
+        plugins.resource("pellucid/no-such.toml")
+    with pytest.raises(ContractError, match=r"not installed"):
+        plugins.resource("no_such_package/x.toml")

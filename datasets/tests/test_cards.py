@@ -1,0 +1,176 @@
+import hashlib
+import subprocess
+import sys
+
+import pytest
+
+from pellucid import cards, plugins
+from pellucid.cards import Card, CardFile, read_card, states
+from pellucid.errors import DataError
+
+WHOLE = {
+    "title": '"A title"',
+    "name": '"my-data"',
+    "namespace": '"here"',
+    "about": '"One sample is one thing."',
+    "licence": '"CC0-1.0"',
+    "citations": '["Somebody (2020)"]',
+    "access": '"registered"',
+    "how": '"ask them"',
+    "subject_key": '"id"',
+    "label_caveat": '"not the truth"',
+    "units": '{length = "mm"}',
+}
+
+
+def written(folder, *, more="", **changes):
+    """A card file with some fields changed (None: left out)."""
+    fields = {key: value for key, value in {**WHOLE, **changes}.items() if value is not None}
+    path = folder / "my-data.toml"
+    path.write_text("\n".join(f"{key} = {value}" for key, value in fields.items()) + "\n" + more)
+    return path
+
+
+def test_a_whole_card_is_read(tmp_path):
+    assert read_card(written(tmp_path)).citations == ("Somebody (2020)",)
+
+
+@pytest.mark.parametrize("field", sorted(WHOLE))
+def test_a_card_without_a_field_is_refused_by_file_and_field(tmp_path, field):
+    with pytest.raises(DataError, match=rf"my-data\.toml: {field}: is missing"):
+        read_card(written(tmp_path, **{field: None}))
+
+
+def test_an_unknown_field_is_answered_with_the_nearest(tmp_path):
+    with pytest.raises(DataError, match=r"my-data\.toml: license: there is no such field; did you mean 'licence'\?"):
+        read_card(written(tmp_path, license='"CC0"', licence=None))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"access": '"free"'}, "access"),
+        ({"citations": "[]"}, "citations"),
+        ({"licence": '""'}, "licence"),
+        ({"name": '"My Data"'}, "name"),
+        ({"name": '"other"'}, "but the file is called 'my-data.toml'"),
+        ({"papers": '["https://doi.org/10.1/x"]'}, "is no DOI"),
+        ({"access": '"open"'}, "needs at least one"),
+        ({"units": "{}"}, "units"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_field(tmp_path, changes, said):
+    with pytest.raises(DataError, match=said) as caught:
+        read_card(written(tmp_path, **changes))
+    assert "my-data.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ('path = "../x"\nsha256 = "{d}"\nbytes = 3', r"files\.1\.path: .*no '\.\.'"),
+        ('path = "/x"\nsha256 = "{d}"\nbytes = 3', r"files\.1\.path"),
+        ('path = "x"\nsha256 = "abc"\nbytes = 3', r"files\.1\.sha256"),
+        ('path = "x"\nsha256 = "{d}"\nbytes = 0', r"files\.1\.bytes"),
+        (
+            'path = "x"\nsha256 = "{d}"\nbytes = 3\nbyte = 3',
+            r"files\.1\.byte: there is no such field; did you mean 'bytes'",
+        ),
+    ],
+)
+def test_a_wrong_file_entry_is_refused_by_its_number_and_field(tmp_path, file, said):
+    more = "[[files]]\n" + file.replace("{d}", "0" * 64) + "\n"
+    with pytest.raises(DataError, match=said):
+        read_card(written(tmp_path, access='"open"', more=more))
+
+
+def test_an_embedded_file_must_name_its_package(tmp_path):
+    more = f'[[files]]\npath = "x"\nsha256 = "{"0" * 64}"\nbytes = 3\n'
+    with pytest.raises(DataError, match="needs 'package'"):
+        read_card(written(tmp_path, access='"embedded"', more=more))
+
+
+def test_generated_data_has_no_files(tmp_path):
+    more = f'[[files]]\npath = "x"\nsha256 = "{"0" * 64}"\nbytes = 3\n'
+    with pytest.raises(DataError, match="has no files"):
+        read_card(written(tmp_path, access='"generated"', more=more))
+
+
+def test_text_that_is_no_toml_is_refused_by_file(tmp_path):
+    (tmp_path / "my-data.toml").write_text("title = ")
+    with pytest.raises(DataError, match=r"my-data\.toml: is not valid TOML"):
+        read_card(tmp_path / "my-data.toml")
+    with pytest.raises(DataError, match=r"none\.toml: cannot be read"):
+        read_card(tmp_path / "none.toml")
+
+
+def card_of(content, package=None):
+    file = CardFile(path="sub/a.bin", sha256=hashlib.sha256(content).hexdigest(), bytes=len(content), package=package)
+    plain = {
+        "title": "t",
+        "name": "d",
+        "namespace": "n",
+        "about": "a",
+        "licence": "l",
+        "citations": ("c",),
+        "access": "open",
+    }
+    return Card(**plain, how="h", files=(file,), subject_key="s", label_caveat="l", units={"x": "mm"})
+
+
+def presence(card, folder, *, verify=False):
+    (state,) = states(card, folder, verify=verify)
+    return state.presence
+
+
+def test_files_are_here_missing_or_of_another_size_or_content(tmp_path):
+    card = card_of(b"right")
+    assert presence(card, None) == "not checked"
+    assert presence(card, tmp_path) == "missing"
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/a.bin").write_bytes(b"short")
+    assert presence(card, tmp_path) == "here", "without verify only the size is compared"
+    assert presence(card, tmp_path, verify=True) == "other content"
+    (tmp_path / "sub/a.bin").write_bytes(b"longer than it was")
+    assert presence(card, tmp_path) == "other size"
+    (tmp_path / "sub/a.bin").write_bytes(b"right")
+    assert presence(card, tmp_path, verify=True) == "here"
+
+
+def test_a_file_in_a_package_is_found_without_importing_the_package(tmp_path, monkeypatch):
+    package = tmp_path / "package_that_must_not_be_imported"
+    (package / "sub").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('imported')")
+    (package / "sub/a.bin").write_bytes(b"right")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert presence(card_of(b"right", package.name), None, verify=True) == "here"
+    assert presence(card_of(b"right", "no_such_package_here"), None) == "missing"
+
+
+def test_every_installed_card_is_valid_and_the_wrong_one_is_shown(monkeypatch, tmp_path):
+    assert {row["name"] for row in cards.rows() if not row["error"]} >= {
+        "datasets/lidc-shapes",
+        "datasets/planted-lesions",
+    }
+    assert not [row["error"] for row in cards.rows() if row["error"]]
+    monkeypatch.setattr(plugins, "resource", lambda target: written(tmp_path, licence=None))
+    assert all("licence: is missing" in row["error"] for row in cards.rows())
+
+
+def test_lidc_card_says_what_the_label_is_not_and_asks_for_attribution():
+    card = cards.card("lidc-shapes")
+    assert card.licence == "CC BY 3.0"
+    assert "not pathology" in card.label_caveat
+    assert "Changed here" in card.attribution
+    assert any("10.7937/K9/TCIA.2015.LO9QL9SX" in citation for citation in card.citations)
+
+
+def test_the_annotation_database_is_the_one_on_the_card():
+    pytest.importorskip("pellucid_ct", reason="the plugin that brings the annotations is not installed")
+    (state,) = states(cards.card("lidc-shapes"), verify=True)
+    assert state.presence == "here"
+
+
+def test_cards_need_no_torch():
+    code = "import sys\nfrom pellucid import cards\ncards.rows()\nassert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,114 @@
+"""How lesions and readers' ratings are drawn; the contract of a view stands in :mod:`pellucid.views`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pellucid.views import INK, LOWERS, NEUTRAL, RAISES, evidence_layer, scale_bar
+from pellucid_ct.lidc.database import RATING_RANGES, RATINGS
+from pellucid_ct.lidc.nodules import RATING_NAMES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from pellucid.data import Image, Vector, Volume
+
+OUTLINE = 0.5
+"""Share of a pixel from which it counts as lesion."""
+
+RANGES = {shown: RATING_RANGES[name] for shown, name in zip(RATING_NAMES, RATINGS, strict=True)}
+
+
+def lesion(ax: Axes, values: np.ndarray, spec: Image, *, evidence: np.ndarray | None = None, caption: str = "") -> None:
+    """Draw a lesion's slice: its pixels in grey, its outline as a line, evidence inside it, a scale bar in mm."""
+    _slice(ax, values[0], None if evidence is None else evidence[0], spec.spacing_mm)
+    if spec.spacing_mm is not None:
+        scale_bar(ax, spec.spacing_mm[1])
+    ax.set_title(caption, fontsize=8)
+
+
+def lesion_volume(
+    ax: Axes, values: np.ndarray, spec: Volume, *, evidence: np.ndarray | None = None, caption: str = ""
+) -> None:
+    """Draw the three planes in which a lesion is largest, side by side."""
+    mask, spacing = values[0], spec.spacing_mm
+    zoom = _zoom(mask)
+    for panel, name in enumerate(("axial", "coronal", "sagittal")):
+        others = tuple(axis for axis in range(3) if axis != panel)
+        at = int(np.argmax(mask.sum(axis=others)))
+        plane = ax.inset_axes((0.34 * panel, 0.0, 0.32, 1.0))
+        shown = None if evidence is None else np.take(evidence[0], at, panel)
+        _slice(
+            plane, np.take(mask, at, panel), shown, None if spacing is None else tuple(spacing[i] for i in others), zoom
+        )
+        plane.set_title(name, fontsize=7)
+        if panel == 0 and spacing is not None:
+            scale_bar(plane, spacing[2])
+    ax.set_axis_off()
+    ax.set_title(caption, fontsize=8, pad=14)
+
+
+def ratings(
+    ax: Axes, values: np.ndarray, spec: Vector, *, evidence: np.ndarray | None = None, caption: str = ""
+) -> None:
+    """Draw the readers' mean ratings on their scales; a whisker of one standard deviation says how far they disagree.
+
+    Names ``<rating>`` are means and ``<rating>:sd`` disagreements. No whisker: one reader, or no disagreement in the
+    data.
+    """
+    known = dict(zip(spec.names, values, strict=True))
+    weight = dict(zip(spec.names, np.zeros(len(values)) if evidence is None else evidence, strict=True))
+    shown = [name for name in spec.names if not name.endswith(":sd")]
+    for row, name in enumerate(shown):
+        low, high = RANGES.get(name, (1, 5))
+        ax.plot([low, high], [row, row], color="#d5d9de", linewidth=5, solid_capstyle="butt", zorder=0)
+        value, spread = float(known[name]), float(known.get(f"{name}:sd", np.nan))
+        if not np.isfinite(value):
+            ax.text(low, row, "not rated", va="center", fontsize=7, color=NEUTRAL)
+            continue
+        colour = INK if weight[name] == 0 else RAISES if weight[name] > 0 else LOWERS
+        if np.isfinite(spread):
+            ends = np.clip([value - spread, value + spread], low, high)
+            ax.plot(ends, [row, row], color=colour, linewidth=1.4)
+        ax.plot([value], [row], marker="o", markersize=5, color=colour)
+        ax.text(6.25, row, f"{value:.1f}", va="center", fontsize=8)
+    ax.set_xlim(0.8, 7.0)
+    ax.set_xticks(range(1, 7))
+    ax.set_yticks(range(len(shown)), shown)
+    ax.set_ylim(len(shown) - 0.5, -0.5)
+    ax.tick_params(length=0, labelsize=8)
+    for side in ax.spines.values():
+        side.set_visible(False)
+    ax.set_title(caption, fontsize=8)
+
+
+def _slice(
+    ax: Axes, mask: np.ndarray, evidence: np.ndarray | None, spacing: tuple[float, ...] | None, zoom: int | None = None
+) -> None:
+    aspect = spacing[0] / spacing[1] if spacing else 1.0
+    ax.imshow(mask, cmap="Greys", vmin=0, vmax=2.2, interpolation="nearest", aspect=aspect)
+    if evidence is not None:
+        ax.imshow(evidence_layer(np.where(mask > 0, evidence, 0.0)), interpolation="nearest", aspect=aspect)
+    if mask.max() > OUTLINE:
+        # What lies outside the frame is no lesion, so that an outline at the edge closes too.
+        padded = np.pad(mask, 1)
+        rows, columns = (np.arange(-1, n + 1) for n in mask.shape)
+        ax.contour(columns, rows, padded, levels=[OUTLINE], colors=[INK], linewidths=1.2)
+    half = zoom if zoom is not None else _zoom(mask)
+    centre_row, centre_column = ((n - 1) / 2 for n in mask.shape)
+    ax.set_xlim(centre_column - half, centre_column + half)
+    ax.set_ylim(centre_row + half, centre_row - half)
+    ax.set_xticks([])
+    ax.set_yticks([])
+
+
+def _zoom(mask: np.ndarray) -> int:
+    """Half the width shown: the frame, or a half or a quarter of it where the lesion fits with room to spare."""
+    size = max(mask.shape)
+    inside = np.argwhere(mask > 0)
+    if not len(inside):
+        return size // 2
+    reach = float(np.abs(inside - (np.asarray(mask.shape) - 1) / 2).max()) + 1
+    return next((size // part for part in (8, 4) if reach * 1.15 <= size / part), size // 2)
