@@ -26,6 +26,7 @@ app.add_typer(data_app, name="data")
 Kind = Annotated[
     str | None, typer.Option("--kind", help="encoder, head, dataset, protocol, study, view, measure or card")
 ]
+Everything = Annotated[bool, typer.Option("--all", help="print every result")]
 Data = Annotated[Path | None, typer.Option("--data", help="folder with the data, where it is not inside a package")]
 
 
@@ -57,6 +58,7 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="training.epochs=5; may be given several times")
     ] = None,
+    everything: Everything = False,
 ) -> None:
     """Train, judge and explain what a study asks for. A run folder that was cut off is continued."""
     from pellucid import tables
@@ -69,7 +71,7 @@ def run(
     except KeyboardInterrupt:
         sys.stderr.write(f"\nStopped. The same command goes on where it was: {folder}\n")
         raise typer.Exit(130) from None
-    tables.print_run(tables.console(), done)
+    tables.print_run(tables.console(), done, everything=everything)
 
 
 @app.command()
@@ -77,13 +79,14 @@ def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished run")],
     data: Annotated[Path, typer.Option("--data", help="folder of the same layout, with other subjects")],
     out: Annotated[Path | None, typer.Option("--out", help="write the results to this JSON file")] = None,
+    everything: Everything = False,
 ) -> None:
     """Score a finished run on other data. Subjects that it has learnt from are refused."""
     from pellucid import tables
     from pellucid.evaluation import evaluate as score
 
     results = score(folder, data, out)
-    tables.print_results(tables.console(), list(results))
+    tables.print_results(tables.console(), list(results), everything=everything)
     if out is not None:
         typer.echo(f"Results: {out}")
 

@@ -256,8 +256,11 @@ def _assign(settings: dict[str, Any], key: str, value: Any) -> None:
     for name in parents:
         at = at[int(name)] if isinstance(at, list) and name.isdigit() and int(name) < len(at) else _step(at, name, key)
     if isinstance(at, list):
-        raise StudyError(f"--set {key}: {'.'.join(parents)} is a list; write its position, as in {parents[0]}.0.{last}")
-    at[last] = value
+        if not last.isdigit() or int(last) >= len(at):
+            raise StudyError(f"--set {key}: {'.'.join(parents)} is a list of {len(at)}; write a position, as in {parents[0]}.0.{last}")
+        at[int(last)] = value
+    else:
+        at[last] = value
 
 
 def _step(at: Any, name: str, key: str) -> Any:

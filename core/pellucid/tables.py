@@ -116,23 +116,37 @@ def print_cards(out: Console, rows: Iterable[Mapping[str, Any]]) -> None:
         out.print()
 
 
-def print_run(out: Console, run: Run) -> None:
+def print_run(out: Console, run: Run, *, everything: bool = False) -> None:
     """What a run found, and where its report is."""
     document = run.document
+    group = document["dataset"]["spec"]["groups"][0]
     out.print()
     out.print(Text(document["study"]["title"], style="bold"))
     if document["dataset"]["about"]:
         out.print(Text(" ".join(document["dataset"]["about"].split()), style="dim"))
     out.print()
-    print_results(out, list(run.results), black_box=document["black_box"], target=document["target"])
+    print_results(
+        out,
+        list(run.results),
+        black_box=document["black_box"],
+        target=document["target"],
+        group=group,
+        everything=everything,
+    )
     # Not wrapped: the path is there to be copied.
     out.print(f"Report: {run.report}", soft_wrap=True)
 
 
 def print_results(
-    out: Console, results: Sequence[Result], black_box: str | None = None, target: Mapping[str, Any] | None = None
+    out: Console,
+    results: Sequence[Result],
+    *,
+    black_box: str | None = None,
+    target: Mapping[str, Any] | None = None,
+    group: str = "subject",
+    everything: bool = False,
 ) -> None:
-    """Scores beside chance and the trivial baseline, then whether each explanation passed its audit.
+    """The score beside chance and the trivial baseline, then whether each explanation passed its audit.
 
     Parameters
     ----------
@@ -142,30 +156,50 @@ def print_results(
         The part that is there to compare with.
     target : mapping, optional
         The target's spec as plain values, for the sentence about the score.
+    group : str
+        What intervals are over: the dataset's first group column.
+    everything : bool
+        Print every result and not only the metric that speaks for a model.
     """
-    scored = [r for r in results if r.passed is None]
+    who = "patients" if group == "subject" else f"{group}s"
     headline = words.headline(results)
-    # The metric that speaks for a model comes first and alone; whoever reads one table reads that one.
-    first = [r for r in scored if r.protocol == "prediction" and r.metric == headline]
+    first = [r for r in results if r.passed is None and r.protocol == "prediction" and r.metric == headline]
+    rest = [r for r in results if r.passed is None and r not in first]
     if first:
-        out.print(_scores(first, black_box))
-        out.print()
-        best = next((r for r in first if r.part != black_box and r.part != r.baseline_name), None)
-        if best is not None:
-            other = next((r for r in first if r.part == black_box), None)
-            out.print(Text(" ".join(words.answer(best, other, target or {}))))
-            out.print()
-    for protocol in dict.fromkeys(r.protocol for r in scored):
-        rows = [r for r in scored if r.protocol == protocol and r not in first]
-        if rows:
+        _print_headline(out, results, first, black_box, target, who)
+    if everything:
+        for protocol in dict.fromkeys(r.protocol for r in rest):
             out.print(Text(words.sentence_case(protocol.replace("-", " ")), style="bold"))
-            out.print(_scores(rows, black_box))
+            out.print(_scores([r for r in rest if r.protocol == protocol], black_box, who))
             out.print()
     _print_audits(out, [r for r in results if r.passed is not None])
+    if rest and not everything:
+        out.print(
+            Text(
+                f"{len(rest)} further results, each beside chance and baseline: in the report, or with --all.",
+                style="dim",
+            )
+        )
 
 
-def _scores(rows: list[Result], black_box: str | None) -> Table:
-    who = "patients" if any(r.n_subjects for r in rows) else "samples"
+def _print_headline(
+    out: Console,
+    results: Sequence[Result],
+    rows: list[Result],
+    black_box: str | None,
+    target: Mapping[str, Any] | None,
+    who: str,
+) -> None:
+    out.print(_scores(rows, black_box, who))
+    out.print()
+    readable = next((r for r in rows if r.part != black_box and r.part != r.baseline_name), None)
+    if readable is not None:
+        other = next((r for r in rows if r.part == black_box), None)
+        out.print(Text(" ".join(words.answer(readable, other, target or {}, results))))
+        out.print()
+
+
+def _scores(rows: list[Result], black_box: str | None, who: str) -> Table:
     table = _plain(
         "measure", "model", "score", f"95 % interval over {who}", "chance", "trivial baseline", "", heads=True
     )

@@ -5,9 +5,10 @@ The contract of a view, whether of the core or of a plugin::
     view(ax, values, spec, *, evidence=None, caption="") -> None
 
 ``ax`` is a matplotlib axis, free to be divided by :meth:`~matplotlib.axes.Axes.inset_axes`. ``values`` is one sample of
-the input, of shape ``spec.shape``, NaN where it is missing. ``evidence``, of the same shape, says how much each value raises (above 0) or lowers
-(below 0) the explained output; its scale is the view's business. ``caption`` goes above the picture. A view draws into
-``ax`` alone, reads nothing, and works for a decoded input as for a measured one: values need not be exact.
+the input, of shape ``spec.shape``, NaN where it is missing. ``evidence``, of the same shape, says how much each value
+raises (above 0) or lowers (below 0) the explained output; its scale is the view's business. ``caption`` goes above the
+picture. A view draws into ``ax`` alone, reads nothing, and works for a decoded input as for a measured one: values need
+not be exact.
 """
 
 from __future__ import annotations

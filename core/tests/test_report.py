@@ -28,7 +28,7 @@ from pellucid.report.folder import RunFolder
 from pellucid.report.gallery import EACH, Gallery, collect, explanation_rows, kind_of, lot
 from pellucid.report.latent import STEPS_SD, occluded, traversals
 from pellucid.report.pictures import whole_models
-from pellucid.report.sections import audits, summary
+from pellucid.report.sections import checks, summary
 from pellucid.representation import Representation
 from pellucid.result import Result
 
@@ -618,5 +618,5 @@ def test_an_explanation_with_one_failed_check_has_not_passed_its_audit():
 
 
 def test_audits_are_grouped_by_model_and_keep_their_outcome(tmp_path):
-    found = audits(RunFolder.read(run_folder(tmp_path, gallery=False)))
+    found = checks(RunFolder.read(run_folder(tmp_path, gallery=False)), "explanation-audit")
     assert {part: [check.passed for check in checks] for part, checks in found.items()} == {"weighted": [True, False]}

@@ -46,12 +46,12 @@ class PlantedLesionsConfig(Frozen):
     seed : int
     """
 
-    patients: int = Field(120, ge=2)
-    slices: int = Field(8, ge=1)
-    size: int = Field(32, ge=16)
-    label_noise: float = Field(0.15, ge=0, le=0.5)
+    patients: int = Field(default=120, ge=2)
+    slices: int = Field(default=8, ge=1)
+    size: int = Field(default=32, ge=16)
+    label_noise: float = Field(default=0.15, ge=0, le=0.5)
     random_labels: bool = False
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
 
 
 class PlantedLesions(ArrayDataset):
@@ -80,7 +80,7 @@ class PlantedLesions(ArrayDataset):
         of = np.repeat(np.arange(config.patients), config.slices)
         frame = pd.DataFrame(
             {
-                "subject": [pseudonym(patient, NAME) for patient in of],
+                "subject": [pseudonym(f"{config.seed}-{patient}", NAME) for patient in of],
                 "slice": np.tile(np.arange(config.slices), config.patients),
                 "spiculated": label[of],
                 "clean": clean[of],

@@ -4,7 +4,7 @@ import pellucid
 from pellucid.testing.contract import NAMES, contract_checks
 
 
-@pytest.mark.parametrize(("component", "check"), contract_checks(), ids=str)
+@pytest.mark.parametrize(("component", "check"), list(contract_checks()), ids=str)
 @pytest.mark.xdist_group("contract")
 def test_component_keeps_its_contract(component, check):
     check(component)

@@ -90,5 +90,5 @@ class Encoder(Part):
         raise TypeError(f"{type(self).__name__} cannot be trained alone")
 
     def decode(self, values: Tensor) -> Tensor:
-        """Input that the values stand for, shape (sample, *input shape); only with ``tags.decodes``."""
+        """Input that the values stand for, shape ``(sample, *input shape)``; only with ``tags.decodes``."""
         raise TypeError(f"{type(self).__name__} cannot decode")

@@ -31,9 +31,9 @@ class CnnConfig(EncoderConfig):
         Whether to hand on the units of each cell, with the region it covers.
     """
 
-    features: int = Field(16, gt=0)
-    width: int = Field(8, gt=0)
-    smallest: int = Field(4, gt=0)
+    features: int = Field(default=16, gt=0)
+    width: int = Field(default=8, gt=0)
+    smallest: int = Field(default=4, gt=0)
     tokens: bool = False
 
 

@@ -74,7 +74,7 @@ class Downward(nn.Module):
         convolution = CONVOLUTION[len(grid.size)]
         self.grids = [grid]
         self.strides: list[tuple[int, ...]] = []
-        blocks = []
+        blocks: list[nn.Module] = []
         while not blocks or max(self.grids[-1].size) > smallest:
             last = self.grids[-1]
             stride = tuple(2 if length > smallest else 1 for length in last.size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -47,12 +47,12 @@ class VaeConfig(EncoderConfig):
         and mapped to 0..1. Without a window the bounds are 0 and 1, and values outside are refused.
     """
 
-    latent: int = Field(16, gt=1)
-    width: int = Field(8, gt=0)
-    alpha: float = Field(0.5, ge=0, le=1)
-    ssim_weight: float = Field(0.2, ge=0)
-    beta: float = Field(1.0, ge=0)
-    capacity: float = Field(0.0, ge=0)
+    latent: int = Field(default=16, gt=1)
+    width: int = Field(default=8, gt=0)
+    alpha: float = Field(default=0.5, ge=0, le=1)
+    ssim_weight: float = Field(default=0.2, ge=0)
+    beta: float = Field(default=1.0, ge=0)
+    capacity: float = Field(default=0.0, ge=0)
     output: Literal["auto", "sigmoid", "linear"] = "auto"
     window: tuple[float, float] | None = None
 
@@ -82,7 +82,7 @@ class Vae(Encoder):
     """
 
     tags = EncoderTags(accepts=GRIDS, trains_alone=True, decodes=True)
-    config_type = VaeConfig
+    config_type: ClassVar[type[VaeConfig]] = VaeConfig
     config: VaeConfig
     mean: Tensor
     scale: Tensor

@@ -39,7 +39,7 @@ class VaeDirichletConfig(VaeConfig):
         Concentration of every unit under the prior: below 1 it favours few active units a sample, 1 is uniform.
     """
 
-    concentration: float = Field(1.0, gt=0)
+    concentration: float = Field(default=1.0, gt=0)
 
 
 class VaeDirichlet(Vae):

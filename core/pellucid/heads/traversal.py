@@ -31,7 +31,7 @@ class LatentTraversalConfig(MlpConfig):
     """
 
     hidden: tuple[int, ...] = (32, 32, 32)
-    dropout: float = Field(0.4, ge=0, lt=1)
+    dropout: float = Field(default=0.4, ge=0, lt=1)
 
 
 class LatentTraversal(Mlp):

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from pellucid.data.dataset import Dataset
-from pellucid.data.subjects import LearnedFrom
 from pellucid.encoders.base import Encoder
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, Splitting
+from pellucid.protocols.latent_space import Space
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import percentiles, subject_interval, subject_weights
 
@@ -39,9 +38,9 @@ class LatentClustersConfig(Config):
         Resamplings of subjects behind the interval of the mutual information.
     """
 
-    most_clusters: int = Field(8, ge=2)
-    neighbours: int = Field(10, ge=1)
-    replicates: int = Field(200, ge=50)
+    most_clusters: int = Field(default=8, ge=2)
+    neighbours: int = Field(default=10, ge=1)
+    replicates: int = Field(default=200, ge=50)
 
 
 class LatentClusters(Assessment):
@@ -55,8 +54,9 @@ class LatentClusters(Assessment):
     - ``neighbour_purity:<encoder>``: the share of a test sample's nearest training samples that are of its own class.
 
     The baseline does the same with the trivial covariates in place of the latent. Chance for clusters is what labels
-    dealt anew to subjects reach (samples of one subject lie together whatever their label, so labels move with them), for
-    neighbours the share of the class in training. Numbers are divided into fifths, of several labels the first is taken.
+    dealt anew to subjects reach (samples of one subject lie together whatever their label, so labels move with them),
+    for neighbours the share of the class in training. Numbers are divided into fifths, of several labels the first is
+    taken.
     A latent can be of use without clusters: this says how it is organised, not how good it is.
     """
 
@@ -84,14 +84,13 @@ class LatentClusters(Assessment):
         train = fold.dataset.subset(fold.split.train)
         bins = _classes(fold.dataset, fold.target)
         trained, tested = bins[fold.split.train], bins[fold.split.test]
+        chosen = {"most": self.config.most_clusters, "neighbours": self.config.neighbours, "seed": fold.seed}
         tables = []
         for part, prefix, learnt, told in self._latents(fold, train):
             test, model = fold.test(part), fold.models[part]
             seen = train.learned_from | model.learned_from
-            space = Space.fitted(learnt, trained, seen, self.config, fold.seed)
-            baseline = Space.fitted(
-                _trivial(train), trained, train.learned_from, self.config, fold.seed, count=space.count
-            )
+            space = Space.fitted(learnt, trained, seen, **chosen)
+            baseline = Space.fitted(_trivial(train), trained, train.learned_from, **chosen, count=space.count)
             place = space.placed(told, tested, test.learned_from, part=f"clusters of {prefix!r}")
             beside = baseline.placed(
                 _trivial(test), tested, test.learned_from, part="clusters of the trivial covariates"
@@ -216,87 +215,6 @@ class LatentClusters(Assessment):
             panel.tick_params(labelsize=7)
             panel.legend(fontsize=6)
         return {"Map of the latent: test samples of the first fold by class, axes learnt on training samples": figure}
-
-
-@dataclass(frozen=True)
-class Placed:
-    """Where test samples lie: cluster, share of near training samples of their class, place on the map."""
-
-    cluster: np.ndarray
-    purity: np.ndarray
-    map: np.ndarray
-
-
-@dataclass(frozen=True)
-class Space:
-    """Clusters, neighbours and map of some training samples, and whom they were learnt from."""
-
-    mean: np.ndarray
-    scale: np.ndarray
-    points: np.ndarray
-    labels: np.ndarray
-    clusters: Any
-    axes: np.ndarray
-    neighbours: int
-    learned_from: LearnedFrom
-
-    @property
-    def count(self) -> int:
-        """Number of clusters."""
-        return len(self.clusters.cluster_centers_)
-
-    @classmethod
-    def fitted(
-        cls,
-        values: np.ndarray,
-        labels: np.ndarray,
-        learned_from: LearnedFrom,
-        config: LatentClustersConfig,
-        seed: int,
-        count: int | None = None,
-    ) -> Space:
-        """Learn from training samples, shape (sample, unit); ``count`` clusters, or as many as the silhouette says."""
-        mean, scale = values.mean(0), values.std(0)
-        scale = np.where(scale > 1e-9 * np.maximum(np.abs(mean), 1), scale, 1.0)
-        points = (values - mean) / scale
-        clusters = _clusters(points, config.most_clusters, seed, count)
-        _, _, axes = np.linalg.svd(points, full_matrices=False)
-        if len(axes) < 2:
-            axes = np.vstack([axes, np.zeros_like(axes)])
-        near = min(config.neighbours, len(points))
-        return cls(mean, scale, points, labels, clusters, axes[:2], near, learned_from)
-
-    def placed(self, values: np.ndarray, labels: np.ndarray, samples: LearnedFrom, *, part: str) -> Placed:
-        """Place samples with labels.
-
-        Raises
-        ------
-        LeakageError
-            If this has learnt from any of their subjects.
-        """
-        from sklearn.neighbors import NearestNeighbors
-
-        self.learned_from.refuse(samples, part=part, action="asked about")
-        points = (values - self.mean) / self.scale
-        near = NearestNeighbors(n_neighbors=self.neighbours).fit(self.points).kneighbors(points, return_distance=False)
-        purity = (self.labels[near] == labels[:, None]).mean(1)
-        return Placed(self.clusters.predict(points), purity, points @ self.axes.T)
-
-
-def _clusters(points: np.ndarray, most: int, seed: int, count: int | None) -> Any:
-    from sklearn.cluster import KMeans
-    from sklearn.metrics import silhouette_score
-
-    distinct = len(np.unique(points, axis=0))
-    if distinct < 3:
-        return KMeans(distinct, n_init=1, random_state=seed).fit(points)
-    tried = range(2, min(most, distinct - 1) + 1) if count is None else [min(count, distinct)]
-    found = [KMeans(k, n_init=5, random_state=seed).fit(points) for k in tried]
-    if len(found) == 1:
-        return found[0]
-    # The silhouette compares all pairs; a thousand samples are enough to choose a number by.
-    scores = [silhouette_score(points, f.labels_, sample_size=min(1000, len(points)), random_state=seed) for f in found]
-    return found[int(np.argmax(scores))]
 
 
 def _within_folds(folds: np.ndarray, clusters: np.ndarray, labels: np.ndarray, weights: np.ndarray | None) -> float:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from pellucid import plugins
 from pellucid.data.dataset import Dataset
-from pellucid.encoders.base import Encoder
-from pellucid.heads.traversal import rising, traverse
-from pellucid.model import Model, batches
+from pellucid.model import batches
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold
-from pellucid.representation import Representation
+from pellucid.protocols.latent_walk import Measure, decoders, walk
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import subject_interval
 
@@ -30,6 +25,8 @@ ANY_INPUT = ("core/mass",)
 """What is measured of an input for which the dataset names no measure."""
 
 WIDEST = "direction of largest variance"
+
+COLUMNS = ("part", "sample", "subject", "encoder", "measure", "rising", "widest", "random", "spread")
 
 
 def mass(values: np.ndarray, spec: Any) -> np.ndarray:
@@ -63,10 +60,10 @@ class TraversalMonotonicityConfig(Config):
         Test samples of a fold that are walked from, evenly spread over them.
     """
 
-    reach_sd: float = Field(2.0, gt=0)
-    steps: int = Field(9, ge=3)
-    random_directions: int = Field(8, ge=1)
-    samples: int = Field(64, ge=1)
+    reach_sd: float = Field(default=2.0, gt=0)
+    steps: int = Field(default=9, ge=3)
+    random_directions: int = Field(default=8, ge=1)
+    samples: int = Field(default=64, ge=1)
 
     @property
     def steps_sd(self) -> tuple[float, ...]:
@@ -75,7 +72,7 @@ class TraversalMonotonicityConfig(Config):
 
 
 class TraversalMonotonicity(Assessment):
-    """Whether a model, walked towards a higher output, changes something that a person can measure, always the same way.
+    """Whether a model, walked towards a higher output, steadily changes something that a person can measure.
 
     From test samples the latent of each encoder that decodes is moved along the direction in which the head's output
     rises fastest; every point is decoded and measured. ``monotonicity:<measure>`` is the rank correlation (Spearman)
@@ -111,78 +108,35 @@ class TraversalMonotonicity(Assessment):
         """
         import pandas as pd
 
-        rows: list[dict[str, Any]] = []
+        tables = []
         for part, model in fold.models.items():
             test = fold.test(part)
             chosen = np.unique(np.linspace(0, len(test) - 1, min(len(test), self.config.samples)).round().astype(int))
             samples, train = test.subset(chosen), fold.dataset.subset(fold.split.train)
-            rows += self._walked(part, model, train, samples, fold.seed)
-        return pd.DataFrame(rows, columns=None if rows else ["part", "sample", "subject", "encoder", "measure"])
-
-    def _walked(self, part: str, model: Model, train: Dataset, samples: Dataset, seed: int) -> list[dict[str, Any]]:
-        rows = []
-        learnt, z = model.representation(train), model.representation(samples)
-        for prefix, encoder, columns in decoders(model):
-            for name, measured in self._measured(model, encoder, columns, learnt.values, z, samples, seed).items():
-                for at, sample in enumerate(samples.frame.index.astype(str)):
-                    rows.append(
-                        {
-                            "part": part,
-                            "sample": sample,
-                            "subject": str(samples.frame[samples.spec.groups[0]].iloc[at]),
-                            "encoder": prefix,
-                            "measure": name,
-                            **measured.row(at, self.config.steps_sd),
-                        }
-                    )
-        return rows
-
-    def _measured(
-        self,
-        model: Model,
-        encoder: Encoder,
-        columns: slice,
-        learnt: Tensor,
-        z: Representation,
-        samples: Dataset,
-        seed: int,
-    ) -> dict[str, _Measured]:
-        # Of training samples: how wide the latent is must not depend on whom is judged.
-        scale = torch.zeros(learnt.shape[1])
-        scale[columns] = learnt[:, columns].std(0)
-        directions = [
-            rising(model.head, z, _followed(model, z), scale),
-            self._widest(learnt, columns, scale, len(z.values)),
-        ]
-        generator = torch.Generator().manual_seed(seed)
-        for _ in range(self.config.random_directions):
-            drawn = torch.randn(z.values.shape, generator=generator) * (scale > 0)
-            directions.append(drawn / drawn.norm(dim=1, keepdim=True).clamp(min=1e-12))
-        spec = encoder.config.inputs[encoder.input_name]
-        names = samples.spec.measures.get(encoder.input_name, ANY_INPUT)
-        measures = {name: plugins.load("measure", name) for name in names}
-        now = {name: [] for name in names}
-        for batch, _ in batches(samples):
-            for name, measure in measures.items():
-                now[name].append(_numbers(measure, batch.inputs[encoder.input_name], spec))
-        paths: dict[str, list[np.ndarray]] = {name: [] for name in names}
-        for direction in directions:
-            points = traverse(z.values, direction, scale, self.config.steps_sd)[:, :, columns].flatten(0, 1)
-            with torch.no_grad():
-                decoded = torch.cat([encoder.decode(some) for some in points.split(512)])
-            for name, measure in measures.items():
-                paths[name].append(_numbers(measure, decoded, spec).reshape(-1, self.config.steps))
-        still = directions[0].norm(dim=1).numpy() == 0
-        return {name: _Measured(np.stack(paths[name]), np.concatenate(now[name]), still) for name in names}
-
-    @staticmethod
-    def _widest(learnt: Tensor, columns: slice, scale: Tensor, count: int) -> Tensor:
-        latent = learnt[:, columns]
-        # Of the latent as it is: standardised, every direction would count the same.
-        _, _, axes = torch.linalg.svd(latent - latent.mean(0), full_matrices=False)
-        direction = torch.zeros(learnt.shape[1])
-        direction[columns] = axes[0] / scale[columns].clamp(min=1e-12)
-        return (direction / direction.norm().clamp(min=1e-12)).expand(count, -1)
+            learnt, z = model.representation(train).values, model.representation(samples)
+            for prefix, encoder, _ in decoders(model):
+                names = samples.spec.measures.get(encoder.input_name, ANY_INPUT)
+                measures = {name: plugins.load("measure", name) for name in names}
+                walked = walk(
+                    model, prefix, learnt, z, measures,
+                    steps_sd=self.config.steps_sd, random_directions=self.config.random_directions, seed=fold.seed,
+                )  # fmt: skip
+                for name, found in walked.items():
+                    seen = _measured(measures[name], samples, encoder.input_name)
+                    rows = {
+                        "part": part,
+                        "sample": samples.frame.index.astype(str),
+                        "subject": samples.frame[samples.spec.groups[0]].astype(str).to_numpy(),
+                        "encoder": prefix,
+                        "measure": name,
+                        "rising": found.rising,
+                        "widest": found.widest,
+                        "random": found.random,
+                        "spread": float(np.nanstd(seen)),
+                    }
+                    steps = {_column(step): found.paths[0, :, at] for at, step in enumerate(self.config.steps_sd)}
+                    tables.append(pd.DataFrame(rows | steps))
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(COLUMNS))
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """Mean rank correlations of each part, encoder and measure, with intervals over subjects."""
@@ -211,7 +165,7 @@ class TraversalMonotonicity(Assessment):
                     higher_is_better=True,
                     n_samples=int(known.sum()),
                     n_subjects=int(mine.loc[known, "subject"].nunique()),
-                    passed=bool(found.low > chance),
+                    passed=None if np.isnan(found.low) else bool(found.low > chance),
                     sentence=self._sentence(short, sign, mine, found.value, chance),
                 )
             )
@@ -257,61 +211,9 @@ class TraversalMonotonicity(Assessment):
         }
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """One measure along all directions (rising, widest, random ...), shape (direction, sample, step), and without moving."""
-
-    paths: np.ndarray
-    now: np.ndarray
-    still: np.ndarray
-
-    def row(self, sample: int, steps_sd: tuple[float, ...]) -> dict[str, float]:
-        """Rank correlations of step and measure for one sample, and the measure on the rising way."""
-        orders = [_order(path) for path in self.paths[:, sample]]
-        found = {
-            # Where the output does not depend on the latent there is no way to walk, so no number.
-            "rising": float("nan") if self.still[sample] else orders[0],
-            "widest": orders[1],
-            "random": float(np.mean(np.abs(orders[2:]))),
-            "spread": float(np.nanstd(self.now)),
-        }
-        return found | {
-            _column(step): float(value) for step, value in zip(steps_sd, self.paths[0, sample], strict=True)
-        }
-
-
-def decoders(model: Model) -> Iterator[tuple[str, Encoder, slice]]:
-    """Prefix of each encoder that decodes, the encoder, and where its units stand among all."""
-    start = 0
-    for prefix, encoder in model.named_encoders():
-        columns = slice(start, start + len(encoder.names))
-        start = columns.stop
-        if encoder.tags.decodes:
-            yield prefix, encoder, columns
-
-
-def _followed(model: Model, z: Representation) -> Tensor:
-    kind = model.head.config.target.kind
-    with torch.no_grad():
-        logits = model.head(z)
-    if kind in ("multiclass", "multilabel"):
-        return logits.argmax(1)
-    at = (logits.shape[1] - 1) // 2 if kind == "ordinal" else 0
-    return torch.full((len(logits),), at)
-
-
-def _order(path: np.ndarray) -> float:
-    """Rank correlation of step and measure; 0 where the measure does not change, NaN where it is not defined."""
-    from scipy.stats import rankdata
-
-    if np.isnan(path).any():
-        return float("nan")
-    ranks = rankdata(path)
-    return 0.0 if np.ptp(ranks) == 0 else float(np.corrcoef(np.arange(len(ranks)), ranks)[0, 1])
-
-
-def _numbers(measure: Any, values: Tensor, spec: Any) -> np.ndarray:
-    return np.asarray(measure(values.numpy(), spec), np.float64)
+def _measured(measure: Measure, samples: Dataset, input: str) -> np.ndarray:
+    spec = samples.spec.input(input)
+    return np.concatenate([np.asarray(measure(batch.inputs[input].numpy(), spec)) for batch, _ in batches(samples)])
 
 
 def _column(step: float) -> str:

@@ -165,7 +165,10 @@ def draw_bars(ax: Axes, bars: Bars) -> Axes:
     ax.axvline(0, color=INK, linewidth=0.8)
     ax.axhline(0.5, color="#c9cdd2", linewidth=0.8)
     ax.axhline(len(labels) - 1.5, color="#c9cdd2", linewidth=0.8)
-    ax.set_xlim(min(0, lengths.min()) - 0.22 * span, max(0, lengths.max()) + 0.22 * span)
+    low, high = min(0.0, float(lengths.min())), max(0.0, float(lengths.max()))
+    # Room for the figures at the ends of the bars.
+    room = 0.24 * max(high - low, span)
+    ax.set_xlim(low - (room if low < 0 else 0), high + (room if high > 0 else 0))
     ax.set_yticks(rows, labels, linespacing=0.95)
     ax.invert_yaxis()
     ax.tick_params(axis="y", length=0)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.batch import collate
 from pellucid.data.spec import COVARIATES
 from pellucid.files import write_json, writing
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pellucid.protocols.base import Context, FittedFold
 
 EACH = 2
-"""Cases of each kind that are shown of a model."""
+"""Cases of each kind that are kept of a model."""
 
 ROWS = ("part", "fold", "sample", "subject", "label", "predicted", "probability", "threshold", "target", "output", "baseline",
         "gap", "unit", "comparable", "value", "contribution")  # fmt: skip
@@ -131,12 +132,15 @@ def _explained(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
     explained = _explained_output(target, chances)
     learnt = tuple(f"{name}:" for name, encoder in model.named_encoders() if any(True for _ in encoder.parameters()))
     labels = samples.target_values(fold.target)
+    raw = _raw(model, samples)
     frames = []
     for output in np.unique(explained):
         at = np.flatnonzero(explained == output)
         found = model.explain(samples.subset(at), target=model.head.outputs[output])
         units, count = len(found.names), len(at)
-        values = np.full((count, units), np.nan) if found.values is None else found.values.detach().numpy()
+        values = np.full((count, units), np.nan) if found.values is None else found.values.detach().double().numpy()
+        for column, name in enumerate(found.names):
+            values[:, column] = raw[name][at] if name in raw else values[:, column]
         row = {
             "sample": np.asarray(found.samples), "subject": samples.frame[samples.spec.groups[0]].astype(str).to_numpy()[at],
             "label": labels[at, output if labels.shape[1] > 1 else 0],
@@ -150,6 +154,25 @@ def _explained(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
         frames.append(long.assign(target=found.target))
     every = pd.concat(frames, ignore_index=True)
     return every.assign(part=part, fold=fold.split.fold, threshold=model.threshold.value)[list(ROWS)]
+
+
+def _raw(model: Model, samples: Dataset) -> dict[str, np.ndarray]:
+    """Numbers that a head reads more or less as they were measured, by unit name, in their own units; NaN where missing.
+
+    An encoder may standardise a rating or an area. A reader of an explanation asks what was measured.
+    """
+    batch = collate(samples, np.arange(len(samples)))
+    found = {}
+    for prefix, encoder in model.named_encoders():
+        for input, spec in encoder.config.inputs.items():
+            if spec.kind != "vector":
+                continue
+            values, mask = batch.inputs[input].double().numpy(), batch.masks.get(input)
+            if mask is not None:
+                known = mask.numpy()
+                values = np.where(known if known.ndim == 2 else known[:, None], values, np.nan)
+            found |= {f"{prefix}:{name}": values[:, at] for at, name in enumerate(spec.names)}
+    return found
 
 
 def _explained_output(target: Any, chances: np.ndarray) -> np.ndarray:
@@ -192,6 +215,8 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
     rows : DataFrame, optional
         What :func:`explanation_rows` gave for this fold, so that nothing is computed twice.
     """
+    import pandas as pd
+
     rows = explanation_rows(fold) if rows is None else rows
     target = fold.dataset.spec.target(fold.target)
     cases: list[dict[str, Any]] = []
@@ -200,7 +225,7 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
         model, samples = fold.models[str(part)], fold.test(str(part))
         chosen = _chosen(target, str(part), some, context.seed)
         cases += [_with_row(case, samples) for case in chosen]
-        at = samples.frame.index.get_indexer([case["sample"] for case in chosen])
+        at = samples.frame.index.get_indexer(pd.Index([case["sample"] for case in chosen]))
         for case, sample in zip(chosen, (samples[int(i)] for i in at), strict=True):
             arrays |= {f"case/{case['sample']}/{name}": _known(sample, name) for name in sample.inputs}
         arrays |= _evidence(str(part), model, samples, at, chosen)
@@ -217,7 +242,14 @@ def _chosen(target: Any, part: str, rows: pd.DataFrame, seed: int) -> list[dict[
     columns = ["fold", "sample", "label", "predicted", "probability", "threshold", "target"]
     for row in rows.drop_duplicates("sample")[columns].to_dict("records"):
         kind = kind_of(target, row["label"], row["predicted"])
-        kinds[kind].append({"part": part, "kind": kind, "lot": lot(seed, part, row["sample"]), **row})
+        kinds[kind].append(
+            {
+                "part": part,
+                "kind": kind,
+                "lot": lot(seed, part, row["sample"]),
+                **{str(name): value for name, value in row.items()},
+            }
+        )
     return [case for some in kinds.values() for case in sorted(some, key=lambda c: c["lot"])[:EACH]]
 
 

@@ -12,6 +12,7 @@ from pellucid.report.folder import RunFolder
 from pellucid.report.gallery import EACH
 
 HERE = Path(__file__).parent
+AUDIT = words.AUDIT
 
 
 def build_report(folder: Path) -> Path:
@@ -52,12 +53,11 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
     drawn, problems = pictures.protocol_figures(run)
     predicted = sections.predictions(run)
     others = sections.other_protocols(run)
-    known = ("prediction", "explanation-audit")
     return {
         "title": run.document["study"].get("title") or "Study",
         "started": str(run.document.get("started", ""))[:10],
         "dataset": run.spec.name,
-        "unfinished": run.document.get("state") not in (None, "finished", "complete", "done"),
+        "unfinished": run.document.get("state") not in (None, "finished", "concluding"),
         "summary": sections.summary(run),
         "about": run.spec.about,
         "notes": [*(run.document.get("notes") or ()), *problems],
@@ -67,17 +67,22 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "subjects": predicted.subjects,
         "differences": predicted.differences,
         "prediction_figures": drawn.get("prediction", []),
-        "audits": sections.audits(run),
-        "audit_figures": drawn.get("explanation-audit", []),
+        "audits": sections.checks(run, AUDIT),
+        "audit_figures": drawn.get(AUDIT, []),
         "wholes": pictures.whole_models(run),
         "cases": pictures.cases(run),
         "each": EACH,
         "traversals": pictures.traversals(run),
         "maps": pictures.maps(run) if "latent-clusters" not in drawn else [],
         "others": {
-            name: (words.sentence_case(name.replace("-", " ")), others.get(name, ()), drawn.get(name, []))
-            for name in dict.fromkeys([*others, *drawn])
-            if name not in known
+            name: (
+                words.sentence_case(name.replace("-", " ")),
+                others.get(name, ()),
+                sections.checks(run, name),
+                drawn.get(name, []),
+            )
+            for name in dict.fromkeys([*(r.protocol for r in run.results), *drawn])
+            if name not in ("prediction", AUDIT)
         },
         "baseline": words.readable_baseline(run.document["baseline_name"]),
         "glossary": words.GLOSSARY,

@@ -105,9 +105,10 @@ def _whole(run: RunFolder, part: str, output: str, rows: pd.DataFrame, is_functi
     )
     curves = rows[rows["comparable"].astype(bool) & np.isfinite(rows["value"].to_numpy(float))]
     top = [unit for unit in spread.index if (curves["unit"] == unit).any()][:TOP_CURVES]
-    drawn = curves[curves["unit"].isin(top)]["contribution"]
-    edge = 0.05 * float(np.ptp(drawn)) if len(drawn) else 0.0
-    limits = (float(drawn.min()) - edge, float(drawn.max()) + edge) if edge > 0 else (-1.0, 1.0)
+    # One scale for all, and not that of a few far outliers.
+    ends = curves[curves["unit"].isin(top)].groupby("unit")["contribution"].quantile([0.005, 0.995])
+    edge = 0.08 * float(np.ptp(ends)) if len(ends) else 0.0
+    limits = (float(ends.min()) - edge, float(ends.max()) + edge) if edge > 0 else (-1.0, 1.0)
     pictures = tuple(
         _curve(unit, units.get(unit, ""), curves[curves["unit"] == unit], is_function, limits) for unit in top
     )
@@ -143,9 +144,13 @@ def _curve(unit: str, measured_in: str, rows: pd.DataFrame, is_function: bool, l
 def cases(run: RunFolder) -> dict[str, list[Case]]:
     """Cases of each interpretable model: right ones first, then wrong ones."""
     found: dict[str, list[Case]] = {}
-    for case in sorted(run.gallery.cases, key=lambda c: (HOW.get(c["kind"].split()[0], 2), -c["predicted"])):
+    for case in sorted(run.gallery.cases, key=lambda c: (HOW.get(c["kind"].split()[0], 2), -c["predicted"], c["lot"])):
         if case["part"] in run.interpretable:
-            found.setdefault(case["part"], []).append(_case(run, case))
+            shown = found.setdefault(case["part"], [])
+            kinds = [one.kind for one in shown]
+            # The model that speaks for the study shows all that were drawn, any other one of each kind.
+            if case["part"] == run.interpretable[0] or words.sentence_case(case["kind"]) not in kinds:
+                shown.append(_case(run, case))
     return {part: found[part] for part in run.interpretable if part in found}
 
 

@@ -121,9 +121,15 @@ def predictions(run: RunFolder) -> Predictions:
     apart = [r for r in found if words.difference(r.metric) and not words.per_subject(r.metric)]
     return Predictions(
         scores(run, (r for r in scored if not words.per_subject(r.metric))),
-        scores(run, (r for r in scored if words.per_subject(r.metric))),
+        scores(
+            run, sorted((r for r in scored if words.per_subject(r.metric)), key=lambda r: not _same(r.metric, first))
+        ),
         tuple(dict.fromkeys(words.plain(r.sentence) for r in apart if r.sentence)),
     )
+
+
+def _same(metric: str, first: str | None) -> bool:
+    return first is not None and words.normal(metric) == words.normal(first)
 
 
 def summary(run: RunFolder) -> dict[str, Any]:
@@ -190,18 +196,18 @@ def _share(count: Any, total: int) -> str:
     return words.number(count) if isinstance(count, float) else "n/a" if count is None else str(count)
 
 
-def audits(run: RunFolder) -> dict[str, tuple[Check, ...]]:
-    """Checks by model, in the study's order."""
+def checks(run: RunFolder, protocol: str) -> dict[str, tuple[Check, ...]]:
+    """What a protocol found passed or not passed, by model in the study's order."""
     found: dict[str, list[Check]] = {part: [] for part in run.tags}
     for r in run.results:
-        if r.passed is None:
+        if r.passed is None or r.protocol != protocol:
             continue
         span = f" (95 % interval {words.interval(r)})" if words.interval(r) else ""
         told = f"Found {words.number(r.value)}{span}; by chance {words.number(r.chance)}."
         found.setdefault(r.part, []).append(
             Check(r.part, words.metric_name(r.metric), r.passed, words.plain(r.sentence), told)
         )
-    return {part: tuple(checks) for part, checks in found.items() if checks}
+    return {part: tuple(some) for part, some in found.items() if some}
 
 
 def other_protocols(run: RunFolder) -> dict[str, tuple[Scores, ...]]:

@@ -50,6 +50,9 @@ METRICS = {
 }
 """Metric, normalised, to its name on the page and what it means."""
 
+AUDIT = "explanation-audit"
+"""The protocol that says whether an explanation can be believed."""
+
 FIRST = ("auroc", "mae", "rmse", "r2", "accuracy", "balanced accuracy")
 """The metric that speaks for a model: the first of these that was measured."""
 
@@ -111,6 +114,7 @@ def readable(name: str) -> str:
     if not colon or what == "sd":
         where, what = "", name
     spread = what.endswith(":sd")
+    what = f"number_of_{what.removeprefix('n_')}" if what.startswith("n_") else what
     *words, last = what.removesuffix(":sd").split("_")
     unit = _UNITS.get(last) if words else None
     text = f"{' '.join(words)} ({unit})" if unit else what.removesuffix(":sd").replace("_", " ").replace("-", " ")
@@ -132,7 +136,8 @@ def measured(name: str, value: float, written: str = "") -> tuple[str, str]:
     shown, measure = readable(name), unit(written)
     if measure:
         shown = shown.replace(f" ({measure})", "")
-    return shown, f"{value:.3g} {measure}" if measure and measure != shown else f"{value:.3g}"
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return shown, f"{text} {measure}" if measure and measure not in shown else text
 
 
 def unit(written: str) -> str:
@@ -272,7 +277,7 @@ def readable_baseline(name: str) -> str:
     Examples
     --------
     >>> readable_baseline("log_area + n_readers alone"), readable_baseline("training mean")
-    ('area + n readers alone', 'training mean')
+    ('area + number of readers alone', 'training mean')
     """
     return " ".join(readable(word.removeprefix("log_")) if "_" in word else word for word in name.split(" "))
 
@@ -290,7 +295,7 @@ def plain(sentence: str) -> str:
 
 def verdict(results: Iterable[Result], part: str) -> str:
     """Whether a model's explanation passed its audit, in a sentence."""
-    checks = [r for r in results if r.part == part and r.passed is not None]
+    checks = [r for r in results if r.part == part and r.passed is not None and r.protocol == AUDIT]
     if not checks:
         return "Its explanation was not audited."
     failed = [metric_name(r.metric).lower() for r in checks if not r.passed]

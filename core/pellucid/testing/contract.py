@@ -2,7 +2,7 @@
 
 :func:`contract_checks` is a plain generator, so that any test tool can take it::
 
-    @pytest.mark.parametrize(("component", "check"), contract_checks(), ids=str)
+    @pytest.mark.parametrize(("component", "check"), list(contract_checks()), ids=str)
     def test_component_keeps_its_contract(component, check):
         check(component)
 

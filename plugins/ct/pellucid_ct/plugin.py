@@ -11,6 +11,11 @@ PLUGIN = Plugin(
         "ct-malignancy-dirichlet": "pellucid_ct/studies/ct-malignancy-dirichlet.toml",
         "ct-malignancy-rest": "pellucid_ct/studies/ct-malignancy-rest.toml",
     },
+    views={
+        "lesion": "pellucid_ct.views:lesion",
+        "lesion-volume": "pellucid_ct.views:lesion_volume",
+        "ratings": "pellucid_ct.views:ratings",
+    },
     measures={
         "area": "pellucid_ct.measures:area",
         "perimeter": "pellucid_ct.measures:perimeter",

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -105,7 +106,7 @@ def _without_names(nodules: Nodules, pseudonym: Callable[[str], str]) -> Nodules
 
 
 def _write(file: Path, nodules: Nodules) -> None:
-    columns = {}
+    columns: dict[str, Any] = {}
     for name, values in nodules.table.items():
         array = values.to_numpy()
         columns[f"column:{name}"] = array if array.dtype.kind in "iuf" else array.astype(np.str_)

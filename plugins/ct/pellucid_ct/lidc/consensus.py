@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from pellucid_ct.lidc.database import LidcDatabase
 from pellucid_ct.lidc.rasterise import interior_pixels, outline_pixels
@@ -111,7 +112,7 @@ def consensus_masks(database: LidcDatabase, nodule: Integers, agreement: float =
         (strokes around less than a pixel), the pixels that the outlines pass through count as marked.
     """
     contours = database.contours
-    annotation = database.annotations.index.get_indexer(contours["annotation"])
+    annotation = database.annotations.index.get_indexer(pd.Index(contours["annotation"]))
     owner = nodule[annotation]
     count = int(nodule.max()) + 1
     readers = np.bincount(nodule, minlength=count)
@@ -123,10 +124,13 @@ def consensus_masks(database: LidcDatabase, nodule: Integers, agreement: float =
     extent = far - corner + 1
     offset = np.concatenate([[0], np.cumsum(extent.prod(1))])
 
+    # Where the scan's pixel (0, 0) on each contour's slice would be, were it in the nodule's box.
+    width = extent[owner, 2]
+    above = contours["slice"].to_numpy() - corner[owner, 0]
+    origin = offset[owner] + (above * extent[owner, 1] - corner[owner, 1]) * width - corner[owner, 2]
+
     def voxel_of(contour: Integers, row: Integers, column: Integers) -> Integers:
-        one = owner[contour]
-        at = np.stack([contours["slice"].to_numpy()[contour], row, column]) - corner[one].T
-        return offset[one] + (at[0] * extent[one, 1] + at[1]) * extent[one, 2] + at[2]
+        return origin[contour] + row * width[contour] + column
 
     contour, row, column = interior_pixels(database.points, database.first)
     voxel = voxel_of(contour, row, column)

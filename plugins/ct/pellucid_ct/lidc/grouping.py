@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.cluster.hierarchy import cut_tree, linkage
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
@@ -56,7 +57,7 @@ def group_annotations(database: LidcDatabase, tolerance_mm: float = 1.0) -> npt.
         [database.points * np.repeat(spacing, length)[:, None], np.repeat(contours["z_mm"], length)]
     )
     begins = np.flatnonzero(np.diff(contours["annotation"], prepend=-1))
-    rows = annotations.index.get_indexer(contours["annotation"].iloc[begins])
+    rows = annotations.index.get_indexer(pd.Index(contours["annotation"].iloc[begins]))
     label = np.empty(len(annotations), np.int64)
     label[rows] = group_points(
         points, database.first[np.append(begins, len(contours))], annotations["scan"].to_numpy()[rows], tolerance_mm

@@ -157,6 +157,7 @@ def _spec(config: LidcShapesConfig) -> DataSpec:
         namespace=NAMESPACE,
         covariates=Vector(names=tuple(COVARIATES), units=tuple(COVARIATES.values())),
         trivial=("log_area",),
+        views={"shape": "ct/lesion" if config.dimensions == 2 else "ct/lesion-volume", "ratings": "ct/ratings"},
         concepts=Concepts(
             names=RATING_NAMES, low=tuple(low for low, _ in ranges), high=tuple(high for _, high in ranges)
         ),

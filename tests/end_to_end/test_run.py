@@ -1,0 +1,225 @@
+"""A study from its settings to the report: resumed, refused, tampered with, out of disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import pellucid
+from pellucid.errors import DataError, LeakageError, RunError, StudyError, UnknownComponent
+from pellucid.run import Run
+from pellucid.training.loop import Watcher
+
+SETTINGS = {
+    "name": "small",
+    "title": "Can planted lesions be told apart?",
+    "dataset": "planted-lesions",
+    "target": "spiculated",
+    "encoder": [
+        {"name": "vae-gaussian", "input": "image", "latent": 4, "width": 4, "training": {"epochs": 2}},
+    ],
+    "head": [{"name": "additive"}, {"name": "mlp"}],
+    "protocols": ["nested-subject-cv"],
+    "options": {"planted-lesions": {"patients": 24, "slices": 2, "size": 16}, "nested-subject-cv": {"folds": 2}},
+    "training": {"epochs": 3},
+}
+
+
+def changed(**values: object) -> pellucid.Study:
+    """The small study with some settings changed."""
+    return pellucid.study(SETTINGS).with_settings({k.replace("__", "."): v for k, v in values.items()})
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return changed().run(tmp_path_factory.mktemp("runs") / "small", watcher=Watcher())
+
+
+@pytest.fixture
+def copy(finished: Run, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished.path, tmp_path / "copy"))
+
+
+def test_a_run_leaves_what_it_promises(finished):
+    for name in ("run.json", "weights.safetensors", "explanations.parquet", "report.html", "log.txt"):
+        assert (finished.path / name).stat().st_size > 0, name
+    document = json.loads((finished.path / "run.json").read_text())
+    keys = {
+        "protocol", "metric", "part", "value", "low", "high", "chance", "baseline", "baseline_name", "higher_is_better",
+        "n_samples", "n_subjects",
+    }  # fmt: skip
+    assert document["results"]
+    assert all(keys <= set(result) for result in document["results"])
+    assert not (finished.path / "checkpoints").exists()
+    sides = document["subjects"]["0"]
+    assert not set(sides["train"]["subject"]) & set(sides["test"]["subject"])
+    assert len(sides["train"]["subject"]) + len(sides["validation"]["subject"]) + len(sides["test"]["subject"]) == 24
+
+
+def test_every_sample_is_tested_once_and_by_a_model_that_has_not_seen_its_subject(finished):
+    rows = finished.rows("prediction")
+    assert (rows.groupby("part")["sample"].count() == 48).all()
+    assert (rows.groupby(["part", "sample"]).size() == 1).all()
+    dataset = finished.study.open_dataset()
+    for fold, some in rows[rows["part"] == "additive"].groupby("fold"):
+        model = pellucid.load(finished.path, head="additive", fold=int(fold))
+        tested = dataset.subset(dataset.frame.index.get_indexer(some["sample"]))
+        model.learned_from.refuse(tested.learned_from, part="additive")
+        found = model.predict(tested).iloc[:, 0].to_numpy()
+        assert abs(found - some.filter(like="probability").iloc[:, 0].to_numpy()).max() < 1e-5
+
+
+def test_a_finished_run_is_not_run_again(finished):
+    before = (finished.path / "run.json").stat().st_mtime_ns
+    assert changed().run(finished.path, watcher=Watcher()).finished
+    assert (finished.path / "run.json").stat().st_mtime_ns == before
+
+
+def test_the_explanation_of_a_loaded_model_adds_up(finished):
+    model = pellucid.load(finished.path, head="additive")
+    dataset = finished.study.open_dataset()
+    explanation = model.explain(dataset[3], target="spiculated and large")
+    assert abs(float(explanation.gap)) < 1e-4
+    assert float(explanation.output) == pytest.approx(float(model.logits(dataset[3])), abs=1e-5)
+    assert set(explanation.frame()["unit"]) == set(model.head.config.units)
+
+
+def test_scoring_a_run_on_its_own_subjects_is_refused(finished, tmp_path):
+    with pytest.raises(LeakageError, match="24 of 24"):
+        pellucid.evaluate(finished.path, data=tmp_path, out=tmp_path / "out.json")
+    assert not (tmp_path / "out.json").exists()
+
+
+class Stop(Watcher):
+    """Breaks the run off in the middle of a training."""
+
+    def __init__(self, word: str) -> None:
+        self.word, self.at = word, ""
+
+    def start(self, what: str, epochs: int) -> None:
+        self.at = what
+
+    def epoch(self, done: int, training: float, validation: float) -> None:
+        if self.word in self.at and done == 2:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("where", ["fold 1 of 2 encoder", "fold 2 of 2 head mlp", "all subjects encoder"])
+def test_a_run_that_was_cut_off_ends_with_the_figures_and_weights_of_one_that_was_not(finished, tmp_path, where):
+    with pytest.raises(KeyboardInterrupt):
+        changed().run(tmp_path / "run", watcher=Stop(where))
+    assert not Run(tmp_path / "run").finished
+    resumed = changed().run(tmp_path / "run", watcher=Watcher())
+    assert resumed.document["results"] == finished.document["results"]
+    assert resumed.document["weights_sha256"] == finished.document["weights_sha256"]
+
+
+def test_a_killed_run_goes_on(finished, tmp_path):
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps(SETTINGS))
+    code = (
+        "import json, sys, pellucid\n"
+        f"pellucid.study(json.load(open({str(settings)!r}))).run({str(tmp_path / 'run')!r})"
+    )  # fmt: skip
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "fold 2 of 2 encoder" in line:
+            break
+    time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    resumed = changed().run(tmp_path / "run", watcher=Watcher())
+    assert resumed.document["results"] == finished.document["results"]
+    assert resumed.document["weights_sha256"] == finished.document["weights_sha256"]
+
+
+def test_a_folder_of_another_study_is_left_alone(copy):
+    before = sorted((p.name, p.stat().st_mtime_ns) for p in copy.iterdir())
+    with pytest.raises(RunError, match="another study"):
+        changed(training__epochs=4).run(copy, watcher=Watcher())
+    assert sorted((p.name, p.stat().st_mtime_ns) for p in copy.iterdir()) == before
+
+
+def test_a_folder_that_is_no_run_is_left_alone(tmp_path):
+    (tmp_path / "letter.txt").write_text("dear reader")
+    with pytest.raises(RunError, match=r"run\.json"):
+        changed().run(tmp_path, watcher=Watcher())
+    assert [p.name for p in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_run_of_another_version_is_refused(copy):
+    document = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps({**document, "format": 99}))
+    with pytest.raises(RunError, match="format 99"):
+        pellucid.load(copy, head="mlp")
+
+
+def test_tampered_weights_are_refused(copy):
+    raw = bytearray((copy / "weights.safetensors").read_bytes())
+    raw[-5] ^= 1
+    (copy / "weights.safetensors").write_bytes(raw)
+    with pytest.raises(RunError, match="SHA-256"):
+        pellucid.load(copy, head="mlp")
+
+
+def test_a_missing_part_is_answered_with_the_nearest(finished):
+    with pytest.raises(RunError, match="did you mean 'additive'"):
+        pellucid.load(finished.path, head="aditive")
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"trianing": {}}, StudyError, "did you mean 'training'"),
+        ({"training.epoch": 3}, StudyError, "did you mean 'epochs'"),
+        ({"training.epochs": "many"}, StudyError, "training.epochs"),
+        ({"target": "spiculate"}, StudyError, "did you mean 'spiculated'"),
+        ({"encoder.0.input": "imge"}, StudyError, "did you mean 'image'"),
+        ({"encoder.0.latnet": 3}, StudyError, "did you mean 'latent'"),
+        ({"encoder.0.name": "vae-gausian"}, UnknownComponent, "did you mean"),
+        ({"encoder.0": {"name": "identity", "input": "image"}}, StudyError, "is of kind image"),
+        ({"head.0.name": "addditive"}, UnknownComponent, "did you mean"),
+        ({"head.0.reads": ["picture"]}, StudyError, "encoders here: image"),
+        ({"protocols": ["explanation-audit"], "options": {}}, StudyError, "one protocol that splits"),
+        ({"protocols": ["nested-subject-cv", "subject-holdout"]}, StudyError, "one protocol that splits"),
+        ({"options.nested-subject-cv.folds": 400}, DataError, "400 folds"),
+        ({"options.planted-lesion": {"patients": 3}}, StudyError, "did you mean 'planted-lesions'"),
+    ],
+)  # fmt: skip
+def test_a_study_that_cannot_run_says_why_and_writes_nothing(tmp_path, settings, error, message):
+    with pytest.raises(error, match=message):
+        pellucid.study(SETTINGS).with_settings(settings).run(tmp_path / "run", watcher=Watcher())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_study_file_with_an_unknown_key_names_file_and_key(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('title = "t"\ndatset = "planted-lesions"\n')
+    with pytest.raises(StudyError, match=r"mine\.toml: .*'datset'; did you mean 'dataset'"):
+        pellucid.study(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_disk_is_said_and_the_run_goes_on_once_there_is_room(finished, tmp_path):
+    place = tmp_path / "small"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(place)], check=False).returncode:
+        pytest.skip("this machine does not let tests mount a file system")
+    try:
+        with pytest.raises(RunError, match="no space left"):
+            changed().run(place / "run", watcher=Watcher())
+        assert not list(place.rglob("*.tmp"))
+        subprocess.run(["mount", "-o", "remount,size=64m", str(place)], check=True)
+        resumed = changed().run(place / "run", watcher=Watcher())
+        assert resumed.document["results"] == finished.document["results"]
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
