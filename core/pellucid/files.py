@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import RunError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -47,6 +51,14 @@ def write_json(path: Path, document: Any) -> None:
     """Write JSON atomically."""
     with writing(path) as temporary:
         temporary.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8")
+
+
+def write_rows(path: Path, rows: pd.DataFrame) -> None:
+    """Write a frame as parquet, whole or not at all."""
+    buffer = io.BytesIO()
+    rows.to_parquet(buffer, index=False)
+    with writing(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
 
 
 def sha256(path: Path) -> str:

@@ -177,7 +177,7 @@ class Study(Frozen):
         watcher : Watcher, optional
             Told of progress; draws bars on a terminal by default.
         """
-        from pellucid.runner import run_study
+        from pellucid.running import run_study
 
         return run_study(self, Path(out) if out is not None else Path("runs") / self.name, data, watcher)
 

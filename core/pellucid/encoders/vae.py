@@ -195,7 +195,7 @@ class Vae(Encoder):
         return recovery.mean() + config.beta * weight * (divergence.mean() - config.capacity).abs()
 
     def decode(self, values: Tensor) -> Tensor:
-        """What the values stand for, in units of the input, shape (sample, *input shape)."""
+        """What the values stand for, in units of the input, shape ``(sample, *input shape)``."""
         return self._decode(values) * self._by_channel(self.scale) + self._by_channel(self.mean)
 
     # --- between ------------------------------------------------------------------------------------------------------

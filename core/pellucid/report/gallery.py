@@ -46,9 +46,9 @@ class Gallery:
         Plain values, one a case: part, fold, sample, kind, lot, label, predicted, probability, threshold, covariates,
         concepts.
     arrays : mapping of str to ndarray
-        ``case/<sample>/<input>`` (NaN where masked), ``evidence/<part>/<sample>/<input>`` (same shape), ``traversal/<part>/<input>`` of shape
-        (step, *input shape) with ``traversal-sd/<part>/<input>``,
-        ``map/<input>`` of shape (sample, 2) with ``map-labels/<input>``.
+        ``case/<sample>/<input>`` (NaN where masked), ``evidence/<part>/<sample>/<input>`` of the same shape,
+        ``traversal/<part>/<input>`` of shape (step, *input shape) with ``traversal-sd/<part>/<input>``, and ``map/<input>``
+        of shape (sample, 2) with ``map-labels/<input>``.
     """
 
     cases: tuple[dict[str, Any], ...] = ()
@@ -162,7 +162,7 @@ def _raw(model: Model, samples: Dataset) -> dict[str, np.ndarray]:
     An encoder may standardise a rating or an area. A reader of an explanation asks what was measured.
     """
     batch = collate(samples, np.arange(len(samples)))
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for prefix, encoder in model.named_encoders():
         for input, spec in encoder.config.inputs.items():
             if spec.kind != "vector":

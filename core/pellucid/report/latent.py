@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from pellucid.batch import collate
+from pellucid.protocols.latent_walk import decoders
 
 if TYPE_CHECKING:
     from pellucid.data.dataset import Dataset
@@ -63,12 +64,7 @@ def traversals(part: str, model: Model, fold: FittedFold) -> dict[str, np.ndarra
     found = {}
     train = fold.dataset.subset(fold.split.train[:MOST])
     z = model.representation(train)
-    start = 0
-    for _, encoder in model.named_encoders():
-        columns = slice(start, start + len(encoder.names))
-        start = columns.stop
-        if not encoder.tags.decodes:
-            continue
+    for _, encoder, columns in decoders(model):
         direction = _rising(model, z, columns)
         if direction is None:
             continue
@@ -104,11 +100,9 @@ def latent_map(model: Model, samples: Dataset, target: str) -> dict[str, np.ndar
     """The two widest directions of each learnt code over test cases, with their labels."""
     found = {}
     z = model.representation(samples)
-    start = 0
-    for _, encoder in model.named_encoders():
-        code = z.values[:, start : start + len(encoder.names)].numpy()
-        start += len(encoder.names)
-        if encoder.tags.decodes and code.shape[1] > 1:
+    for _, encoder, columns in decoders(model):
+        code = z.values[:, columns].numpy()
+        if code.shape[1] > 1:
             centred = code - code.mean(0)
             _, _, axes = np.linalg.svd(centred, full_matrices=False)
             found[f"map/{encoder.input_name}"] = centred @ axes[:2].T

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.files import writing
-from pellucid.report import pictures, sections, words
+from pellucid.report import cases, pictures, sections, words
 from pellucid.report.folder import RunFolder
 from pellucid.report.gallery import EACH
 
@@ -70,7 +70,7 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "audits": sections.checks(run, AUDIT),
         "audit_figures": drawn.get(AUDIT, []),
         "wholes": pictures.whole_models(run),
-        "cases": pictures.cases(run),
+        "cases": cases.cases(run),
         "each": EACH,
         "traversals": pictures.traversals(run),
         "maps": pictures.maps(run) if "latent-clusters" not in drawn else [],

@@ -1,10 +1,10 @@
-"""Sections of the report that are pictures: curves of protocols, whole models, cases, learnt codes."""
+"""Sections of the report that are pictures: curves of protocols, whole models, learnt codes."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from pellucid.data.spec import COVARIATES
 from pellucid.errors import PellucidError
 from pellucid.part import configured
 from pellucid.report import figures, words
-from pellucid.report.figures import Bars, Picture
+from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
 from pellucid.views import DEFAULT, View, view_for
 
@@ -23,22 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TOP_BARS = 8
 TOP_CURVES = 9
-HOW = {"rightly": 0, "wrongly": 1}
-
-
-@dataclass(frozen=True)
-class Case:
-    """One test case: what the model was given, what it said and why, and what the label is."""
-
-    kind: str
-    sample: str
-    said: str
-    label: str
-    facts: tuple[tuple[str, str], ...]
-    inputs: tuple[Picture, ...]
-    bars: Picture
 
 
 @dataclass(frozen=True)
@@ -95,7 +80,7 @@ def _whole(run: RunFolder, part: str, output: str, rows: pd.DataFrame, is_functi
     spread = (
         each.groupby(["shown", "fold"])["contribution"].std(ddof=0).groupby("shown").mean().sort_values(ascending=False)
     )
-    units = _units(run)
+    units = units_of(run)
     names = words.distinct(words.measured(name, 0.0, units.get(name, ""))[0] for name in spread.index[:12])
     told = ", ".join(f"{name} {words.number(width, 2)}" for name, width in zip(names, spread, strict=False))
     bars = figures.picture(
@@ -141,45 +126,8 @@ def _curve(unit: str, measured_in: str, rows: pd.DataFrame, is_function: bool, l
     return figures.picture(draw, (2.1, 1.65), alt)
 
 
-def cases(run: RunFolder) -> dict[str, list[Case]]:
-    """Cases of each interpretable model: right ones first, then wrong ones."""
-    found: dict[str, list[Case]] = {}
-    for case in sorted(run.gallery.cases, key=lambda c: (HOW.get(c["kind"].split()[0], 2), -c["predicted"], c["lot"])):
-        if case["part"] in run.interpretable:
-            shown = found.setdefault(case["part"], [])
-            kinds = [one.kind for one in shown]
-            # The model that speaks for the study shows all that were drawn, any other one of each kind.
-            if case["part"] == run.interpretable[0] or words.sentence_case(case["kind"]) not in kinds:
-                shown.append(_case(run, case))
-    return {part: found[part] for part in run.interpretable if part in found}
-
-
-def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
-    rows = run.explanations
-    rows = rows[(rows["part"] == case["part"]) & (rows["sample"] == case["sample"]) & (rows["fold"] == case["fold"])]
-    bars = replace(Bars.of_rows(rows, _units(run)).strongest(TOP_BARS), said=_share(run.target, case))
-    inputs = []
-    for name, spec in run.spec.inputs.items():
-        values = run.gallery.arrays.get(f"case/{case['sample']}/{name}")
-        if values is not None:
-            evidence = run.gallery.arrays.get(f"evidence/{case['part']}/{case['sample']}/{name}")
-            inputs.append(_input(_view(run, name), name, spec, values, evidence))
-    return Case(
-        words.sentence_case(case["kind"]),
-        case["sample"],
-        _said(run.target, case),
-        _label(run.target, case["label"]),
-        _facts(run, case),
-        tuple(inputs),
-        figures.picture(
-            lambda figure: figures.draw_bars(figure.add_subplot(), bars),
-            (3.9, 0.29 * (len(bars.labels) + 3) + 0.5),
-            bars.words(),
-        ),
-    )
-
-
-def _view(run: RunFolder, name: str) -> View:
+def view_of(run: RunFolder, name: str) -> View:
+    """The view of an input; the core's plain one where the plugin that has it is gone."""
     try:
         return view_for(run.spec, name)
     except PellucidError:
@@ -187,42 +135,7 @@ def _view(run: RunFolder, name: str) -> View:
         return DEFAULT[run.spec.input(name).kind]
 
 
-def _input(view: View, name: str, spec: Any, values: np.ndarray, evidence: np.ndarray | None) -> Picture:
-    told = ", with the places that raise and lower the output" if evidence is not None else ""
-    size = {"image": (2.1, 2.3), "volume": (3.9, 1.7), "vector": (2.9, 0.24 * min(values.shape[-1], 12) + 0.5)}.get(
-        spec.kind, (3.9, 2.2)
-    )
-    return figures.picture(
-        lambda figure: view(figure.add_subplot(), values, spec, evidence=evidence, caption=words.readable(name)),
-        size,
-        f"{words.readable(name)} of this case{told}",
-    )
-
-
-def _said(target: Any, case: Mapping[str, Any]) -> str:
-    if target.kind == "regression":
-        return f"{words.number(case['probability'])} {target.units[0]}".strip()
-    told = f"{100 * case['probability']:.0f} % {case['target']}"
-    return (
-        f"{told} (called {case['target']} from {100 * case['threshold']:.0f} %)"
-        if target.kind in ("binary", "links")
-        else told
-    )
-
-
-def _share(target: Any, case: Mapping[str, Any]) -> str:
-    """The output as a share, where it is the logarithm of one's odds."""
-    return "" if target.kind in ("regression", "multiclass") else f"{100 * case['probability']:.0f} %"
-
-
-def _label(target: Any, label: float) -> str:
-    if target.kind == "regression":
-        return f"{words.number(label)} {target.units[0]}".strip()
-    names = (f"not {target.outputs[0]}", target.outputs[0]) if target.kind in ("multilabel", "links") else target.names
-    return str(names[int(label)])
-
-
-def _units(run: RunFolder) -> dict[str, str]:
+def units_of(run: RunFolder) -> dict[str, str]:
     """Physical units of named numbers, by ``input:name``."""
     spec = run.spec
     found: dict[str, str] = {}
@@ -242,26 +155,6 @@ def _units(run: RunFolder) -> dict[str, str]:
     return found
 
 
-def _facts(run: RunFolder, case: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Covariates, and ratings unless an input shows them already."""
-    facts = [
-        words.measured(name, value, _units(run).get(f"{COVARIATES}:{name}", ""))
-        for name, value in case["covariates"].items()
-    ]
-    concepts = run.spec.concepts
-    if concepts is not None:
-        drawn = any(
-            spec.kind == "vector" and set(concepts.names) <= set(spec.names) for spec in run.spec.inputs.values()
-        )
-        ends = dict(zip(concepts.names, zip(concepts.low, concepts.high, strict=True), strict=True))
-        if not drawn:
-            facts += [
-                (words.readable(name), f"{value:.2g} on {ends[name][0]:g} to {ends[name][1]:g}")
-                for name, value in case["concepts"].items()
-            ]
-    return tuple(facts)
-
-
 def traversals(run: RunFolder) -> list[tuple[str, Picture]]:
     """Decoded codes along the direction in which a model's output grows, one strip a model and input."""
     found = []
@@ -274,7 +167,7 @@ def traversals(run: RunFolder) -> list[tuple[str, Picture]]:
 
 
 def _strip(run: RunFolder, part: str, name: str, decoded: np.ndarray, steps: np.ndarray) -> Picture:
-    spec, view = run.spec.input(name), _view(run, name)
+    spec, view = run.spec.input(name), view_of(run, name)
     wide = spec.kind == "volume"
 
     def draw(figure: Figure) -> None:

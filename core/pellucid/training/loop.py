@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pellucid.batch import Batch
 from pellucid.errors import DataError
@@ -86,7 +86,8 @@ def train(
     learning = [p for p in objective.parameters() if p.requires_grad]
     objective.to(accelerator.device)
     optimizer = torch.optim.AdamW(learning, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
-    progress, best = Progress(), {}
+    progress = Progress()
+    best: dict[str, Tensor] = {}
     if checkpoint is not None and (found := checkpoint.load(objective, optimizer)) is not None:
         progress, best = found
     watcher = watcher or Watcher()

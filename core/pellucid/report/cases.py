@@ -1,0 +1,125 @@
+"""Cases of the report: what a model was given, what it said and why, and what the label is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pellucid.data.spec import COVARIATES
+from pellucid.report import figures, words
+from pellucid.report.figures import Bars, Picture
+from pellucid.report.folder import RunFolder
+from pellucid.report.pictures import units_of, view_of
+from pellucid.views import View
+
+TOP_BARS = 8
+HOW = {"rightly": 0, "wrongly": 1}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test case: what the model was given, what it said and why, and what the label is."""
+
+    kind: str
+    sample: str
+    said: str
+    label: str
+    facts: tuple[tuple[str, str], ...]
+    inputs: tuple[Picture, ...]
+    bars: Picture
+
+
+def cases(run: RunFolder) -> dict[str, list[Case]]:
+    """Cases of each interpretable model: right ones first, then wrong ones."""
+    found: dict[str, list[Case]] = {}
+    for case in sorted(run.gallery.cases, key=lambda c: (HOW.get(c["kind"].split()[0], 2), -c["predicted"], c["lot"])):
+        if case["part"] in run.interpretable:
+            shown = found.setdefault(case["part"], [])
+            kinds = [one.kind for one in shown]
+            # The model that speaks for the study shows all that were drawn, any other one of each kind.
+            if case["part"] == run.interpretable[0] or words.sentence_case(case["kind"]) not in kinds:
+                shown.append(_case(run, case))
+    return {part: found[part] for part in run.interpretable if part in found}
+
+
+def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
+    rows = run.explanations
+    rows = rows[(rows["part"] == case["part"]) & (rows["sample"] == case["sample"]) & (rows["fold"] == case["fold"])]
+    bars = replace(Bars.of_rows(rows, units_of(run)).strongest(TOP_BARS), said=_share(run.target, case))
+    inputs = []
+    for name, spec in run.spec.inputs.items():
+        values = run.gallery.arrays.get(f"case/{case['sample']}/{name}")
+        if values is not None:
+            evidence = run.gallery.arrays.get(f"evidence/{case['part']}/{case['sample']}/{name}")
+            inputs.append(_input(view_of(run, name), name, spec, values, evidence))
+    return Case(
+        words.sentence_case(case["kind"]),
+        case["sample"],
+        _said(run.target, case),
+        _label(run.target, case["label"]),
+        _facts(run, case),
+        tuple(inputs),
+        figures.picture(
+            lambda figure: figures.draw_bars(figure.add_subplot(), bars),
+            (3.9, 0.29 * (len(bars.labels) + 3) + 0.5),
+            bars.words(),
+        ),
+    )
+
+
+def _input(view: View, name: str, spec: Any, values: np.ndarray, evidence: np.ndarray | None) -> Picture:
+    told = ", with the places that raise and lower the output" if evidence is not None else ""
+    size = {"image": (2.1, 2.3), "volume": (3.9, 1.7), "vector": (2.9, 0.24 * min(values.shape[-1], 12) + 0.5)}.get(
+        spec.kind, (3.9, 2.2)
+    )
+    return figures.picture(
+        lambda figure: view(figure.add_subplot(), values, spec, evidence=evidence, caption=words.readable(name)),
+        size,
+        f"{words.readable(name)} of this case{told}",
+    )
+
+
+def _said(target: Any, case: Mapping[str, Any]) -> str:
+    if target.kind == "regression":
+        return f"{words.number(case['probability'])} {target.units[0]}".strip()
+    told = f"{100 * case['probability']:.0f} % {case['target']}"
+    return (
+        f"{told} (called {case['target']} from {100 * case['threshold']:.0f} %)"
+        if target.kind in ("binary", "links")
+        else told
+    )
+
+
+def _share(target: Any, case: Mapping[str, Any]) -> str:
+    """The output as a share, where it is the logarithm of one's odds."""
+    return "" if target.kind in ("regression", "multiclass") else f"{100 * case['probability']:.0f} %"
+
+
+def _label(target: Any, label: float) -> str:
+    if target.kind == "regression":
+        return f"{words.number(label)} {target.units[0]}".strip()
+    names = (f"not {target.outputs[0]}", target.outputs[0]) if target.kind in ("multilabel", "links") else target.names
+    return str(names[int(label)])
+
+
+def _facts(run: RunFolder, case: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Covariates, and ratings unless an input shows them already."""
+    facts = [
+        words.measured(name, value, units_of(run).get(f"{COVARIATES}:{name}", ""))
+        for name, value in case["covariates"].items()
+    ]
+    concepts = run.spec.concepts
+    if concepts is not None:
+        drawn = any(
+            spec.kind == "vector" and set(concepts.names) <= set(spec.names) for spec in run.spec.inputs.values()
+        )
+        ends = dict(zip(concepts.names, zip(concepts.low, concepts.high, strict=True), strict=True))
+        if not drawn:
+            facts += [
+                (words.readable(name), f"{value:.2g} on {ends[name][0]:g} to {ends[name][1]:g}")
+                for name, value in case["concepts"].items()
+            ]
+    return tuple(facts)

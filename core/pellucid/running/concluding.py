@@ -1,0 +1,65 @@
+"""Concluding a run: results from the rows of all folds, the report, and what may now be thrown away."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from pellucid.data.splits import Split
+from pellucid.files import write_json, write_rows
+from pellucid.run import DOCUMENT
+from pellucid.running.task import Task
+
+
+def conclude(task: Task, document: dict[str, Any], splits: list[Split], seconds: float) -> None:
+    """Turn the folds' rows into results, and the run into a finished one.
+
+    Parameters
+    ----------
+    task : Task
+    document : dict
+        Of the run; completed here.
+    splits : list of Split
+    seconds : float
+        How long this process has run.
+    """
+    import pandas as pd
+
+    from pellucid.report import build
+    from pellucid.report.gallery import Gallery
+
+    folders = [task.folder / "folds" / str(split.fold) for split in splits]
+    results = []
+    for name, assessment in task.assessments.items():
+        rows = pd.concat([pd.read_parquet(folder / f"{name}.parquet") for folder in folders], ignore_index=True)
+        write_rows(task.folder / "rows" / f"{name}.parquet", rows)
+        results += assessment.conclude(rows, task.context)
+    explanations = pd.concat(
+        [pd.read_parquet(folder / "explanations.parquet") for folder in folders], ignore_index=True
+    )
+    write_rows(task.folder / "explanations.parquet", explanations)
+    Gallery.joined(Gallery.load(folder) for folder in folders).save(task.folder)
+    final = json.loads((task.folder / "final.json").read_text("utf-8"))
+    digests = {"weights.safetensors": final["weights_sha256"]}
+    for folder in folders:
+        digests[f"folds/{folder.name}/weights.safetensors"] = json.loads((folder / "done.json").read_text("utf-8"))[
+            "weights_sha256"
+        ]
+    document |= {
+        "state": "finished",
+        "results": [result.to_json() for result in results],
+        "parts": {part: {**document["parts"][part], **facts} for part, facts in final["parts"].items()},
+        "weights_sha256": digests,
+        "duration_s": round(seconds, 1),
+    }
+    # The report is built before the run is called finished, and the folds' own rows go last: a run that is cut off anywhere
+    # in here concludes again.
+    write_json(task.folder / DOCUMENT, {**document, "state": "concluding"})
+    build(task.folder)
+    write_json(task.folder / DOCUMENT, document)
+    for folder in folders:
+        for path in [*folder.glob("*.parquet"), *folder.glob("gallery.*")]:
+            path.unlink()
+    (task.folder / "final.json").unlink()
+    logging.getLogger(__name__).info("finished with %d results", len(results))

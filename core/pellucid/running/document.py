@@ -1,0 +1,102 @@
+"""The document of a run: begun before anything is trained, found again when the run goes on; and the run's log."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pellucid.data.splits import Split
+from pellucid.errors import RunError
+from pellucid.files import write_json
+from pellucid.heads.base import HeadTags
+from pellucid.provenance import card_of, cohort, versions
+from pellucid.run import DOCUMENT, FORMAT, read_document
+from pellucid.running.task import Task
+
+
+def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
+    """The document of a new run, or of the one that is continued."""
+    study, dataset, folder = task.study, task.dataset, task.folder
+    digest = dataset.digest()
+    document = None
+    if folder.exists() and any(folder.iterdir()):
+        document = read_document(folder)
+        if document["study"] != study.settings():
+            raise RunError(
+                f"{folder} holds another study, or this one with other settings; choose another --out or delete it"
+            )
+        if document["dataset"]["digest"] != digest:
+            raise RunError(
+                f"{folder} was begun on other data than {study.dataset!r} holds now; choose another --out or delete it"
+            )
+    task.together()
+    if document is not None:
+        return document
+    document = {
+        "format": FORMAT,
+        "state": "running",
+        "study": study.settings(),
+        "seed": study.training.seed,
+        "dataset": {
+            "name": study.dataset,
+            "digest": digest,
+            "about": dataset.spec.about,
+            "spec": dataset.spec.model_dump(mode="json"),
+            "card": card_of(study.dataset),
+        },
+        "target": dataset.spec.target(study.target).model_dump(mode="json"),
+        "versions": versions(),
+        "device": task.accelerator.device.type,
+        "processes": task.accelerator.num_processes,
+        "started": time.strftime("%Y-%m-%d"),
+        "command": f"pellucid run {study.name}",
+        "duration_s": 0.0,
+        "cohort": cohort(dataset, study.target, splits),
+        "subjects": {
+            str(s.fold): {
+                side: dataset.subset(getattr(s, side)).learned_from.to_json()["digests"]
+                for side in ("train", "validation", "test")
+            }
+            for s in splits
+        },
+        "parts": {part: {"tags": asdict(tags)} for part, tags in task.context.parts.items()},
+        "baseline_name": task.context.baseline_name,
+        "black_box": _black_box(task.context.parts),
+        "results": [],
+        "weights_sha256": {},
+        "notes": [],
+    }
+    if task.writes:
+        write_json(folder / DOCUMENT, document)
+    task.together()
+    return document
+
+
+def _black_box(parts: Mapping[str, HeadTags]) -> str | None:
+    """The first part whose explanation is not how it decides: what the others are compared with."""
+    return next((part for part, tags in parts.items() if tags.stage == "post_hoc"), None)
+
+
+class RunLog:
+    """Write the log of a run to its folder while it runs."""
+
+    def __init__(self, task: Task) -> None:
+        self.path = task.folder / "log.txt" if task.writes else None
+
+    def __enter__(self) -> None:
+        self.handler: logging.Handler = (
+            logging.FileHandler(self.path, "a", "utf-8") if self.path else logging.NullHandler()
+        )
+        self.handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logging.getLogger("pellucid").addHandler(self.handler)
+        logging.getLogger("pellucid").setLevel(logging.INFO)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is not None:
+            # The kind alone: a message may quote data, and a log travels with the folder.
+            logging.getLogger(__name__).error("stopped by %s", kind.__name__ if kind else "?")
+        logging.getLogger("pellucid").removeHandler(self.handler)
+        self.handler.close()

@@ -1,0 +1,130 @@
+"""Fitting and examining one fold; and the models fitted on everybody, which a user loads."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pellucid.assembly import build_encoders, build_head, encoders_of
+from pellucid.data.splits import Split, inner_split
+from pellucid.files import write_json, write_rows
+from pellucid.heads.base import probabilities
+from pellucid.model import Model, Threshold
+from pellucid.protocols.base import FittedFold
+from pellucid.protocols.baseline import TrivialBaseline
+from pellucid.running.task import Task
+from pellucid.training.fit import Session, Sides, fit_encoder, fit_model
+from pellucid.weights import save_models
+
+FINAL_VALIDATION = 0.2
+"""Share of all subjects by which the final models stop and choose their thresholds."""
+
+
+def fit_and_examine(task: Task, split: Split, folds: int) -> None:
+    """Fit all models of a fold, examine them on its test subjects, and leave rows and weights; once.
+
+    Parameters
+    ----------
+    task : Task
+    split : Split
+    folds : int
+        How many there are, for messages.
+    """
+    folder = task.folder / "folds" / str(split.fold)
+    complete = (folder / "done.json").exists()
+    task.together()
+    if complete:
+        return
+    sides = Sides(task.dataset.subset(split.train), task.dataset.subset(split.validation), task.study.target)
+    models, epochs = _fitted(task, sides, f"fold {split.fold + 1} of {folds}", folder / "checkpoints")
+    if task.writes:
+        baseline = TrivialBaseline(task.dataset.spec, task.study.target).fit(sides.train)
+        fold = FittedFold(task.dataset, task.study.target, split, models, baseline, task.study.training.seed)
+        task.watcher.say(f"fold {split.fold + 1} of {folds}: scoring, explaining and auditing the test subjects")
+        _examine(task, fold, folder)
+        digest = save_models(folder / "weights.safetensors", models)
+        write_json(folder / "done.json", {"weights_sha256": digest, "epochs": epochs})
+        _remove(folder / "checkpoints")
+        logging.getLogger(__name__).info("fold %d is complete", split.fold)
+    task.together()
+
+
+def _examine(task: Task, fold: FittedFold, folder: Path) -> None:
+    from pellucid.report.gallery import collect, explanation_rows
+
+    for name, assessment in task.assessments.items():
+        write_rows(folder / f"{name}.parquet", assessment.examine(fold).assign(fold=fold.split.fold))
+    rows = explanation_rows(fold)
+    write_rows(folder / "explanations.parquet", rows)
+    collect(fold, task.context, rows).save(folder)
+
+
+def _fitted(task: Task, sides: Sides, where: str, checkpoints: Path) -> tuple[dict[str, Model], dict[str, list[int]]]:
+    study, spec = task.study, task.dataset.spec
+    session = Session(checkpoints, task.watcher, where)
+    encoders = build_encoders(study, spec, seed=where)
+    epochs = {}
+    for entry in study.encoder:
+        settings = study.training_of(entry)
+        progress = fit_encoder(encoders[entry.prefix], sides, settings, name=f"encoder {entry.prefix}", session=session)
+        epochs[entry.prefix] = [progress.epoch] if progress else []
+    models = {}
+    for head_entry in study.head:
+        own = encoders_of(head_entry, encoders)
+        head = build_head(head_entry, own, spec, study.target, seed=f"{study.training.seed}/{where}")
+        settings = study.training_of(head_entry)
+        model, history = fit_model(own, head, sides, settings, name=f"head {head_entry.part}", session=session)
+        model.threshold = threshold_of(model, sides)
+        models[head_entry.part] = model
+        epochs[head_entry.part] = [progress.epoch for progress in history]
+    return models, epochs
+
+
+def threshold_of(model: Model, sides: Sides) -> Threshold:
+    """The threshold of a yes-or-no model, chosen on the validation subjects and on nobody else."""
+    from pellucid.protocols.prediction import choose_threshold
+
+    if model.head.config.target.kind != "binary":
+        return Threshold()
+    with torch.no_grad():
+        chances = probabilities(model.head.config.target, model.logits(sides.validation))[:, 0]
+    value = choose_threshold(sides.validation.target_values(sides.target)[:, 0], chances.numpy().astype(np.float64))
+    return Threshold(value, sides.validation.learned_from)
+
+
+def fit_on_everybody(task: Task) -> None:
+    """Models fitted on all subjects: what a user loads. They are scored on nobody here."""
+    done = (task.folder / "final.json").exists()
+    task.together()
+    if done:
+        return
+    dataset, target = task.dataset, task.study.target
+    sets, strata = task.splitting.sets(dataset), task.splitting.strata(dataset, target)
+    train, validation = inner_split(sets, strata, validation=FINAL_VALIDATION, seed=task.study.training.seed)
+    sides = Sides(dataset.subset(train), dataset.subset(validation), target)
+    models, epochs = _fitted(task, sides, "all subjects", task.folder / "checkpoints")
+    if task.writes:
+        baseline = TrivialBaseline(dataset.spec, target).fit(dataset)
+        digest = save_models(task.folder / "weights.safetensors", models, {"baseline": baseline.to_json()})
+        parts = {
+            part: {
+                "head": next(e.name for e in task.study.head if e.part == part),
+                "encoders": [prefix for prefix, _ in model.named_encoders()],
+                "parameters": sum(p.numel() for p in model.parameters()),
+                "epochs": sum(epochs[part]),
+            }
+            for part, model in models.items()
+        }
+        write_json(task.folder / "final.json", {"weights_sha256": digest, "parts": parts})
+        _remove(task.folder / "checkpoints")
+    task.together()
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
