@@ -1,8 +1,12 @@
 """Settings of the documentation: `make docs` builds it with warnings as errors."""
 
+import os
 import warnings
 
 import pellucid
+
+# Figures of the notebook are drawn into the page, whatever backend this shell is told to use.
+os.environ.pop("MPLBACKEND", None)
 
 project = "pellucid"
 author = "The pellucid developers"
@@ -20,6 +24,8 @@ html_title = "pellucid"
 nb_execution_mode = "force"
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
+# Progress lines and notices of other packages.
+nb_output_stderr = "remove"
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"

@@ -39,7 +39,9 @@ class Activations(ArrayDataset):
         Whom the model has learnt from: what is fitted on its activations is refused on those subjects too.
     """
 
-    def __init__(self, rows: np.ndarray, frame: pd.DataFrame, source: DataSpec, layer: str, made_by: LearnedFrom) -> None:
+    def __init__(
+        self, rows: np.ndarray, frame: pd.DataFrame, source: DataSpec, layer: str, made_by: LearnedFrom
+    ) -> None:
         names = tuple(f"{layer}.{i}" for i in range(rows.shape[1]))
         spec = DataSpec(
             name=f"{source.name}/{layer}",
@@ -97,7 +99,9 @@ def collect(
                 seen.clear()
                 (run or model)(batch)
                 if len(seen) != 1:
-                    raise ContractError(f"module {layer!r} was called {len(seen)} times for one batch; collect one that is called once")
+                    raise ContractError(
+                        f"module {layer!r} was called {len(seen)} times for one batch; collect one that is called once"
+                    )
                 values = _by_position(seen[0])
                 mask = torch.ones(values.shape[:2], dtype=torch.bool) if keep is None else keep(batch)
                 where = torch.nonzero(mask)
@@ -123,7 +127,9 @@ def _columns(dataset: Dataset) -> Iterable[str]:
 
 def _tensor(output: object, layer: str) -> Tensor:
     if not isinstance(output, Tensor):
-        raise ContractError(f"module {layer!r} returns a {type(output).__name__}, not one tensor; collect one inside it")
+        raise ContractError(
+            f"module {layer!r} returns a {type(output).__name__}, not one tensor; collect one inside it"
+        )
     return output.detach()
 
 

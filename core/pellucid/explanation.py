@@ -71,7 +71,9 @@ class Explanation:
                 f"contributions of shape {tuple(self.contributions.shape)} for {count} samples and {len(self.names)} names"
             )
         if self.baseline.shape != (count,):
-            raise ContractError(f"baseline of shape {tuple(self.baseline.shape)} for {count} samples; it needs one number a sample")
+            raise ContractError(
+                f"baseline of shape {tuple(self.baseline.shape)} for {count} samples; it needs one number a sample"
+            )
 
     def __len__(self) -> int:
         return len(self.output)

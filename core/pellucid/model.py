@@ -108,8 +108,15 @@ class Model(nn.Module):
             found = self.head.explain(z, target or self.head.outputs[0])
             parts.append(
                 Explanation(
-                    found.family, found.target, found.names, found.contributions.detach(), found.baseline.detach(),
-                    found.output.detach(), found.values, found.evidence, tuple(ids),
+                    found.family,
+                    found.target,
+                    found.names,
+                    found.contributions.detach(),
+                    found.baseline.detach(),
+                    found.output.detach(),
+                    None if found.values is None else found.values.detach(),
+                    found.evidence,
+                    tuple(ids),
                 )  # fmt: skip
             )
         return Explanation.joined(parts)

@@ -128,7 +128,11 @@ def installed() -> Installed:
             mend = f"install a version of {distribution} made for api {API}, or the pellucid that has api {plugin.api}"
             broken.append(BrokenPlugin(point.name, f"made for plugin api {plugin.api}; this is api {API}", mend))
         elif plugin.name in plugins:
-            broken.append(BrokenPlugin(point.name, f"a plugin named {plugin.name!r} is already here", f"pip uninstall {distribution}"))
+            broken.append(
+                BrokenPlugin(
+                    point.name, f"a plugin named {plugin.name!r} is already here", f"pip uninstall {distribution}"
+                )
+            )
         else:
             plugins[plugin.name] = plugin
             versions[plugin.name] = point.dist.version if point.dist else "?"
@@ -179,7 +183,9 @@ def find(kind: str, name: str) -> Component:
     if len(same) == 1:
         return same[0]
     if same:
-        raise UnknownComponent(f"{name!r} is offered by several plugins: write one of {', '.join(i.qualified for i in same)}")
+        raise UnknownComponent(
+            f"{name!r} is offered by several plugins: write one of {', '.join(i.qualified for i in same)}"
+        )
     names = {item.qualified for item in known.values()} | {item.name for item in known.values()}
     here = installed()
     loaded = ", ".join(f"{p.name} {here.versions[p.name]}" for p in here.plugins) or "none"
@@ -204,7 +210,9 @@ def load(kind: str, name: str) -> Any:
             f"(reinstall plugin {plugin!r} with its requirements)"
         ) from error
     except AttributeError as error:
-        raise ContractError(f"plugin {component.plugin!r} names {component.target!r}, but {module} has no {attribute!r}") from error
+        raise ContractError(
+            f"plugin {component.plugin!r} names {component.target!r}, but {module} has no {attribute!r}"
+        ) from error
 
 
 def resource(target: str) -> Path:

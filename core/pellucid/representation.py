@@ -33,7 +33,9 @@ class Representation:
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != len(self.names):
-            raise ContractError(f"a representation of shape {tuple(self.values.shape)} has {len(self.names)} names; it needs one a unit")
+            raise ContractError(
+                f"a representation of shape {tuple(self.values.shape)} has {len(self.names)} names; it needs one a unit"
+            )
 
     def with_values(self, values: Tensor) -> Representation:
         """The same units with other values: for perturbations."""

@@ -54,7 +54,9 @@ class Result:
     def __post_init__(self) -> None:
         for name in ("chance", "baseline"):
             if math.isnan(getattr(self, name)):
-                raise ContractError(f"{self.protocol}/{self.metric} of {self.part!r} has no {name}: a score alone is not a result")
+                raise ContractError(
+                    f"{self.protocol}/{self.metric} of {self.part!r} has no {name}: a score alone is not a result"
+                )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; NaN and infinity become ``None``, as JSON has neither."""

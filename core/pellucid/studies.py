@@ -257,7 +257,9 @@ def _assign(settings: dict[str, Any], key: str, value: Any) -> None:
         at = at[int(name)] if isinstance(at, list) and name.isdigit() and int(name) < len(at) else _step(at, name, key)
     if isinstance(at, list):
         if not last.isdigit() or int(last) >= len(at):
-            raise StudyError(f"--set {key}: {'.'.join(parents)} is a list of {len(at)}; write a position, as in {parents[0]}.0.{last}")
+            raise StudyError(
+                f"--set {key}: {'.'.join(parents)} is a list of {len(at)}; write a position, as in {parents[0]}.0.{last}"
+            )
         at[int(last)] = value
     else:
         at[last] = value

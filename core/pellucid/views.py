@@ -107,6 +107,14 @@ def scale_bar(ax: Axes, spacing_mm: float, *, colour: str = INK) -> float:
     return length
 
 
+def frame(ax: Axes) -> None:
+    """Put a thin frame around a picture, in place of axes."""
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for side in ax.spines.values():
+        side.set(visible=True, color="#c9cdd2", linewidth=0.8)
+
+
 def image(ax: Axes, values: np.ndarray, spec: Image, *, evidence: np.ndarray | None = None, caption: str = "") -> None:
     """Draw the first channel of an image in grey, true to its spacing, with evidence over it."""
     _plane(ax, values[0], None if evidence is None else evidence.sum(0), spec.spacing_mm)
@@ -194,8 +202,7 @@ def _plane(ax: Axes, values: np.ndarray, evidence: np.ndarray | None, spacing: t
     ax.imshow(values, cmap="gray", interpolation="nearest", aspect=aspect)
     if evidence is not None:
         ax.imshow(evidence_layer(evidence), interpolation="nearest", aspect=aspect)
-    ax.set_xticks([])
-    ax.set_yticks([])
+    frame(ax)
 
 
 def _lines(ax: Axes, x: np.ndarray, rows: np.ndarray, names: tuple[str, ...], evidence: np.ndarray | None) -> None:

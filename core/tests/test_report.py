@@ -33,6 +33,7 @@ from pellucid.representation import Representation
 from pellucid.result import Result
 
 GAP = 0.25
+BASE = 1.2
 TARGETS = {
     "binary": Binary(names=("benign", "malignant"), about="are lesions suspicious"),
     "multiclass": MultiClass(names=("red", "green", "blue")),
@@ -67,7 +68,7 @@ class Quadrants(Encoder):
 
 
 class Plain(Encoder):
-    """A vector as it is."""
+    """A vector, standardised."""
 
     tags = EncoderTags(accepts=("vector",))
 
@@ -80,7 +81,7 @@ class Plain(Encoder):
         return self.config.inputs[self.input_name].names
 
     def forward(self, batch):
-        return Representation(self.read(batch), self.names)
+        return Representation((self.read(batch) - 3) / 2, self.names)
 
 
 class Weighted(Head):
@@ -93,11 +94,11 @@ class Weighted(Head):
         self.config, self.weights = config, torch.nn.Parameter(weights)
 
     def forward(self, z):
-        return z.values @ self.weights + GAP + torch.arange(len(self.outputs))
+        return z.values @ self.weights + GAP + BASE + 0.4 * torch.arange(len(self.outputs))
 
     def explain(self, z, target):
         at = self.output_index(target)
-        baseline = torch.full((len(z.values),), float(at))
+        baseline = torch.full((len(z.values),), BASE + 0.4 * at)
         return Explanation(
             "function", target, z.names, z.values * self.weights[:, at], baseline, self(z)[:, at], z.values
         )
@@ -126,14 +127,17 @@ def planted(kind: str = "binary", samples: int = 60) -> tuple[ArrayDataset, str]
     }[kind]
     spec = DataSpec(
         name="planted-lesions",
-        inputs={"shape": Image(channels=("mask",), size=(8, 8), spacing_mm=(2.0, 2.0), units="1"), "ratings": Vector(names=("margin", "margin:sd"), units="rating")},
+        inputs={
+            "shape": Image(channels=("mask",), size=(8, 8), spacing_mm=(2.0, 2.0), units="1"),
+            "ratings": Vector(names=("margin", "margin:sd"), units="rating"),
+        },
         targets={"y": TARGETS[kind]},
         namespace="here",
         covariates=Vector(names=("log_area",), units=("ln mm2",)),
         trivial=("log_area",),
         concepts=Concepts(names=("margin",), low=(1,), high=(5,)),
         about="The label is an opinion & not <pathology>.",
-    )  # fmt: skip
+    )
     masks = {"ratings": np.column_stack([np.ones(samples, bool), np.arange(samples) % 2 == 0])}
     return ArrayDataset(spec, frame.assign(**labels), {"shape": images, "ratings": ratings}, masks), "y"
 
@@ -150,8 +154,8 @@ def fold_of(dataset: ArrayDataset, target: str, number: int = 0, folds: int = 3)
     spec = dataset.spec.target(target)
     units = tuple(f"{name}:{unit}" for name, encoder in encoders.items() for unit in encoder.names)
     weights = (
-        torch.tensor([0.0, 0.0, 0.0, 3.0, 1.0, -0.1])[:, None] * torch.linspace(1, 0.5, len(spec.outputs))
-        - torch.tensor([0, 0, 0, 0, 0.6, 0])[:, None]
+        torch.tensor([0.0, 0.0, 0.0, 3.0, 2.0, -0.2])[:, None] * torch.linspace(1, 0.5, len(spec.outputs))
+        - torch.tensor([0, 0, 0, 0, 1.2, 0])[:, None]
     )
     model = Model(encoders, Weighted(HeadConfig(units=units, target=spec), weights))
     learned = dataset.subset(split.train).learned_from
@@ -167,9 +171,16 @@ def context_of(dataset: ArrayDataset, target: str) -> Context:
 
 def result(part: str, metric: str, value: float, **changes) -> Result:
     facts = {
-        "protocol": "prediction", "low": value - 0.02, "high": value + 0.02, "chance": 0.5, "baseline": 0.875,
-        "baseline_name": "log_area alone", "higher_is_better": True, "n_samples": 60, "n_subjects": 30,
-    }  # fmt: skip
+        "protocol": "prediction",
+        "low": value - 0.02,
+        "high": value + 0.02,
+        "chance": 0.5,
+        "baseline": 0.875,
+        "baseline_name": "log_area alone",
+        "higher_is_better": True,
+        "n_samples": 60,
+        "n_subjects": 30,
+    }
     return Result(part=part, metric=metric, value=value, **{**facts, **changes})
 
 
@@ -179,11 +190,26 @@ RESULTS = [
     result("box", "AUROC", 0.9442),
     result("log_area alone", "AUROC", 0.875),
     result("weighted", "AUROC per subject", 0.931),
-    result("weighted", "completeness gap", 2.5e-5, protocol="explanation-audit", higher_is_better=False, passed=True,
-           sentence="The parts add up to the whole."),
-    result("weighted", "deletion", 0.31, protocol="explanation-audit", passed=False, sentence="Taking <away> the top hurts no more than chance."),
+    result(
+        "weighted",
+        "completeness gap",
+        2.5e-5,
+        protocol="explanation-audit",
+        higher_is_better=False,
+        passed=True,
+        sentence="The parts add up to the whole.",
+    ),
+    result(
+        "weighted",
+        "deletion",
+        0.31,
+        protocol="explanation-audit",
+        passed=False,
+        sentence="Taking <away> the top hurts no more than chance.",
+    ),
+    result("weighted", "effective_number", 16.0, protocol="explanation-audit", sentence="It rests on 16 values."),
     result("weighted", "silhouette", 0.2, protocol="latent-clusters", sentence="Classes lie apart."),
-]  # fmt: skip
+]
 
 
 def run_folder(path: Path, kind: str = "binary", results: list[Result] | None = None, *, gallery: bool = True) -> Path:
@@ -193,10 +219,25 @@ def run_folder(path: Path, kind: str = "binary", results: list[Result] | None = 
     document = {
         "format": 1,
         "state": "finished",
-        "study": {"title": "Lesions <script>alert(1)</script>", "target": target, "dataset": "planted-lesions", "protocols": ["prediction"],
-                  "encoder": [{"name": "quadrants", "input": "shape"}, {"name": "plain", "input": "ratings"}]},
-        "dataset": {"name": "planted-lesions", "digest": "d1g35t", "about": dataset.spec.about, "spec": dataset.spec.model_dump(mode="json"),
-                    "card": {"title": "Planted lesions", "licence": "CC0", "citations": ["Nobody (2020)"], "papers": ["10.1000/x"]}},
+        "study": {
+            "title": "Lesions <script>alert(1)</script>",
+            "target": target,
+            "dataset": "planted-lesions",
+            "protocols": ["prediction"],
+            "encoder": [{"name": "quadrants", "input": "shape"}, {"name": "plain", "input": "ratings"}],
+        },
+        "dataset": {
+            "name": "planted-lesions",
+            "digest": "d1g35t",
+            "about": dataset.spec.about,
+            "spec": dataset.spec.model_dump(mode="json"),
+            "card": {
+                "title": "Planted lesions",
+                "licence": "CC0",
+                "citations": ["Nobody (2020)"],
+                "papers": ["10.1000/x"],
+            },
+        },
         "target": dataset.spec.target(target).model_dump(mode="json"),
         "versions": {"python": "3.11", "torch": "2.13.0"},
         "seed": 5,
@@ -205,14 +246,32 @@ def run_folder(path: Path, kind: str = "binary", results: list[Result] | None = 
         "processes": 1,
         "duration_s": 61.0,
         "started": "2024-02-03",
-        "cohort": [{"fold": f, "side": side, "subjects": 10, "samples": 20, "benign": 9, "malignant": 11} for f in (0, 1) for side in ("train", "validation", "test")],
-        "parts": {"weighted": {"head": "additive", "encoders": ["shape", "ratings"], "tags": asdict(Weighted.tags), "parameters": 12, "epochs": 3},
-                  "box": {"head": "mlp", "encoders": ["shape"], "tags": asdict(HeadTags(family="attribution", stage="post_hoc")), "parameters": 1234, "epochs": 3}},
+        "cohort": [
+            {"fold": f, "side": side, "subjects": 10, "samples": 20, "benign": 9, "malignant": 11}
+            for f in (0, 1)
+            for side in ("train", "validation", "test")
+        ],
+        "parts": {
+            "weighted": {
+                "head": "additive",
+                "encoders": ["shape", "ratings"],
+                "tags": asdict(Weighted.tags),
+                "parameters": 12,
+                "epochs": 3,
+            },
+            "box": {
+                "head": "mlp",
+                "encoders": ["shape"],
+                "tags": asdict(HeadTags(family="attribution", stage="post_hoc")),
+                "parameters": 1234,
+                "epochs": 3,
+            },
+        },
         "baseline_name": "log_area alone",
         "black_box": "box",
         "results": [r.to_json() for r in (RESULTS if results is None else results)],
         "notes": ["traversal-monotonicity was skipped: no measure."],
-    }  # fmt: skip
+    }
     path.mkdir(parents=True, exist_ok=True)
     (path / "run.json").write_text(json.dumps(document))
     if gallery:
@@ -242,7 +301,8 @@ class Reader(HTMLParser):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
-        assert self.open and self.open.pop() == tag, f"</{tag}> closes nothing"
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag, f"</{tag}> closes another tag"
 
     def handle_data(self, data):
         if "style" not in self.open:
@@ -311,6 +371,7 @@ def test_every_score_stands_beside_chance_and_baseline(page):
         "completeness gap",
         "The parts add up to the whole.",
         "Classes lie apart.",
+        "It rests on 16 values.",
         "traversal-monotonicity was skipped",
     ):
         assert said.lower() in page.words.lower()
@@ -328,8 +389,17 @@ def test_the_headline_metric_comes_before_others_and_subjects_apart(page):
 
 def test_the_summary_gives_score_chance_baseline_black_box_and_verdict(page):
     said = page.words[page.words.index("In short") : page.words.index("Read this first")]
-    for needed in ("60 samples of 30 subjects", "94.1 %", "AUROC 0.941", "0.921 to 0.961", "Chance is 0.500", "area alone, reaches 0.875", "0.066 better, a clear difference",
-                   "reaches 0.944: the interpretable model is 0.003 worse, no clear difference", "passed 1 of 2 checks and failed: deletion"):  # fmt: skip
+    for needed in (
+        "60 samples of 30 subjects",
+        "94.1 %",
+        "AUROC 0.941",
+        "0.921 to 0.961",
+        "Chance is 0.500",
+        "area alone, reaches 0.875",
+        "0.066 better, a clear difference",
+        "reaches 0.944: the interpretable model is 0.003 worse, no clear difference",
+        "passed 1 of 2 checks and failed: deletion",
+    ):
         assert needed in said, needed
 
 
@@ -339,7 +409,18 @@ def test_an_audit_is_passed_or_not_in_words_and_not_only_in_colour(page):
 
 
 def test_provenance_names_versions_seed_digest_licence_and_citation(page):
-    for needed in ("torch 2.13.0", "Seed 5", "d1g35t", "CC0", "Nobody (2020)", "doi:10.1000/x", "pellucid run planted", "2024-02-03", "61 s", "shape (quadrants) and ratings (plain)"):  # fmt: skip
+    for needed in (
+        "torch 2.13.0",
+        "Seed 5",
+        "d1g35t",
+        "CC0",
+        "Nobody (2020)",
+        "doi:10.1000/x",
+        "pellucid run planted",
+        "2024-02-03",
+        "61 s",
+        "shape (quadrants) and ratings (plain)",
+    ):
         assert needed in page.words, needed
 
 
@@ -405,10 +486,19 @@ def test_explanation_rows_account_for_the_whole_output_and_cover_the_test_cases(
     np.testing.assert_allclose(whole["gap"], GAP, atol=1e-5)
     np.testing.assert_allclose(rows["probability"], 1 / (1 + np.exp(-rows["output"])), atol=1e-5)
     one = rows[rows["unit"] == "ratings:margin"].set_index("sample")
-    np.testing.assert_allclose(one["contribution"], 0.4 * one["value"], atol=1e-5)
+    np.testing.assert_allclose(one["contribution"], 0.8 * (one["value"] - 3) / 2, atol=1e-5)
     assert (rows["predicted"] == (rows["probability"] >= 0.9)).all()
     labels = dataset.frame["y"]
     assert (rows["label"] == rows["sample"].map(labels)).all()
+
+
+def test_values_are_those_measured_and_not_those_standardised():
+    dataset, target = planted()
+    rows = explanation_rows(fold_of(dataset, target))
+    margin = rows[rows["unit"] == "ratings:margin"].set_index("sample")["value"]
+    np.testing.assert_allclose(margin, dataset.frame.loc[margin.index, "concept:margin"], rtol=1e-6)
+    spread = rows[rows["unit"] == "ratings:margin:sd"].set_index("sample")["value"]
+    assert (spread.isna() == [int(sample[1:]) % 2 == 1 for sample in spread.index]).all()
 
 
 def test_units_that_an_encoder_learnt_are_not_called_comparable():
@@ -516,7 +606,7 @@ def test_bars_leave_nothing_out_and_show_the_gap():
     ax = contribution_bars(explanation([0.1, -2.0, 0.5, 0.2, -0.05], gap=0.3), top=2)
     lengths = [bar.get_width() for bar in ax.patches]
     np.testing.assert_allclose(lengths, [-1.0, -2.0, 0.5, 0.25, 0.3, -1.95], atol=1e-6)
-    labels = [label.get_text() for label in ax.get_yticklabels()]
+    labels = [label.get_text().replace("\u00a0", " ") for label in ax.get_yticklabels()]
     assert labels == [
         "starting point",
         "u1 · ratings = -4",

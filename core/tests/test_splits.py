@@ -134,6 +134,16 @@ def test_a_rare_class_is_spread_over_all_folds():
     assert [labels[fold_of == f].sum() for f in range(5)] == [1] * 5
 
 
+@pytest.mark.parametrize("seed", [1, 3, 4])
+def test_one_yes_in_fifty_among_subjects_of_many_samples_is_spread_to_one_more_or_less(seed):
+    rng = np.random.default_rng(seed)
+    sets = np.repeat(np.arange(300), rng.geometric(0.3, 300))
+    labels = (rng.random(len(sets)) < 0.02).astype(int)
+    fold_of = subject_folds(sets, labels, 5, seed)
+    assert np.ptp(np.bincount(fold_of[labels == 1], minlength=5)) <= 1
+    assert np.ptp(np.bincount(fold_of)) <= 1
+
+
 @pytest.mark.parametrize("validation", [0.1, 0.2, 0.3, 0.4, 0.5])
 def test_the_validation_share_is_the_one_asked_for(validation):
     rng = np.random.default_rng(0)

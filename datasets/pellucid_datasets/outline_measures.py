@@ -26,7 +26,9 @@ def area(values: np.ndarray, spec: Any) -> np.ndarray:
 
 
 def spiculation(values: np.ndarray, spec: Any) -> np.ndarray:
-    """How ragged the bright thing's outline is: squared perimeter over 4 pi times its area, about 1 for a disc.
+    """How ragged the bright thing's outline is: squared perimeter over 4 pi times its area, 1 for a disc.
+
+    On soft edges it is about 4 % too large.
 
     Parameters
     ----------
@@ -39,9 +41,10 @@ def spiculation(values: np.ndarray, spec: Any) -> np.ndarray:
         NaN where nothing is bright.
     """
     inside = _inside(values)
-    down, across = np.gradient(inside, axis=(1, 2))
-    # The length of the edge of a set is the integral of the gradient of its indicator (co-area formula).
-    perimeter = np.hypot(down, across).sum((1, 2))
+    # The length of the edge of a set is the integral of the gradient of its indicator (co-area formula); the gradient is
+    # taken in the middle of four pixels, where it is nearest to the same in all directions.
+    one, two, three, four = inside[:, :-1, :-1], inside[:, :-1, 1:], inside[:, 1:, :-1], inside[:, 1:, 1:]
+    perimeter = np.hypot(two - one + four - three, three - one + four - two).sum((1, 2)) / 2
     size = inside.sum((1, 2))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(size > 0, perimeter**2 / (4 * np.pi * size), np.nan)
@@ -51,7 +54,7 @@ def _inside(values: np.ndarray) -> np.ndarray:
     """How far each pixel lies inside, 0 to 1, shape (sample, row, column).
 
     The threshold lies half-way between the ground (median of the border) and the thing (98th percentile), and is soft
-    over a quarter of their difference.
+    over half of their difference.
     """
     plane = np.asarray(values, np.float64)[:, 0]
     border = np.concatenate([plane[:, 0], plane[:, -1], plane[:, :, 0], plane[:, :, -1]], axis=1)
@@ -59,5 +62,5 @@ def _inside(values: np.ndarray) -> np.ndarray:
     step = np.quantile(plane.reshape(len(plane), -1), 0.98, axis=1) - ground
     middle = (ground + 0.5 * step)[:, None, None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        soft = np.clip((plane - middle) / (0.25 * step[:, None, None]) + 0.5, 0, 1)
+        soft = np.clip((plane - middle) / (0.5 * step[:, None, None]) + 0.5, 0, 1)
     return np.where(step[:, None, None] > 0, soft, 0.0)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from pellucid_datasets.lesions import PlantedLesions, PlantedLesionsConfig
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from torch import nn
@@ -33,6 +32,7 @@ from pellucid.protocols.prediction import Prediction
 from pellucid.protocols.traversal_monotonicity import TraversalMonotonicity
 from pellucid.training.fit import Sides, fit_encoder, fit_model, prepare_encoder
 from pellucid.training.settings import TrainingSettings
+from pellucid_datasets.lesions import PlantedLesions, PlantedLesionsConfig
 
 pytestmark = pytest.mark.reproduction
 
@@ -163,18 +163,24 @@ def fitted() -> Fitted:
     learning = sides(dataset, split)
     alone = TrainingSettings(epochs=EPOCHS, learning_rate=2e-3, batch_size=32, patience=None, seed=SEED)
     fit_encoder(encoder, learning, alone)
-    model, _ = fit_model({"image": encoder}, head, learning, alone)
+    model, _ = fit_model({"image": encoder}, head, learning, alone.model_copy(update={"patience": 10}))
     fold = fold_of(dataset, split, model)
     tags = {"latent-traversal": LatentTraversal.tags}
     return Fitted(fold, encoder, Context(dataset.spec, TARGET, tags, fold.baseline.name, SEED))
 
 
 def test_walking_towards_the_label_raises_spiculation_and_walking_anyhow_does_not(fitted):
-    rows = TraversalMonotonicity().examine(fitted.fold).assign(fold=0)
-    spiky = rows[rows["measure"] == "datasets/spiculation"]
-    print(f"spiculation: towards the label {spiky['rising'].mean():.3f}, at random {spiky['random'].mean():.3f}")
-    assert spiky["rising"].mean() >= 0.9
-    assert spiky["random"].mean() < 0.6
+    protocol = TraversalMonotonicity()
+    rows = protocol.examine(fitted.fold).assign(fold=0)
+    results = {r.metric: r for r in protocol.conclude(rows, fitted.context)}
+    spiky = results["monotonicity:spiculation"]
+    print(
+        f"spiculation: towards the label {spiky.value:.3f} [{spiky.low:.3f}, {spiky.high:.3f}], random {spiky.chance:.3f}"
+    )
+    print(spiky.sentence)
+    assert "spiculation rising" in spiky.sentence
+    assert spiky.value >= 0.9
+    assert spiky.chance < 0.6
 
 
 def test_held_out_patients_are_reconstructed(fitted):

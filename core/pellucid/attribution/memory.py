@@ -19,26 +19,31 @@ Function = Callable[[Tensor, Tensor], Tensor]
 def rows_at_once(function: Function, x: Tensor, *, budget_bytes: int = BUDGET_BYTES) -> int:
     """Rows whose intermediate values fit into a budget, at least one.
 
-    What one row costs is measured: the bytes that a forward pass keeps for its gradients, parameters left out.
+    What one row costs is measured: the bytes that a forward pass of two rows keeps for its gradients, less those of one
+    row, so that parameters do not count.
 
     Examples
     --------
     >>> rows_at_once(lambda x, rows: x.exp().sum(1), torch.zeros(3, 1000), budget_bytes=80_000)
     10
     """
+    # The row itself and its gradient are there too.
+    cost = _kept_bytes(function, x, 2) - _kept_bytes(function, x, 1) + x[0].numel() * x.element_size()
+    return max(1, budget_bytes // max(1, cost))
+
+
+def _kept_bytes(function: Function, x: Tensor, count: int) -> int:
     kept: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
-        if tensor.device == x.device and not isinstance(tensor, nn.Parameter):
-            kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    one = x[:1].detach().clone().requires_grad_(x.is_floating_point())
+    some = x[:1].detach().repeat(count, *[1] * (x.ndim - 1)).requires_grad_(x.is_floating_point())
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        function(one, torch.zeros(1, dtype=torch.int64, device=x.device))
-    # The row itself and its gradient are there too.
-    cost = sum(kept.values()) + one.numel() * one.element_size()
-    return max(1, budget_bytes // max(1, cost))
+        function(some, torch.zeros(count, dtype=torch.int64, device=x.device))
+    return sum(kept.values())
 
 
 @contextmanager

@@ -293,7 +293,9 @@ class DataSpec(Frozen):
         if self.covariates is not None:
             known[COVARIATES] = self.covariates
         if name not in known:
-            raise StudyError(f"dataset {self.name!r} has no input {name!r}{nearest(name, known)}; it has: {', '.join(known)}")
+            raise StudyError(
+                f"dataset {self.name!r} has no input {name!r}{nearest(name, known)}; it has: {', '.join(known)}"
+            )
         return known[name]
 
     def target(self, name: str) -> Any:
@@ -306,5 +308,7 @@ class DataSpec(Frozen):
         """
         if name not in self.targets:
             known = ", ".join(self.targets)
-            raise StudyError(f"dataset {self.name!r} has no target {name!r}{nearest(name, self.targets)}; it has: {known}")
+            raise StudyError(
+                f"dataset {self.name!r} has no target {name!r}{nearest(name, self.targets)}; it has: {known}"
+            )
         return self.targets[name]

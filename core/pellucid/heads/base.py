@@ -130,7 +130,9 @@ class Head(Part):
             If there is none of this name.
         """
         if target not in self.outputs:
-            raise ContractError(f"no output named {target!r}{nearest(target, self.outputs)}; outputs: {', '.join(self.outputs)}")
+            raise ContractError(
+                f"no output named {target!r}{nearest(target, self.outputs)}; outputs: {', '.join(self.outputs)}"
+            )
         return self.outputs.index(target)
 
 

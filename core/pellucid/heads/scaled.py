@@ -128,6 +128,10 @@ class ScaledHead(Head):
         """Logits or numbers, shape (sample, output)."""
         return self.prior + self.scale * self.score(self.standardised(z))
 
+    def loss(self, z: Representation, batch: Batch) -> Tensor:
+        """Negative log-likelihood."""
+        return self.likelihood_loss(self(z), batch)
+
     def likelihood_loss(self, output: Tensor, batch: Batch) -> Tensor:
         """Negative log-likelihood; numbers are compared in standard deviations, so that penalties weigh the same."""
         if self.config.target.kind == "regression" and batch.targets is not None:

@@ -98,17 +98,38 @@ def rising(head: Head, z: Representation, outputs: Tensor, scale: Tensor) -> Ten
         The gradient with respect to ``unit / scale``, of length 1; 0 where it vanishes, as in heads that decide in
         steps.
     """
+    slope = slopes(head, z, outputs) * scale
+    return slope / slope.norm(dim=1, keepdim=True).clamp(min=1e-12)
+
+
+def mean_rising(head: Head, z: Representation, output: int, scale: Tensor) -> Tensor:
+    """The one direction in which an output rises fastest on average over samples, shape (unit,).
+
+    Parameters
+    ----------
+    head, z, scale
+        See :func:`rising`; pass training samples.
+    output : int
+
+    Returns
+    -------
+    Tensor, shape (unit,)
+        Of length 1, or 0 where the output does not change.
+    """
+    slope = slopes(head, z, torch.full((len(z.values),), output)).mean(0) * scale
+    return slope / slope.norm().clamp(min=1e-12)
+
+
+def slopes(head: Head, z: Representation, outputs: Tensor) -> Tensor:
+    """Gradient of one output of each sample with respect to its units, shape (sample, unit); 0 where there is none."""
     with torch.enable_grad():
         values = z.values.detach().clone().requires_grad_()
         logits = head(z.with_values(values))
         if not logits.requires_grad:
-            return torch.zeros_like(values)
+            return torch.zeros_like(z.values)
         # Samples are scored one by one, so the gradient of the sum holds each sample's own.
         (slope,) = torch.autograd.grad(logits.gather(1, outputs[:, None]).sum(), values, allow_unused=True)
-    if slope is None:
-        return torch.zeros_like(z.values)
-    slope = slope * scale
-    return slope / slope.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    return torch.zeros_like(z.values) if slope is None else slope
 
 
 def along(unit: int, samples: int, width: int) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pellucid.encoders.base import Encoder
-from pellucid.heads.traversal import rising, traverse
+from pellucid.heads.traversal import mean_rising, traverse
 from pellucid.model import Model
 from pellucid.representation import Representation
 
@@ -30,17 +30,17 @@ class Walked:
     ----------
     paths : ndarray, shape (direction, sample, step)
         Of the direction in which the output rises, of the widest direction, and of the random ones.
-    still : ndarray of bool, shape (sample,)
-        Where the output does not depend on the latent, so that there is no way to walk.
+    still : bool
+        Whether the output does not depend on the latent, so that there is no way to walk.
     """
 
     paths: np.ndarray
-    still: np.ndarray
+    still: bool
 
     @property
     def rising(self) -> np.ndarray:
         """Rank correlation of step and measure where the output rises, shape (sample,); NaN where there is no way."""
-        return np.where(self.still, np.nan, rank_correlation(self.paths[0]))
+        return rank_correlation(self.paths[0]) + (np.nan if self.still else 0.0)
 
     @property
     def widest(self) -> np.ndarray:
@@ -49,22 +49,24 @@ class Walked:
 
     @property
     def random(self) -> np.ndarray:
-        """Mean rank correlation without sign along random directions, shape (sample,)."""
-        return np.abs(rank_correlation(self.paths[2:])).mean(0)
+        """Rank correlation along random directions, shape (direction, sample)."""
+        return rank_correlation(self.paths[2:])
 
 
 def walk(
     model: Model,
     prefix: str,
-    learnt: Tensor,
+    learnt: Representation,
     z: Representation,
     measures: Mapping[str, Measure],
     *,
     steps_sd: tuple[float, ...],
     random_directions: int,
     seed: int,
-) -> dict[str, Walked]:
+) -> dict[tuple[str, str], Walked]:
     """Move the latent of one encoder from each sample, decode every point, and measure it.
+
+    All samples walk in the same directions, so that a mean over them says whether a direction means the same for all.
 
     Parameters
     ----------
@@ -72,32 +74,51 @@ def walk(
         In evaluation mode.
     prefix : str
         Of an encoder that decodes; the units of others stay.
-    learnt : Tensor, shape (training sample, unit)
-        Says how wide the latent is: that must not depend on whom is judged.
+    learnt : Representation
+        Of training samples: how wide the latent is and where an output rises must not depend on whom is judged.
     z : Representation
         Of the samples to start from.
     measures : mapping of str to Measure
     steps_sd : tuple of float
         In standard deviations of ``learnt``.
     random_directions, seed : int
+
+    Returns
+    -------
+    dict
+        By output (see :func:`followed`) and measure.
     """
     encoder, columns = {name: (encoder, at) for name, encoder, at in decoders(model)}[prefix]
-    scale = torch.zeros(learnt.shape[1])
-    scale[columns] = learnt[:, columns].std(0)
-    directions = [rising(model.head, z, _followed(model, z), scale), _widest(learnt, scale).expand_as(z.values)]
+    scale = torch.zeros(learnt.values.shape[1])
+    scale[columns] = learnt.values[:, columns].std(0)
     generator = torch.Generator().manual_seed(seed)
-    drawn = [torch.randn(z.values.shape, generator=generator) for _ in range(random_directions)]
-    directions += [_unit(one * (scale > 0)) for one in drawn]
+    drawn = torch.randn(random_directions, len(scale), generator=generator) * (scale > 0)
+    others = torch.cat([_widest(learnt.values, scale)[None], _unit(drawn)])
     spec = encoder.config.inputs[encoder.input_name]
-    paths: dict[str, list[np.ndarray]] = {name: [] for name in measures}
-    for direction in directions:
-        points = traverse(z.values, direction, scale, steps_sd)[:, :, columns].flatten(0, 1)
-        with torch.no_grad():
-            decoded = torch.cat([encoder.decode(some) for some in points.split(AT_ONCE)]).numpy()
-        for name, measure in measures.items():
-            paths[name].append(np.asarray(measure(decoded, spec), np.float64).reshape(-1, len(steps_sd)))
-    still = (directions[0] == 0).all(1).numpy()
-    return {name: Walked(np.stack(some), still) for name, some in paths.items()}
+
+    def paths(directions: Tensor) -> dict[str, np.ndarray]:
+        found: dict[str, list[np.ndarray]] = {name: [] for name in measures}
+        for direction in directions:
+            points = traverse(z.values, direction.expand_as(z.values), scale, steps_sd)[:, :, columns].flatten(0, 1)
+            with torch.no_grad():
+                decoded = torch.cat([encoder.decode(some) for some in points.split(AT_ONCE)]).numpy()
+            for name, measure in measures.items():
+                found[name].append(np.asarray(measure(decoded, spec), np.float64).reshape(-1, len(steps_sd)))
+        return {name: np.stack(some) for name, some in found.items()}
+
+    beside = paths(others)
+    walked = {}
+    for output in followed(model):
+        direction = mean_rising(model.head, learnt, model.head.outputs.index(output), scale)
+        for name, path in paths(direction[None]).items():
+            walked[output, name] = Walked(np.concatenate([path, beside[name]]), bool((direction == 0).all()))
+    return walked
+
+
+def followed(model: Model) -> tuple[str, ...]:
+    """Outputs to follow: all that a head has, of the steps between ordered classes the middle one."""
+    outputs = model.head.outputs
+    return (outputs[(len(outputs) - 1) // 2],) if model.head.config.target.kind == "ordinal" else outputs
 
 
 def decoders(model: Model) -> Iterator[tuple[str, Encoder, slice]]:
@@ -128,16 +149,6 @@ def rank_correlation(paths: np.ndarray) -> np.ndarray:
     length = np.sqrt((ranks**2).sum(-1) * (steps**2).sum())
     found = np.divide((ranks * steps).sum(-1), length, out=np.zeros_like(length), where=length > 0)
     return np.where(np.isnan(paths).any(-1), np.nan, found)
-
-
-def _followed(model: Model, z: Representation) -> Tensor:
-    """Which output to follow from each sample."""
-    kind = model.head.config.target.kind
-    with torch.no_grad():
-        logits = model.head(z)
-    if kind in ("multiclass", "multilabel"):
-        return logits.argmax(1)
-    return torch.full((len(logits),), (logits.shape[1] - 1) // 2 if kind == "ordinal" else 0)
 
 
 def _widest(learnt: Tensor, scale: Tensor) -> Tensor:

@@ -145,7 +145,11 @@ def contribution_bars(explanation: Explanation, sample: int = 0, top: int = 10, 
 def draw_bars(ax: Axes, bars: Bars) -> Axes:
     """Bars from the starting point at the top to the output at the bottom; figures stand at their ends."""
     output = f"output ({bars.said})" if bars.said else "output"
-    labels = [textwrap.fill(one, 26) for one in ("starting point", *bars.labels, "gap (unexplained)", output)]
+    # A value stays on one line with its sign of equality.
+    labels = [
+        textwrap.fill(one.replace(" = ", " =\u00a0"), 30)
+        for one in ("starting point", *bars.labels, "gap (unexplained)", output)
+    ]
     lengths = np.array([bars.baseline, *bars.contributions, bars.gap, bars.output])
     rows = np.arange(len(labels))
     colours = [NEUTRAL, *(RAISES if part > 0 else LOWERS for part in bars.contributions), "white", INK]
@@ -170,7 +174,7 @@ def draw_bars(ax: Axes, bars: Bars) -> Axes:
     room = 0.24 * max(high - low, span)
     ax.set_xlim(low - (room if low < 0 else 0), high + (room if high > 0 else 0))
     ax.set_yticks(rows, labels, linespacing=0.95)
-    ax.invert_yaxis()
+    ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(f"← lowers   “{bars.target}”   raises →")
@@ -198,7 +202,7 @@ def importance(ax: Axes, names: Sequence[str], widths: np.ndarray) -> None:
     for row, width in enumerate(widths):
         ax.text(width, row, f" {number(float(width), 2)}", va="center", fontsize=8)
     ax.set_yticks(rows, names)
-    ax.invert_yaxis()
+    ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.set_xlim(0, 1.22 * max(float(widths.max()), 1e-9))
     ax.set_xlabel("standard deviation between cases")

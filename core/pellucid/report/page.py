@@ -68,6 +68,8 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "differences": predicted.differences,
         "prediction_figures": drawn.get("prediction", []),
         "audits": sections.checks(run, AUDIT),
+        "remarks": sections.remarks(run, AUDIT),
+        "audit_scores": others.get(AUDIT, ()),
         "audit_figures": drawn.get(AUDIT, []),
         "wholes": pictures.whole_models(run),
         "cases": cases.cases(run),

@@ -91,7 +91,7 @@ def _whole(run: RunFolder, part: str, output: str, rows: pd.DataFrame, is_functi
     curves = rows[rows["comparable"].astype(bool) & np.isfinite(rows["value"].to_numpy(float))]
     top = [unit for unit in spread.index if (curves["unit"] == unit).any()][:TOP_CURVES]
     # One scale for all, and not that of a few far outliers.
-    ends = curves[curves["unit"].isin(top)].groupby("unit")["contribution"].quantile([0.005, 0.995])
+    ends = curves[curves["unit"].isin(top)].groupby("unit")["contribution"].quantile([0.001, 0.999])
     edge = 0.08 * float(np.ptp(ends)) if len(ends) else 0.0
     limits = (float(ends.min()) - edge, float(ends.max()) + edge) if edge > 0 else (-1.0, 1.0)
     pictures = tuple(

@@ -203,11 +203,20 @@ def checks(run: RunFolder, protocol: str) -> dict[str, tuple[Check, ...]]:
         if r.passed is None or r.protocol != protocol:
             continue
         span = f" (95 % interval {words.interval(r)})" if words.interval(r) else ""
-        told = f"Found {words.number(r.value)}{span}; by chance {words.number(r.chance)}."
+        told = f"Found {words.number(r.value)}{span}; by chance {words.number(r.chance)}, trivial baseline {words.number(r.baseline)}."
         found.setdefault(r.part, []).append(
             Check(r.part, words.metric_name(r.metric), r.passed, words.plain(r.sentence), told)
         )
     return {part: tuple(some) for part, some in found.items() if some}
+
+
+def remarks(run: RunFolder, protocol: str) -> dict[str, tuple[str, ...]]:
+    """What a protocol says of each model where there is nothing to pass."""
+    found: dict[str, list[str]] = {}
+    for r in run.results:
+        if r.protocol == protocol and r.passed is None and r.sentence:
+            found.setdefault(r.part, []).append(words.plain(r.sentence))
+    return {part: tuple(some) for part, some in found.items()}
 
 
 def other_protocols(run: RunFolder) -> dict[str, tuple[Scores, ...]]:

@@ -36,14 +36,8 @@ def dataset_frame_matches_spec(component: Component) -> None:
     need(len(data) > 0, component, "has no samples")
     data.check()
     need(data.spec.name == component.name, component, f"calls itself {data.spec.name!r}")
-    for name, target in data.spec.targets.items():
-        values = data.target_values(name)
-        known = values[~np.isnan(values)]
-        need(len(known) > 0, component, f"no sample has a label in {name!r}")
-        allowed = {"binary": 2, "multilabel": 2, "links": 2}.get(target.kind) or len(getattr(target, "names", ()))
-        if target.kind != "regression":
-            fits = np.isin(known, np.arange(allowed)).all()
-            need(bool(fits), component, f"target {name!r} holds {np.unique(known)[:5]}, expected 0 .. {allowed - 1}")
+    for name in data.spec.targets:
+        need(not np.isnan(data.target_values(name)).all(), component, f"no sample has a label in {name!r}")
     if data.spec.covariates is not None:
         data.covariate_values()
     if data.spec.concepts is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.views import INK, LOWERS, NEUTRAL, RAISES, evidence_layer, scale_bar
+from pellucid.views import INK, LOWERS, NEUTRAL, RAISES, evidence_layer, frame, scale_bar
 from pellucid_ct.lidc.database import RATING_RANGES, RATINGS
 from pellucid_ct.lidc.nodules import RATING_NAMES
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 OUTLINE = 0.5
 """Share of a pixel from which it counts as lesion."""
+
+FAINT = 0.02
+"""Share of a pixel below which nothing is shown: what arithmetic leaves behind is no lesion."""
 
 RANGES = {shown: RATING_RANGES[name] for shown, name in zip(RATING_NAMES, RATINGS, strict=True)}
 
@@ -90,7 +93,10 @@ def _slice(
     aspect = spacing[0] / spacing[1] if spacing else 1.0
     ax.imshow(mask, cmap="Greys", vmin=0, vmax=2.2, interpolation="nearest", aspect=aspect)
     if evidence is not None:
-        ax.imshow(evidence_layer(np.where(mask > 0, evidence, 0.0)), interpolation="nearest", aspect=aspect)
+        layer = evidence_layer(np.where(mask > FAINT, evidence, 0.0))
+        # As strong as the pixel is covered: a place outside the lesion has no say.
+        layer[..., 3] *= np.clip(mask, 0.0, 1.0)
+        ax.imshow(layer, interpolation="nearest", aspect=aspect)
     if mask.max() > OUTLINE:
         # What lies outside the frame is no lesion, so that an outline at the edge closes too.
         padded = np.pad(mask, 1)
@@ -100,15 +106,15 @@ def _slice(
     centre_row, centre_column = ((n - 1) / 2 for n in mask.shape)
     ax.set_xlim(centre_column - half, centre_column + half)
     ax.set_ylim(centre_row + half, centre_row - half)
-    ax.set_xticks([])
-    ax.set_yticks([])
+    frame(ax)
 
 
 def _zoom(mask: np.ndarray) -> int:
     """Half the width shown: the frame, or a half or a quarter of it where the lesion fits with room to spare."""
     size = max(mask.shape)
-    inside = np.argwhere(mask > 0)
+    # By what is inside the outline: a decoded picture may be faintly grey anywhere.
+    inside = np.argwhere(mask >= OUTLINE if (mask >= OUTLINE).any() else mask > FAINT)
     if not len(inside):
         return size // 2
-    reach = float(np.abs(inside - (np.asarray(mask.shape) - 1) / 2).max()) + 1
+    reach = float(np.abs(inside - (np.asarray(mask.shape) - 1) / 2).max()) + 1.5
     return next((size // part for part in (8, 4) if reach * 1.15 <= size / part), size // 2)

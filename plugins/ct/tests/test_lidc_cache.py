@@ -71,7 +71,7 @@ def test_other_salt_drawing_or_database_never_meets_a_kept_file(two_patients, tm
     assert len(list(folder.iterdir())) == 5
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "other", "shorter"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "other", "longer shapes", "longer column"])
 def test_damaged_file_is_built_again(two_patients, tmp_path, built, damage):
     folder = tmp_path / "cache"
     first = load(two_patients, folder)
@@ -84,8 +84,9 @@ def test_damaged_file_is_built_again(two_patients, tmp_path, built, damage):
     file.write_bytes(
         {"cut": content[: len(content) // 2], "emptied": b"", "other": b"not a cache"}.get(damage, content)
     )
-    if damage == "shorter":
-        np.savez(file, shapes=np.zeros((5, 2, 2)), nodule=np.array(["a"]), **{"column:subject": np.array(["b"])})
+    if damage.startswith("longer"):
+        shapes, subjects = (5, 1) if damage == "longer shapes" else (1, 5)
+        np.savez(file, shapes=np.zeros((shapes, 2, 2)), nodule=np.array(["a"]), **{"column:subject": ["b"] * subjects})
     again = load(two_patients, folder)
     assert len(built) == 2
     assert again.table.equals(first.table)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sqlite3
 import sys
 from types import SimpleNamespace
 
@@ -56,6 +57,21 @@ def test_reading_leaves_the_file_alone(one_nodule):
     read_database(one_nodule.path)
     assert one_nodule.path.read_bytes() == before
     assert [p.name for p in one_nodule.path.parent.iterdir()] == ["sketch.sqlite"]
+
+
+def test_connection_cannot_write(one_nodule, monkeypatch):
+    connect, tried = sqlite3.connect, []
+
+    def watched(*given, **options):
+        connection = connect(*given, **options)
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            connection.execute("DELETE FROM contours")
+        tried.append(given)
+        return connection
+
+    monkeypatch.setattr(module.sqlite3, "connect", watched)
+    assert len(read_database(one_nodule.path).contours) == 2
+    assert tried
 
 
 def test_folder_that_holds_the_file_is_enough(one_nodule):

@@ -43,6 +43,17 @@ def test_group_of_more_than_four_is_split_where_it_is_widest():
     assert group(near + lone).tolist() == [0, 0, 0, 1, 1, 1, 2, 2]
 
 
+def test_group_is_split_by_its_gap_and_not_by_its_centres():
+    def line(low, high, aside):
+        along = np.arange(low, high, 0.1)
+        return np.stack([along, np.full_like(along, aside), np.zeros_like(along)], axis=1)
+
+    # A long nodule that two of its readers drew in part, 0.8 mm from one that two others drew: by centres the part at
+    # the near end would go to the neighbour.
+    long = [line(-12, 6, 0), line(-12, -8, 0.15), line(4, 6, 0.15)]
+    assert group([*long, line(6.7, 8, 0), line(6.7, 8, 0.15)]).tolist() == [0, 0, 0, 1, 1]
+
+
 def test_touching_nodules_are_parted_by_their_centres():
     sets = [ring((0, 0, 0))] * 3 + [ring((6, 0, 0))] * 4
     assert group(sets).tolist() == [0, 0, 0, 1, 1, 1, 1]

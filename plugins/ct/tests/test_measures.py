@@ -62,13 +62,18 @@ def test_hole_takes_area_away_and_adds_perimeter():
 
 
 def test_diagonal_neighbours_are_one_piece_only_when_their_middle_is_inside():
-    apart = np.zeros((6, 6))
-    apart[2, 2] = apart[3, 3] = 1.0
-    apart[2, 3] = apart[3, 2] = -1.0
-    joined = np.where(apart < 0, 0.49, apart)
-    pieces = perimeter(np.stack([apart, joined]))
-    assert area(np.stack([apart, joined]))[1] > 1.5 > area(np.stack([apart, joined]))[0]
-    assert pieces.min() > 0
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    for between, pieces in ((-1.0, 2), (-0.1, 2), (0.1, 1), (0.4, 1)):
+        image = np.zeros((1, 6, 6))
+        image[0, 2, 2] = image[0, 3, 3] = 1.0
+        image[0, 2, 3] = image[0, 3, 2] = between
+        traced = outlines(image)
+        count = len(traced.points)
+        steps = coo_matrix((np.ones(count), (np.arange(count), traced.following)), shape=(count, count))
+        assert connected_components(steps)[0] == pieces, between
+        assert np.allclose(outlines(image[:, ::-1]).areas(), traced.areas())
 
 
 def test_shape_at_the_edge_of_the_frame_is_closed_there():

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from pellucid.data import Image, Vector, Volume
-from pellucid.views import LOWERS, RAISES, view_for
+from pellucid.views import INK, LOWERS, RAISES, view_for
 from pellucid_ct.lidc.nodules import RATING_NAMES
 from pellucid_ct.lidc.shapes import LidcShapesConfig, _spec
 from pellucid_ct.views import lesion, lesion_volume, ratings
@@ -96,6 +96,15 @@ def test_evidence_is_shown_inside_the_lesion_only_and_by_its_sign():
     assert layer[16, 10, 2] > layer[16, 10, 0], "lowering is blue"
 
 
+def test_evidence_is_as_strong_as_a_pixel_is_covered():
+    mask, evidence = np.zeros((1, SIZE, SIZE), np.float32), np.ones((1, SIZE, SIZE))
+    mask[0, 14:18, 14:18], mask[0, 14:18, 18] = 1.0, 0.25
+    ax = axis()
+    lesion(ax, mask, image(), evidence=evidence)
+    layer = np.asarray(ax.images[1].get_array())
+    assert layer[15, 18, 3] == pytest.approx(layer[15, 15, 3] / 4)
+
+
 def test_a_volume_shows_the_largest_slice_of_each_plane():
     values = np.zeros((1, SIZE, SIZE, SIZE), np.float32)
     values[0, 10] = disc(8)[0]
@@ -117,7 +126,9 @@ def test_ratings_stand_on_their_scale_with_the_readers_disagreement():
     assert [list(scale) for scale in scales] == [[1, 5], [1, 6]]
     whiskers = [list(line.get_xdata()) for line in ax.lines if line.get_linewidth() == pytest.approx(1.4)]
     assert whiskers == [[3.5, 5.0]], "cut at the end of the scale; none where one reader rated"
-    assert [list(line.get_xdata()) for line in ax.lines if line.get_marker() == "o"] == [[4.5], [6.0]]
+    marks = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [list(line.get_xdata()) for line in marks] == [[4.5], [6.0]]
+    assert {line.get_color() for line in marks} == {INK}
     assert [text.get_text() for text in ax.texts] == ["4.5", "6.0"]
 
 

@@ -112,14 +112,18 @@ class ConceptBottleneck(ScaledHead):
         """Predicted ratings in their own units, before any rounding; shape (sample, concept)."""
         return self._soft(self.standardised(z))
 
+    def whole_steps(self, ratings: Tensor) -> Tensor:
+        """The nearest whole ratings; for ratings from 0 to 1, yes or no."""
+        span = self.high - self.low
+        steps = torch.where(span <= 1, (ratings >= self.low + span / 2) * span, (ratings - self.low).round())
+        return self.low + steps
+
     def handed_on(self, ratings: Tensor) -> Tensor:
         """What the target is predicted from: the ratings, or with ``kind="hard"`` their whole steps."""
         if self.config.kind == "soft":
             return ratings
-        span = self.high - self.low
-        steps = torch.where(span <= 1, (ratings >= self.low + span / 2) * span, (ratings - self.low).round())
         # Rounding has no slope; in training the gradient passes as if there were none.
-        return ratings + (self.low + steps - ratings).detach()
+        return ratings + (self.whole_steps(ratings) - ratings).detach()
 
     def outcome(self, ratings: Tensor) -> Tensor:
         """Logits or numbers from ratings in their own units, shape (sample, concept) to (sample, output)."""

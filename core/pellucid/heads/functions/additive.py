@@ -18,7 +18,7 @@ from pellucid.heads.scaled import STRIDE, ScaledHead
 from pellucid.representation import Representation
 
 KNOTS = 128
-"""Quantiles of each unit that are kept: curves are centred on their mean, and drawn where there were samples."""
+"""Quantiles of each unit that are kept beside the extremes: curves are centred on them, and drawn where samples were."""
 
 
 class AdditiveConfig(HeadConfig):
@@ -78,7 +78,7 @@ class Additive(ScaledHead):
             self.weights.append(nn.Parameter(weight))
             self.offsets.append(nn.Parameter(offset))
         self.last = nn.Parameter(torch.zeros(units, widths[-1], outputs)) if config.hidden else None
-        self.register_buffer("knots", torch.linspace(-2, 2, KNOTS)[:, None].repeat(1, units))
+        self.register_buffer("knots", torch.linspace(-2, 2, KNOTS + 2)[:, None].repeat(1, units))
 
     def watched(self, parts: Iterable[tuple[Representation, Batch]]) -> Iterator[tuple[Representation, Batch]]:
         """Keep quantiles of each unit; holds the units of all training samples meanwhile."""
@@ -87,8 +87,11 @@ class Additive(ScaledHead):
             seen.append(z.values)
             yield z, batch
         ordered = torch.cat(seen).sort(0).values
-        # The first and the last knot are the extremes; those between stand for equal shares of the samples.
-        self.knots.copy_(ordered[torch.linspace(0, len(ordered) - 1, KNOTS).round().long()])
+        # The knots between the extremes are the middles of equal shares of the samples, so their mean stands for the
+        # samples' mean; the extremes themselves would weigh too much in it.
+        middle = (torch.arange(KNOTS) + 0.5) / KNOTS * len(ordered) - 0.5
+        at = torch.cat([torch.tensor([0.0]), middle, torch.tensor([len(ordered) - 1.0])])
+        self.knots.copy_(ordered[at.round().long()])
 
     def curves(self, x: Tensor) -> Tensor:
         """What each unit adds to the scores before centring, shape (sample, unit) to (sample, unit, output)."""
@@ -151,7 +154,7 @@ class Additive(ScaledHead):
 
     def _centre(self) -> Tensor:
         """Mean height of each curve over the training samples, shape (unit, output)."""
-        return self.curves((self.knots - self.unit_mean) / self.unit_scale).mean(0)
+        return self.curves((self.knots[1:-1] - self.unit_mean) / self.unit_scale).mean(0)
 
     def _bends(self, x: Tensor, dropout: float) -> Tensor:
         """What the networks add to the straight parts, shape (sample, unit, output)."""

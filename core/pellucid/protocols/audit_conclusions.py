@@ -1,0 +1,262 @@
+"""From what was measured on samples to results with intervals over subjects, each with a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pellucid.heads.base import HeadTags
+from pellucid.protocols.base import Context
+from pellucid.result import Result
+from pellucid.statistics.bootstrap import Interval, Statistic, interval, subject_weights, weighted_mean
+from pellucid.statistics.ranking import auroc, over_folds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COMPLETE = 1e-4
+"""Largest gap of an explanation that is complete by construction: rounding in float32, for outputs of size 1."""
+
+NEARLY_COMPLETE = 0.05
+"""Share of what there is to explain that a post-hoc explanation may leave."""
+
+HALF = 0.5
+"""Similarity to the explanations of unlearnt models, and change under noise, that an explanation must stay below."""
+
+LEAK = 0.02
+"""Gain in AUROC from the decimals of concepts, beyond that from people's own, which counts as a leak."""
+
+
+class Conclusions:
+    """Results of one part.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        From :class:`~pellucid.protocols.audit_rows.Measured`, of all folds.
+    part : str
+    tags : HeadTags
+    context : Context
+    replicates : int
+    """
+
+    def __init__(self, rows: pd.DataFrame, part: str, tags: HeadTags, context: Context, replicates: int) -> None:
+        self.rows, self.part, self.tags, self.context, self.replicates = rows, part, tags, context, replicates
+        self.samples = len(rows)
+        self.subjects = rows["subject"].to_numpy()
+        self.unit = "standard deviations" if context.spec.target(context.target).kind == "regression" else "probability"
+
+    def results(self) -> list[Result]:
+        """Whatever the rows allow."""
+        if not self.samples:
+            return []
+        found = list(self._completeness())
+        found += [r for name in ("deletion", "insertion") if self._has(f"{name}_area") for r in self._order(name)]
+        found += list(self._randomisation()) if self._has("similarity") else []
+        found += list(self._stability()) if self._has("change") else []
+        found += list(self._simplicity()) if self._has("effective_number") else []
+        found += list(self._concepts()) if self._has("leak_soft") else []
+        return found
+
+    # --- checks -------------------------------------------------------------------------------------------------------
+
+    def _completeness(self) -> Iterator[Result]:
+        gap, distance = self._column("gap"), self._column("distance")
+        beside = self._column("gap_gradient") if self._has("gap_gradient") else distance
+        said = "gradient x input" if self._has("gap_gradient") else "no explanation"
+        # A gap in float32 grows with the outputs.
+        size = max(1.0, float(np.nanmax(np.abs(self._column("output")))))
+        found, largest = self._mean(gap), self._largest(gap)
+        chance, baseline = float(np.nanmean(distance)), float(np.nanmean(beside))
+        share = found.value / max(chance, 1e-12)
+        if self.tags.faithful_by_construction:
+            passed = largest.value <= COMPLETE * size
+            rule = f"This model adds up by construction: no gap may be larger than {COMPLETE * size:.1g}."
+        else:
+            passed = _first(found.high, found.value) <= NEARLY_COMPLETE * chance
+            rule = f"At most {NEARLY_COMPLETE:.0%} may stay unexplained."
+        yield self._result(
+            "completeness_gap", found, passed=passed, higher=False, chance=chance, baseline=baseline,
+            baseline_name=said,
+            sentence=f"The contributions add up to what the model said but for {share:.2%} of it on average. {rule}",
+        )  # fmt: skip
+        yield self._result(
+            "completeness_gap_largest", largest, higher=False, chance=chance, baseline=baseline, baseline_name=said,
+            sentence=f"On the sample where they fit worst, {largest.value:.2g} of the output stays unexplained.",
+        )  # fmt: skip
+
+    def _order(self, name: str) -> Iterator[Result]:
+        sign = 1 if name == "deletion" else -1
+        area, random = self._column(f"{name}_area"), self._column(f"{name}_random_area")
+        gain = sign * (random - area)
+        by_size = sign * (random - self._column(f"{name}_size_area"))
+        found = self._mean(gain)
+        passed = found.low > 0
+        what = "Taking away" if name == "deletion" else "Starting from nothing and putting back"
+        does = "lowers" if name == "deletion" else "raises"
+        verdict = "more than random order does" if passed else "no more than random order would"
+        yield self._result(
+            name, found, passed=passed, higher=True, chance=0.0, baseline=float(np.nanmean(by_size)),
+            baseline_name="order by how unusual a value is",
+            sentence=(
+                f"{what} first what the explanation calls most important {does} the model's {self.unit} {verdict}: "
+                f"by {found.value:.3f} on average along the way."
+            ),
+        )  # fmt: skip
+
+    def _randomisation(self) -> Iterator[Result]:
+        found = self._mean(self._column("similarity"))
+        passed = found.high < HALF
+        verdict = (
+            "The explanation shows what the model has learnt"
+            if passed
+            else "The explanation hardly depends on what the model has learnt"
+        )
+        yield self._result(
+            "randomisation", found, passed=passed, higher=False, chance=0.0, baseline=1.0,
+            baseline_name="an explanation that copies its input",
+            sentence=(
+                f"{verdict}: with all that was learnt replaced by chance, explanations have a rank correlation of "
+                f"{found.value:.2f} with the true ones (0: unrelated, 1: the same)."
+            ),
+        )  # fmt: skip
+
+    def _stability(self) -> Iterator[Result]:
+        found = self._mean(self._column("change"))
+        passed = found.high < HALF
+        beside = float(np.nanmean(self._column("change_output")))
+        verdict = "hardly moves" if passed else "moves a lot"
+        yield self._result(
+            "stability", found, passed=passed, higher=False, chance=1.0, baseline=beside,
+            baseline_name="change of the model's own output",
+            sentence=(
+                f"When the inputs are disturbed a little, the explanation {verdict}: by {found.value:.2f} of the "
+                f"difference between two samples (the model's output: {beside:.2f})."
+            ),
+        )  # fmt: skip
+
+    def _simplicity(self) -> Iterator[Result]:
+        found = self._mean(self._column("effective_number"))
+        units = float(np.nanmean(self._column("units")))
+        known = self._has("effective_number_values")
+        beside = float(np.nanmean(self._column("effective_number_values"))) if known else units
+        yield self._result(
+            "effective_number", found, higher=False, chance=units, baseline=beside,
+            baseline_name="contributions by how unusual a value is",
+            sentence=f"An explanation rests on about {found.value:.1f} of {units:.0f} values.",
+        )  # fmt: skip
+
+    def _concepts(self) -> Iterator[Result]:
+        yield from self._accuracy()
+        yield self._leakage()
+        if self._has("mended0"):
+            yield self._intervention()
+
+    def _accuracy(self) -> Iterator[Result]:
+        for column in self.rows.columns:
+            name = str(column).removeprefix("concept:")
+            if name == column or not self._has(f"rated:{name}"):
+                continue
+            rated = self._column(f"rated:{name}")
+            error = np.abs(self._column(str(column)) - rated)
+            usual = float(np.nanmean(np.abs(rated - np.nanmean(rated))))
+            found = self._mean(error)
+            yield self._result(
+                f"concept_error:{name}", found, higher=False, chance=usual, baseline=usual,
+                baseline_name="the mean rating for everybody",
+                sentence=(
+                    f"The predicted {name} is {found.value:.2f} away from what people said, on average; "
+                    f"the mean rating would be {usual:.2f} away."
+                ),
+            )  # fmt: skip
+
+    def _leakage(self) -> Result:
+        yes, folds = self._column("yes"), self._folds
+
+        def gain(soft: str, hard: str) -> Statistic:
+            a, b = self._column(soft), self._column(hard)
+            return lambda w: over_folds(auroc, yes, a, folds, w) - over_folds(auroc, yes, b, folds, w)
+
+        found = interval(gain("leak_soft", "leak_hard"), self._weights)
+        people = float(gain("leak_people_soft", "leak_people_hard")(np.ones(self.samples)))
+        people = 0.0 if math.isnan(people) else people
+        leaks = found.low > max(people, 0.0) + LEAK
+        verdict = "more than they say" if leaks else "no more than they say"
+        return self._result(
+            "concept_leakage", found, passed=not leaks, higher=False, chance=0.0, baseline=people,
+            baseline_name="decimals of people's own ratings",
+            sentence=(
+                f"Predicted ratings tell {verdict}: their decimals add {found.value:.3f} in AUROC to whole ratings; "
+                f"those of people's mean ratings add {people:.3f}."
+            ),
+        )  # fmt: skip
+
+    def _intervention(self) -> Result:
+        steps = sum(str(c).startswith("mended") for c in self.rows.columns)
+        curve = np.column_stack([self._column(f"mended{at}") for at in range(steps)])
+        found = self._mean(curve[:, -1] - curve[:, 0])
+        harmful = found.high < 0
+        verdict = "helps" if found.low > 0 else "makes it worse" if harmful else "changes little"
+        per_one = self._mean(curve[:, 1] - curve[:, 0]).value
+        return self._result(
+            "intervention", found, passed=not harmful, higher=True, chance=0.0, baseline=per_one,
+            baseline_name="correcting one concept only",
+            sentence=(
+                f"Replacing predicted ratings by what people said {verdict}: the {self.unit} of the true answer changes "
+                f"by {found.value:+.3f}."
+            ),
+        )  # fmt: skip
+
+    # --- intervals ----------------------------------------------------------------------------------------------------
+
+    def _has(self, column: str) -> bool:
+        return column in self.rows.columns and bool(self.rows[column].notna().any())
+
+    def _column(self, name: str) -> np.ndarray:
+        return self.rows[name].to_numpy(np.float64)
+
+    @property
+    def _folds(self) -> np.ndarray:
+        return self.rows["fold"].to_numpy() if "fold" in self.rows.columns else np.zeros(self.samples, int)
+
+    @cached_property
+    def _weights(self) -> np.ndarray:
+        return subject_weights(self.subjects, self._folds, replicates=self.replicates, seed=self.context.seed)
+
+    def _mean(self, values: np.ndarray) -> Interval:
+        known = np.isfinite(values)
+        if not known.any():
+            return Interval(math.nan, math.nan, math.nan)
+        return interval(lambda w: weighted_mean(values[known], w), self._weights[:, known])
+
+    def _largest(self, values: np.ndarray) -> Interval:
+        return interval(lambda w: np.where(w > 0, values, -np.inf).max(-1), self._weights)
+
+    def _result(
+        self, metric: str, found: Interval, *, higher: bool, chance: float, baseline: float, baseline_name: str,
+        sentence: str, passed: bool | None = None,
+    ) -> Result:  # fmt: skip
+        return Result(
+            protocol="explanation-audit",
+            metric=metric,
+            part=self.part,
+            value=found.value,
+            low=found.low,
+            high=found.high,
+            chance=chance,
+            baseline=baseline,
+            baseline_name=baseline_name,
+            higher_is_better=higher,
+            n_samples=self.samples,
+            n_subjects=len(np.unique(self.subjects)),
+            passed=None if passed is None else bool(passed),
+            sentence=sentence,
+        )
+
+
+def _first(a: float, b: float) -> float:
+    return b if math.isnan(a) else a
