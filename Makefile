@@ -14,7 +14,7 @@ TOOLS := $(STAMPS)/tools
 .PHONY: demo test reproduce bench docs lint format clean
 
 demo: $(STAMPS)/demo  ## train, explain and audit an interpretable model of lung nodules on real annotations
-	$(BIN)/pellucid run ct-malignancy
+	$(BIN)/pellucid run ct-malignancy --jobs 2
 
 test: $(STAMPS)/test  ## all tests but the nightly ones and the papers' acceptance tests
 	$(SINGLE) $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not nightly and not reproduction"

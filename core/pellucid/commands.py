@@ -58,6 +58,9 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="training.epochs=5; may be given several times")
     ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, help="folds fitted at a time, each by a process of its own")
+    ] = 1,
     everything: Everything = False,
 ) -> None:
     """Train, judge and explain what a study asks for. A run folder that was cut off is continued."""
@@ -67,7 +70,7 @@ def run(
     asked = find_study(study).with_settings(overrides(settings or []))
     folder = out or Path("runs") / asked.name
     try:
-        done = asked.run(folder, data)
+        done = asked.run(folder, data, jobs=jobs)
     except KeyboardInterrupt:
         sys.stderr.write(f"\nStopped. The same command goes on where it was: {folder}\n")
         raise typer.Exit(130) from None

@@ -164,7 +164,12 @@ class Study(Frozen):
         return dataset(self.dataset, data, **self.options.get(self.dataset, {}))
 
     def run(
-        self, out: str | Path | None = None, data: str | Path | None = None, *, watcher: Watcher | None = None
+        self,
+        out: str | Path | None = None,
+        data: str | Path | None = None,
+        *,
+        jobs: int = 1,
+        watcher: Watcher | None = None,
     ) -> Run:
         """Fit, score, explain and audit; resumes a run folder that was cut off.
 
@@ -174,12 +179,14 @@ class Study(Frozen):
             The run folder; ``runs/<name>`` by default.
         data : path, optional
             Where the dataset is, if not in its usual place.
+        jobs : int
+            Folds that are fitted at a time, each in a process of its own with one thread and the data in its memory.
         watcher : Watcher, optional
             Told of progress; draws bars on a terminal by default.
         """
         from pellucid.running import run_study
 
-        return run_study(self, Path(out) if out is not None else Path("runs") / self.name, data, watcher)
+        return run_study(self, Path(out) if out is not None else Path("runs") / self.name, data, watcher, jobs)
 
 
 def study(name: str | Path | Mapping[str, Any]) -> Study:

@@ -405,3 +405,18 @@ def test_planted_inputs_show_the_planted_size():
 
 def test_planted_data_is_the_same_for_a_seed_and_another_for_another():
     assert planted().digest() == planted().digest() != planted(seed=1).digest()
+
+
+def test_views_and_measures_are_tried_on_the_data_that_names_them(monkeypatch):
+    view, measure = Component("view", "test", "mine", "x:y"), Component("measure", "test", "mine", "x:y")
+    named = described(views={"signal": "mine"}, measures={"vector": ("other", "mine")})
+    monkeypatch.setattr(
+        plugins, "find", lambda kind, name: {"mine": {"view": view, "measure": measure}[kind]}.get(name)
+    )
+    monkeypatch.setattr(pictures, "open_all", lambda: [(view, named)])
+    assert [name for _, name in pictures._inputs_that_name(view)] == ["signal"]
+    assert [name for _, name in pictures._inputs_that_name(measure)] == ["vector"]
+    monkeypatch.setattr(pictures, "open_all", lambda: [(view, described())])
+    assert [name for _, name in pictures._inputs_that_name(measure)] == ["image"], "the core's measures go untried"
+    with pytest.raises(SkipTest, match="no dataset that is here"):
+        list(pictures._inputs_that_name(view))

@@ -118,8 +118,8 @@ def card_of(content, package=None):
     return Card(**plain, how="h", files=(file,), subject_key="s", label_caveat="l", units={"x": "mm"})
 
 
-def presence(card, folder, *, verify=False):
-    (state,) = states(card, folder, verify=verify)
+def presence(card, folder, **options):
+    (state,) = states(card, folder, **options)
     return state.presence
 
 

@@ -142,6 +142,19 @@ def test_a_killed_run_goes_on(finished, tmp_path):
     assert resumed.document["weights_sha256"] == finished.document["weights_sha256"]
 
 
+def test_folds_side_by_side_give_the_same_results(finished, tmp_path):
+    together = changed().run(tmp_path / "run", jobs=2)
+    for one, other in zip(together.results, finished.results, strict=True):
+        assert (one.metric, one.part) == (other.metric, other.part)
+        assert one.value == pytest.approx(other.value, abs=1e-4)
+
+
+def test_a_refusal_inside_a_process_of_its_own_arrives_as_it_is(tmp_path):
+    study = changed(training__learning_rate=1e30, training__clip_norm=None)
+    with pytest.raises(DataError, match="epoch"):
+        study.run(tmp_path / "run", jobs=2)
+
+
 def test_a_folder_of_another_study_is_left_alone(copy):
     before = sorted((p.name, p.stat().st_mtime_ns) for p in copy.iterdir())
     with pytest.raises(RunError, match="another study"):

@@ -48,7 +48,8 @@ class Conclusions:
         self.rows, self.part, self.tags, self.context, self.replicates = rows, part, tags, context, replicates
         self.samples = len(rows)
         self.subjects = rows["subject"].to_numpy()
-        self.unit = "standard deviations" if context.spec.target(context.target).kind == "regression" else "probability"
+        self._regression = context.spec.target(context.target).kind == "regression"
+        self.unit = "output (in standard deviations)" if self._regression else "probability"
 
     def results(self) -> list[Result]:
         """Whatever the rows allow."""
@@ -68,8 +69,9 @@ class Conclusions:
         gap, distance = self._column("gap"), self._column("distance")
         beside = self._column("gap_gradient") if self._has("gap_gradient") else distance
         said = "gradient x input" if self._has("gap_gradient") else "no explanation"
-        # A gap in float32 grows with the outputs.
-        size = max(1.0, float(np.nanmax(np.abs(self._column("output")))))
+        # A gap in float32 grows with the outputs, and numbers have any size; log odds have not.
+        size = max(1.0, float(np.nanmax(np.abs(self._column("output"))))) if self._regression else 1.0
+        unit = "of the target's unit" if self._regression else "log odds"
         found, largest = self._mean(gap), self._largest(gap)
         chance, baseline = float(np.nanmean(distance)), float(np.nanmean(beside))
         share = found.value / max(chance, 1e-12)
@@ -82,11 +84,11 @@ class Conclusions:
         yield self._result(
             "completeness_gap", found, passed=passed, higher=False, chance=chance, baseline=baseline,
             baseline_name=said,
-            sentence=f"The contributions add up to what the model said but for {share:.2%} of it on average. {rule}",
+            sentence=f"The contributions add up to what the model said but for {_percent(share)} of it on average. {rule}",
         )  # fmt: skip
         yield self._result(
             "completeness_gap_largest", largest, higher=False, chance=chance, baseline=baseline, baseline_name=said,
-            sentence=f"On the sample where they fit worst, {largest.value:.2g} of the output stays unexplained.",
+            sentence=f"On the sample where they fit worst, they are {largest.value:.1g} {unit} from what the model said.",
         )  # fmt: skip
 
     def _order(self, name: str) -> Iterator[Result]:
@@ -200,14 +202,15 @@ class Conclusions:
         curve = np.column_stack([self._column(f"mended{at}") for at in range(steps)])
         found = self._mean(curve[:, -1] - curve[:, 0])
         harmful = found.high < 0
-        verdict = "helps" if found.low > 0 else "makes it worse" if harmful else "changes little"
+        verdict = "helps" if found.low > 0 else "makes predictions worse" if harmful else "changes little"
+        why = " So the predicted ratings carry something that people's ratings do not." if harmful else ""
         per_one = self._mean(curve[:, 1] - curve[:, 0]).value
         return self._result(
             "intervention", found, passed=not harmful, higher=True, chance=0.0, baseline=per_one,
             baseline_name="correcting one concept only",
             sentence=(
                 f"Replacing predicted ratings by what people said {verdict}: the {self.unit} of the true answer changes "
-                f"by {found.value:+.3f}."
+                f"by {found.value:+.3f}.{why}"
             ),
         )  # fmt: skip
 
@@ -256,6 +259,10 @@ class Conclusions:
             passed=None if passed is None else bool(passed),
             sentence=sentence,
         )
+
+
+def _percent(share: float) -> str:
+    return "less than 0.01%" if share < 1e-4 else f"{share:.2%}"
 
 
 def _first(a: float, b: float) -> float:

@@ -57,8 +57,12 @@ class TrivialBaseline:
 
     @property
     def name(self) -> str:
-        """``"area alone"``, or ``"training mean"`` where the dataset names no covariate."""
-        return f"{' + '.join(self.spec.trivial)} alone" if self.spec.trivial else "training mean"
+        """``"area alone"``, or ``"training mean"`` where the dataset names no covariate.
+
+        ``log_area`` is called ``area``: a logarithm changes no order, and people know the thing by its own name.
+        """
+        covariates = [name.removeprefix("log_").replace("_", " ") for name in self.spec.trivial]
+        return f"{' + '.join(covariates)} alone" if covariates else "training mean"
 
     def fit(self, train: Dataset) -> TrivialBaseline:
         """Learn from training samples."""
