@@ -17,15 +17,40 @@ _HOMES = {
     "dataset": "pellucid.studies",
     "PellucidError": "pellucid.errors",
     "DataError": "pellucid.errors",
+    "RunError": "pellucid.errors",
+    "StudyError": "pellucid.errors",
     "LeakageError": "pellucid.errors",
     "UnknownComponent": "pellucid.errors",
     "ContractError": "pellucid.errors",
 }
 
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
+__all__ = [
+    "ContractError",
+    "DataError",
+    "LeakageError",
+    "PellucidError",
+    "RunError",
+    "Study",
+    "StudyError",
+    "UnknownComponent",
+    "__version__",
+    "components",
+    "dataset",
+    "evaluate",
+    "load",
+    "study",
+]
 
 if TYPE_CHECKING:
-    from pellucid.errors import ContractError, DataError, LeakageError, PellucidError, UnknownComponent
+    from pellucid.errors import (
+        ContractError,
+        DataError,
+        LeakageError,
+        PellucidError,
+        RunError,
+        StudyError,
+        UnknownComponent,
+    )
     from pellucid.evaluation import evaluate
     from pellucid.plugins import components
     from pellucid.run import load

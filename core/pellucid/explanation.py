@@ -92,15 +92,16 @@ class Explanation:
         rows: list[dict[str, Any]] = []
         for at in range(len(self)) if sample is None else [sample]:
             parts = self.contributions[at].detach().numpy()
-            for unit in np.argsort(-np.abs(parts), kind="stable"):
-                rows.append(
-                    {
-                        "sample": self.samples[at] if self.samples else str(at),
-                        "unit": self.names[unit],
-                        "value": float(self.values[at, unit]) if self.values is not None else float("nan"),
-                        "contribution": float(parts[unit]),
-                    }
-                )
+            values = [float("nan")] * len(parts) if self.values is None else self.values[at].tolist()
+            rows += [
+                {
+                    "sample": self.samples[at] if self.samples else str(at),
+                    "unit": self.names[unit],
+                    "value": values[unit],
+                    "contribution": float(parts[unit]),
+                }
+                for unit in np.argsort(-np.abs(parts), kind="stable")
+            ]
         return pd.DataFrame(rows, columns=["sample", "unit", "value", "contribution"])
 
     def plot(self, sample: int = 0, top: int = 10, ax: Axes | None = None) -> Axes:

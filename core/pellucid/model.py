@@ -117,7 +117,7 @@ class Model(nn.Module):
                     None if found.values is None else found.values.detach(),
                     found.evidence,
                     tuple(ids),
-                )  # fmt: skip
+                )
             )
         return Explanation.joined(parts)
 

@@ -66,7 +66,8 @@ class Result:
     def from_json(cls, data: dict[str, Any]) -> Result:
         """Inverse of :meth:`to_json`."""
         numbers = ("value", "low", "high", "chance", "baseline")
-        return cls(**{k: math.nan if v is None and k in numbers else v for k, v in data.items()})
+        known: dict[str, Any] = {k: math.nan if v is None and k in numbers else v for k, v in data.items()}
+        return cls(**known)
 
 
 class Results:

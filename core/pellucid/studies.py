@@ -90,7 +90,7 @@ class Study(Frozen):
     head: tuple[HeadEntry, ...] = Field(min_length=1)
     protocols: tuple[str, ...] = ("nested-subject-cv", "explanation-audit")
     options: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
-    training: TrainingSettings = Field(default_factory=TrainingSettings)
+    training: TrainingSettings = TrainingSettings()
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any], where: str = "study") -> Study:

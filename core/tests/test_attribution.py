@@ -124,6 +124,11 @@ def test_windows_cover_everything():
             assert (cover == 1).all()
     with pytest.raises(ContractError, match="unseen"):
         windows((9,), (2,), (3,))
+    with pytest.raises(ContractError, match="unseen"):
+        windows((9,), (2,), (0,))
+    for window, stride in (((2, 2), None), ((2,), (1, 1))):
+        with pytest.raises(ContractError, match="one number an axis"):
+            windows((9,), window, stride)
 
 
 def test_rows_at_once_follow_what_a_row_costs():

@@ -8,11 +8,12 @@ import torch
 from made_latents import dataset, fold, model
 from scipy.stats import spearmanr
 
-from pellucid.data.spec import Binary
+from pellucid.data.spec import Binary, Ordinal
 from pellucid.encoders.identity import Identity
 from pellucid.errors import ContractError
+from pellucid.heads.functions.linear import Linear
 from pellucid.heads.traversal import LatentTraversal, along, mean_rising, rising, traverse
-from pellucid.protocols.latent_walk import rank_correlation
+from pellucid.protocols.latent_walk import followed, rank_correlation
 from pellucid.protocols.traversal_monotonicity import TraversalMonotonicity, TraversalMonotonicityConfig, mass
 from pellucid.representation import Representation
 
@@ -168,6 +169,13 @@ def test_each_output_of_several_classes_is_followed_on_its_own():
     assert "rising" in found["two", "monotonicity:mass:a"].sentence
     assert "falling" in found["two", "monotonicity:mass:b"].sentence
     assert len(protocol.figures(rows, context)) == 1
+
+
+def test_of_ordered_classes_the_middle_step_is_followed():
+    data = known()
+    made = model(data, [[1.0, 0.0, 0.0]])
+    made.head = Linear(Linear.config_type(units=made.head.config.units, target=Ordinal(names=("a", "b", "c", "d"))))
+    assert followed(made) == ("above b",)
 
 
 def test_a_study_without_a_decoder_is_told_so_beforehand():

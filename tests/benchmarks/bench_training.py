@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from pellucid.batch import Batch
-from pellucid.encoders.vae_gaussian import VaeGaussian
 from pellucid.data import Image
+from pellucid.encoders.vae_gaussian import VaeGaussian
 from pellucid.training.loop import Samples, train
 from pellucid.training.settings import TrainingSettings
 
@@ -80,6 +80,8 @@ if __name__ == "__main__":
             run()
             times[name].append(time.process_time() - begun)
     paired = np.median(np.array(times["ours"]) / np.array(times["bare"]))
-    print(f"bare {statistics.median(times['bare']):.3f} CPU-s, ours {statistics.median(times['ours']):.3f} CPU-s, ratio {paired:.3f}")
+    print(
+        f"bare {statistics.median(times['bare']):.3f} CPU-s, ours {statistics.median(times['ours']):.3f} CPU-s, ratio {paired:.3f}"
+    )
     few, many = memory_mb(2), memory_mb(12)
     print(f"peak memory after 2 epochs {few:.0f} MB, after 12 epochs {many:.0f} MB, ratio {many / few:.3f}")

@@ -123,6 +123,23 @@ def test_a_deletion_curve_is_that_of_a_loop(linear, generator):
     assert area.item() == pytest.approx((2 * 1 + 0.5 * 3) / 4)
 
 
+def test_curves_do_not_depend_on_how_many_rows_are_evaluated_at_once(generator, monkeypatch):
+    from pellucid.faithfulness import removal
+
+    x, own = torch.randn(11, UNITS, generator=generator), torch.randn(11, generator=generator)
+    order, counts, sizes = random_orders(11, UNITS, generator), torch.tensor([0, 3, 12]), []
+
+    def f(values, rows):
+        sizes.append(len(rows))
+        return values.sum(1) * own[rows]  # a model that depends on the sample beside its units
+
+    whole = removal_curve(f, x, ZERO, order, counts)
+    monkeypatch.setattr(removal, "ROWS", 13)
+    torch.testing.assert_close(removal_curve(f, x, ZERO, order, counts), whole)
+    assert sizes == [33, 12, 12, 9]
+    torch.testing.assert_close(whole[:, 0], x.sum(1) * own)
+
+
 def test_comprehensiveness_and_sufficiency_have_their_ends(linear):
     weight, x, f = linear
     order, rows = strongest_first(x * weight), torch.arange(SAMPLES)

@@ -10,8 +10,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from pellucid.batch import Batch
-from pellucid.part import Config, Part
 from pellucid.data.spec import InputSpec
+from pellucid.part import Config, Part
 from pellucid.representation import Representation
 
 

@@ -71,8 +71,8 @@ def removal_curve(
 
 def curve_area(curves: Tensor, counts: Tensor) -> Tensor:
     """Mean height of curves over the share of units replaced, by the trapezoid rule; (..., step) to (...)."""
-    share = counts.to(curves) / counts[-1]
-    return torch.trapezoid(curves, share, dim=-1) / (share[-1] - share[0])
+    at = counts.to(curves)
+    return torch.trapezoid(curves, at, dim=-1) / (at[-1] - at[0])
 
 
 def comprehensiveness(output: Output, x: Tensor, baseline: Tensor, order: Tensor, count: int) -> Tensor:

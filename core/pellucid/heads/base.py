@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from pellucid.batch import Batch
-from pellucid.part import Config, Part
 from pellucid.data.spec import Concepts, Target
 from pellucid.errors import ContractError, nearest
 from pellucid.explanation import Explanation, Family
+from pellucid.part import Config, Part
 from pellucid.representation import Representation
 
 

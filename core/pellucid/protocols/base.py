@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pellucid.protocols.baseline import TrivialBaseline
 
 
-class Protocol(ABC):
+class Protocol(ABC):  # noqa: B024 - its two kinds below have the abstract methods
     """What splitting protocols and assessments share: settings."""
 
     config_type: ClassVar[type[Config]] = Config
