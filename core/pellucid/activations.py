@@ -62,6 +62,7 @@ def collect(
     *,
     run: Callable[[Batch], object] | None = None,
     keep: Callable[[Batch], Tensor] | None = None,
+    made_by: LearnedFrom | None = None,
 ) -> Activations:
     """Run a dataset through a model and keep what one module says.
 
@@ -77,14 +78,23 @@ def collect(
         How the model is called with a batch; ``model(batch)`` by default.
     keep : callable, optional
         Mask of shape (sample, position), False where a position is padding; such rows are left out.
+    made_by : LearnedFrom, optional
+        Whom the model has learnt from, where it does not say so itself: ``LearnedFrom()`` for a model that has seen none of
+        these people (untrained, or trained on other data).
 
     Raises
     ------
     ContractError
-        If there is no such module, it is not called exactly once, or it does not return one tensor.
+        If nobody says whom the model has learnt from, there is no such module, it is not called exactly once, or it does
+        not return one tensor.
     """
     import pandas as pd
 
+    if made_by is None and not hasattr(model, "learned_from"):
+        raise ContractError(
+            f"a {type(model).__name__} does not say whom it has learnt from: pass made_by=LearnedFrom() if it has seen none of "
+            "these subjects, or the record of those it has seen; what is fitted on its activations is judged by it"
+        )
     modules = dict(model.named_modules())
     if layer not in modules:
         raise ContractError(f"the model has no module {layer!r}{nearest(layer, modules)}")
@@ -116,8 +126,9 @@ def collect(
     columns = [*dataset.spec.groups, *_columns(dataset)]
     frame = dataset.frame.loc[sources, columns].assign(source=sources, position=positions)
     frame.index = pd.Index([f"{s}@{p}" for s, p in zip(sources, positions, strict=True)], name="sample")
-    made_by = getattr(model, "learned_from", LearnedFrom()) | dataset.made_by
-    return Activations(np.concatenate(rows), frame, dataset.spec, layer, made_by)
+    seen_by = made_by if made_by is not None else model.learned_from
+    assert isinstance(seen_by, LearnedFrom)
+    return Activations(np.concatenate(rows), frame, dataset.spec, layer, seen_by | dataset.made_by)
 
 
 def _columns(dataset: Dataset) -> Iterable[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,8 @@ from pellucid.errors import StudyError
 from pellucid.heads.base import Head
 from pellucid.part import configured
 from pellucid.protocols.base import Assessment, Context, Protocol, Splitting
+from pellucid.protocols.baseline import TrivialBaseline
+from pellucid.seeds import seed_of
 from pellucid.studies import EncoderEntry, HeadEntry, Study
 
 ALWAYS = "prediction"
@@ -51,8 +52,11 @@ def _encoder(entry: EncoderEntry, spec: DataSpec, seed: str) -> Encoder:
                 f"kind {one.kind}. Encoders for it: {_listed(_encoders_for(one.kind)) or 'none installed'}"
             )
     config = configured("encoder", entry.name, made.config_type, entry.options, inputs=inputs)
-    torch.manual_seed(_seed(seed, entry.prefix))
-    encoder: Encoder = made(config)
+    torch.manual_seed(seed_of(seed, entry.prefix))
+    try:
+        encoder: Encoder = made(config)
+    except (RuntimeError, MemoryError) as error:
+        raise StudyError(f"encoder {entry.name!r} cannot be built with {entry.options}: {error}") from None
     return encoder
 
 
@@ -90,7 +94,7 @@ def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec
     units = tuple(f"{prefix}:{name}" for prefix, encoder in encoders.items() for name in encoder.names)
     facts: dict[str, Any] = {"units": units, "target": wanted, "concepts": spec.concepts}
     config = configured("head", entry.name, made.config_type, entry.options, **facts)
-    torch.manual_seed(_seed(seed, entry.part))
+    torch.manual_seed(seed_of(seed, entry.part))
     head: Head = made(config)
     return head
 
@@ -127,6 +131,14 @@ def build_protocols(study: Study) -> tuple[Splitting, dict[str, Assessment]]:
     return next(iter(splitting.values())), assessments
 
 
+def context_of(study: Study, spec: DataSpec) -> Context:
+    """What assessments must know of a study beside their rows."""
+    parts = {entry.part: plugins.load("head", entry.name).tags for entry in study.head}
+    baseline = TrivialBaseline(spec, study.target).name
+    encoders = {entry.prefix: plugins.load("encoder", entry.name).tags for entry in study.encoder}
+    return Context(spec, study.target, parts, baseline, study.training.seed, encoders)
+
+
 def check_fit(study: Study, spec: DataSpec, assessments: Mapping[str, Assessment], context: Context) -> None:
     """Build everything once, untrained, so that what does not fit is said before anything is trained.
 
@@ -140,13 +152,13 @@ def check_fit(study: Study, spec: DataSpec, assessments: Mapping[str, Assessment
     for head in study.head:
         study.training_of(head)
         build_head(head, encoders_of(head, encoders), spec, study.target, seed="check")
+        if head.part == context.baseline_name:
+            raise StudyError(
+                f"head {head.name!r} is labelled {head.part!r}, as the trivial baseline is: give it another label"
+            )
     for name, assessment in assessments.items():
         if reason := assessment.unfit(context):
             raise StudyError(f"protocol {name!r} does not fit this study: {reason}")
-
-
-def _seed(*parts: str) -> int:
-    return int.from_bytes(hashlib.blake2b("/".join(parts).encode(), digest_size=6).digest(), "big")
 
 
 def _listed(names: Sequence[str]) -> str:

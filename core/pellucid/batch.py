@@ -52,6 +52,18 @@ class Batch:
             move(self.concept_mask),
         )
 
+    def known(self, name: str) -> Tensor | None:
+        """Where an input's values are real, bool of the input's own shape; None where it is complete."""
+        mask, values = self.masks.get(name), self.inputs[name]
+        if mask is None:
+            return None
+        return mask.reshape(mask.shape + (1,) * (values.ndim - mask.ndim)).expand_as(values)
+
+    def there(self, name: str) -> Tensor | None:
+        """Which samples have any real value in an input, bool, shape (sample,); None where it is complete."""
+        mask = self.masks.get(name)
+        return mask if mask is None or mask.ndim == 1 else mask.flatten(1).any(1)
+
     def with_input(self, name: str, value: Tensor) -> Batch:
         """The same batch with one input replaced: for perturbations and gradients."""
         return replace(self, inputs={**self.inputs, name: value})

@@ -18,7 +18,12 @@ PLUGIN = Plugin(
         "linear": "pellucid.heads.functions.linear:Linear",
         "mlp": "pellucid.heads.mlp:Mlp",
     },
-    measures={"mass": "pellucid.protocols.traversal_monotonicity:mass"},
+    measures={
+        "mass": "pellucid.protocols.traversal_monotonicity:mass",
+        "outline-area": "pellucid.measures.shape:area",
+        "outline-perimeter": "pellucid.measures.shape:perimeter",
+        "outline-spiculation": "pellucid.measures.shape:spiculation",
+    },
     protocols={
         "explanation-audit": "pellucid.protocols.explanation_audit:ExplanationAudit",
         "latent-clusters": "pellucid.protocols.latent_clusters:LatentClusters",

@@ -5,8 +5,6 @@ A card is a TOML file that a plugin names (``Plugin.cards``). It is read, checke
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import re
 import tomllib
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pellucid import plugins
 from pellucid.data.spec import Frozen
 from pellucid.errors import DataError, PellucidError, nearest
+from pellucid.files import sha256
 
 Access = Literal["open", "registered", "embedded", "generated"]
 
@@ -195,7 +194,7 @@ def states(card: Card, data: Path | None = None, *, verify: bool = False) -> tup
 
 
 def _state(file: CardFile, data: Path | None, verify: bool) -> FileState:
-    folder = data if file.package is None else package_folder(file.package)
+    folder = data if file.package is None else plugins.package_folder(file.package)
     if folder is None:
         return FileState(file, None, "missing" if file.package else "not checked")
     path = folder / file.path
@@ -203,23 +202,9 @@ def _state(file: CardFile, data: Path | None, verify: bool) -> FileState:
         return FileState(file, path, "missing")
     if path.stat().st_size != file.bytes:
         return FileState(file, path, "other size")
-    if verify:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        if digest != file.sha256:
-            return FileState(file, path, "other content")
+    if verify and sha256(path) != file.sha256:
+        return FileState(file, path, "other content")
     return FileState(file, path, "here")
-
-
-def package_folder(package: str) -> Path | None:
-    """Folder of an installed top-level package, found without importing it; None where it is not installed."""
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        return None
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def rows(data: Path | None = None, *, verify: bool = False) -> list[dict[str, Any]]:

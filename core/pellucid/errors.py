@@ -42,5 +42,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("aditive", ["additive", "mlp"])
     "; did you mean 'additive'?"
     """
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    matches = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
     return f"; did you mean {matches[0]!r}?" if matches else ""

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from pellucid.assembly import build_protocols
+from pellucid.assembly import build_protocols, context_of
 from pellucid.data.splits import Split
-from pellucid.errors import RunError
+from pellucid.errors import LeakageError, RunError
 from pellucid.files import write_json
-from pellucid.plugins import load as load_component
-from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.base import FittedFold
+from pellucid.protocols.baseline import TrivialBaseline
+from pellucid.protocols.usual import Usual
 from pellucid.result import Results
 from pellucid.run import FORMAT, Run
 
 
-def evaluate(run: str | Path, data: str | Path, out: str | Path | None = None) -> Results:
+def evaluate(run: str | Path, data: str | Path | None = None, out: str | Path | None = None) -> Results:
     """Score the final models of a run on another folder of the same layout.
 
     Parameters
     ----------
     run : path
         A finished run folder.
-    data : path
-        Folder or file that the run's dataset can read.
+    data : path, optional
+        Folder or file that the run's dataset can read; its usual place by default.
     out : path, optional
         A JSON file to write: the results, with the digests of the run and the data.
 
@@ -44,26 +46,31 @@ def evaluate(run: str | Path, data: str | Path, out: str | Path | None = None) -
     if not done.finished:
         raise RunError(f"{run} is not finished: pellucid run {done.study.name} --out {run} continues it")
     study = done.study
+    if out is not None and (Path(out).is_dir() or done.path.resolve() in Path(out).resolve().parents):
+        raise RunError(f"{out} is a folder or lies inside the run: --out names a JSON file outside it")
     dataset = study.open_dataset(data).labelled(study.target)
     learnt = done.document["dataset"]["spec"]
     now = dataset.spec.model_dump(mode="json")
     for key in ("inputs", "covariates", "concepts", "targets"):
         if learnt[key] != now[key]:
             raise RunError(
-                f"{data} does not have the {key} that {run} was trained on; the dataset or its options differ"
+                f"{data or 'the dataset'} does not have the {key} that {run} was trained on; the dataset or its options differ"
             )
     models = done.models()
     everyone = np.arange(len(dataset))
     nobody = np.array([], np.int64)
-    baseline = done.baseline(dataset)
-    fold = FittedFold(dataset, study.target, Split(0, nobody, nobody, everyone), models, baseline, study.training.seed)
-    for part in (*models, baseline.name):
-        fold.test(part)
-    tags = {entry.part: load_component("head", entry.name).tags for entry in study.head}
-    context = Context(dataset.spec, study.target, tags, baseline.name, study.training.seed)
-    results = []
-    for assessment in build_protocols(study)[1].values():
-        if not assessment.unfit(context):
+    kept = done.kept()
+    baseline = TrivialBaseline.from_json(kept["baseline"], dataset.spec, study.target)
+    usual = Usual.from_json(kept["usual"])
+    split = Split(0, nobody, nobody, everyone)
+    fold = FittedFold(dataset, study.target, split, models, baseline, study.training.seed, usual)
+    _refuse_known(fold, (*models, baseline.name), run, data)
+    context = context_of(study, dataset.spec)
+    results, left_out = [], []
+    for name, assessment in build_protocols(study)[1].items():
+        if assessment.needs_training:
+            left_out.append(name)
+        elif not assessment.unfit(context):
             results += assessment.conclude(assessment.examine(fold).assign(fold=0), context)
     if out is not None:
         column = dataset.spec.groups[0]
@@ -73,7 +80,21 @@ def evaluate(run: str | Path, data: str | Path, out: str | Path | None = None) -
             "dataset": {"name": study.dataset, "digest": dataset.digest()},
             "n_samples": len(dataset),
             "n_subjects": int(dataset.frame[column].nunique()),
+            # These look at the training samples themselves, which an evaluation does not have.
+            "not_assessed": left_out,
             "results": [result.to_json() for result in results],
         }
         write_json(Path(out), document)
     return Results(results)
+
+
+def _refuse_known(fold: FittedFold, parts: Iterable[str], run: str | Path, data: str | Path | None) -> None:
+    for part in parts:
+        try:
+            fold.test(part)
+        except LeakageError as error:
+            counts = str(error).partition(": ")[2].partition(". ")[0]
+            where = data or "its own dataset"
+            raise LeakageError(
+                f"{run} has learnt from subjects of {where}: {part!r} knows {counts}. Take them out and evaluate on the rest"
+            ) from None

@@ -8,7 +8,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,13 +38,13 @@ def writing(path: Path) -> Iterator[Path]:
                 f"no space left on the disk while writing {path}: free some and run the same command again, "
                 "it goes on from what is complete"
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise RunError(
-                f"cannot write {path}: {error.strerror}; choose a folder that you may write to with --out"
-            ) from error
-        raise
+        raise RunError(
+            f"cannot write {path}: {error.strerror or error}; choose a place that you may write to"
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where the folder itself could not be made there is nothing to remove, and the first error is the one to tell.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, document: Any) -> None:

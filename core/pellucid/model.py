@@ -132,6 +132,10 @@ def batches(data: Dataset | Sample | Sequence[Sample], target: str | None = None
     """
     if isinstance(data, Sample):
         data = [data]
+    if not isinstance(data, Dataset) and not (isinstance(data, Sequence) and all(isinstance(s, Sample) for s in data)):
+        raise DataError(
+            f"a model reads a dataset, one of its samples or a list of samples, not a {type(data).__name__}"
+        )
     if len(data) == 0:
         raise DataError("nothing to read: no samples were given")
     if isinstance(data, Dataset):

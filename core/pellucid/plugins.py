@@ -218,13 +218,24 @@ def load(kind: str, name: str) -> Any:
 def resource(target: str) -> Path:
     """Path of a data file named ``package/folder/file.toml``, without importing the package's submodules."""
     package, _, inside = target.partition("/")
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
+    folder = package_folder(package)
+    if folder is None:
         raise ContractError(f"{target!r} names package {package!r}, which is not installed")
-    path = Path(next(iter(spec.submodule_search_locations))) / inside
+    path = folder / inside
     if not path.is_file():
         raise ContractError(f"{target!r} is named by a plugin, but {path} does not exist")
     return path
+
+
+def package_folder(package: str) -> Path | None:
+    """Folder of an installed top-level package, found without importing it; None where it is not installed."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return None
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def summary(component: Component) -> str:

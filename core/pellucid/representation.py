@@ -38,8 +38,8 @@ class Representation:
             )
 
     def with_values(self, values: Tensor) -> Representation:
-        """The same units with other values: for perturbations."""
-        return Representation(values, self.names, self.tokens, self.regions)
+        """The same units with other values: for perturbations. Tokens would no longer belong to them and are left out."""
+        return Representation(values, self.names)
 
 
 def joined(parts: Sequence[tuple[str, Representation]]) -> Representation:

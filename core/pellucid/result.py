@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pellucid.errors import ContractError
+from pellucid.errors import ContractError, RunError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +67,12 @@ class Result:
         """Inverse of :meth:`to_json`."""
         numbers = ("value", "low", "high", "chance", "baseline")
         known: dict[str, Any] = {k: math.nan if v is None and k in numbers else v for k, v in data.items()}
-        return cls(**known)
+        try:
+            return cls(**known)
+        except TypeError as error:
+            raise RunError(
+                f"a result was changed or damaged ({error}); restore run.json, or run the study again"
+            ) from None
 
 
 class Results:

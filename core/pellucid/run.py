@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid.data.dataset import Dataset
 from pellucid.errors import RunError, nearest
+from pellucid.files import sha256
 from pellucid.model import Model
-from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.result import Result, Results
 from pellucid.studies import Study
-from pellucid.weights import load_models
+from pellucid.weights import load_models, read_about
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +21,17 @@ FORMAT = 1
 """Version of the run folder. A folder of another one is refused."""
 
 DOCUMENT = "run.json"
+
+KEYS = {
+    "state": str,
+    "study": dict,
+    "dataset": dict,
+    "target": dict,
+    "parts": dict,
+    "results": list,
+    "weights_sha256": dict,
+}
+"""What every document has, and of which kind."""
 
 
 class Run:
@@ -73,13 +84,13 @@ class Run:
             raise RunError(
                 f"{self.path} has no rows of {protocol!r}{nearest(protocol, here)}; it has: {', '.join(here) or 'none'}"
             )
-        return pd.read_parquet(path)
+        return pd.read_parquet(verified(self.path, self.document, f"rows/{protocol}.parquet"))
 
     def explanations(self) -> pd.DataFrame:
         """Explanations of all test samples, one row a part, sample and unit."""
         import pandas as pd
 
-        return pd.read_parquet(self.path / "explanations.parquet")
+        return pd.read_parquet(verified(self.path, self.document, "explanations.parquet"))
 
     def models(self, fold: int | None = None) -> dict[str, Model]:
         """The models, by part: those fitted on all subjects, or those of one fold."""
@@ -91,12 +102,10 @@ class Run:
             )
         return load_models(self.path / name, digests[name])[0]
 
-    def baseline(self, dataset: Dataset) -> TrivialBaseline:
-        """The trivial baseline, fitted on all subjects of the run."""
-        about = load_models(self.path / "weights.safetensors", self.document["weights_sha256"]["weights.safetensors"])[
-            1
-        ]
-        return TrivialBaseline.from_json(about["baseline"], dataset.spec, self.study.target)
+    def kept(self) -> dict[str, Any]:
+        """What is kept beside the final models: the trivial baseline, and what is usual among the training samples."""
+        name = "weights.safetensors"
+        return read_about(self.path / name, self.document["weights_sha256"].get(name))
 
 
 def load(run: str | Path, head: str | None = None, fold: int | None = None) -> Model:
@@ -139,12 +148,37 @@ def read_document(folder: Path) -> dict[str, Any]:
         version = document["format"]
     except FileNotFoundError:
         raise RunError(f"{folder} holds no {DOCUMENT}, so it is no run folder") from None
+    except UnicodeDecodeError:
+        raise RunError(f"{path} is not UTF-8 text: it was damaged; restore it, or run the study again") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} cannot be read as a run's document: {error!r}") from error
+        raise RunError(f"{path} cannot be read as a run's document: {error}") from None
     if version != FORMAT:
         raise RunError(
             f"{folder} was written in run format {version!r}; this pellucid reads format {FORMAT}. "
             "Use the version named in its run.json, or run the study again into another folder"
         )
+    for key, kind in KEYS.items():
+        if not isinstance(document.get(key), kind):
+            raise RunError(
+                f"{path} lacks a proper {key!r}: it was changed or damaged; restore it, or run the study again"
+            )
     assert isinstance(document, dict)
     return document
+
+
+def verified(folder: Path, document: Mapping[str, Any], name: str) -> Path:
+    """Path of one of a run's files, unless it was changed after the run wrote it.
+
+    Raises
+    ------
+    RunError
+        If it is missing or its SHA-256 is not the recorded one.
+    """
+    path, recorded = folder / name, document.get("files_sha256", {}).get(name)
+    if not path.is_file():
+        raise RunError(f"{path} is missing; the run is {document['state']}. Restore it, or run the study again")
+    if recorded is not None and sha256(path) != recorded:
+        raise RunError(
+            f"{path} is not the file that the run wrote: it was changed or damaged afterwards; restore it, or run again"
+        )
+    return path

@@ -82,8 +82,8 @@ class Study(Frozen):
     training : TrainingSettings
     """
 
-    name: str = "study"
-    title: str
+    name: str = Field("study", pattern=r"^[\w][\w .+-]*$")
+    title: str = Field(min_length=1)
     dataset: str
     target: str
     encoder: tuple[EncoderEntry, ...] = Field(min_length=1)
@@ -129,6 +129,9 @@ class Study(Frozen):
                     raise StudyError(
                         f"{where}: head {head.part!r} reads {name!r}{nearest(name, prefixes)}; encoders here: {known}"
                     )
+        for name in self.protocols:
+            if self.protocols.count(name) > 1:
+                raise StudyError(f"{where}: protocol {name!r} is named more than once")
         for name in self.options:
             known_names = [self.dataset, *self.protocols, "prediction"]
             if name not in known_names:
@@ -186,6 +189,8 @@ class Study(Frozen):
         """
         from pellucid.running import run_study
 
+        if jobs < 1:
+            raise StudyError(f"jobs is {jobs}; at least one fold must be fitted at a time")
         return run_study(self, Path(out) if out is not None else Path("runs") / self.name, data, watcher, jobs)
 
 
@@ -207,6 +212,8 @@ def study(name: str | Path | Mapping[str, Any]) -> Study:
     """
     if isinstance(name, Mapping):
         return Study.from_mapping(name)
+    if not isinstance(name, str | Path) or not str(name):
+        raise StudyError(f"a study is an installed name, a TOML file or plain settings, not {name!r}")
     path = Path(name)
     if path.suffix != ".toml" and not path.exists():
         try:
@@ -215,8 +222,10 @@ def study(name: str | Path | Mapping[str, Any]) -> Study:
             raise UnknownComponent(f"{error}\nA study can also be a file: pellucid run my-study.toml") from None
     try:
         settings = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except UnicodeDecodeError:
+        raise StudyError(f"{path} is not UTF-8 text: save it as UTF-8") from None
+    except OSError as error:
+        raise StudyError(f"{path} cannot be read: {error.strerror or error}") from error
     except tomllib.TOMLDecodeError as error:
         raise StudyError(f"{path} is not valid TOML: {error}") from error
     return Study.from_mapping({"name": path.stem, **settings}, path.name)
@@ -268,11 +277,15 @@ def _assign(settings: dict[str, Any], key: str, value: Any) -> None:
                 f"--set {key}: {'.'.join(parents)} is a list of {len(at)}; write a position, as in {parents[0]}.0.{last}"
             )
         at[int(last)] = value
-    else:
+    elif isinstance(at, dict):
         at[last] = value
+    else:
+        raise StudyError(f"--set {key}: {'.'.join(parents)} is {at!r}, which has nothing inside")
 
 
 def _step(at: Any, name: str, key: str) -> Any:
+    if isinstance(at, list):
+        raise StudyError(f"--set {key}: {name!r} is no position in a list of {len(at)}; write 0 to {len(at) - 1}")
     if not isinstance(at, dict):
         raise StudyError(f"--set {key}: there is nothing called {name!r} here")
     return at.setdefault(name, {})

@@ -12,12 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 from pellucid.report import words
+from pellucid.report.names import interval, number, sentence_case
 
 if TYPE_CHECKING:
     from pellucid.listing import Description
     from pellucid.plugins import Component, Installed
     from pellucid.result import Result
     from pellucid.run import Run
+
+GROUP_WORD = ("subject", "subjects")
+"""What those are called whom nothing else is known of."""
 
 PIPED_WIDTH = 160
 """Columns where the output is no terminal: wide enough that a summary stays on its line for grep."""
@@ -119,7 +123,8 @@ def print_cards(out: Console, rows: Iterable[Mapping[str, Any]]) -> None:
 def print_run(out: Console, run: Run, *, everything: bool = False) -> None:
     """What a run found, and where its report is."""
     document = run.document
-    group = document["dataset"]["spec"]["groups"][0]
+    # Folders of earlier versions say nothing of it.
+    group_word = document["dataset"]["spec"].get("group_word", GROUP_WORD)
     out.print()
     out.print(Text(document["study"]["title"], style="bold"))
     if document["dataset"]["about"]:
@@ -130,7 +135,7 @@ def print_run(out: Console, run: Run, *, everything: bool = False) -> None:
         list(run.results),
         black_box=document["black_box"],
         target=document["target"],
-        group=group,
+        group_word=group_word,
         everything=everything,
     )
     # Not wrapped: the path is there to be copied.
@@ -143,7 +148,7 @@ def print_results(
     *,
     black_box: str | None = None,
     target: Mapping[str, Any] | None = None,
-    group: str = "subject",
+    group_word: Sequence[str] = GROUP_WORD,
     everything: bool = False,
 ) -> None:
     """The score beside chance and the trivial baseline, then whether each explanation passed its audit.
@@ -156,27 +161,30 @@ def print_results(
         The part that is there to compare with.
     target : mapping, optional
         The target's spec as plain values, for the sentence about the score.
-    group : str
-        What intervals are over: the dataset's first group column.
+    group_word : (str, str)
+        What one and several of those are called whom intervals are over.
     everything : bool
-        Print every result and not only the metric that speaks for a model.
+        Print every result, and every check with what was found, and not only the metric that speaks for a model.
     """
-    who = "patients" if group == "subject" else f"{group}s"
     headline = words.headline(results)
     first = [r for r in results if r.passed is None and r.protocol == "prediction" and r.metric == headline]
     rest = [r for r in results if r.passed is None and r not in first]
     if first:
-        _print_headline(out, results, first, black_box, target, who)
+        _print_headline(out, results, first, black_box, target, group_word)
     if everything:
         for protocol in dict.fromkeys(r.protocol for r in rest):
-            out.print(Text(words.sentence_case(protocol.replace("-", " ")), style="bold"))
-            out.print(_scores([r for r in rest if r.protocol == protocol], black_box, who))
+            out.print(Text(sentence_case(protocol.replace("-", " ")), style="bold"))
+            out.print(_scores([r for r in rest if r.protocol == protocol], black_box, group_word))
             out.print()
-    _print_audits(out, [r for r in results if r.passed is not None])
+    checks = [r for r in results if r.passed is not None]
+    if checks:
+        out.print(Text("Can the explanations be believed?", style="bold"))
+        out.print(_checks(checks) if everything else _outcomes(checks))
+        out.print()
     if rest and not everything:
         out.print(
             Text(
-                f"{len(rest)} further results, each beside chance and baseline: in the report, or with --all.",
+                f"{len(rest)} further results, each beside chance and baseline, and every check: in the report, or with --all.",
                 style="dim",
             )
         )
@@ -188,9 +196,9 @@ def _print_headline(
     rows: list[Result],
     black_box: str | None,
     target: Mapping[str, Any] | None,
-    who: str,
+    group_word: Sequence[str],
 ) -> None:
-    out.print(_scores(rows, black_box, who))
+    out.print(_scores(rows, black_box, group_word))
     out.print()
     readable = next((r for r in rows if r.part != black_box and r.part != r.baseline_name), None)
     if readable is not None:
@@ -199,36 +207,47 @@ def _print_headline(
         out.print()
 
 
-def _scores(rows: list[Result], black_box: str | None, who: str) -> Table:
+def _scores(rows: list[Result], black_box: str | None, group_word: Sequence[str]) -> Table:
+    one, several = group_word
     table = _plain(
-        "measure", "model", "score", f"95 % interval over {who}", "chance", "trivial baseline", "", heads=True
+        "measure", "model", "score", f"95 % interval over {several}", "chance", "trivial baseline", "", heads=True
     )
     last = ""
     for r in rows:
         new = r.metric != last
-        name = f"{r.part} (black box)" if r.part == black_box else words.readable_baseline(r.part)
+        name = f"{r.part} (black box)" if r.part == black_box else r.part
         table.add_row(
-            words.metric_name(r.metric) if new else "", name, words.number(r.value), words.interval(r), words.number(r.chance),
-            f"{words.number(r.baseline)} ({words.readable_baseline(r.baseline_name)})",
+            words.metric_name(r.metric, one) if new else "", name, number(r.value), interval(r), number(r.chance),
+            f"{number(r.baseline)} ({r.baseline_name})",
             ("higher is better" if r.higher_is_better else "lower is better") if new else "",
         )  # fmt: skip
         last = r.metric
     return table
 
 
-def _print_audits(out: Console, audits: list[Result]) -> None:
-    if not audits:
-        return
-    out.print(Text("Can the explanations be believed?", style="bold"))
+def _outcomes(checks: list[Result]) -> Table:
+    """One line a model; below it what each check found that was not passed."""
+    table = _plain("", "")
+    for part in dict.fromkeys(r.part for r in checks):
+        failed = [r for r in checks if r.part == part and not r.passed]
+        told = Text(words.outcome(checks, part), style="bold red" if failed else "green")
+        for r in failed:
+            told.append(f"\n{words.metric_name(r.metric)} NOT passed: ", style="bold red").append(
+                _found(r), style="default"
+            )
+        table.add_row(f"  {part}", told)
+    return table
+
+
+def _checks(checks: list[Result]) -> Table:
     table = _plain("model", "check", "outcome", "what was found", heads=True)
     last = ""
-    for r in audits:
+    for r in checks:
         outcome = Text("passed", style="green") if r.passed else Text("NOT passed", style="bold red")
-        found = r.sentence or f"{words.number(r.value)} {words.interval(r)}".strip()
-        table.add_row(r.part if r.part != last else "", words.metric_name(r.metric), outcome, Text(found))
+        table.add_row(r.part if r.part != last else "", words.metric_name(r.metric), outcome, Text(_found(r)))
         last = r.part
-    out.print(table)
-    out.print()
-    for part in dict.fromkeys(r.part for r in audits):
-        out.print(Text(f"{part}: {words.verdict(audits, part)}"))
-    out.print()
+    return table
+
+
+def _found(check: Result) -> str:
+    return check.sentence or f"{number(check.value)} {interval(check)}".strip()

@@ -99,6 +99,12 @@ def load_models(path: Path, digest: str | None = None) -> tuple[dict[str, Model]
     return models, header["about"]
 
 
+def read_about(path: Path, digest: str | None = None) -> dict[str, Any]:
+    """What :func:`save_models` kept beside the models, without rebuilding these; raises as :func:`load_models`."""
+    about: dict[str, Any] = _read(path, digest)[0]["about"]
+    return about
+
+
 def registered_name(kind: str, part: Part) -> str:
     """Qualified name under which the class of a part is registered.
 

@@ -8,7 +8,7 @@ from small_training import fitted, planted
 from torch import nn
 
 from pellucid.activations import INPUT, collect
-from pellucid.data import ArrayDataset, Binary, DataSpec, Image, Split
+from pellucid.data import ArrayDataset, Binary, DataSpec, Image, LearnedFrom, Split
 from pellucid.errors import ContractError, LeakageError
 from pellucid.protocols.base import FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
@@ -40,7 +40,7 @@ class Twice(nn.Module):
 def test_each_point_of_a_feature_map_is_a_row_with_its_sample_and_position():
     torch.manual_seed(0)
     model, dataset = Twice().train(), pictures()
-    found = collect(model, "first", dataset)
+    found = collect(model, "first", dataset, made_by=LearnedFrom())
     assert len(found) == 6 * 4
     assert found.frame.loc["s2@3", "position"] == 3
     row = found.frame.index.get_loc("s2@3")
@@ -61,7 +61,7 @@ def test_padding_leaves_no_row():
 
 def test_an_unknown_module_is_answered_with_the_nearest():
     with pytest.raises(ContractError, match="did you mean 'first'"):
-        collect(Twice(), "frist", pictures())
+        collect(Twice(), "frist", pictures(), made_by=LearnedFrom())
 
 
 def test_latents_of_a_supervised_model_cannot_be_cross_validated_on_its_own_subjects():
@@ -82,3 +82,8 @@ def test_latents_of_a_model_that_saw_other_subjects_can():
     split = Split(0, np.arange(10), np.array([], int), np.arange(10, 20))
     baseline = TrivialBaseline(latents.spec, "y").fit(latents.subset(split.train))
     assert len(FittedFold(latents, "y", split, {}, baseline, 0).test(baseline.name)) == 10
+
+
+def test_a_model_that_does_not_say_whom_it_has_learnt_from_is_not_taken_at_its_word():
+    with pytest.raises(ContractError, match="made_by"):
+        collect(Twice(), "first", pictures())

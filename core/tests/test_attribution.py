@@ -139,6 +139,9 @@ def test_rows_at_once_follow_what_a_row_costs():
     assert rows[0] > 500
     assert 5 <= rows[1] <= 30
     assert rows_at_once(lambda v, at: large(v).sum(1), x, budget_bytes=1) == 1
+    # A batch that fits into four budgets is not split, a larger one is.
+    assert rows_at_once(lambda v, at: v.exp().sum(1), torch.zeros(35, 1000), budget_bytes=80_000) == 35
+    assert rows_at_once(lambda v, at: v.exp().sum(1), torch.zeros(90, 1000), budget_bytes=80_000) == 40
 
 
 def test_no_more_rows_are_evaluated_at_once_than_the_budget_allows():

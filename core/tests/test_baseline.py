@@ -129,6 +129,20 @@ def test_a_covariate_that_is_never_known_or_never_varies_does_no_harm():
     assert np.isfinite(found).all()
 
 
+def test_a_missing_covariate_is_read_as_its_mean_over_the_training_samples():
+    train, test = cohort(), cohort(seed=1)
+    found = TrivialBaseline(train.spec, "ill").fit(train).features(test)
+    known = test.covariate_values(("size", "age"))
+    missing = np.isnan(known)
+    assert missing[:, 0].sum() == 9
+    np.testing.assert_array_equal(found[~missing], known[~missing])
+    assert found[missing] == pytest.approx(np.nanmean(train.covariate_values(("size",))))
+    nothing = TrivialBaseline(cohort(trivial=()).spec, "ill").fit(cohort(trivial=()))
+    assert nothing.features(test).tolist() == [[0.0]] * 80
+    with pytest.raises(RuntimeError, match="fit the baseline"):
+        TrivialBaseline(train.spec, "ill").features(test)
+
+
 def test_it_cannot_predict_before_it_is_fitted():
     with pytest.raises(RuntimeError, match="fit the baseline"):
         TrivialBaseline(cohort().spec, "ill").predict(cohort())

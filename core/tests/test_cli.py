@@ -122,7 +122,7 @@ def result(**changes):
         "high": 0.957,
         "chance": 0.5,
         "baseline": 0.913,
-        "baseline_name": "area_mm2 alone",
+        "baseline_name": "area alone",
         "higher_is_better": True,
         "n_samples": 1700,
         "n_subjects": 600,
@@ -137,12 +137,14 @@ def printed(results, capsys, **more):
 
 def test_the_table_shows_each_score_with_interval_chance_baseline_and_black_box(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    text = printed([result(), result(part="mlp", value=0.951)], capsys, black_box="mlp")
+    results = [result(), result(part="mlp", value=0.951)]
+    text = printed(results, capsys, black_box="mlp", group_word=("patient", "patients"))
     row = next(line for line in text.splitlines() if " additive " in line)
-    for shown in ("0.944", "0.931 to 0.957", "0.500", "0.913", "area (mm²) alone"):
+    for shown in ("0.944", "0.931 to 0.957", "0.500", "0.913", "area alone"):
         assert shown in row
     assert "mlp (black box)" in text
     assert "interval over patients" in text
+    assert "interval over subjects" in printed(results, capsys)
 
 
 def test_an_explanation_that_failed_its_audit_is_said_to_have_failed(capsys, monkeypatch):
@@ -151,11 +153,28 @@ def test_an_explanation_that_failed_its_audit_is_said_to_have_failed(capsys, mon
     deletion = result(
         protocol="explanation-audit", metric="deletion", passed=False, sentence="Deleting the top hurts no more."
     )
-    text = printed([gap, deletion], capsys)
-    lines = {line for line in text.splitlines() if "passed" in line}
-    assert any("NOT passed" in line and "Deleting the top hurts no more." in line for line in lines)
-    assert any("NOT" not in line and "Nothing is left over." in line for line in lines)
-    assert "passed 1 of 2 checks and failed" in text
+    said = [line.strip() for line in printed([gap, deletion], capsys).splitlines()]
+    assert "additive  did not pass its audit: it passed 1 of 2 checks and failed: deletion" in said
+    assert "Deletion NOT passed: Deleting the top hurts no more." in said
+    assert not any("Nothing is left over." in line for line in said)
+    table = printed([gap, deletion], capsys, everything=True).splitlines()
+    assert any("NOT passed" in line and "Deleting the top hurts no more." in line for line in table)
+    assert any("NOT" not in line and "passed" in line and "Nothing is left over." in line for line in table)
+
+
+def test_a_model_that_passed_its_audit_takes_one_line(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    names = ("completeness gap", "deletion", "insertion")
+    checks = [
+        result(protocol="explanation-audit", metric=name, part=part, passed=True, sentence="Well.")
+        for part in ("additive", "mlp")
+        for name in names
+    ]
+    lines = printed(checks, capsys).splitlines()
+    for part in ("additive", "mlp"):
+        assert [" ".join(line.split()) for line in lines if part in line] == [
+            f"{part} passed its audit (3 of 3 checks)"
+        ]
 
 
 def test_cards_are_listed_with_licence_citation_and_what_is_here(tmp_path):

@@ -45,6 +45,25 @@ class InputCopy(Linear):
         return Explanation("function", target, z.names, copy, found.output - copy.sum(1), found.output, z.values)
 
 
+class TurningCopy(Linear):
+    """Copies its input, turned round or not by chance: signed correlations with its copies cancel in the mean."""
+
+    def explain(self, z, target):
+        found = super().explain(z, target)
+        turn = 1.0 if float(self.weight.detach().sum() * 1e4) % 2 < 1 else -1.0
+        copy = turn * self.standardised(z)
+        return Explanation("function", target, z.names, copy, found.output - copy.sum(1), found.output, z.values)
+
+
+class Tendency(Linear):
+    """Knows only which side each unit usually speaks for, and nothing of how much."""
+
+    def explain(self, z, target):
+        found = super().explain(z, target)
+        side = self.standardised(z) * self.weight.detach()[0].sign()
+        return Explanation("function", target, z.names, side, found.output - side.sum(1), found.output, z.values)
+
+
 class Flatterer(Linear):
     """Explains half of the output and reports an output of its own, so that its explanation has no gap."""
 
@@ -121,6 +140,7 @@ def binary():
     heads = {
         "linear": Linear, "additive": Additive, "mlp": Mlp,
         "random": RandomNumbers, "copy": InputCopy, "flatterer": Flatterer,
+        "turning": TurningCopy, "tendency": Tendency,
     }  # fmt: skip
     return audited(heads)
 
@@ -149,6 +169,18 @@ def test_a_copy_of_the_input_is_found_out(binary):
     assert not results["copy", "randomisation"].passed
     assert "hardly depends" in results["copy", "randomisation"].sentence
     assert abs(results["linear", "randomisation"].value) < 0.3
+
+
+def test_a_copy_that_turns_round_by_chance_is_found_out(binary):
+    assert not binary[0]["turning", "randomisation"].passed
+
+
+def test_an_order_that_needs_no_explanation_does_not_pass_for_one(binary):
+    results = binary[0]
+    for check in ("deletion", "insertion"):
+        assert results["tendency", check].low > 0  # better than random order, and by far
+        assert not results["tendency", check].passed
+        assert "no more than the order" in results["tendency", check].sentence
 
 
 def test_an_output_that_the_model_never_gave_is_found_out(binary):
@@ -230,7 +262,9 @@ def test_figures_show_curves_and_interventions():
 def test_concepts_are_audited_for_accuracy_and_use():
     results = audited({"concepts": ConceptBottleneck}, "rated", epochs=40)[0]
     for check in CHECKS:
-        assert results["concepts", check].passed, check
+        # Two concepts are always in the same order or the opposite one: there is nothing to tell a copy by.
+        assert (check == "randomisation") == (("concepts", check) not in results), check
+        assert check == "randomisation" or results["concepts", check].passed, check
     assert results["concepts", "intervention"].low > 0
     assert "helps" in results["concepts", "intervention"].sentence
     error = results["concepts", "concept_error:first"]

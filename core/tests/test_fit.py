@@ -18,6 +18,7 @@ from small_training import fitted, parts, planted, sides
 from pellucid.data import ArrayDataset, Binary, DataSpec
 from pellucid.encoders.vae_gaussian import VaeGaussian
 from pellucid.errors import DataError, LeakageError, RunError
+from pellucid.heads.base import Stage
 from pellucid.heads.functions.linear import Linear
 from pellucid.training.fit import Session, Sides, fit_encoder, fit_model
 from pellucid.training.loop import Watcher
@@ -229,3 +230,25 @@ def test_a_training_killed_in_the_middle_goes_on_to_the_same_weights(tmp_path):
     resumed, _ = fitted(settings, Session(tmp_path))
     for name, expected in whole.state_dict().items():
         assert torch.equal(expected, resumed.state_dict()[name]), name
+
+
+class Projected(Linear):
+    """Warm-up of the head alone, then both; at the end it looks at the training samples once more."""
+
+    def stages(self):
+        return (Stage("warm-up", ("weight",), 0.5, encoders=False), Stage("joint", finish="project"))
+
+    def project(self, parts):
+        seen = [(len(z.values), batch.targets) for z, batch in parts]
+        self.projected_from = sum(count for count, _ in seen)
+        assert all(len(targets) == count for count, targets in seen)
+
+
+def test_stages_train_what_they_name_and_finish_on_the_training_samples():
+    dataset = planted()
+    encoders, head = parts(dataset, Projected)
+    fit_encoder(encoders["x"], sides(dataset), TrainingSettings())
+    _, history = fit_model(encoders, head, sides(dataset), TrainingSettings(epochs=4))
+    assert [len(progress.training) for progress in history] == [2, 4]
+    assert head.projected_from == 80
+    assert all(p.requires_grad for p in head.parameters())

@@ -14,7 +14,7 @@ from pellucid.heads.concepts.bottleneck import ConceptBottleneck
 from pellucid.heads.functions.additive import Additive
 from pellucid.heads.functions.linear import Linear
 from pellucid.heads.mlp import Mlp
-from pellucid.heads.scaled import Moments
+from pellucid.moments import Moments
 from pellucid.representation import Representation
 
 YES = Binary(names=("no", "yes"))
@@ -146,6 +146,11 @@ def test_additive_recovers_planted_curves():
     _, heights = head.shape_function("u0", x[:50, 0])
     torch.testing.assert_close(found.contributions[:50, 0], heights[:, 0], atol=1e-4, rtol=1e-4)
     assert found.contributions.mean(0).abs().max() < 0.03
+    # Kept values are the extremes and the middles of equal shares of the samples between them.
+    assert head.knots[0].tolist() == x.min(0).values.tolist()
+    assert head.knots[-1].tolist() == x.max(0).values.tolist()
+    shares = (torch.arange(128) + 0.5) / 128
+    torch.testing.assert_close(head.knots[1:-1], x.quantile(shares, dim=0), atol=0.1, rtol=0.05)
     assert abs(found.baseline[0] - found.output.mean()) < 0.05
 
 
@@ -184,6 +189,22 @@ def test_additive_without_hidden_cells_is_the_linear_head():
         learn(head, *batch_for(head, x, y), steps=100)
     z = Representation(x, plain.config.units)
     torch.testing.assert_close(plain(z), bent(z), atol=1e-4, rtol=1e-4)
+
+
+def test_silent_units_are_the_share_asked_for_and_in_training_only():
+    torch.manual_seed(0)
+    x = torch.ones(4000, 5)
+    head = made(Additive, hidden=(), feature_dropout=0.4, l2=0.0)
+    z, batch = batch_for(head, x, torch.ones(4000, 1))
+    head.slope.data.fill_(0.1)
+    # Each unit adds 1; a silent one adds 0 and the others 1 / (1 - 0.4), so that the mean stays.
+    said = []
+    head.likelihood_loss = lambda output, batch: said.append(output.detach()) or output.mean()
+    head.train().loss(z, batch)
+    assert said[0].mean() == pytest.approx(5, abs=0.1)
+    assert said[0].var() == pytest.approx(5 * 0.4 / 0.6, rel=0.1)
+    head.eval().loss(z, batch)
+    assert said[1].var() == pytest.approx(0, abs=1e-9)
 
 
 def test_bends_are_dear_where_the_truth_is_straight():

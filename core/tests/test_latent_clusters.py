@@ -58,6 +58,14 @@ def test_a_trivial_covariate_that_knows_the_class_is_the_baseline_to_beat():
     assert results["cluster_information:image"].baseline > 0.4
 
 
+def test_a_missing_trivial_covariate_is_no_clump_of_its_own():
+    units, labels = blobs(0.0)
+    trivial = 1000 + 10 * labels + np.random.default_rng(0).normal(size=120)
+    trivial[::8] = np.nan
+    results, *_ = found(dataset(units, labels, np.arange(120), trivial))
+    assert results["cluster_information:image"].baseline > 0.4
+
+
 def test_chance_knows_that_samples_of_a_subject_lie_together():
     # Eight patients with fifteen samples each, in tight clumps, their labels by lot: clusters tell patients, so they tell
     # labels of those patients too. Labels dealt to single samples would call that a finding.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from pellucid.data.spec import Concepts
 from pellucid.data.splits import Split
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.errors import LeakageError, RunError
-from pellucid.explanation import Explanation
+from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.base import Head, HeadConfig, HeadTags
 from pellucid.model import Model, Threshold
 from pellucid.protocols.base import Context, FittedFold
@@ -26,9 +26,12 @@ from pellucid.report import build, words
 from pellucid.report.figures import Bars, contribution_bars, importance, shape_function
 from pellucid.report.folder import RunFolder
 from pellucid.report.gallery import EACH, Gallery, collect, explanation_rows, kind_of, lot
-from pellucid.report.latent import STEPS_SD, occluded, traversals
+from pellucid.report.latent import STEPS_SD, traversals
+from pellucid.report.names import interval, number
 from pellucid.report.pictures import whole_models
+from pellucid.report.places import frame_place, from_json, place, to_json
 from pellucid.report.sections import checks, summary
+from pellucid.regions import Box, Steps, TimeSpan
 from pellucid.representation import Representation
 from pellucid.result import Result
 
@@ -166,7 +169,7 @@ def fold_of(dataset: ArrayDataset, target: str, number: int = 0, folds: int = 3)
 
 
 def context_of(dataset: ArrayDataset, target: str) -> Context:
-    return Context(dataset.spec, target, {"weighted": Weighted.tags}, "log_area alone", seed=5)
+    return Context(dataset.spec, target, {"weighted": Weighted.tags}, "area alone", seed=5)
 
 
 def result(part: str, metric: str, value: float, **changes) -> Result:
@@ -176,7 +179,7 @@ def result(part: str, metric: str, value: float, **changes) -> Result:
         "high": value + 0.02,
         "chance": 0.5,
         "baseline": 0.875,
-        "baseline_name": "log_area alone",
+        "baseline_name": "area alone",
         "higher_is_better": True,
         "n_samples": 60,
         "n_subjects": 30,
@@ -188,7 +191,7 @@ RESULTS = [
     result("weighted", "Brier score", 0.11, higher_is_better=False, chance=0.25),
     result("weighted", "AUROC", 0.9412),
     result("box", "AUROC", 0.9442),
-    result("log_area alone", "AUROC", 0.875),
+    result("area alone", "AUROC", 0.875),
     result("weighted", "AUROC per subject", 0.931),
     result(
         "weighted",
@@ -267,7 +270,7 @@ def run_folder(path: Path, kind: str = "binary", results: list[Result] | None = 
                 "epochs": 3,
             },
         },
-        "baseline_name": "log_area alone",
+        "baseline_name": "area alone",
         "black_box": "box",
         "results": [r.to_json() for r in (RESULTS if results is None else results)],
         "notes": ["traversal-monotonicity was skipped: no measure."],
@@ -356,16 +359,8 @@ def test_what_a_user_wrote_is_shown_and_not_obeyed(page):
 
 def test_every_score_stands_beside_chance_and_baseline(page):
     for r in RESULTS:
-        row = (
-            " ".join(words.number(x) for x in (r.value, r.chance, r.baseline))
-            if r.passed is None
-            else words.number(r.value)
-        )
-        wanted = (
-            row
-            if r.passed is not None
-            else row.replace(words.number(r.value), f"{words.number(r.value)} {words.interval(r)}", 1)
-        )
+        row = " ".join(number(x) for x in (r.value, r.chance, r.baseline)) if r.passed is None else number(r.value)
+        wanted = row if r.passed is not None else row.replace(number(r.value), f"{number(r.value)} {interval(r)}", 1)
         assert wanted in page.words, (r.metric, wanted)
     for said in (
         "completeness gap",
@@ -515,6 +510,22 @@ def test_several_classes_are_explained_by_the_predicted_one():
     assert (rows["target"] == rows["sample"].map(said)).all()
 
 
+def test_every_model_is_explained_and_cases_are_those_of_interpretable_ones_or_of_the_first():
+    dataset, target = planted()
+    fold, context = fold_of(dataset, target), context_of(dataset, target)
+    model, after = fold.models["weighted"], HeadTags(family="function", stage="post_hoc")
+    fold = replace(fold, models={"box": model, "weighted": model, "other": model})
+    rows = explanation_rows(fold)
+    assert list(rows["part"].unique()) == ["box", "weighted", "other"]
+    for tags, shown in [
+        ({"box": after, "weighted": Weighted.tags, "other": after}, "weighted"),
+        ({"box": after, "weighted": after, "other": after}, "box"),
+    ]:
+        gallery = collect(fold, replace(context, parts=tags), rows)
+        assert {case["part"] for case in gallery.cases} == {shown}
+        assert {name.split("/")[1] for name in gallery.arrays if name.split("/")[0] != "case"} == {shown}
+
+
 def test_a_model_that_learnt_from_a_test_subject_is_not_shown():
     dataset, target = planted()
     fold = fold_of(dataset, target)
@@ -561,16 +572,58 @@ def test_a_gallery_comes_back_as_it_was_saved_and_masked_values_are_missing(tmp_
         assert missing.tolist() == [False, int(case["sample"][1:]) % 2 == 1]
 
 
-def test_occlusion_finds_the_quarter_that_the_model_reads():
+def test_evidence_is_how_the_output_falls_when_a_place_is_filled_with_the_mean_of_the_training_samples():
     dataset, target = planted()
     fold = fold_of(dataset, target)
-    samples = fold.test("weighted").subset([0, 1, 2])
-    found = occluded(fold.models["weighted"], samples, "shape", ["malignant"] * 3)
-    images = samples.read(np.arange(3)).inputs["shape"]
-    # One pixel a patch; the quarter's mean is over 16 pixels and weighs 3.
-    wanted = np.zeros_like(images)
-    wanted[:, :, 4:, 4:] = images[:, :, 4:, 4:] * 3 / 16
-    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    gallery = collect(fold, context_of(dataset, target))
+    every = dataset.read(np.arange(len(dataset))).inputs["shape"]
+    mean = every[fold.split.train].mean(0)
+    assert len(gallery.cases) >= 4
+    for case in gallery.cases:
+        # One pixel a place; the mean of the last quarter is over 16 pixels and weighs 3.
+        wanted = np.zeros((1, 8, 8))
+        image = every[dataset.frame.index.get_loc(case["sample"])]
+        wanted[:, 4:, 4:] = (image - mean)[:, 4:, 4:] * 3 / 16
+        found = gallery.arrays[f"evidence/weighted/{case['sample']}/shape"]
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+        first = from_json(case["evidence"][0])
+        row, column = np.unravel_index(np.abs(wanted[0]).argmax(), (8, 8))
+        assert (first.unit, first.region) == ("shape", Box((row, column), (row + 1, column + 1)))
+        fall = wanted[0, row, column]
+        told = f"row {row + 1}, column {column + 1}: filled with the training mean, the output "
+        assert first.text == f"{told}{'falls' if fall > 0 else 'rises'} by {number(abs(fall), 2)}"
+        assert len(case["evidence"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("region", "said"),
+    [
+        (Box((9, 0), (14, 4)), "rows 10 to 14, columns 1 to 4"),
+        (Box((2, 0, 7), (3, 4, 8)), "slice 3, rows 1 to 4, column 8"),
+        (TimeSpan(("I", "II"), 0.5, 0.625), "I and II from 0.5 s to 0.625 s"),
+        (Steps(("speed",), 0, 2), "speed, steps 1 to 2"),
+    ],
+)
+def test_a_place_is_said_as_people_count_and_comes_back_from_json(region, said):
+    assert place(region) == said
+    evidence = Evidence("shape", region, text=said)
+    assert from_json(json.loads(json.dumps(to_json(evidence)))) == evidence
+
+
+def test_the_strongest_place_is_framed_in_its_picture_and_told_below_it(tmp_path):
+    from matplotlib.figure import Figure
+
+    ax = Figure().add_subplot()
+    ax.imshow(np.zeros((8, 8)))
+    ax.set(xlim=(2.5, 5.5), ylim=(5.5, 2.5))
+    frame_place(ax, Box((4, 1), (6, 3)))
+    (around,) = ax.patches
+    assert (around.get_xy(), around.get_width(), around.get_height()) == ((0.5, 3.5), 2, 2)
+    assert (ax.get_xlim(), ax.get_ylim()) == ((0.5, 5.5), (5.5, 2.5))
+    run = run_folder(tmp_path)
+    said = Reader(build(run).read_text("utf-8")).words
+    case = Gallery.load(run).cases[0]
+    assert f"Strongest region: {case['evidence'][0]['text']}." in said
 
 
 def test_a_traversal_starts_from_the_mean_and_moves_along_what_raises_the_output():
@@ -649,7 +702,7 @@ def test_importance_is_the_spread_between_cases_and_not_a_constant_offset(tmp_pa
     (whole,) = whole_models(run)
     code = run.explanations[~run.explanations["comparable"]].groupby(["fold", "sample"])["contribution"].sum()
     spread = code.groupby("fold").std(ddof=0).mean()
-    assert f"learnt code of shape {words.number(spread, 2)}" in whole.importance.alt
+    assert f"learnt code of shape {number(spread, 2)}" in whole.importance.alt
     assert whole.importance.alt.index("margin") < whole.importance.alt.index("disagreement on margin")
 
 
@@ -681,6 +734,43 @@ def test_a_model_is_called_better_in_the_metric_s_own_direction_and_clearly_only
     assert said in " ".join(words.answer(made, None, {"kind": "regression"}))
 
 
+def test_two_models_that_tie_are_called_equal():
+    made = result("weighted", "x", 0.87521, baseline=0.8749)
+    told = words.answer(made, None, {"kind": "regression"})[-1]
+    assert told.endswith("reaches 0.875: the two are equal.")
+
+
+@pytest.mark.parametrize(
+    ("metric", "name"),
+    [
+        ("auroc_minus_baseline", "AUROC above the baseline"),
+        ("auroc_per_subject_minus_ratings and size", "AUROC above “ratings and size”, per patient"),
+        ("auprc_per_subject", "AUPRC, per patient"),
+        ("monotonicity:area", "Monotonicity of area"),
+    ],
+)
+def test_a_metric_is_named_for_readers(metric, name):
+    assert words.metric_name(metric, "patient") == name
+    assert words.per_subject(metric) == ("patient" in name)
+
+
+def test_the_page_calls_subjects_what_the_dataset_calls_them(tmp_path, page):
+    path = run_folder(tmp_path, gallery=False)
+    document = json.loads((path / "run.json").read_text())
+    document["dataset"]["spec"]["group_word"] = ["mouse", "mice"]
+    (path / "run.json").write_text(json.dumps(document))
+    said = Reader(build(path).read_text("utf-8")).words
+    for needed in (
+        "60 samples of 30 mice",
+        "Mice, samples and labels by fold",
+        "Counted per mouse",
+        "bootstrap over mice",
+    ):
+        assert needed in said, needed
+    assert "subject" not in said.lower()
+    assert "patient" not in page.words.lower()
+
+
 def test_a_paired_difference_decides_where_it_was_measured():
     made, box = result("weighted", "auroc", 0.9), result("box", "auroc", 0.91)
     apart = result("weighted", "auroc_minus_box", -0.01, low=-0.015, high=-0.005)
@@ -702,7 +792,7 @@ def test_the_first_interpretable_model_speaks_and_not_the_best(tmp_path):
 
 
 def test_an_explanation_with_one_failed_check_has_not_passed_its_audit():
-    assert words.verdict([RESULTS[5]], "weighted") == "Its explanation passed its audit (1 check)."
+    assert words.verdict([RESULTS[5]], "weighted") == "Its explanation passed its audit (1 of 1 check)."
     assert "failed: deletion" in words.verdict(RESULTS, "weighted")
     assert words.verdict(RESULTS, "box") == "Its explanation was not audited."
 

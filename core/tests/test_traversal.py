@@ -132,6 +132,9 @@ def test_a_head_that_looks_at_brightness_changes_brightness_and_one_that_looks_a
     # Sixteen pixels rise by one standard deviation of the training latent a step.
     width = data.read(np.arange(60)).inputs["image"][:, 0, 0, 0].std(ddof=1)
     first = rows[rows["part"] == "bright"]
+    pictures = data.read(np.arange(60, 90)).inputs["image"]
+    spread = mass(pictures, None).std()
+    assert f"by {16 * 4 * width / spread:.1f} times its spread over samples" in bright.sentence
     assert np.allclose((first["at 2"] - first["at -2"]), 16 * 4 * width, rtol=1e-4)
     assert np.allclose(first["at 0"], first["at -2"] + 16 * 2 * width, atol=1e-3)
 

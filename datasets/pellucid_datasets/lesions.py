@@ -101,6 +101,7 @@ def _spec(config: PlantedLesionsConfig) -> DataSpec:
             "spiculated": Binary(names=("round or small", "spiculated and large"), about="spiculation times radius")
         },
         namespace=NAME,
+        group_word=("patient", "patients"),
         covariates=Vector(names=("area_px",), units=("px",)),
         trivial=("area_px",),
         concepts=Concepts(
@@ -109,7 +110,7 @@ def _spec(config: PlantedLesionsConfig) -> DataSpec:
             high=(high[0] * config.size, *high[1:]),
             units="radius in pixels, others as shares",
         ),
-        measures={"image": ("datasets/spiculation", "datasets/area")},
+        measures={"image": ("core/outline-spiculation", "core/outline-area")},
         about="Made up: no patient stands behind it. A score here tells about the method, not about lungs.",
     )
 

@@ -6,10 +6,6 @@ PLUGIN = Plugin(
     name="datasets",
     api=API,
     datasets={"planted-lesions": "pellucid_datasets.lesions:PlantedLesions"},
-    measures={
-        "area": "pellucid_datasets.outline_measures:area",
-        "spiculation": "pellucid_datasets.outline_measures:spiculation",
-    },
     cards={
         "lidc-shapes": "pellucid_datasets/cards/lidc-shapes.toml",
         "planted-lesions": "pellucid_datasets/cards/planted-lesions.toml",

@@ -94,7 +94,7 @@ def test_the_explanation_of_a_loaded_model_adds_up(finished):
 
 def test_scoring_a_run_on_its_own_subjects_is_refused(finished, tmp_path):
     with pytest.raises(LeakageError, match="24 of 24"):
-        pellucid.evaluate(finished.path, data=tmp_path, out=tmp_path / "out.json")
+        pellucid.evaluate(finished.path, out=tmp_path / "out.json")
     assert not (tmp_path / "out.json").exists()
 
 
@@ -189,6 +189,75 @@ def test_a_missing_part_is_answered_with_the_nearest(finished):
         pellucid.load(finished.path, head="aditive")
 
 
+def test_two_runs_in_one_folder_do_not_disturb_each_other(tmp_path):
+    class Second(Watcher):
+        """Starts another run in the middle of the first."""
+
+        tried = False
+
+        def start(self, what: str, epochs: int) -> None:
+            if not self.tried:
+                self.tried = True
+                with pytest.raises(RunError, match=f"id {os.getpid()}"):
+                    changed().run(tmp_path / "run", watcher=Watcher())
+
+    watcher = Second()
+    assert changed().run(tmp_path / "run", watcher=watcher).finished
+    assert watcher.tried
+    assert not (tmp_path / "run" / ".lock").exists()
+
+
+@pytest.mark.parametrize("name", ["explanations.parquet", "rows/prediction.parquet"])
+def test_changed_rows_are_refused(copy, name):
+    raw = bytearray((copy / name).read_bytes())
+    raw[len(raw) // 2] ^= 1
+    (copy / name).write_bytes(raw)
+    with pytest.raises(RunError, match="changed or damaged"):
+        Run(copy).explanations() if name.startswith("expl") else Run(copy).rows("prediction")
+
+
+@pytest.mark.parametrize("key", ["state", "results", "weights_sha256", "parts"])
+def test_a_document_that_lacks_something_is_refused_by_name(copy, key):
+    document = json.loads((copy / "run.json").read_text())
+    del document[key]
+    (copy / "run.json").write_text(json.dumps(document))
+    with pytest.raises(RunError, match=key):
+        Run(copy)
+
+
+def test_a_run_is_evaluated_on_others_with_its_audit(finished, tmp_path):
+    """The other subjects are those of another seed; the run's own are refused above."""
+    protocols = ["subject-holdout", "explanation-audit", "traversal-monotonicity"]
+    options = {"planted-lesions": SETTINGS["options"]["planted-lesions"]}
+    run = pellucid.study({**SETTINGS, "protocols": protocols, "options": options}).run(
+        tmp_path / "run", watcher=Watcher()
+    )
+    document = json.loads((run.path / "run.json").read_text())
+    document["study"]["options"]["planted-lesions"]["seed"] = 1
+    (run.path / "run.json").write_text(json.dumps(document))
+    out = tmp_path / "scores.json"
+    results = pellucid.evaluate(run.path, out=out)
+    written = json.loads(out.read_text())
+    assert written["n_subjects"] == 24
+    assert written["not_assessed"] == ["traversal-monotonicity"]
+    assert len(written["results"]) == len(results)
+    assert {r.protocol for r in results} == {"prediction", "explanation-audit"}
+    assert results.get("explanation-audit", "completeness_gap", "additive").passed
+    from sklearn.metrics import roc_auc_score
+
+    others = run.study.with_settings({"options.planted-lesions.seed": 1}).open_dataset()
+    chances = pellucid.load(run.path, head="mlp").predict(others).iloc[:, 0]
+    expected = roc_auc_score(others.frame["spiculated"], chances)
+    assert results.get("prediction", "auroc", "mlp").value == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("place", ["a-file", "a-file/inside"])
+def test_a_run_folder_that_cannot_be_is_said(tmp_path, place):
+    (tmp_path / "a-file").write_text("x")
+    with pytest.raises(RunError, match="a-file"):
+        changed().run(tmp_path / place, watcher=Watcher())
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
@@ -203,6 +272,13 @@ def test_a_missing_part_is_answered_with_the_nearest(finished):
         ({"head.0.name": "addditive"}, UnknownComponent, "did you mean"),
         ({"head.0.reads": ["picture"]}, StudyError, "encoders here: image"),
         ({"protocols": ["explanation-audit"], "options": {}}, StudyError, "one protocol that splits"),
+        ({"protocols": ["nested-subject-cv", "nested-subject-cv"]}, StudyError, "more than once"),
+        ({"head.0.label": "area px alone"}, StudyError, "trivial baseline"),
+        ({"training.learning_rate": float("inf")}, StudyError, "learning_rate"),
+        ({"training.epochs.x": 3}, StudyError, "nothing inside"),
+        ({"encoder.5.latent": 3}, StudyError, "list of 1"),
+        ({"encoder.0.latent": 10**11}, StudyError, "cannot be built"),
+        ({"name": "../evil"}, StudyError, "name"),
         ({"protocols": ["nested-subject-cv", "subject-holdout"]}, StudyError, "one protocol that splits"),
         ({"options.nested-subject-cv.folds": 400}, DataError, "400 folds"),
         ({"options.planted-lesion": {"patients": 3}}, StudyError, "did you mean 'planted-lesions'"),

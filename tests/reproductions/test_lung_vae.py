@@ -173,7 +173,7 @@ def test_walking_towards_the_label_raises_spiculation_and_walking_anyhow_does_no
     protocol = TraversalMonotonicity()
     rows = protocol.examine(fitted.fold).assign(fold=0)
     results = {r.metric: r for r in protocol.conclude(rows, fitted.context)}
-    spiky = results["monotonicity:spiculation"]
+    spiky = results["monotonicity:outline-spiculation"]
     print(
         f"spiculation: towards the label {spiky.value:.3f} [{spiky.low:.3f}, {spiky.high:.3f}], random {spiky.chance:.3f}"
     )

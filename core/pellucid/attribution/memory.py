@@ -12,12 +12,15 @@ BUDGET_BYTES = 16 * 2**20
 """Intermediate values held at once. A few times a processor's cache: with more, evaluation slows down and memory grows;
 with much less, small models spend their time on calls."""
 
+UNSPLIT = 4
+"""A batch is evaluated in one piece up to so many budgets: whoever made it had room for it, and pieces cost calls."""
+
 Function = Callable[[Tensor, Tensor], Tensor]
 """Outputs, shape (row,), of values, shape (row, *input shape), and of the sample that each row stands for, shape (row,)."""
 
 
 def rows_at_once(function: Function, x: Tensor, *, budget_bytes: int = BUDGET_BYTES) -> int:
-    """Rows whose intermediate values fit into a budget, at least one.
+    """Rows whose intermediate values fit into a budget, at least one; the whole of ``x`` up to a few budgets.
 
     What one row costs is measured: the bytes that a forward pass of two rows keeps for its gradients, less those of one
     row, so that parameters do not count.
@@ -29,7 +32,8 @@ def rows_at_once(function: Function, x: Tensor, *, budget_bytes: int = BUDGET_BY
     """
     # The row itself and its gradient are there too.
     cost = _kept_bytes(function, x, 2) - _kept_bytes(function, x, 1) + x[0].numel() * x.element_size()
-    return max(1, budget_bytes // max(1, cost))
+    cost = max(1, cost)
+    return max(1, budget_bytes // cost, min(len(x), UNSPLIT * budget_bytes // cost))
 
 
 def _kept_bytes(function: Function, x: Tensor, count: int) -> int:

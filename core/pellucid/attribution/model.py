@@ -127,8 +127,8 @@ def training_mean(dataset: Dataset, input: str) -> Tensor:
     count: Tensor | None = None
     for batch, _ in batches(dataset):
         _, x, _ = inputs_of(batch, input, None)
-        known = batch.masks.get(input, torch.ones(len(x), dtype=torch.bool))
-        there = known.reshape(known.shape + (1,) * (x.ndim - known.ndim)).expand_as(x).double()
+        known = batch.known(input)
+        there = torch.ones_like(x, dtype=torch.float64) if known is None else known.double()
         sums, counts = (x.double() * there).sum(0), there.sum(0)
         total, count = (sums, counts) if total is None or count is None else (total + sums, count + counts)
     assert total is not None

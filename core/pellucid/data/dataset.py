@@ -7,13 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from pellucid.data.spec import COVARIATES, DataSpec
 from pellucid.data.subjects import LearnedFrom
+from pellucid.data.table import check_frame, numbers
+from pellucid.data.targets import ONE_CLASS_EACH
 from pellucid.errors import DataError, StudyError
 
 if TYPE_CHECKING:
@@ -126,8 +127,7 @@ class Dataset(ABC):
         keep = ~np.isnan(values).any(axis=1)
         if not keep.any():
             raise DataError(f"dataset {self.spec.name!r}: no sample has a label in column {target!r}")
-        kind = self.spec.target(target).kind
-        if kind in ("binary", "multiclass", "ordinal", "links") and len(np.unique(values[keep])) < 2:
+        if self.spec.target(target).kind in ONE_CLASS_EACH and len(np.unique(values[keep])) < 2:
             only = values[keep][0, 0]
             raise DataError(
                 f"dataset {self.spec.name!r}: all {int(keep.sum())} labels in column {target!r} are {only:g}; "
@@ -137,28 +137,23 @@ class Dataset(ABC):
 
     def target_values(self, target: str) -> np.ndarray:
         """Labels of a target, float64, shape (sample, column); NaN where a sample is not part of it."""
-        return self._numbers(self.target_columns(target))
+        return numbers(self.frame, self.target_columns(target))
 
     def target_columns(self, target: str) -> list[str]:
         """Frame columns that hold a target."""
-        spec = self.spec.target(target)
-        several = spec.kind == "multilabel" or (spec.kind == "regression" and len(spec.names) > 1)
-        return [f"{target}:{name}" for name in spec.names] if several else [target]
+        return list(self.spec.target(target).columns(target))
 
     def covariate_values(self, names: Sequence[str] | None = None) -> np.ndarray:
         """Covariates, float64, shape (sample, name); NaN where missing."""
         if self.spec.covariates is None:
             raise StudyError(f"dataset {self.spec.name!r} has no covariates")
-        return self._numbers(list(names or self.spec.covariates.names))
+        return numbers(self.frame, list(names or self.spec.covariates.names))
 
     def concept_values(self) -> np.ndarray:
         """Concept ratings, float64, shape (sample, concept); NaN where nobody rated."""
         if self.spec.concepts is None:
             raise StudyError(f"dataset {self.spec.name!r} has no concepts")
-        return self._numbers([f"concept:{name}" for name in self.spec.concepts.names])
-
-    def _numbers(self, columns: list[str]) -> np.ndarray:
-        return self.frame[columns].to_numpy(np.float64, na_value=np.nan)
+        return numbers(self.frame, [f"concept:{name}" for name in self.spec.concepts.names])
 
     def digest(self) -> str:
         """Digest of the spec, the frame, every input and every mask: the same data gives the same digest."""
@@ -183,59 +178,7 @@ class Dataset(ABC):
         DataError
             Names the column, and the first sample concerned.
         """
-        spec, frame = self.spec, self.frame
-        wanted = [*spec.groups]
-        wanted += [c for target in spec.targets for c in self.target_columns(target)]
-        wanted += list(spec.covariates.names) if spec.covariates else []
-        wanted += [f"concept:{name}" for name in spec.concepts.names] if spec.concepts else []
-        missing = [c for c in wanted if c not in frame.columns]
-        if missing:
-            raise DataError(f"dataset {spec.name!r}: the frame lacks column(s) {', '.join(map(repr, missing))}")
-        if not frame.index.is_unique:
-            twice = frame.index[frame.index.duplicated()][0]
-            raise DataError(f"dataset {spec.name!r}: sample id {twice!r} stands more than once")
-        for column in spec.groups:
-            if frame[column].isna().any():
-                sample = frame.index[frame[column].isna()][0]
-                raise DataError(
-                    f"dataset {spec.name!r}: sample {sample!r} has no {column!r}; without it no split is honest"
-                )
-        for column in (c for c in wanted if c not in spec.groups):
-            self._refuse(column, ~_numeric(frame[column]), "expected a number, or nothing where it is missing")
-        for target in spec.targets:
-            for column in self.target_columns(target):
-                allowed, said = _labels_of(spec.target(target))
-                values = self._numbers([column])[:, 0]
-                if allowed is not None:
-                    self._refuse(column, ~(np.isnan(values) | np.isin(values, allowed)), f"its labels are {said}")
-
-    def _refuse(self, column: str, bad: np.ndarray, why: str) -> None:
-        if bad.any():
-            at = int(np.flatnonzero(bad)[0])
-            raise DataError(
-                f"dataset {self.spec.name!r}, column {column!r}: sample {self.frame.index[at]!r} has "
-                f"{self.frame[column].iloc[at]!r}; {why} ({int(bad.sum())} such samples)"
-            )
-
-
-def _numeric(column: pd.Series) -> np.ndarray:
-    """Where a column holds a finite number or nothing."""
-    import pandas as pd
-
-    missing = column.isna().to_numpy(bool)
-    if not pd.api.types.is_numeric_dtype(column.dtype):
-        # An object column may hold numbers; digits as text are not numbers, and would not be read as such either.
-        return missing | column.map(lambda v: isinstance(v, Real) and bool(np.isfinite(float(v)))).to_numpy(bool)
-    return missing | np.isfinite(column.to_numpy(np.float64, na_value=np.nan))
-
-
-def _labels_of(target: Any) -> tuple[np.ndarray | None, str]:
-    """Values that a target's labels may have, and in words; None for numbers."""
-    if target.kind == "regression":
-        return None, ""
-    if target.kind in ("multiclass", "ordinal"):
-        return np.arange(len(target.names)), f"0 to {len(target.names) - 1}"
-    return np.arange(2), "0 and 1"
+        check_frame(self.frame, self.spec)
 
 
 class Subset(Dataset):

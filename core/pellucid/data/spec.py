@@ -5,18 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from pellucid.data.frozen import Frozen
+from pellucid.data.targets import Binary, Links, MultiClass, MultiLabel, Ordinal, Regression, Target
 from pellucid.errors import StudyError, nearest
+
+__all__ = [
+    "COVARIATES",
+    "Binary",
+    "Concepts",
+    "DataSpec",
+    "Frozen",
+    "Graph",
+    "Image",
+    "InputSpec",
+    "Links",
+    "MultiClass",
+    "MultiLabel",
+    "Ordinal",
+    "Regression",
+    "Signal",
+    "Target",
+    "Text",
+    "Trajectory",
+    "Vector",
+    "Volume",
+]  # fmt: skip
 
 COVARIATES = "covariates"
 """Name of the input that a dataset's covariates form: any encoder of vectors can read them like a measured input."""
-
-
-class Frozen(BaseModel):
-    """A description that cannot change and refuses unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 # --- inputs -----------------------------------------------------------------------------------------------------------
@@ -38,7 +56,10 @@ class Signal(Frozen):
 
 
 class Image(Frozen):
-    """Channels over a plane; a sample has shape ``(channel, row, column)``."""
+    """Channels over a plane; a sample has shape ``(channel, row, column)``.
+
+    A channel named ``"mask"`` holds how much of each pixel is covered, 0 to 1.
+    """
 
     kind: Literal["image"] = "image"
     channels: tuple[str, ...]
@@ -131,90 +152,6 @@ class Graph(Frozen):
 
 InputSpec = Annotated[Signal | Image | Volume | Vector | Trajectory | Text | Graph, Field(discriminator="kind")]
 
-# --- targets ----------------------------------------------------------------------------------------------------------
-
-
-class Binary(Frozen):
-    """Yes or no; values 0 and 1. ``names`` are the names of the classes 0 and 1."""
-
-    kind: Literal["binary"] = "binary"
-    names: tuple[str, str]
-    about: str = ""
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the logits: one, for class 1."""
-        return (self.names[1],)
-
-
-class MultiClass(Frozen):
-    """One of several classes; values 0 .. n - 1."""
-
-    kind: Literal["multiclass"] = "multiclass"
-    names: tuple[str, ...] = Field(min_length=2)
-    about: str = ""
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the logits, one a class."""
-        return self.names
-
-
-class MultiLabel(Frozen):
-    """Any of several labels; the frame holds one 0/1 column ``target:name`` for each."""
-
-    kind: Literal["multilabel"] = "multilabel"
-    names: tuple[str, ...] = Field(min_length=1)
-    about: str = ""
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the logits, one a label."""
-        return self.names
-
-
-class Ordinal(Frozen):
-    """One of several ordered classes; values 0 .. n - 1, increasing."""
-
-    kind: Literal["ordinal"] = "ordinal"
-    names: tuple[str, ...] = Field(min_length=3)
-    about: str = ""
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the logits: ``above the first class``, ``above the second`` ..., one fewer than classes."""
-        return tuple(f"above {name}" for name in self.names[:-1])
-
-
-class Regression(Frozen):
-    """Numbers with units; one frame column ``target`` or, for several names, ``target:name`` each."""
-
-    kind: Literal["regression"] = "regression"
-    names: tuple[str, ...] = Field(min_length=1)
-    units: tuple[str, ...]
-    about: str = ""
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the predicted numbers."""
-        return self.names
-
-
-class Links(Frozen):
-    """Presence of an edge between two nodes of a graph; values 0 and 1."""
-
-    kind: Literal["links"] = "links"
-    relation: str
-    about: str = ""
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Name of the one logit."""
-        return (self.relation,)
-
-
-Target = Annotated[Binary | MultiClass | MultiLabel | Ordinal | Regression | Links, Field(discriminator="kind")]
-
 # --- the whole --------------------------------------------------------------------------------------------------------
 
 
@@ -252,7 +189,9 @@ class DataSpec(Frozen):
     views : mapping of str to str
         For an input, the plugin's view that draws it (``{"shape": "ct/lesion"}``); without one the core draws it plainly.
     measures : mapping of str to tuple of str
-        For an input, the plugin's measures that say what changes in it (``{"shape": ("ct/spiculation",)}``).
+        For an input, the plugin's measures that say what changes in it (``{"shape": ("core/outline-area",)}``).
+    group_word : (str, str)
+        What one and what several members of the first group are called where people read: ``("patient", "patients")``.
     about : str
         What a reader of a score must know, in a sentence or two; printed in every report.
     """
@@ -267,6 +206,7 @@ class DataSpec(Frozen):
     concepts: Concepts | None = None
     views: Mapping[str, str] = Field(default_factory=dict)
     measures: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    group_word: tuple[str, str] = ("subject", "subjects")
     about: str = ""
 
     @model_validator(mode="after")

@@ -71,13 +71,13 @@ class LearnedFrom:
 
     digests: Mapping[str, frozenset[str]] = field(default_factory=dict)
     fingerprint: str = field(default_factory=salt_fingerprint)
+    namespaces: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, groups: Mapping[str, Iterable[object]], namespace: str) -> LearnedFrom:
         """From group columns of a frame (``{"subject": frame["subject"], ...}``)."""
-        return cls(
-            {c: frozenset(_digest(namespace, c, value) for value in set(values)) for c, values in groups.items()}
-        )
+        digests = {c: frozenset(_digest(namespace, c, value) for value in set(values)) for c, values in groups.items()}
+        return cls(digests, namespaces=frozenset([namespace] if any(digests.values()) else []))
 
     def __or__(self, other: LearnedFrom) -> LearnedFrom:
         """Joined record of composed parts."""
@@ -89,7 +89,9 @@ class LearnedFrom:
             raise RunError(_OTHER_SALT)
         columns = {*self.digests, *other.digests}
         return LearnedFrom(
-            {c: self.digests.get(c, frozenset()) | other.digests.get(c, frozenset()) for c in columns}, self.fingerprint
+            {c: self.digests.get(c, frozenset()) | other.digests.get(c, frozenset()) for c in columns},
+            self.fingerprint,
+            self.namespaces | other.namespaces,
         )
 
     def __bool__(self) -> bool:
@@ -99,6 +101,12 @@ class LearnedFrom:
         """How many members of each group column stand in both."""
         if self and other and self.fingerprint != other.fingerprint:
             raise RunError(_OTHER_SALT)
+        same_people = self.namespaces & other.namespaces
+        if self and other and same_people and not set(self.digests) & set(other.digests):
+            raise RunError(
+                f"both have subjects of {', '.join(sorted(same_people))}, but by columns of other names ({', '.join(self.digests)}; "
+                f"{', '.join(other.digests)}), so leakage cannot be ruled out: name the group columns alike"
+            )
         common = {c: len(self.digests[c] & other.digests.get(c, frozenset())) for c in self.digests}
         return {column: count for column, count in common.items() if count}
 
@@ -122,7 +130,11 @@ class LearnedFrom:
 
     def to_json(self) -> dict[str, object]:
         """Plain lists, for ``run.json`` and the weights' header."""
-        return {"salt": self.fingerprint, "digests": {c: sorted(d) for c, d in sorted(self.digests.items())}}
+        return {
+            "salt": self.fingerprint,
+            "namespaces": sorted(self.namespaces),
+            "digests": {c: sorted(d) for c, d in sorted(self.digests.items())},
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> LearnedFrom:
@@ -136,7 +148,8 @@ class LearnedFrom:
         digests, fingerprint = data.get("digests"), data.get("salt")
         if not isinstance(digests, Mapping) or not isinstance(fingerprint, str):
             raise RunError(f"a record of whom a part has learnt from lacks 'digests' or 'salt': it has {sorted(data)}")
-        return cls({str(c): frozenset(map(str, d)) for c, d in digests.items()}, fingerprint)
+        namespaces = frozenset(map(str, data.get("namespaces", ())))  # type: ignore[call-overload]
+        return cls({str(c): frozenset(map(str, d)) for c, d in digests.items()}, fingerprint, namespaces)
 
 
 _OTHER_SALT = (

@@ -69,9 +69,13 @@ class Encoder(Part):
         """The one input of this encoder."""
         return batch.inputs[self.input_name]
 
-    def mask(self, batch: Batch) -> Tensor | None:
-        """Mask of the one input, if it has one."""
-        return batch.masks.get(self.input_name)
+    def known(self, batch: Batch) -> Tensor | None:
+        """See :meth:`~pellucid.batch.Batch.known`, of the one input."""
+        return batch.known(self.input_name)
+
+    def there(self, batch: Batch) -> Tensor | None:
+        """See :meth:`~pellucid.batch.Batch.there`, of the one input."""
+        return batch.there(self.input_name)
 
     @property
     @abstractmethod

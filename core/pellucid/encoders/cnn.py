@@ -63,13 +63,12 @@ class Cnn(Encoder):
 
     def forward(self, batch: Batch) -> Representation:
         """Units, and with ``tokens`` those of each cell."""
-        x, mask = self.read(batch), self.mask(batch)
-        if mask is not None:
-            x = torch.where(mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim)), x, torch.zeros_like(x))
+        x, known, there = self.read(batch), self.known(batch), self.there(batch)
+        if known is not None:
+            x = torch.where(known, x, torch.zeros_like(x))
         cells: Tensor = self.last(self.down(x)).flatten(2).transpose(1, 2)
         values = cells.mean(1)
-        if mask is not None:
-            there = mask.flatten(1).any(1) if mask.ndim > 1 else mask
+        if there is not None:
             values = values * there[:, None]
         if not self.config.tokens:
             return Representation(values, self.names)

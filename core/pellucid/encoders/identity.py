@@ -11,7 +11,7 @@ from pellucid.batch import Batch
 from pellucid.data.spec import Vector
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.errors import DataError, StudyError, nearest
-from pellucid.heads.scaled import Moments
+from pellucid.moments import Moments
 from pellucid.representation import Representation
 
 
@@ -93,8 +93,5 @@ class Identity(Encoder):
         return Representation(units, self.names)
 
     def _selected(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        values = self.read(batch)[:, self._at]
-        mask = self.mask(batch)
-        if mask is None:
-            return values, torch.ones_like(values, dtype=torch.bool)
-        return values, mask[:, self._at] if mask.ndim == 2 else mask[:, None].expand_as(values)
+        values, known = self.read(batch)[:, self._at], self.known(batch)
+        return values, torch.ones_like(values, dtype=torch.bool) if known is None else known[:, self._at]

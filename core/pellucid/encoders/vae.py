@@ -15,7 +15,7 @@ from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.encoders.convolutions import GRIDS, Downward, Grid, Upward, grid_of
 from pellucid.encoders.similarity import structural_similarity
 from pellucid.errors import DataError
-from pellucid.heads.scaled import Moments
+from pellucid.moments import Moments
 from pellucid.representation import Representation
 
 LINEAR_RANGE_SD = 6.0
@@ -155,7 +155,7 @@ class Vae(Encoder):
         """
         moments = Moments()
         for batch in batches:
-            x, known = self.read(batch), self._known(batch)
+            x, known = self.read(batch), self.known(batch)
             if self.output == "sigmoid":
                 self._refuse_out_of_bounds(x if known is None else x[known])
             else:
@@ -169,14 +169,14 @@ class Vae(Encoder):
     def forward(self, batch: Batch) -> Representation:
         """Mean of the posterior of each sample."""
         values = self.centre(self._posterior(self._normal(batch)))
-        there = self._there(batch)
+        there = self.there(batch)
         if there is not None:
             values = torch.where(there[:, None], values, torch.full_like(values, self.prior_mean()))
         return Representation(values, self.names)
 
     def loss(self, batch: Batch) -> Tensor:
         """See the class; mean over the samples whose input is there."""
-        x, known, there = self._normal(batch), self._known(batch), self._there(batch)
+        x, known, there = self._normal(batch), self.known(batch), self.there(batch)
         posterior = self._posterior(x)
         again = self._decode(self.draw(posterior) if self.training else self.centre(posterior))
         # What nobody measured is what the decoder says: it costs nothing in either term.
@@ -211,19 +211,8 @@ class Vae(Encoder):
         x = (self.read(batch) - self._by_channel(self.mean)) / self._by_channel(self.scale)
         if self.output == "sigmoid":
             x = x.clamp(0, 1)
-        known = self._known(batch)
+        known = self.known(batch)
         return x if known is None else torch.where(known, x, torch.zeros_like(x))
-
-    def _known(self, batch: Batch) -> Tensor | None:
-        mask = self.mask(batch)
-        if mask is None:
-            return None
-        x = self.read(batch)
-        return mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim)).expand_as(x)
-
-    def _there(self, batch: Batch) -> Tensor | None:
-        mask = self.mask(batch)
-        return None if mask is None else mask.flatten(1).any(1) if mask.ndim > 1 else mask
 
     def _by_channel(self, numbers: Tensor) -> Tensor:
         return numbers.reshape(-1, *[1] * len(self.grid.size))

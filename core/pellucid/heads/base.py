@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -80,14 +79,18 @@ class Stage:
         Share of the head's epochs.
     loss : str
         Name of the head's method that gives the loss: called with (representation, batch).
+    encoders : bool
+        Whether encoders that learn with the head learn in this stage too.
     finish : str, optional
-        Name of a method called without arguments when the stage ends (projection, refit).
+        Name of a method called when the stage ends (projection, refit) with one pass over the training samples: pairs of
+        representation and batch, as :meth:`Head.prepare` gets them.
     """
 
     name: str
     learns: tuple[str, ...] = ("",)
     share: float = 1.0
     loss: str = "loss"
+    encoders: bool = True
     finish: str | None = None
 
 
@@ -147,8 +150,7 @@ def target_loss(target: Target, logits: Tensor, batch: Batch) -> Tensor:
         return functional.cross_entropy(logits, labels[:, 0].long())
     if target.kind == "ordinal":
         # Cumulative logits, one for each step between neighbouring classes.
-        above = (labels > torch.arange(logits.shape[1], device=labels.device)).to(logits.dtype)
-        return functional.binary_cross_entropy_with_logits(logits, above)
+        return functional.binary_cross_entropy_with_logits(logits, target.steps(labels).to(logits.dtype))
     return 0.5 * functional.mse_loss(logits, labels)
 
 

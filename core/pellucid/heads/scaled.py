@@ -10,66 +10,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from pellucid.batch import Batch
-from pellucid.data.spec import Target
 from pellucid.errors import ContractError
 from pellucid.heads.base import Head, HeadConfig, target_loss
+from pellucid.moments import Moments
 from pellucid.representation import Representation
 
 STRIDE = 10.0
 """Weights of linear layers are stored divided by this. Adam moves a stored number by about the learning rate a step,
 whatever its gradient: without the factor some hundred steps at 1e-3 would end short of a regression's optimum."""
-
-
-class Moments:
-    """Mean and standard deviation of numbers that come in batches, in float64, unknown ones left out.
-
-    Examples
-    --------
-    >>> moments = Moments()
-    >>> moments.add(torch.tensor([[1.0], [3.0]])); moments.add(torch.tensor([[5.0]]))
-    >>> moments.mean.item(), round(moments.deviation.item(), 3)
-    (3.0, 1.633)
-    """
-
-    def __init__(self) -> None:
-        self._count: Tensor | None = None
-
-    def add(self, values: Tensor, known: Tensor | None = None) -> None:
-        """Take in values of shape (sample, column); ``known`` is False where there is none."""
-        there = torch.ones_like(values, dtype=torch.float64) if known is None else known.double()
-        values = values.double()
-        count = there.sum(0)
-        mean = (values * there).sum(0) / count.clamp(min=1)
-        squares = ((values - mean).square() * there).sum(0)
-        if self._count is None:
-            self._count, self.mean, self._squares = count, mean, squares
-            return
-        total = (self._count + count).clamp(min=1)
-        shift = mean - self.mean
-        self._squares = self._squares + squares + shift.square() * self._count * count / total
-        self.mean = self.mean + shift * count / total
-        self._count = self._count + count
-
-    @property
-    def count(self) -> Tensor:
-        """Known values of each column.
-
-        Raises
-        ------
-        ContractError
-            If nothing was added.
-        """
-        if self._count is None:
-            raise ContractError("a head was prepared with no training samples")
-        return self._count
-
-    @property
-    def deviation(self) -> Tensor:
-        """Standard deviation of each column; 1 where it does not vary, so that dividing by it is harmless."""
-        found = (self._squares / self.count.clamp(min=1)).sqrt()
-        # Below this a deviation is rounding of a constant in float32, not variation.
-        constant = found <= 1e-6 * self.mean.abs().clamp(min=1e-30)
-        return torch.where(constant, torch.ones_like(found), found)
 
 
 class ScaledHead(Head):
@@ -105,7 +53,7 @@ class ScaledHead(Head):
             if batch.targets is None:
                 raise ContractError("a head is prepared with labelled samples; collate the batches with a target")
             units.add(z.values)
-            labels.add(_steps(self.config.target, batch.targets))
+            labels.add(self.config.target.steps(batch.targets))
         self.unit_mean.copy_(units.mean)
         self.unit_scale.copy_(units.deviation)
         if self.config.target.kind == "regression":
@@ -137,12 +85,3 @@ class ScaledHead(Head):
         if self.config.target.kind == "regression" and batch.targets is not None:
             return 0.5 * functional.mse_loss(output / self.scale, batch.targets / self.scale)
         return target_loss(self.config.target, output, batch)
-
-
-def _steps(target: Target, labels: Tensor) -> Tensor:
-    """Labels with one column an output: one-hot classes, steps between ordered classes, or as they are."""
-    if target.kind == "multiclass":
-        return functional.one_hot(labels[:, 0].long(), len(target.outputs))
-    if target.kind == "ordinal":
-        return labels > torch.arange(len(target.outputs), device=labels.device)
-    return labels

@@ -25,7 +25,24 @@ NEARLY_COMPLETE = 0.05
 """Share of what there is to explain that a post-hoc explanation may leave."""
 
 HALF = 0.5
-"""Similarity to the explanations of unlearnt models, and change under noise, that an explanation must stay below."""
+"""Likeness to the explanations of unlearnt heads that an explanation must stay below."""
+
+TELLING = 0.9
+"""Mean rank correlation, in size, of unrelated explanations above which likeness tells nothing: two values are always
+in the same order or the opposite one."""
+
+STEADY = 3.0
+"""How many times as much as the output an explanation may move when the inputs are disturbed. Small noise moves every
+smooth explanation little, so its own size says nothing; what counts is whether it moves where the output does not."""
+
+AHEAD = 0.05
+"""Share of the better trivial order's gain by which an explanation must be ahead of it: less makes no difference."""
+
+TRIVIAL_ORDERS = {
+    "_size": "order by how unusual a value is",
+    "_tendency": "order by how unusual a value is, on the side it usually speaks for",
+}
+"""Orders of removal that need no explanation: an explanation that does no better than these is not worth reading."""
 
 LEAK = 0.02
 """Gain in AUROC from the decimals of concepts, beyond that from people's own, which counts as a leak."""
@@ -94,24 +111,42 @@ class Conclusions:
     def _order(self, name: str) -> Iterator[Result]:
         sign = 1 if name == "deletion" else -1
         area, random = self._column(f"{name}_area"), self._column(f"{name}_random_area")
-        gain = sign * (random - area)
-        by_size = sign * (random - self._column(f"{name}_size_area"))
-        found = self._mean(gain)
-        passed = found.low > 0
+        found = self._mean(sign * (random - area))
+        trivial = {kind: self._column(f"{name}{kind}_area") for kind in TRIVIAL_ORDERS}
+        gains = {kind: float(np.nanmean(sign * (random - column))) for kind, column in trivial.items()}
+        best = max(gains, key=lambda kind: gains[kind])
+        ahead = self._mean(sign * (trivial[best] - area))
+        passed = found.low > 0 and ahead.low > AHEAD * max(gains[best], 0.0)
         what = "Taking away" if name == "deletion" else "Starting from nothing and putting back"
         does = "lowers" if name == "deletion" else "raises"
-        verdict = "more than random order does" if passed else "no more than random order would"
+        if found.low <= 0:
+            verdict = "no more than random order would"
+        elif not passed:
+            verdict = f"more than random order does, but no more than the {TRIVIAL_ORDERS[best]}"
+        else:
+            verdict = f"more than random order does, and more than the {TRIVIAL_ORDERS[best]}"
         yield self._result(
-            name, found, passed=passed, higher=True, chance=0.0, baseline=float(np.nanmean(by_size)),
-            baseline_name="order by how unusual a value is",
+            name, found, passed=passed, higher=True, chance=0.0, baseline=gains[best],
+            baseline_name=TRIVIAL_ORDERS[best],
             sentence=(
-                f"{what} first what the explanation calls most important {does} the model's {self.unit} {verdict}: "
-                f"by {found.value:.3f} on average along the way."
+                f"{what} first what the explanation calls most important {does} the model's {self.unit} {verdict}: by "
+                f"{found.value:.3f} on average along the way (that order: {gains[best]:.3f})."
             ),
         )  # fmt: skip
 
     def _randomisation(self) -> Iterator[Result]:
-        found = self._mean(self._column("similarity"))
+        """Likeness between 0 (as unrelated explanations are) and 1: few values are alike by chance alone."""
+        alike, dealt = self._column("similarity"), self._column("similarity_unrelated")
+        both = np.isfinite(alike) & np.isfinite(dealt)
+        unrelated = float(dealt[both].mean()) if both.any() else 1.0
+        if unrelated > TELLING:
+            return
+
+        def likeness(w: np.ndarray) -> np.ndarray:
+            by_chance = weighted_mean(dealt[both], w)
+            return (weighted_mean(alike[both], w) - by_chance) / (1 - by_chance)
+
+        found = interval(likeness, self._weights[:, both])
         passed = found.high < HALF
         verdict = (
             "The explanation shows what the model has learnt"
@@ -122,22 +157,31 @@ class Conclusions:
             "randomisation", found, passed=passed, higher=False, chance=0.0, baseline=1.0,
             baseline_name="an explanation that copies its input",
             sentence=(
-                f"{verdict}: with all that was learnt replaced by chance, explanations have a rank correlation of "
-                f"{found.value:.2f} with the true ones (0: unrelated, 1: the same)."
+                f"{verdict}: with the head's parameters drawn anew, explanations are alike by {found.value:.2f} "
+                "(0: as unrelated ones, 1: the same)."
             ),
         )  # fmt: skip
 
     def _stability(self) -> Iterator[Result]:
-        found = self._mean(self._column("change"))
-        passed = found.high < HALF
-        beside = float(np.nanmean(self._column("change_output")))
-        verdict = "hardly moves" if passed else "moves a lot"
+        change, output = self._column("change"), self._column("change_output")
+        both = np.isfinite(change) & np.isfinite(output)
+
+        def ratio(w: np.ndarray) -> np.ndarray:
+            said = weighted_mean(output[both], w)
+            return weighted_mean(change[both], w) / np.where(said > 0, said, np.nan)
+
+        found = interval(ratio, self._weights[:, both])
+        if math.isnan(found.value):
+            return
+        passed = found.high < STEADY
+        verdict = "moves about as much as the output" if passed else "moves where the output does not"
         yield self._result(
-            "stability", found, passed=passed, higher=False, chance=1.0, baseline=beside,
+            # An explanation that has nothing to do with its sample moves as far as between two samples: 1 by scale.
+            "stability", found, passed=passed, higher=False, chance=float(1 / np.nanmean(output)), baseline=1.0,
             baseline_name="change of the model's own output",
             sentence=(
-                f"When the inputs are disturbed a little, the explanation {verdict}: by {found.value:.2f} of the "
-                f"difference between two samples (the model's output: {beside:.2f})."
+                f"When the inputs are disturbed a little, the explanation {verdict}: {found.value:.1f} times as far, each "
+                f"as a share of the difference between two samples (more than {STEADY:.0f} times would not pass)."
             ),
         )  # fmt: skip
 

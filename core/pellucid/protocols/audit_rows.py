@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from pellucid.attribution.gradients import gradient_times_input
-from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
 from pellucid.faithfulness.complexity import effective_number
 from pellucid.faithfulness.leakage import leakage_scores
@@ -21,7 +20,8 @@ from pellucid.faithfulness.removal import curve_area, random_orders, removal_cur
 from pellucid.faithfulness.stability import relative_change
 from pellucid.model import Model, batches
 from pellucid.protocols.audit_view import View
-from pellucid.protocols.explained import ByConcepts, Explained, contributions, explained
+from pellucid.protocols.explained import ByConcepts, Explained, contributions, explained_space
+from pellucid.protocols.usual import UsualValues
 from pellucid.representation import Representation
 
 if TYPE_CHECKING:
@@ -40,7 +40,11 @@ class Measured:
     Parameters
     ----------
     model : Model
-    train, test : Dataset
+    test : Dataset
+    usual : UsualValues, optional
+        What is usual among the training samples; None where the output is no function of what the explanation speaks of.
+    scales : mapping of str to Tensor
+        Standard deviation of each input among the training samples.
     target : str
     orders : int
         Random orders of removal.
@@ -54,8 +58,9 @@ class Measured:
     """
 
     model: Model
-    train: Dataset
     test: Dataset
+    usual: UsualValues | None
+    scales: Mapping[str, Tensor]
     target: str
     orders: int
     copies: int
@@ -73,10 +78,11 @@ class Measured:
         self.model.eval()
         head = self.model.head
         z = self.model.representation(self.test)
-        space = explained(head, self.model.representation(self.train))
+        space = None if self.usual is None else explained_space(head, z)
         with torch.no_grad():
             logits = head(z)
-        view = View.of(head.config.target, logits, None if space is None else space.outputs(space.centre[None])[0])
+        nothing_known = None if space is None else space.outputs(self._centre[None])[0]
+        view = View.of(head.config.target, logits, nothing_known)
         parts, baselines = contributions(head, z)
         own, start = view.pick(parts), view.pick(baselines)
         said = view.pick(logits)
@@ -88,55 +94,76 @@ class Measured:
         found |= self._stability(parts, logits, view)
         if parts.shape[2] > 1:
             found["similarity"] = _numpy(self._similarity(z, own, view))
+            found["similarity_unrelated"] = _numpy(self._unrelated(own))
             found["effective_number"] = _numpy(effective_number(own))
             found["units"] = np.full(len(own), float(own.shape[1]))
         if space is not None:
             values = space.values(z).detach()
             found["gap_gradient"] = _numpy(self._gradient_gap(space, values, view))
             if parts.shape[2] > 1:
-                away = (values - space.centre) / space.deviation.clamp(min=1e-12)
+                assert self.usual is not None
+                away = (values - self._centre) / self.usual.deviation.clamp(min=1e-12)
                 found["effective_number_values"] = _numpy(effective_number(away))
-                found |= self._removal(space, values, own * view.sign[:, None], away.abs(), view)
+                rises = view.pick(self.usual.rises.expand(len(values), -1, -1))
+                trivial = {"_size": away.abs(), "_tendency": away * rises * view.sign[:, None]}
+                found |= self._removal(space, values, own * view.sign[:, None], trivial, view)
         if isinstance(head, ByConcepts):
             found |= self._concepts(head, z, view)
         return found
 
+    @property
+    def _centre(self) -> Tensor:
+        assert self.usual is not None
+        return self.usual.centre
+
     def _gradient_gap(self, space: Explained, values: Tensor, view: View) -> Tensor:
-        start = space.centre.expand_as(values)
+        start = self._centre.expand_as(values)
         return gradient_times_input(
             lambda v, rows: view.pick(space.outputs(v), rows), values, start, module=self.model
         ).gap.abs()
 
-    def _removal(self, space: Explained, values: Tensor, speaking: Tensor, size: Tensor, view: View) -> Columns:
+    def _removal(
+        self, space: Explained, values: Tensor, speaking: Tensor, trivial: Mapping[str, Tensor], view: View
+    ) -> Columns:
+        """Areas under the curves of the explanation's order, of trivial orders, and of random ones."""
         units = values.shape[1]
         counts = torch.linspace(0, units, STEPS + 1).round().long()
 
         def height(v: Tensor, rows: Tensor) -> Tensor:
             return view.height(space.outputs(v), rows)
 
-        orders = {"": strongest_first(speaking), "_size": strongest_first(size)}
+        orders = {"": strongest_first(speaking)} | {kind: strongest_first(by) for kind, by in trivial.items()}
         orders |= {f"_random{at}": random_orders(len(values), units, self.generator) for at in range(self.orders)}
         found: Columns = {}
         for insert in (False, True):
             name = "insertion" if insert else "deletion"
             curves = {
-                k: removal_curve(height, values, space.centre, o, counts, insert=insert) for k, o in orders.items()
+                k: removal_curve(height, values, self._centre, o, counts, insert=insert) for k, o in orders.items()
             }
             random = [k for k in orders if k.startswith("_random")]
             curves["_random"] = torch.stack([curves.pop(k) for k in random]).mean(0)
             for kind, curve in curves.items():
                 found[f"{name}{kind}_area"] = _numpy(curve_area(curve, counts))
-                if kind != "_size":
+                if kind not in trivial:
                     found |= {f"{name}{kind}_step{at}": _numpy(column) for at, column in enumerate(curve.t())}
         return found
 
     def _similarity(self, z: Representation, own: Tensor, view: View) -> Tensor:
-        """Mean rank correlation with explanations of models that have learnt nothing."""
+        """Mean size of the rank correlation with explanations of heads that have learnt nothing."""
         found = []
         for _ in range(self.copies):
             other = reinitialised(self.model.head, self.generator)
             parts, _ = contributions(other, z)
-            found.append(rank_correlation(own, view.pick(parts)))
+            # Without the sign: copies that agree and copies that are turned round would cancel in the mean.
+            found.append(rank_correlation(own, view.pick(parts)).abs())
+        return torch.stack(found).nanmean(0)
+
+    def _unrelated(self, own: Tensor) -> Tensor:
+        """What the similarity would be to explanations whose units are dealt at random."""
+        found = []
+        for _ in range(self.copies):
+            dealt = own.gather(1, random_orders(own.shape[0], own.shape[1], self.generator))
+            found.append(rank_correlation(own, dealt).abs())
         return torch.stack(found).nanmean(0)
 
     def _stability(self, parts: Tensor, logits: Tensor, view: View) -> Columns:
@@ -164,26 +191,14 @@ class Measured:
 
     @torch.no_grad()
     def _noisy(self) -> Representation:
-        scales = self._scales()
         found = []
         for batch, _ in batches(self.test):
-            for name, scale in scales.items():
+            for name, scale in self.scales.items():
                 x = batch.inputs[name]
                 step = torch.randn(x.shape, generator=self.generator) * scale * self.noise
                 batch = batch.with_input(name, x + step)
             found.append(self.model.encode(batch))
         return Representation(torch.cat([z.values for z in found]), found[0].names)
-
-    def _scales(self) -> dict[str, Tensor]:
-        """Standard deviation of each input over the training samples: of each number of a vector, else of the whole."""
-        found = {}
-        for name, x, known in _inputs(self.train):
-            several = x.ndim == 2
-            there = known.sum(0).clamp(min=1) if several else known.sum().clamp(min=1)
-            axes = (0,) if several else tuple(range(x.ndim))
-            mean = (x * known).sum(axes) / there
-            found[name] = (((x - mean) * known).square().sum(axes) / there).sqrt().float()
-        return found
 
     def _concepts(self, head: Any, z: Representation, view: View) -> Columns:
         """Predicted beside given ratings, leakage, and the gain from correcting ratings."""
@@ -220,24 +235,6 @@ class Measured:
                 with torch.no_grad():
                     quality[:, step] += view.truth(head.outcome(mended), labels) / self.orders
         return {f"mended{step}": _numpy(column) for step, column in enumerate(quality.t())}
-
-
-def _inputs(dataset: Dataset) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """Name, numbers (float64) and what is known of each input that holds numbers, over at most some thousand samples."""
-    some: list[Batch] = []
-    for batch, _ in batches(dataset):
-        some.append(batch)
-        if sum(map(len, some)) >= 2048:
-            break
-    for name, first in some[0].inputs.items():
-        if not isinstance(first, Tensor) or not first.is_floating_point():
-            continue
-        x = torch.cat([b.inputs[name] for b in some]).double()
-        known = torch.ones_like(x)
-        if name in some[0].masks:
-            mask = torch.cat([b.masks[name] for b in some])
-            known = mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim)).expand_as(x).double()
-        yield name, x, known
 
 
 def _numpy(values: Tensor) -> np.ndarray:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pellucid.heads.base import HeadTags
     from pellucid.model import Model
     from pellucid.protocols.baseline import TrivialBaseline
+    from pellucid.protocols.usual import Usual
 
 
 class Protocol(ABC):  # noqa: B024 - its two kinds below have the abstract methods
@@ -77,6 +79,8 @@ class FittedFold:
         Fitted on the same training subjects.
     seed : int
         Seed for whatever an assessment draws.
+    kept : Usual, optional
+        What is usual among the training samples, where it was learnt before and these are not at hand.
     """
 
     dataset: Dataset
@@ -85,6 +89,14 @@ class FittedFold:
     models: Mapping[str, Model]
     baseline: TrivialBaseline
     seed: int
+    kept: Usual | None = None
+
+    @cached_property
+    def usual(self) -> Usual:
+        """What is usual among the training samples, learnt once for all assessments."""
+        from pellucid.protocols.usual import Usual
+
+        return self.kept or Usual.of(self.models, self.dataset.subset(self.split.train))
 
     def test(self, part: str) -> Subset:
         """The test samples, for scoring one part.
@@ -97,6 +109,8 @@ class FittedFold:
         samples = self.dataset.subset(self.split.test)
         learner = self.baseline if part == self.baseline.name else self.models[part]
         seen = learner.learned_from | self.dataset.made_by
+        if self.kept is not None:
+            seen = seen | self.kept.learned_from
         seen.refuse(samples.learned_from, part=f"{part!r} of fold {self.split.fold}")
         return samples
 
@@ -129,6 +143,8 @@ class Assessment(Protocol):
     """A measurement of fitted models on subjects that they have not learnt from."""
 
     name: ClassVar[str]
+    needs_training: ClassVar[bool] = False
+    """Whether it looks at the training samples themselves, so that a finished run cannot be assessed without them."""
 
     def unfit(self, context: Context) -> str:
         """Why this assessment cannot be made in a study, or an empty string. Asked before anything is fitted."""

@@ -32,10 +32,13 @@ class LinearRule:
     weights: np.ndarray
     intercept: np.ndarray
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Scores, shape (sample, output)."""
-        known = np.where(np.isnan(x), self.fill, x)
-        return (known - self.mean) / self.scale @ self.weights.T + self.intercept
+    def filled(self, x: np.ndarray) -> np.ndarray:
+        """Covariates with what is missing replaced, shape (sample, covariate)."""
+        return np.where(np.isnan(x), self.fill, x)
+
+    def score(self, x: np.ndarray) -> np.ndarray:
+        """Scores of covariates of which none is missing, shape (sample, output)."""
+        return (x - self.mean) / self.scale @ self.weights.T + self.intercept
 
 
 class TrivialBaseline:
@@ -66,7 +69,7 @@ class TrivialBaseline:
 
     def fit(self, train: Dataset) -> TrivialBaseline:
         """Learn from training samples."""
-        x = self._features(train)
+        x = self._covariates(train)
         seen = np.isfinite(x)
         fill = np.where(seen, x, 0.0).sum(0) / np.maximum(seen.sum(0), 1)
         x = np.where(seen, x, fill)
@@ -82,16 +85,26 @@ class TrivialBaseline:
 
     def predict(self, samples: Dataset) -> np.ndarray:
         """Probabilities or numbers, shape (sample, output), columns as the target's outputs."""
+        import torch
+
+        from pellucid.heads.base import probabilities
+
         if self.rule is None:
             raise RuntimeError("fit the baseline before it predicts")
-        scores = self.rule(self._features(samples))
-        kind = self.spec.target(self.target).kind
-        if kind == "regression":
-            return scores
-        if kind == "multiclass":
-            chances = np.exp(scores - scores.max(1, keepdims=True))
-            return chances / chances.sum(1, keepdims=True)
-        return 1 / (1 + np.exp(-scores))
+        scores = self.rule.score(self.rule.filled(self._covariates(samples)))
+        return probabilities(self.spec.target(self.target), torch.from_numpy(scores)).numpy()
+
+    def features(self, samples: Dataset) -> np.ndarray:
+        """What it reads: the trivial covariates, a missing one as its mean over the training samples.
+
+        Returns
+        -------
+        ndarray, shape (sample, covariate)
+            Where the dataset names none, one column of zeros.
+        """
+        if self.rule is None:
+            raise RuntimeError("fit the baseline before it reads: what is missing is filled with training means")
+        return self.rule.filled(self._covariates(samples))
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists, for a weights file's header."""
@@ -117,10 +130,8 @@ class TrivialBaseline:
             return ridge.coef_.reshape(y.shape[1], -1), np.atleast_1d(ridge.intercept_)
         if spec.kind == "multiclass":
             return self._solve_classes(x, y[:, 0].astype(int), len(spec.outputs))
-        if spec.kind == "ordinal":
-            y = (y > np.arange(len(spec.outputs))).astype(int)
         weights, intercept = [], []
-        for column in y.T.astype(int):
+        for column in spec.steps(y).T.astype(int):
             if len(np.unique(column)) < 2:
                 # One class among the training samples: certain, but for the half sample that keeps the logit finite.
                 share = (column.sum() + 0.5) / (len(column) + 1)
@@ -149,5 +160,5 @@ class TrivialBaseline:
             weights[present], intercept[present] = model.coef_, model.intercept_
         return weights, intercept
 
-    def _features(self, samples: Dataset) -> np.ndarray:
+    def _covariates(self, samples: Dataset) -> np.ndarray:
         return samples.covariate_values(self.spec.trivial) if self.spec.trivial else np.zeros((len(samples), 1))

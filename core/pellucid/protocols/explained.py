@@ -45,15 +45,11 @@ class Explained:
         What contributions are of.
     by_concepts : bool
         Whether these are concepts; otherwise they are the representation's units.
-    centre, deviation : Tensor, shape (value,)
-        Mean and standard deviation over the training samples.
     """
 
     head: Head
     names: tuple[str, ...]
     by_concepts: bool
-    centre: Tensor
-    deviation: Tensor
 
     def values(self, z: Representation) -> Tensor:
         """What is explained, shape (sample, value)."""
@@ -67,23 +63,21 @@ class Explained:
         return self.head(Representation(values, self.names))
 
 
-def explained(head: Head, training: Representation) -> Explained | None:
+def explained_space(head: Head, z: Representation) -> Explained | None:
     """The space that a head's explanations are in; None if it is one in which the output cannot be computed.
 
     Parameters
     ----------
     head : Head
-    training : Representation
-        Of the training samples, for the mean that stands for knowing nothing.
+    z : Representation
+        Of any samples: the names of its units are compared with those of an explanation.
     """
-    some = Representation(training.values[:1], training.names)
+    some = Representation(z.values[:1], z.names)
     names = head.explain(some, head.outputs[0]).names
-    by_concepts = names != training.names
+    by_concepts = names != z.names
     if by_concepts and not (isinstance(head, ByConcepts) and head.concept_names == names):
         return None
-    with torch.no_grad():
-        values = _values(head, training, by_concepts)
-    return Explained(head, names, by_concepts, values.mean(0), values.std(0, correction=0))
+    return Explained(head, names, by_concepts)
 
 
 def contributions(head: Head, z: Representation) -> tuple[Tensor, Tensor]:

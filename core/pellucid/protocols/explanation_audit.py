@@ -48,10 +48,12 @@ class ExplanationAudit(Assessment):
 
     - Completeness: baseline and contributions add up to what the model said, not to what the explanation says it said.
     - Deletion and insertion: units are taken away (set to their training mean), or put back, in the order of what they
-      add to the side that the model took; against random orders, and against the units' own size as a trivial order.
-    - Randomisation: a head whose parameters are drawn anew must be explained otherwise. An explanation that copies its
-      input is found out here.
-    - Stability: little noise on the inputs may move an explanation little.
+      add to the side that the model took. An explanation passes if that order does more than random orders, and more
+      than the better of two trivial ones: how unusual a value is, without a side and with the side that the value
+      usually speaks for (its correlation with the output among training samples).
+    - Randomisation: a head whose parameters are drawn anew must be explained otherwise: rank correlations, without their
+      sign, stay below a half. An explanation that copies its input is found out here.
+    - Stability: noise on the inputs may move an explanation at most three times as far as it moves the output.
     - For heads that go by concepts: how well ratings are predicted, whether they carry what they do not say (leakage),
       and whether correcting them helps (intervention).
 
@@ -75,8 +77,9 @@ class ExplanationAudit(Assessment):
             samples = fold.test(part)
             measured = Measured(
                 model=model,
-                train=fold.dataset.subset(fold.split.train),
                 test=samples,
+                usual=fold.usual.parts.get(part),
+                scales=fold.usual.scales,
                 target=fold.target,
                 orders=self.config.random_orders,
                 copies=self.config.randomised_models,

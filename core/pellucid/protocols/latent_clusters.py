@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+MARKS = "ox^sDv"
+"""Marks of the classes on a map, so that it can be read without colours."""
+
 PERMUTATIONS = 100
 """Re-dealings of labels behind a chance level."""
 
@@ -61,6 +64,7 @@ class LatentClusters(Assessment):
     """
 
     name: ClassVar[str] = "latent-clusters"
+    needs_training: ClassVar[bool] = True
     config_type = LatentClustersConfig
     config: LatentClustersConfig
 
@@ -90,10 +94,11 @@ class LatentClusters(Assessment):
             test, model = fold.test(part), fold.models[part]
             seen = train.learned_from | model.learned_from
             space = Space.fitted(learnt, trained, seen, **chosen)
-            baseline = Space.fitted(_trivial(train), trained, train.learned_from, **chosen, count=space.count)
+            filled = train.learned_from | fold.baseline.learned_from
+            baseline = Space.fitted(fold.baseline.features(train), trained, filled, **chosen, count=space.count)
             place = space.placed(told, tested, test.learned_from, part=f"clusters of {prefix!r}")
             beside = baseline.placed(
-                _trivial(test), tested, test.learned_from, part="clusters of the trivial covariates"
+                fold.baseline.features(test), tested, test.learned_from, part="clusters of the trivial covariates"
             )
             rows = {
                 "part": part,
@@ -208,7 +213,13 @@ class LatentClusters(Assessment):
             first = mine[mine["fold"] == mine["fold"].min()]
             for value in np.unique(first["label"]):
                 some = first[first["label"] == value]
-                panel.scatter(some["x"], some["y"], s=8, alpha=0.7, label=names.get(int(value), f"{int(value)}"))
+                # A class has a mark of its own beside its colour; open marks leave those below them in sight.
+                mark = MARKS[int(value) % len(MARKS)]
+                face = {} if mark == "x" else {"facecolors": "none"}
+                name = names.get(int(value), f"{int(value)}")
+                panel.scatter(
+                    some["x"], some["y"], s=14, marker=mark, color=f"C{int(value)}", linewidth=0.8, label=name, **face
+                )
             panel.set_title(encoder, fontsize=8)
             panel.set_xlabel("first principal axis", fontsize=7)
             panel.set_ylabel("second principal axis", fontsize=7)
@@ -249,13 +260,6 @@ def _redealt(labels: np.ndarray, subjects: np.ndarray, folds: np.ndarray, rng: n
 
 def _classes(dataset: Dataset, target: str) -> np.ndarray:
     return np.asarray(Splitting.strata(dataset, target)).astype(int)
-
-
-def _trivial(samples: Dataset) -> np.ndarray:
-    if not samples.spec.trivial:
-        return np.zeros((len(samples), 1))
-    values = samples.covariate_values(samples.spec.trivial)
-    return np.where(np.isfinite(values), values, 0.0)
 
 
 def _learns(tags: Any) -> bool:

@@ -24,12 +24,13 @@ AT_ONCE = 512
 
 @dataclass(frozen=True)
 class Walked:
-    """One measure along the directions of a walk.
+    """One measure along the directions of a walk, each in the sense in which the output rises on average.
 
     Parameters
     ----------
     paths : ndarray, shape (direction, sample, step)
-        Of the direction in which the output rises, of the widest direction, and of the random ones.
+        Of the direction in which the output rises fastest, of the widest direction, and of the random ones; NaN where
+        the measure is not defined.
     still : bool
         Whether the output does not depend on the latent, so that there is no way to walk.
     """
@@ -67,6 +68,8 @@ def walk(
     """Move the latent of one encoder from each sample, decode every point, and measure it.
 
     All samples walk in the same directions, so that a mean over them says whether a direction means the same for all.
+    An axis has two ends and a random direction may as well be drawn the other way round, so each is walked in the sense
+    in which the output rises on average: else their means over folds would cancel.
 
     Parameters
     ----------
@@ -80,7 +83,7 @@ def walk(
         Of the samples to start from.
     measures : mapping of str to Measure
     steps_sd : tuple of float
-        In standard deviations of ``learnt``.
+        In standard deviations of ``learnt``; the same both ways.
     random_directions, seed : int
 
     Returns
@@ -94,25 +97,34 @@ def walk(
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randn(random_directions, len(scale), generator=generator) * (scale > 0)
     others = torch.cat([_widest(learnt.values, scale)[None], _unit(drawn)])
-    spec = encoder.config.inputs[encoder.input_name]
 
     def paths(directions: Tensor) -> dict[str, np.ndarray]:
-        found: dict[str, list[np.ndarray]] = {name: [] for name in measures}
-        for direction in directions:
-            points = traverse(z.values, direction.expand_as(z.values), scale, steps_sd)[:, :, columns].flatten(0, 1)
-            with torch.no_grad():
-                decoded = torch.cat([encoder.decode(some) for some in points.split(AT_ONCE)]).numpy()
-            for name, measure in measures.items():
-                found[name].append(np.asarray(measure(decoded, spec), np.float64).reshape(-1, len(steps_sd)))
-        return {name: np.stack(some) for name, some in found.items()}
+        walks = [traverse(z.values, d.expand_as(z.values), scale, steps_sd)[:, :, columns] for d in directions]
+        found = _measured(encoder, torch.stack(walks).flatten(0, 2), measures)
+        return {name: some.reshape(len(directions), len(z.values), len(steps_sd)) for name, some in found.items()}
 
     beside = paths(others)
     walked = {}
     for output in followed(model):
         direction = mean_rising(model.head, learnt, model.head.outputs.index(output), scale)
+        falls = (others @ direction < 0).numpy()[:, None, None]
         for name, path in paths(direction[None]).items():
-            walked[output, name] = Walked(np.concatenate([path, beside[name]]), bool((direction == 0).all()))
+            # The steps lie evenly about the start, so the other sense is the same path read backwards.
+            oriented = np.where(falls, beside[name][:, :, ::-1], beside[name])
+            walked[output, name] = Walked(np.concatenate([path, oriented]), bool((direction == 0).all()))
     return walked
+
+
+def _measured(encoder: Encoder, points: Tensor, measures: Mapping[str, Measure]) -> dict[str, np.ndarray]:
+    """Every measure of every decoded point, shape (point,) each; only :data:`AT_ONCE` pictures exist at a time."""
+    spec = encoder.config.inputs[encoder.input_name]
+    found: dict[str, list[np.ndarray]] = {name: [] for name in measures}
+    for some in points.split(AT_ONCE):
+        with torch.no_grad():
+            decoded = encoder.decode(some).numpy()
+        for name, measure in measures.items():
+            found[name].append(np.asarray(measure(decoded, spec), np.float64))
+    return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 def followed(model: Model) -> tuple[str, ...]:
@@ -132,9 +144,10 @@ def decoders(model: Model) -> Iterator[tuple[str, Encoder, slice]]:
 
 
 def rank_correlation(paths: np.ndarray) -> np.ndarray:
-    """Spearman's correlation of step and measure along the last axis.
+    """Spearman's correlation of step and measure along the last axis, over the steps at which the measure is defined.
 
-    It is 0 where the measure does not change and NaN where it is not defined at some step.
+    It is 0 where the measure does not change and NaN where it is defined at less than three steps: two are always in
+    order.
 
     Examples
     --------
@@ -143,12 +156,21 @@ def rank_correlation(paths: np.ndarray) -> np.ndarray:
     """
     from scipy.stats import rankdata
 
-    ranks = rankdata(paths, axis=-1)
-    ranks = ranks - ranks.mean(-1, keepdims=True)
-    steps = np.arange(paths.shape[-1]) - (paths.shape[-1] - 1) / 2
-    length = np.sqrt((ranks**2).sum(-1) * (steps**2).sum())
+    known = ~np.isnan(paths)
+    count = known.sum(-1, keepdims=True)
+    # NaN ranks last here, and is then left out.
+    ranks = rankdata(np.where(known, paths, np.inf), axis=-1)
+    steps = np.broadcast_to(np.arange(float(paths.shape[-1])), paths.shape)
+    ranks, steps = (_centred(some, known, count) for some in (ranks, steps))
+    length = np.sqrt((ranks**2).sum(-1) * (steps**2).sum(-1))
     found = np.divide((ranks * steps).sum(-1), length, out=np.zeros_like(length), where=length > 0)
-    return np.where(np.isnan(paths).any(-1), np.nan, found)
+    return np.where(count[..., 0] < 3, np.nan, found)
+
+
+def _centred(values: np.ndarray, known: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Less their mean over what is known; 0 elsewhere."""
+    mean = np.where(known, values, 0.0).sum(-1, keepdims=True) / np.maximum(count, 1)
+    return np.where(known, values - mean, 0.0)
 
 
 def _widest(learnt: Tensor, scale: Tensor) -> Tensor:

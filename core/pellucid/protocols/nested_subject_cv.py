@@ -9,12 +9,10 @@ from pydantic import Field
 
 from pellucid.data.dataset import Dataset
 from pellucid.data.splits import Split, nested_splits, refuse_one_class
+from pellucid.data.targets import ONE_CLASS_EACH
 from pellucid.errors import DataError
 from pellucid.part import Config
 from pellucid.protocols.base import Splitting
-
-CLASSES = ("binary", "multiclass", "ordinal", "links")
-"""Kinds of target whose samples have one class each."""
 
 
 class NestedSubjectCvConfig(Config):
@@ -63,7 +61,7 @@ def named(dataset: Dataset, target: str) -> str:
 
 def checked(splits: list[Split], dataset: Dataset, target: str) -> list[Split]:
     """The splits, if each can be learnt from; see :func:`pellucid.data.splits.refuse_one_class`."""
-    if dataset.spec.target(target).kind in CLASSES:
+    if dataset.spec.target(target).kind in ONE_CLASS_EACH:
         labels = np.asarray(dataset.target_values(target))[:, 0]
         for split in splits:
             refuse_one_class(split, labels, where=named(dataset, target))

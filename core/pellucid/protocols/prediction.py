@@ -11,7 +11,8 @@ from pydantic import Field
 from pellucid.errors import ContractError, DataError
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold
-from pellucid.protocols.measures import Measure, Predictions, measures_of
+from pellucid.protocols.metrics import Metric, metrics_of
+from pellucid.protocols.predicted import Predictions
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES, estimate, percentiles, subject_weights
 from pellucid.statistics.classification import choose_threshold
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Prediction", "PredictionConfig", "choose_threshold", "label_columns", "output_columns"]
 
 Estimates = dict[str, tuple[float, np.ndarray]]
-"""Value and replicates of one measure, by part."""
+"""Value and replicates of one metric, by part."""
 
 
 class PredictionConfig(Config):
@@ -47,7 +48,7 @@ class Prediction(Assessment):
     is not the probability that any is yes.
 
     ``auroc_minus_baseline`` and ``auroc_minus_<part>`` (for each black box) are paired differences: both models are
-    resampled together. Chance is that of a model without knowledge minus the other one's value, so negative. A measure
+    resampled together. Chance is that of a model without knowledge minus the other one's value, so negative. A metric
     that is not defined on the samples judged (areas where all are of one class) gives no result.
     """
 
@@ -100,7 +101,7 @@ class Prediction(Assessment):
         return pd.concat(parts, ignore_index=True)
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
-        """Every measure of every part, per sample and per subject, and the paired differences."""
+        """Every metric of every part, per sample and per subject, and the paired differences."""
         said = predictions(rows, context)
         results = self._measured(said, context)
         one = said[context.baseline_name]
@@ -119,28 +120,28 @@ class Prediction(Assessment):
         weights = subject_weights(one.subjects, one.folds, replicates=self.config.replicates, seed=context.seed)
         per_subject = one.noun == "subjects"
         results = []
-        for at, measure in enumerate(measures_of(one.target)):
-            if per_subject and not measure.of_subjects:
+        for at, metric in enumerate(metrics_of(one.target)):
+            if per_subject and not metric.of_subjects:
                 continue
-            found: Estimates = {part: estimate(measure.statistic(p), weights) for part, p in said.items()}
+            found: Estimates = {part: estimate(metric.statistic(p), weights) for part, p in said.items()}
             if any(np.isnan(value) for value, _ in found.values()):
                 continue
-            results += [self._scored(measure, part, said, found, context) for part in said]
+            results += [self._scored(metric, part, said, found, context) for part in said]
             if at == 0:
-                results += self._differences(measure, said, found, context)
+                results += self._differences(metric, said, found, context)
         return results
 
     def _scored(
-        self, measure: Measure, part: str, said: Mapping[str, Predictions], found: Estimates, context: Context
+        self, metric: Metric, part: str, said: Mapping[str, Predictions], found: Estimates, context: Context
     ) -> Result:
         p, (value, replicates) = said[part], found[part]
-        _, low, high = percentiles(value, replicates, centred=measure.centred)
-        if measure.centred:
+        _, low, high = percentiles(value, replicates, centred=metric.centred)
+        if metric.centred:
             low = max(low, 0.0)
-        chance, baseline = measure.chance(p), found[context.baseline_name][0]
+        chance, baseline = metric.chance(p), found[context.baseline_name][0]
         return Result(
             protocol=self.name,
-            metric=_named(measure, p),
+            metric=_named(metric, p),
             part=part,
             value=value,
             low=low,
@@ -148,14 +149,14 @@ class Prediction(Assessment):
             chance=chance,
             baseline=baseline,
             baseline_name=context.baseline_name,
-            higher_is_better=measure.higher_is_better,
+            higher_is_better=metric.higher_is_better,
             n_samples=len(p.labels),
             n_subjects=len(np.unique(p.subjects)),
-            sentence=measure.words(p, value, chance, baseline),
+            sentence=metric.words(p, value, chance, baseline),
         )
 
     def _differences(
-        self, measure: Measure, said: Mapping[str, Predictions], found: Estimates, context: Context
+        self, metric: Metric, said: Mapping[str, Predictions], found: Estimates, context: Context
     ) -> list[Result]:
         black_boxes = [part for part, tags in context.parts.items() if tags.stage == "post_hoc"]
         results = []
@@ -170,18 +171,18 @@ class Prediction(Assessment):
                 results.append(
                     Result(
                         protocol=self.name,
-                        metric=f"{_named(measure, p)}_minus_{label}",
+                        metric=f"{_named(metric, p)}_minus_{label}",
                         part=part,
                         value=value,
                         low=low,
                         high=high,
-                        chance=measure.chance(p) - beside,
+                        chance=metric.chance(p) - beside,
                         baseline=found[context.baseline_name][0] - beside,
                         baseline_name=context.baseline_name,
-                        higher_is_better=measure.higher_is_better,
+                        higher_is_better=metric.higher_is_better,
                         n_samples=len(p.labels),
                         n_subjects=len(np.unique(p.subjects)),
-                        sentence=_compared(measure, part, other, value, low, high),
+                        sentence=_compared(metric, part, other, value, low, high),
                     )
                 )
         return results
@@ -189,8 +190,7 @@ class Prediction(Assessment):
 
 def label_columns(target: Any) -> list[str]:
     """Columns of a target's labels in the rows of :class:`Prediction`: ``label``, or ``label:<name>`` for several."""
-    several = target.kind == "multilabel" or (target.kind == "regression" and len(target.names) > 1)
-    return [f"label:{name}" for name in target.names] if several else ["label"]
+    return list(target.columns("label"))
 
 
 def output_columns(target: Any) -> list[str]:
@@ -231,14 +231,14 @@ def predictions(rows: pd.DataFrame, context: Context) -> dict[str, Predictions]:
     return found
 
 
-def _named(measure: Measure, p: Predictions) -> str:
-    return f"{measure.name}_per_subject" if p.noun == "subjects" else measure.name
+def _named(metric: Metric, p: Predictions) -> str:
+    return f"{metric.name}_per_subject" if p.noun == "subjects" else metric.name
 
 
-def _compared(measure: Measure, part: str, other: str, value: float, low: float, high: float) -> str:
-    better = value > 0 if measure.higher_is_better else value < 0
+def _compared(metric: Metric, part: str, other: str, value: float, low: float, high: float) -> str:
+    better = value > 0 if metric.higher_is_better else value < 0
     size = f"{abs(value):.3f}"
-    first = f"{measure.name.upper()} of “{part}” is {size} {'better' if better else 'worse'} than that of “{other}”"
+    first = f"{metric.name.upper()} of “{part}” is {size} {'better' if better else 'worse'} than that of “{other}”"
     if not (np.isfinite(low) and np.isfinite(high)):
         return f"{first}; there are too few subjects for an interval."
     if low <= 0 <= high:

@@ -86,6 +86,7 @@ class TraversalMonotonicity(Assessment):
     """
 
     name: ClassVar[str] = "traversal-monotonicity"
+    needs_training: ClassVar[bool] = True
     config_type = TraversalMonotonicityConfig
     config: TraversalMonotonicityConfig
 
@@ -167,7 +168,7 @@ class TraversalMonotonicity(Assessment):
                     n_samples=int(known.sum()),
                     n_subjects=int(mine.loc[known, "subject"].nunique()),
                     passed=None if np.isnan(found.low) else bool(found.low > chance),
-                    sentence=self._sentence(short, output, sign, mine, found.value, chance),
+                    sentence=self._sentence(_in_words(measure), output, sign, mine, found.value, chance),
                 )
             )
         return results
@@ -210,7 +211,7 @@ class TraversalMonotonicity(Assessment):
                     label=_line(rows, part, output),
                 )
             panel.set_xlabel("step towards a higher output (SD of the latent)", fontsize=7)
-            panel.set_ylabel(f"{kind[1].rpartition('/')[2]} of decoded {kind[0]}", fontsize=7)
+            panel.set_ylabel(f"{_in_words(kind[1])} of decoded {kind[0]}", fontsize=7)
             panel.tick_params(labelsize=7)
         panels[0].legend(fontsize=6)
         return {
@@ -221,6 +222,10 @@ class TraversalMonotonicity(Assessment):
 def _measured(measure: Measure, samples: Dataset, input: str) -> np.ndarray:
     spec = samples.spec.input(input)
     return np.concatenate([np.asarray(measure(batch.inputs[input].numpy(), spec)) for batch, _ in batches(samples)])
+
+
+def _in_words(measure: str) -> str:
+    return measure.rpartition("/")[2].replace("-", " ")
 
 
 def _column(step: float) -> str:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.data.spec import COVARIATES
-from pellucid.report import figures, words
+from pellucid.explanation import Evidence
+from pellucid.report import figures, places
 from pellucid.report.figures import Bars, Picture
 from pellucid.report.folder import RunFolder
+from pellucid.report.names import measured, number, readable, sentence_case
 from pellucid.report.pictures import units_of, view_of
 from pellucid.views import View
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TOP_BARS = 8
 HOW = {"rightly": 0, "wrongly": 1}
@@ -33,16 +38,16 @@ class Case:
 
 
 def cases(run: RunFolder) -> dict[str, list[Case]]:
-    """Cases of each interpretable model: right ones first, then wrong ones."""
+    """Cases of each model that is shown: right ones first, then wrong ones."""
     found: dict[str, list[Case]] = {}
     for case in sorted(run.gallery.cases, key=lambda c: (HOW.get(c["kind"].split()[0], 2), -c["predicted"], c["lot"])):
-        if case["part"] in run.interpretable:
+        if case["part"] in run.shown:
             shown = found.setdefault(case["part"], [])
             kinds = [one.kind for one in shown]
             # The model that speaks for the study shows all that were drawn, any other one of each kind.
-            if case["part"] == run.interpretable[0] or words.sentence_case(case["kind"]) not in kinds:
+            if case["part"] == run.shown[0] or sentence_case(case["kind"]) not in kinds:
                 shown.append(_case(run, case))
-    return {part: found[part] for part in run.interpretable if part in found}
+    return {part: found[part] for part in run.shown if part in found}
 
 
 def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
@@ -50,13 +55,16 @@ def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
     rows = rows[(rows["part"] == case["part"]) & (rows["sample"] == case["sample"]) & (rows["fold"] == case["fold"])]
     bars = replace(Bars.of_rows(rows, units_of(run)).strongest(TOP_BARS), said=_share(run.target, case))
     inputs = []
+    # Folders of earlier versions kept none.
+    evidence = [places.from_json(one) for one in case.get("evidence", ())]
     for name, spec in run.spec.inputs.items():
         values = run.gallery.arrays.get(f"case/{case['sample']}/{name}")
         if values is not None:
-            evidence = run.gallery.arrays.get(f"evidence/{case['part']}/{case['sample']}/{name}")
-            inputs.append(_input(view_of(run, name), name, spec, values, evidence))
+            drawn = run.gallery.arrays.get(f"evidence/{case['part']}/{case['sample']}/{name}")
+            strongest = next((one for one in evidence if one.unit == name), None)
+            inputs.append(_input(view_of(run, name), name, spec, values, drawn, strongest))
     return Case(
-        words.sentence_case(case["kind"]),
+        sentence_case(case["kind"]),
         case["sample"],
         _said(run.target, case),
         _label(run.target, case["label"]),
@@ -70,21 +78,27 @@ def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
     )
 
 
-def _input(view: View, name: str, spec: Any, values: np.ndarray, evidence: np.ndarray | None) -> Picture:
+def _input(
+    view: View, name: str, spec: Any, values: np.ndarray, evidence: np.ndarray | None, strongest: Evidence | None
+) -> Picture:
     told = ", with the places that raise and lower the output" if evidence is not None else ""
     size = {"image": (2.1, 2.3), "volume": (3.9, 1.7), "vector": (2.9, 0.24 * min(values.shape[-1], 12) + 0.5)}.get(
         spec.kind, (3.9, 2.2)
     )
-    return figures.picture(
-        lambda figure: view(figure.add_subplot(), values, spec, evidence=evidence, caption=words.readable(name)),
-        size,
-        f"{words.readable(name)} of this case{told}",
-    )
+
+    def draw(figure: Figure) -> None:
+        ax = figure.add_subplot()
+        view(ax, values, spec, evidence=evidence, caption=readable(name))
+        if strongest is not None:
+            places.frame_place(ax, strongest.region)
+
+    caption = f"Strongest region: {strongest.text}." if strongest is not None else ""
+    return figures.picture(draw, size, f"{readable(name)} of this case{told}", caption)
 
 
 def _said(target: Any, case: Mapping[str, Any]) -> str:
     if target.kind == "regression":
-        return f"{words.number(case['probability'])} {target.units[0]}".strip()
+        return f"{number(case['probability'])} {target.units[0]}".strip()
     told = f"{100 * case['probability']:.0f} % {case['target']}"
     return (
         f"{told} (called {case['target']} from {100 * case['threshold']:.0f} %)"
@@ -100,7 +114,7 @@ def _share(target: Any, case: Mapping[str, Any]) -> str:
 
 def _label(target: Any, label: float) -> str:
     if target.kind == "regression":
-        return f"{words.number(label)} {target.units[0]}".strip()
+        return f"{number(label)} {target.units[0]}".strip()
     names = (f"not {target.outputs[0]}", target.outputs[0]) if target.kind in ("multilabel", "links") else target.names
     return str(names[int(label)])
 
@@ -108,7 +122,7 @@ def _label(target: Any, label: float) -> str:
 def _facts(run: RunFolder, case: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Covariates, and ratings unless an input shows them already."""
     facts = [
-        words.measured(name, value, units_of(run).get(f"{COVARIATES}:{name}", ""))
+        measured(name, value, units_of(run).get(f"{COVARIATES}:{name}", ""))
         for name, value in case["covariates"].items()
     ]
     concepts = run.spec.concepts
@@ -119,7 +133,7 @@ def _facts(run: RunFolder, case: Mapping[str, Any]) -> tuple[tuple[str, str], ..
         ends = dict(zip(concepts.names, zip(concepts.low, concepts.high, strict=True), strict=True))
         if not drawn:
             facts += [
-                (words.readable(name), f"{value:.2g} on {ends[name][0]:g} to {ends[name][1]:g}")
+                (readable(name), f"{value:.2g} on {ends[name][0]:g} to {ends[name][1]:g}")
                 for name, value in case["concepts"].items()
             ]
     return tuple(facts)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.report.words import distinct, measured, number, readable
+from pellucid.report.names import distinct, measured, number, readable
 from pellucid.views import INK, LOWERS, NEUTRAL, RAISES
 
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ class Bars:
         return f"Starting point {self.baseline:+.2f}; {told}; gap {self.gap:+.2g}; output {self.output:+.2f}."
 
 
-def _label(name: str, value: float, unit: str = "") -> str:
-    return readable(name) if np.isnan(value) else " = ".join(measured(name, value, unit))
+def _label(name: str, value: float) -> str:
+    return readable(name) if np.isnan(value) else " = ".join(measured(name, value))
 
 
 def contribution_bars(explanation: Explanation, sample: int = 0, top: int = 10, ax: Axes | None = None) -> Axes:
@@ -206,29 +206,6 @@ def importance(ax: Axes, names: Sequence[str], widths: np.ndarray) -> None:
     ax.tick_params(axis="y", length=0)
     ax.set_xlim(0, 1.22 * max(float(widths.max()), 1e-9))
     ax.set_xlabel("standard deviation between cases")
-
-
-def scatter_map(ax: Axes, points: np.ndarray, labels: np.ndarray, target: Any) -> None:
-    """Cases in the two widest directions of a code; classes differ in mark and colour, numbers in shade."""
-    if target.kind in ("regression", "ordinal"):
-        drawn = ax.scatter(points[:, 0], points[:, 1], c=labels, s=10, cmap="cividis")
-        bar = ax.figure.colorbar(drawn, ax=ax)
-        if target.kind == "ordinal":
-            bar.set_ticks(range(len(target.names)), labels=target.names)
-    else:
-        names = (
-            target.names if target.kind in ("binary", "multiclass") else (f"not {target.outputs[0]}", target.outputs[0])
-        )
-        for at, name in enumerate(names):
-            chosen = labels == at
-            mark, colour = "ox^sD"[at % 5], (LOWERS, RAISES, "#00795a", "#8f4a78", INK)[at % 5]
-            face: dict[str, Any] = {} if mark == "x" else {"facecolors": "none"}
-            ax.scatter(
-                points[chosen, 0], points[chosen, 1], s=12, marker=mark, color=colour, linewidth=0.8, label=name, **face
-            )
-        ax.legend(loc="best")
-    ax.set_xlabel("widest direction of the code")
-    ax.set_ylabel("second widest direction")
 
 
 def picture(draw: Callable[[Figure], object], size: tuple[float, float], alt: str, caption: str = "") -> Picture:

@@ -15,7 +15,7 @@ from pellucid.data.spec import DataSpec, Target
 from pellucid.errors import RunError
 from pellucid.heads.base import HeadTags
 from pellucid.protocols.base import Context
-from pellucid.report.gallery import ROWS, Gallery, interpretable
+from pellucid.report.gallery import ROWS, Gallery, interpretable, with_cases
 from pellucid.result import Result
 
 if TYPE_CHECKING:
@@ -92,6 +92,11 @@ class RunFolder:
     def interpretable(self) -> tuple[str, ...]:
         """Names of the interpretable models, in the study's order; the first one speaks for the study."""
         return tuple(part for part, tags in self.tags.items() if interpretable(tags))
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Names of the models whose cases are shown: the interpretable ones, or the first where there is none."""
+        return with_cases(self.tags)
 
     @property
     def black_box(self) -> str | None:

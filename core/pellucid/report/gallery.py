@@ -12,13 +12,13 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.batch import collate
-from pellucid.data.spec import COVARIATES
 from pellucid.files import write_json, writing
 
 if TYPE_CHECKING:
@@ -44,11 +44,10 @@ class Gallery:
     ----------
     cases : tuple of dict
         Plain values, one a case: part, fold, sample, kind, lot, label, predicted, probability, threshold, covariates,
-        concepts.
+        concepts, and as ``evidence`` the strongest places of its inputs.
     arrays : mapping of str to ndarray
         ``case/<sample>/<input>`` (NaN where masked), ``evidence/<part>/<sample>/<input>`` of the same shape,
-        ``traversal/<part>/<input>`` of shape (step, *input shape) with ``traversal-sd/<part>/<input>``, and ``map/<input>``
-        of shape (sample, 2) with ``map-labels/<input>``.
+        and ``traversal/<part>/<input>`` of shape (step, *input shape) with ``traversal-sd/<part>/<input>``.
     """
 
     cases: tuple[dict[str, Any], ...] = ()
@@ -85,8 +84,13 @@ class Gallery:
 
 
 def interpretable(tags: HeadTags) -> bool:
-    """Whether a head's explanation is how its output comes about, so that the report shows cases of it."""
+    """Whether a head's explanation is how its output comes about."""
     return tags.stage == "ante_hoc"
+
+
+def with_cases(parts: Mapping[str, HeadTags]) -> tuple[str, ...]:
+    """The parts of which the report shows cases: the interpretable ones, or the first part where there is none."""
+    return tuple(part for part, tags in parts.items() if interpretable(tags)) or tuple(parts)[:1]
 
 
 def lot(seed: int, part: str, sample: str) -> str:
@@ -101,7 +105,7 @@ def lot(seed: int, part: str, sample: str) -> str:
 
 
 def explanation_rows(fold: FittedFold) -> pd.DataFrame:
-    """Explain every test case of a fold by every interpretable model.
+    """Explain every test case of a fold by every model.
 
     The output explained is that of class 1 for yes or no, of the predicted class for several classes, of the middle step
     for ordered classes, and the first one otherwise.
@@ -119,7 +123,7 @@ def explanation_rows(fold: FittedFold) -> pd.DataFrame:
     """
     import pandas as pd
 
-    frames = [_explained(fold, part, model) for part, model in fold.models.items() if interpretable(model.head.tags)]
+    frames = [_explained(fold, part, model) for part, model in fold.models.items()]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(ROWS))
 
 
@@ -217,23 +221,34 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
     """
     import pandas as pd
 
+    from pellucid.attribution import training_mean
+    from pellucid.report import places
+    from pellucid.report.latent import traversals
+
     rows = explanation_rows(fold) if rows is None else rows
+    rows = rows[rows["part"].isin(with_cases(context.parts))]
     target = fold.dataset.spec.target(fold.target)
+    train = fold.dataset.subset(fold.split.train)
+    # One pass over the training samples an input, whatever the number of models that read it.
+    usual = cache(lambda name: training_mean(train, name))
     cases: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {}
     for part, some in rows.groupby("part", sort=False):
         model, samples = fold.models[str(part)], fold.test(str(part))
         chosen = _chosen(target, str(part), some, context.seed)
-        cases += [_with_row(case, samples) for case in chosen]
         at = samples.frame.index.get_indexer(pd.Index([case["sample"] for case in chosen]))
         for case, sample in zip(chosen, (samples[int(i)] for i in at), strict=True):
             arrays |= {f"case/{case['sample']}/{name}": _known(sample, name) for name in sample.inputs}
-        arrays |= _evidence(str(part), model, samples, at, chosen)
+        shown = samples.subset(at)
+        evidence, maps = places.strongest_places(model, shown, [case["target"] for case in chosen], usual)
+        for name, drawn in maps.items():
+            arrays |= {f"evidence/{part}/{c['sample']}/{name}": one for c, one in zip(chosen, drawn, strict=True)}
+        cases += [
+            {**_with_row(case, samples), "evidence": [places.to_json(one) for one in some_evidence]}
+            for case, some_evidence in zip(chosen, evidence, strict=True)
+        ]
         if fold.split.fold == 0:
-            from pellucid.report.latent import latent_map, traversals
-
             arrays |= traversals(str(part), model, fold)
-            arrays |= latent_map(model, samples, fold.target)
     return Gallery(tuple(cases), arrays)
 
 
@@ -272,20 +287,6 @@ def _known(sample: Sample, name: str) -> np.ndarray:
     if mask is None or np.issubdtype(values.dtype, np.integer):
         return values
     return np.where(np.reshape(mask, np.shape(mask) + (1,) * (values.ndim - np.ndim(mask))), values, np.float32(np.nan))
-
-
-def _evidence(
-    part: str, model: Model, samples: Dataset, at: np.ndarray, cases: list[dict[str, Any]]
-) -> dict[str, np.ndarray]:
-    from pellucid.report.latent import occluded
-
-    read = {name for _, encoder in model.named_encoders() for name in encoder.config.inputs} - {COVARIATES}
-    found: dict[str, np.ndarray] = {}
-    for name in sorted(read):
-        if samples.spec.input(name).kind in ("image", "volume", "signal"):
-            maps = occluded(model, samples.subset(at), name, [case["target"] for case in cases])
-            found |= {f"evidence/{part}/{case['sample']}/{name}": map_ for case, map_ in zip(cases, maps, strict=True)}
-    return found
 
 
 def _belongs(name: str, kept: set[tuple[str, str]]) -> bool:

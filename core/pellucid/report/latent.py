@@ -1,58 +1,21 @@
-"""Pictures of what a model has learnt: where in the input its answer sits, and what its hidden code stands for."""
+"""Pictures of what a learnt code stands for: decoded again, step by step."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from pellucid.batch import collate
 from pellucid.protocols.latent_walk import decoders
 
 if TYPE_CHECKING:
-    from pellucid.data.dataset import Dataset
     from pellucid.model import Model
     from pellucid.protocols.base import FittedFold
 
 STEPS_SD = (-2.0, -1.0, 0.0, 1.0, 2.0)
 MOST = 512
 """Samples that a mean is taken over; more would not change a picture."""
-
-PATCHES = {1: 32, 2: 8, 3: 4}
-"""Patches along an axis of an occlusion map, by the number of axes."""
-
-
-def occluded(model: Model, samples: Dataset, input: str, targets: Sequence[str]) -> np.ndarray:
-    """How much an output falls when a patch of an input is set to zero, spread evenly over the patch.
-
-    Parameters
-    ----------
-    model : Model
-    samples : Dataset
-    input : str
-        Name of an image, volume or signal.
-    targets : sequence of str, one a sample
-        Which output is watched.
-
-    Returns
-    -------
-    ndarray of float32, shape (sample, *input shape)
-        Above 0 where the patch raises the output.
-    """
-    from pellucid.attribution import attribute
-
-    channels, *sides = samples.spec.input(input).shape
-    window = (channels, *(-(-side // PATCHES[len(sides)]) for side in sides))
-    found = np.zeros((len(samples), channels, *sides), np.float32)
-    for target in dict.fromkeys(targets):
-        at = np.flatnonzero(np.asarray(targets) == target)
-        batch = collate(samples, at)
-        found[at] = attribute(
-            model, batch, input=input, target=target, method="occlusion", window=window
-        ).values.numpy()
-    return found
 
 
 def traversals(part: str, model: Model, fold: FittedFold) -> dict[str, np.ndarray]:
@@ -94,17 +57,3 @@ def _rising(model: Model, z: object, columns: slice) -> torch.Tensor | None:
     scaled = slope[:, columns].sum(0) * z.values[:, columns].std(0)
     length = scaled.norm()
     return scaled / length if length > 0 else None
-
-
-def latent_map(model: Model, samples: Dataset, target: str) -> dict[str, np.ndarray]:
-    """The two widest directions of each learnt code over test cases, with their labels."""
-    found = {}
-    z = model.representation(samples)
-    for _, encoder, columns in decoders(model):
-        code = z.values[:, columns].numpy()
-        if code.shape[1] > 1:
-            centred = code - code.mean(0)
-            _, _, axes = np.linalg.svd(centred, full_matrices=False)
-            found[f"map/{encoder.input_name}"] = centred @ axes[:2].T
-            found[f"map-labels/{encoder.input_name}"] = samples.target_values(target)[:, 0]
-    return found

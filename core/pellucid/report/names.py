@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
 from pellucid.result import Result
 
-_UNITS = {
-    "mm": "mm",
-    "mm2": "mm²",
-    "mm3": "mm³",
-    "hu": "HU",
-    "hz": "Hz",
-    "s": "s",
-    "ms": "ms",
-    "years": "years",
-    "mv": "mV",
-}
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def sentence_case(text: str) -> str:
@@ -25,28 +16,36 @@ def sentence_case(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def readable(name: str) -> str:
-    """A unit's name for people: what it is, its unit, and the input it comes from.
+def readable(name: str, written: str = "") -> str:
+    """A unit's name for people: what it is, and the input it comes from.
+
+    Parameters
+    ----------
+    name : str
+    written : str
+        The physical unit as the dataset writes it; where the name ends in it, it is left out of the name.
 
     Examples
     --------
-    >>> readable("covariates:area_mm2"), readable("ratings:internal_structure"), readable("ratings:spiculation:sd")
-    ('area (mm²)', 'internal structure · ratings', 'disagreement on spiculation · ratings')
+    >>> readable("covariates:area_mm2", "mm2"), readable("ratings:internal_structure"), readable("ratings:spiculation:sd")
+    ('area', 'internal structure · ratings', 'disagreement on spiculation · ratings')
     """
     where, colon, what = name.partition(":")
     if not colon or what == "sd":
         where, what = "", name
     spread = what.endswith(":sd")
+    what = what.removesuffix(":sd")
     what = f"number_of_{what.removeprefix('n_')}" if what.startswith("n_") else what
-    *words, last = what.removesuffix(":sd").split("_")
-    unit = _UNITS.get(last) if words else None
-    text = f"{' '.join(words)} ({unit})" if unit else what.removesuffix(":sd").replace("_", " ").replace("-", " ")
+    first, _, last = what.rpartition("_")
+    if first and last.casefold() == written.casefold():
+        what = first
+    text = what.replace("_", " ").replace("-", " ")
     text = f"disagreement on {text}" if spread else text
     return text if where in ("", "covariates", "concepts") else f"{text} · {where.replace('_', ' ')}"
 
 
 def measured(name: str, value: float, written: str = "") -> tuple[str, str]:
-    """A named value for people: logarithms undone, units written out.
+    """A named value for people: logarithms undone, the unit behind the number.
 
     Examples
     --------
@@ -56,23 +55,24 @@ def measured(name: str, value: float, written: str = "") -> tuple[str, str]:
     if written.startswith("ln "):
         where, colon, what = name.rpartition(":")
         name, value = f"{where}{colon}{what.removeprefix('log_')}", math.exp(value)
-    shown, measure = readable(name), unit(written)
-    if measure:
-        shown = shown.replace(f" ({measure})", "")
+    shown, measure = readable(name, written.removeprefix("ln ")), unit_sign(written)
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return shown, f"{text} {measure}" if measure and measure not in shown else text
+    return shown, f"{text} {measure}" if measure and measure not in shown.split() else text
 
 
-def unit(written: str) -> str:
-    """A unit as the page writes it; nothing for plain numbers and ratings, and that of the number itself for a logarithm.
+def unit_sign(written: str) -> str:
+    """A unit as the page writes it, powers raised; nothing for plain numbers and ratings, and that of the number itself for
+    a logarithm.
 
     Examples
     --------
-    >>> unit("ln mm2"), unit("rating"), unit("HU")
-    ('mm²', '', 'HU')
+    >>> unit_sign("ln mm2"), unit_sign("m s-1"), unit_sign("rating"), unit_sign("HU")
+    ('mm²', 'm s⁻¹', '', 'HU')
     """
     one = written.removeprefix("ln ")
-    return "" if one in ("", "1", "rating", "score") else _UNITS.get(one, one)
+    if one in ("", "1", "rating", "score"):
+        return ""
+    return re.sub(r"(?<=[^\W\d_])-?\d+\b", lambda power: power[0].translate(_RAISED), one)
 
 
 def distinct(names: Iterable[str]) -> list[str]:
@@ -114,23 +114,12 @@ def interval(result: Result) -> str:
     )
 
 
-def plural(count: int, word: str) -> str:
-    """``1 case``, ``2 cases``, ``1,018 cases``."""
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+def plural(count: int, word: str, several: str = "") -> str:
+    """``1 case``, ``2 cases``, ``1,018 cases``; ``several`` for a word that takes more than an s."""
+    return f"{count:,} {word if count == 1 else several or f'{word}s'}"
 
 
 def listed(items: Iterable[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     *most, last = list(items) or [""]
     return f"{', '.join(most)} and {last}" if most else last
-
-
-def readable_baseline(name: str) -> str:
-    """``area alone`` for ``log_area alone``: a logarithm changes no order.
-
-    Examples
-    --------
-    >>> readable_baseline("log_area + n_readers alone"), readable_baseline("training mean")
-    ('area + number of readers alone', 'training mean')
-    """
-    return " ".join(readable(word.removeprefix("log_")) if "_" in word else word for word in name.split(" "))

@@ -10,6 +10,7 @@ from pellucid.files import writing
 from pellucid.report import cases, pictures, sections, words
 from pellucid.report.folder import RunFolder
 from pellucid.report.gallery import EACH
+from pellucid.report.names import sentence_case
 
 HERE = Path(__file__).parent
 AUDIT = words.AUDIT
@@ -63,6 +64,8 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "notes": [*(run.document.get("notes") or ()), *problems],
         "models": sections.models(run),
         "cohort": sections.cohort(run),
+        "one": run.spec.group_word[0],
+        "several": run.spec.group_word[1],
         "samples": predicted.samples,
         "subjects": predicted.subjects,
         "differences": predicted.differences,
@@ -75,10 +78,9 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "cases": cases.cases(run),
         "each": EACH,
         "traversals": pictures.traversals(run),
-        "maps": pictures.maps(run) if "latent-clusters" not in drawn else [],
         "others": {
             name: (
-                words.sentence_case(name.replace("-", " ")),
+                sentence_case(name.replace("-", " ")),
                 others.get(name, ()),
                 sections.checks(run, name),
                 drawn.get(name, []),
@@ -86,8 +88,8 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
             for name in dict.fromkeys([*(r.protocol for r in run.results), *drawn])
             if name not in ("prediction", AUDIT)
         },
-        "baseline": words.readable_baseline(run.document["baseline_name"]),
-        "glossary": words.GLOSSARY,
+        "baseline": run.document["baseline_name"],
+        "glossary": words.glossary(run.spec.group_word),
         "provenance": sections.provenance(run),
         "settings": sections.settings(run),
     }

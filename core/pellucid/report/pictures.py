@@ -13,9 +13,10 @@ from pellucid import plugins
 from pellucid.data.spec import COVARIATES
 from pellucid.errors import PellucidError
 from pellucid.part import configured
-from pellucid.report import figures, words
+from pellucid.report import figures
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
+from pellucid.report.names import distinct, measured, number, readable, unit_sign
 from pellucid.views import DEFAULT, View, view_for
 
 if TYPE_CHECKING:
@@ -58,9 +59,9 @@ def protocol_figures(run: RunFolder) -> tuple[dict[str, list[Picture]], list[str
 
 
 def whole_models(run: RunFolder) -> list[Whole]:
-    """Importance and curves of each interpretable model, from the explanations of all test cases."""
+    """Importance and curves of each model that is shown, from the explanations of all test cases."""
     found = []
-    for part in run.interpretable:
+    for part in run.shown:
         rows = run.explanations[run.explanations["part"] == part]
         if len(rows):
             output = str(rows["target"].mode().iloc[0])
@@ -81,8 +82,8 @@ def _whole(run: RunFolder, part: str, output: str, rows: pd.DataFrame, is_functi
         each.groupby(["shown", "fold"])["contribution"].std(ddof=0).groupby("shown").mean().sort_values(ascending=False)
     )
     units = units_of(run)
-    names = words.distinct(words.measured(name, 0.0, units.get(name, ""))[0] for name in spread.index[:12])
-    told = ", ".join(f"{name} {words.number(width, 2)}" for name, width in zip(names, spread, strict=False))
+    names = distinct(measured(name, 0.0, units.get(name, ""))[0] for name in spread.index[:12])
+    told = ", ".join(f"{name} {number(width, 2)}" for name, width in zip(names, spread, strict=False))
     bars = figures.picture(
         lambda figure: figures.importance(figure.add_subplot(), names, spread.to_numpy()[:12]),
         (3.9, 0.26 * len(names) + 0.6),
@@ -102,10 +103,9 @@ def _whole(run: RunFolder, part: str, output: str, rows: pd.DataFrame, is_functi
 
 def _curve(unit: str, measured_in: str, rows: pd.DataFrame, is_function: bool, limits: tuple[float, float]) -> Picture:
     logarithm = measured_in.startswith("ln ")
-    name, _ = words.measured(unit, 0.0, measured_in)
-    name = name.partition(" · ")[0] + (
-        f" ({words.unit(measured_in)})" if words.unit(measured_in) and "(" not in name else ""
-    )
+    name, _ = measured(unit, 0.0, measured_in)
+    sign = unit_sign(measured_in)
+    name = name.partition(" · ")[0] + (f" ({sign})" if sign and sign not in name.split() else "")
     if logarithm:
         rows = rows.assign(value=np.exp(rows["value"].to_numpy(float)))
     tenth = max(1, len(rows) // 10)
@@ -178,7 +178,7 @@ def _strip(run: RunFolder, part: str, name: str, decoded: np.ndarray, steps: np.
 
     size = (3.9, 1.6 * len(steps)) if wide else (3.9, 1.3)
     ends = f"from {steps[0]:+g} to {steps[-1]:+g} standard deviations"
-    alt = f"{words.readable(name)} decoded at {len(steps)} steps, {ends}, along the direction in which the output of {part} grows"
+    alt = f"{readable(name)} decoded at {len(steps)} steps, {ends}, along the direction in which the output of {part} grows"
     return figures.picture(draw, size, alt)
 
 
@@ -196,18 +196,3 @@ def _alike(axes: Sequence[Axes]) -> None:
         bottom, top = max(ax.get_ylim()[0] for ax in alike), min(ax.get_ylim()[1] for ax in alike)
         for ax in alike:
             ax.set(xlim=(left, right), ylim=(bottom, top))
-
-
-def maps(run: RunFolder) -> list[tuple[str, Picture]]:
-    """Test cases of the first fold in the two widest directions of each learnt code."""
-    arrays = run.gallery.arrays
-    names = [key.partition("/")[2] for key in arrays if key.startswith("map/")]
-    return [(name, _map(run, name, arrays[f"map/{name}"], arrays[f"map-labels/{name}"])) for name in names]
-
-
-def _map(run: RunFolder, name: str, points: np.ndarray, labels: np.ndarray) -> Picture:
-    return figures.picture(
-        lambda figure: figures.scatter_map(figure.add_subplot(), points, labels, run.target),
-        (3.9, 3.2),
-        f"{words.plural(len(points), 'test case')} placed by the learnt code of {name}, marked by label",
-    )

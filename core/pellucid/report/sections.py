@@ -9,6 +9,7 @@ from typing import Any
 
 from pellucid.report import words
 from pellucid.report.folder import RunFolder
+from pellucid.report.names import interval, listed, number, plural, sentence_case
 from pellucid.result import Result
 
 
@@ -86,22 +87,20 @@ def scores(run: RunFolder, results: Iterable[Result]) -> tuple[Scores, ...]:
 def _scores_of(run: RunFolder, metric: str, results: list[Result]) -> Scores:
     known = words.METRICS.get(words.normal(metric.partition(":")[0]))
     direction = "higher is better" if results[0].higher_is_better else "lower is better"
-    told = tuple(dict.fromkeys(words.plain(r.sentence) for r in results if r.sentence))
+    told = tuple(dict.fromkeys(r.sentence for r in results if r.sentence))
     return Scores(
-        metric, words.metric_name(metric), known[1] if known else direction, tuple(_row(run, r) for r in results), told
+        metric,
+        words.metric_name(metric, run.spec.group_word[0]),
+        known[1] if known else direction,
+        tuple(_row(run, r) for r in results),
+        told,
     )
 
 
 def _row(run: RunFolder, result: Result) -> Row:
     counted = f"{result.n_samples:,} / {result.n_subjects:,}"
-    figures = [words.number(one) for one in (result.value, result.chance, result.baseline)]
-    return Row(
-        _part(result.part), role(run, result.part), figures[0], words.interval(result), figures[1], figures[2], counted
-    )
-
-
-def _part(name: str) -> str:
-    return words.readable_baseline(name)
+    figures = [number(one) for one in (result.value, result.chance, result.baseline)]
+    return Row(result.part, role(run, result.part), figures[0], interval(result), figures[1], figures[2], counted)
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def predictions(run: RunFolder) -> Predictions:
         scores(
             run, sorted((r for r in scored if words.per_subject(r.metric)), key=lambda r: not _same(r.metric, first))
         ),
-        tuple(dict.fromkeys(words.plain(r.sentence) for r in apart if r.sentence)),
+        tuple(dict.fromkeys(r.sentence for r in apart if r.sentence)),
     )
 
 
@@ -139,11 +138,7 @@ def summary(run: RunFolder) -> dict[str, Any]:
     found = {r.part: r for r in run.results if r.protocol == "prediction" and r.metric == metric}
     result = found.get(main) if main else None
     known = result or next(iter(found.values()), None)
-    whom = (
-        f"{words.plural(known.n_samples, 'sample')} of {words.plural(known.n_subjects, run.spec.groups[0])}"
-        if known
-        else ""
-    )
+    whom = f"{plural(known.n_samples, 'sample')} of {plural(known.n_subjects, *run.spec.group_word)}" if known else ""
     if result is None:
         answer = ["This run has no score of an interpretable model."]
     else:
@@ -161,14 +156,14 @@ def summary(run: RunFolder) -> dict[str, Any]:
 def _question(target: Any) -> str:
     names = [target.relation] if target.kind == "links" else list(target.names)
     asked = {
-        "binary": f"{words.sentence_case(names[-1])} or {names[0]}?",
-        "multiclass": f"Which one: {words.listed(names)}?",
-        "multilabel": f"Which of these: {words.listed(names)}?",
+        "binary": f"{sentence_case(names[-1])} or {names[0]}?",
+        "multiclass": f"Which one: {listed(names)}?",
+        "multilabel": f"Which of these: {listed(names)}?",
         "ordinal": f"Which step, from {names[0]} to {names[-1]}?",
-        "regression": f"How much: {words.listed(names)}?",
+        "regression": f"How much: {listed(names)}?",
         "links": f"Which pairs are linked by {names[0]}?",
     }[target.kind]
-    about = words.sentence_case(target.about)
+    about = sentence_case(target.about)
     return f"{asked} {about}{'' if about.endswith('.') else '.'}" if about else asked
 
 
@@ -182,9 +177,7 @@ def cohort(run: RunFolder) -> Cohort:
         shares = [_share(row.get(name), row["samples"]) for name in classes]
         lines.append((f"{row['fold'] + 1 if isinstance(row['fold'], int) else row['fold']}", _SIDES.get(row["side"], row["side"]),
                       f"{row['subjects']:,}", f"{row['samples']:,}", *shares))  # fmt: skip
-    return Cohort(
-        ("Fold", "Used for", f"{words.sentence_case(run.spec.groups[0])}s", "Samples", *classes), tuple(lines)
-    )
+    return Cohort(("Fold", "Used for", sentence_case(run.spec.group_word[1]), "Samples", *classes), tuple(lines))
 
 
 _SIDES = {"train": "learning", "validation": "validation", "test": "test"}
@@ -193,7 +186,7 @@ _SIDES = {"train": "learning", "validation": "validation", "test": "test"}
 def _share(count: Any, total: int) -> str:
     if isinstance(count, int) and total:
         return f"{count:,} ({100 * count / total:.0f} %)"
-    return words.number(count) if isinstance(count, float) else "n/a" if count is None else str(count)
+    return number(count) if isinstance(count, float) else "n/a" if count is None else str(count)
 
 
 def checks(run: RunFolder, protocol: str) -> dict[str, tuple[Check, ...]]:
@@ -202,11 +195,9 @@ def checks(run: RunFolder, protocol: str) -> dict[str, tuple[Check, ...]]:
     for r in run.results:
         if r.passed is None or r.protocol != protocol:
             continue
-        span = f" (95 % interval {words.interval(r)})" if words.interval(r) else ""
-        told = f"Found {words.number(r.value)}{span}; by chance {words.number(r.chance)}, trivial baseline {words.number(r.baseline)}."
-        found.setdefault(r.part, []).append(
-            Check(r.part, words.metric_name(r.metric), r.passed, words.plain(r.sentence), told)
-        )
+        span = f" (95 % interval {interval(r)})" if interval(r) else ""
+        told = f"Found {number(r.value)}{span}; by chance {number(r.chance)}, trivial baseline {number(r.baseline)}."
+        found.setdefault(r.part, []).append(Check(r.part, words.metric_name(r.metric), r.passed, r.sentence, told))
     return {part: tuple(some) for part, some in found.items() if some}
 
 
@@ -215,7 +206,7 @@ def remarks(run: RunFolder, protocol: str) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for r in run.results:
         if r.protocol == protocol and r.passed is None and r.sentence:
-            found.setdefault(r.part, []).append(words.plain(r.sentence))
+            found.setdefault(r.part, []).append(r.sentence)
     return {part: tuple(some) for part, some in found.items()}
 
 
@@ -278,7 +269,7 @@ def models(run: RunFolder) -> list[tuple[str, str, str, str]]:
     """Each model: name, role, what it is made of, how large it is."""
     told = []
     for part, facts in run.document["parts"].items():
-        encoders = words.listed(_encoder(run, prefix) for prefix in facts.get("encoders") or ())
+        encoders = listed(_encoder(run, prefix) for prefix in facts.get("encoders") or ())
         made = f"head {facts.get('head', part)}" + (f" reading {encoders}" if encoders else "")
         size = f"{facts['parameters']:,} parameters" if facts.get("parameters") is not None else ""
         told.append((part, role(run, part), made, size))
@@ -289,7 +280,7 @@ def _encoder(run: RunFolder, prefix: str) -> str:
     for entry in run.document["study"].get("encoder") or ():
         reads = entry.get("inputs") or [entry.get("input", "")]
         if (entry.get("label") or "+".join(reads)) == prefix:
-            return f"{words.listed(reads)} ({entry['name']})"
+            return f"{listed(reads)} ({entry['name']})"
     return prefix
 
 

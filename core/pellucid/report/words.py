@@ -7,32 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pellucid.report.names import (
-    distinct,
-    interval,
-    listed,
-    measured,
-    number,
-    plural,
-    readable,
-    readable_baseline,
-    sentence_case,
-    unit,
-)
+from pellucid.report.names import interval, listed, number, plural, sentence_case
 from pellucid.result import Result
-
-__all__ = [
-    "distinct",
-    "interval",
-    "listed",
-    "measured",
-    "number",
-    "plural",
-    "readable",
-    "readable_baseline",
-    "sentence_case",
-    "unit",
-]
 
 METRICS = {
     "auroc": (
@@ -78,17 +54,13 @@ def normal(metric: str) -> str:
     >>> normal("AUROC per subject"), normal("balanced_accuracy")
     ('auroc', 'balanced accuracy')
     """
-    plain = re.sub(r"[-_/(),:]+", " ", metric.lower())
-    plain = re.sub(
-        r"\b(per|by|over|of) (subject|patient)s?\b|\b(subject|patient)s? level\b|\b(subject|patient)s?\b", " ", plain
-    )
-    plain = " ".join(plain.split())
+    plain = " ".join(re.sub(r"[-_/(),:]+", " ", metric.lower()).split()).removesuffix(" per subject")
     return {"brier score": "brier", "r 2": "r2", "r²": "r2"}.get(plain, plain)
 
 
 def per_subject(metric: str) -> bool:
     """Whether a metric counts subjects and not samples."""
-    return re.search(r"\b(subject|patient)", re.sub(r"[-_]", " ", metric.lower())) is not None
+    return metric.partition("_minus_")[0].replace("_", " ").endswith(" per subject")
 
 
 def difference(metric: str) -> bool:
@@ -96,18 +68,22 @@ def difference(metric: str) -> bool:
     return "_minus_" in metric
 
 
-def metric_name(metric: str) -> str:
-    """A metric as the page names it.
+def metric_name(metric: str, group: str = "subject") -> str:
+    """A metric as the page names it; ``group`` is what one subject is called.
 
     Examples
     --------
-    >>> metric_name("auroc_per_subject"), metric_name("mae:age"), metric_name("deletion-gap")
-    ('AUROC, per subject', 'Mean absolute error of age', 'Deletion gap')
+    >>> metric_name("auroc_per_subject", "patient"), metric_name("mae:age"), metric_name("deletion-gap")
+    ('AUROC, per patient', 'Mean absolute error of age', 'Deletion gap')
+    >>> metric_name("auroc_minus_baseline"), metric_name("auroc_minus_mlp")
+    ('AUROC above the baseline', 'AUROC above “mlp”')
     """
-    metric, _, of = metric.partition(":")
-    known = METRICS.get(normal(metric))
-    name = known[0] if known else sentence_case(metric.replace("_", " ").replace("-", " "))
-    return f"{name}{f' of {of}' if of else ''}{', per subject' if known and per_subject(metric) else ''}"
+    measure, _, other = metric.partition("_minus_")
+    measure, _, of = measure.partition(":")
+    known = METRICS.get(normal(measure))
+    name = known[0] if known else sentence_case(measure.replace("_", " ").replace("-", " "))
+    above = f" above {'the baseline' if other == 'baseline' else f'“{other}”'}" if other else ""
+    return f"{name}{f' of {of}' if of else ''}{above}{f', per {group}' if known and per_subject(metric) else ''}"
 
 
 def headline(results: Iterable[Result]) -> str | None:
@@ -154,9 +130,7 @@ def answer(
         )
     else:
         first = f"The interpretable model “{result.part}” reaches {metric_name(result.metric)} {number(result.value)}{low_high}."
-    beside = (
-        f"Chance is {number(result.chance)}. The trivial baseline, {readable_baseline(result.baseline_name)}, reaches "
-    )
+    beside = f"Chance is {number(result.chance)}. The trivial baseline, {result.baseline_name}, reaches "
     told = [first, f"{beside}{number(result.baseline)}: {_compared(result, result.baseline, apart.get('baseline'))}."]
     if black_box is not None:
         how = _compared(result, black_box.value, apart.get(black_box.part))
@@ -166,48 +140,49 @@ def answer(
 
 def _compared(result: Result, other: float, apart: Result | None) -> str:
     """How the interpretable model stands to another score; by the interval of the paired difference if there is one."""
-    size = abs(result.value - other)
-    better = (result.value > other) == result.higher_is_better
-    how = f"the interpretable model is {number(size)} {'better' if better else 'worse'}"
     if apart is not None:
         ends, unsure, said = (apart.low, apart.high), apart.low <= 0 <= apart.high, interval(apart)
     else:
         ends, unsure, said = (result.low, result.high), result.low <= other <= result.high, ""
+    interval_told = f" (interval of the difference {said})" if said else ""
+    if number(result.value) == number(other):
+        return f"the two are equal{interval_told}"
+    better = (result.value > other) == result.higher_is_better
+    how = f"the interpretable model is {number(abs(result.value - other))} {'better' if better else 'worse'}"
     if not all(math.isfinite(end) for end in ends):
         return how
-    interval_told = f" (interval of the difference {said})" if said else ""
     return f"{how}{interval_told}, {'no clear difference' if unsure else 'a clear difference'}"
 
 
-def plain(sentence: str) -> str:
-    """A result's sentence with names as the page writes them.
-
-    Examples
-    --------
-    >>> plain("AUROC of “additive” is 0.030 better than that of “log_area alone”.")
-    'AUROC of “additive” is 0.030 better than that of “area alone”.'
-    """
-    return re.sub(r"“([^”]*) alone”", lambda found: f"“{readable_baseline(found[1])} alone”", sentence)
+def outcome(results: Iterable[Result], part: str) -> str:
+    """How a model's explanation fared in its audit: what follows "its explanation"."""
+    checks = [r for r in results if r.part == part and r.passed is not None and r.protocol == AUDIT]
+    if not checks:
+        return "was not audited"
+    failed = [metric_name(r.metric).lower() for r in checks if not r.passed]
+    count = plural(len(checks), "check")
+    if not failed:
+        return f"passed its audit ({len(checks)} of {count})"
+    if len(failed) == len(checks):
+        return f"did not pass its audit: it failed all of {count}"
+    return f"did not pass its audit: it passed {len(checks) - len(failed)} of {count} and failed: {listed(failed)}"
 
 
 def verdict(results: Iterable[Result], part: str) -> str:
-    """Whether a model's explanation passed its audit, in a sentence."""
-    checks = [r for r in results if r.part == part and r.passed is not None and r.protocol == AUDIT]
-    if not checks:
-        return "Its explanation was not audited."
-    failed = [metric_name(r.metric).lower() for r in checks if not r.passed]
-    if not failed:
-        return f"Its explanation passed its audit ({plural(len(checks), 'check')})."
-    if len(failed) == len(checks):
-        return f"Its explanation did not pass its audit: it failed all of {plural(len(checks), 'check')}."
-    return f"Its explanation passed {len(checks) - len(failed)} of {plural(len(checks), 'check')} and failed: {listed(failed)}."
+    """The same as a sentence."""
+    return f"Its explanation {outcome(results, part)}."
 
 
-GLOSSARY = {
+def glossary(group: tuple[str, str]) -> dict[str, str]:
+    """What the page's words mean, with one and several subjects called as the dataset calls them."""
+    return {word: meaning.format(one=group[0], several=group[1]) for word, meaning in _GLOSSARY.items()}
+
+
+_GLOSSARY = {
     "Interpretable model": "A model whose explanation is how it computes its answer, not a story found afterwards.",
     "Black box": "A model of the same data whose way to the answer cannot be read; it is here to compare with.",
-    "95 % interval": "The range in which the score would fall in 95 of 100 repetitions with other subjects drawn from these "
-    "(bootstrap over subjects). Subjects are drawn whole, as cases of one subject are alike.",
+    "95 % interval": "The range in which the score would fall in 95 of 100 repetitions with other {several} drawn from these "
+    "(bootstrap over {several}). They are drawn whole, as cases of one {one} are alike.",
     "Chance": "What an answer without any knowledge reaches.",
     "Trivial baseline": "What the simplest measure at hand reaches. A model that does not beat it has added nothing.",
     "Contribution": "How much a finding raises or lowers the output. The starting point, all contributions and the gap add up "
@@ -215,7 +190,8 @@ GLOSSARY = {
     "Log-odds": "The scale on which contributions add up: 0 is a probability of 50 %, +1 is 73 %, +2 is 88 %, +3 is 95 %; "
     "negative values mirror them.",
     "Gap": "The part of the output that starting point and contributions do not account for. Zero means that nothing is hidden.",
-    "Fold": "Subjects are dealt into groups; each group is tested once by models that have learnt from the others alone.",
-    "Validation": "Subjects set aside from learning to choose when to stop and where a probability becomes a yes.",
-    "Occlusion": "A patch of the picture is blanked out, and the change of the answer is noted for that place.",
+    "Fold": "All {several} are dealt into groups; each group is tested once by models that have learnt from the others alone.",
+    "Validation": "Some {several} are set aside from learning to choose when to stop and where a probability becomes a yes.",
+    "Occlusion": "A place of the input is filled with what is usual there among the samples learnt from, and the change of the "
+    "output is noted for that place.",
 }

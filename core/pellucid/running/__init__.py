@@ -7,17 +7,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pellucid.assembly import build_protocols, check_fit
-from pellucid.data.spec import DataSpec
+from pellucid.assembly import build_protocols, check_fit, context_of
 from pellucid.data.splits import Split
 from pellucid.errors import RunError
-from pellucid.plugins import load
-from pellucid.protocols.base import Context
-from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.run import Run
 from pellucid.running.concluding import conclude
 from pellucid.running.document import RunLog, begin_or_continue
 from pellucid.running.folds import fit_and_examine, fit_on_everybody
+from pellucid.running.lock import RunLock
 from pellucid.running.progress import Lines, bars
 from pellucid.running.task import Task
 from pellucid.studies import Study
@@ -51,7 +48,7 @@ def run_study(
     document = begin_or_continue(task, splits)
     if document["state"] == "finished":
         return Run(folder)
-    with RunLog(task):
+    with RunLock(folder, hold=task.writes), RunLog(task):
         where = (
             described(task.accelerator) if jobs == 1 else f"{jobs} folds at a time on {task.accelerator.device.type}"
         )
@@ -76,7 +73,7 @@ def _task(study: Study, folder: Path, data: str | Path | None, watcher: Watcher 
     # Settings, components and data are checked before the folder is touched: a study that cannot run leaves nothing.
     splitting, assessments = build_protocols(study)
     dataset = study.open_dataset(data).labelled(study.target)
-    context = _context(study, dataset.spec)
+    context = context_of(study, dataset.spec)
     check_fit(study, dataset.spec, assessments, context)
     accelerator = engine(study.training)
     watcher = watcher or bars(visible=bool(accelerator.is_main_process))
@@ -112,10 +109,3 @@ def _apart(settings: dict[str, Any], folder: Path, data: str | Path | None, fold
     task = _task(Study.from_mapping(settings), folder, data, Lines())
     with RunLog(task):
         _step(task, _splits(task), fold)
-
-
-def _context(study: Study, spec: DataSpec) -> Context:
-    parts = {entry.part: load("head", entry.name).tags for entry in study.head}
-    baseline = TrivialBaseline(spec, study.target).name
-    encoders = {entry.prefix: load("encoder", entry.name).tags for entry in study.encoder}
-    return Context(spec, study.target, parts, baseline, study.training.seed, encoders)

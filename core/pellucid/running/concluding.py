@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from pellucid.data.splits import Split
-from pellucid.files import write_json, write_rows
+from pellucid.files import sha256, write_json, write_rows
 from pellucid.run import DOCUMENT
 from pellucid.running.task import Task
 
@@ -46,8 +46,15 @@ def conclude(task: Task, document: dict[str, Any], splits: list[Split], seconds:
         digests[f"folds/{folder.name}/weights.safetensors"] = json.loads((folder / "done.json").read_text("utf-8"))[
             "weights_sha256"
         ]
+    written = [
+        "explanations.parquet",
+        "gallery.json",
+        "gallery.npz",
+        *(f"rows/{name}.parquet" for name in task.assessments),
+    ]
     document |= {
         "state": "finished",
+        "files_sha256": {name: sha256(task.folder / name) for name in written if (task.folder / name).is_file()},
         "results": [result.to_json() for result in results],
         "parts": {part: {**document["parts"][part], **facts} for part, facts in final["parts"].items()},
         "weights_sha256": digests,

@@ -22,6 +22,8 @@ def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
     study, dataset, folder = task.study, task.dataset, task.folder
     digest = dataset.digest()
     document = None
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file; --out names the folder of the run")
     if folder.exists() and any(folder.iterdir()):
         document = read_document(folder)
         if document["study"] != study.settings():

@@ -15,6 +15,7 @@ from pellucid.heads.base import probabilities
 from pellucid.model import Model, Threshold
 from pellucid.protocols.base import FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
+from pellucid.protocols.usual import Usual
 from pellucid.running.task import Task
 from pellucid.training.fit import Session, Sides, fit_encoder, fit_model
 from pellucid.weights import save_models
@@ -108,7 +109,8 @@ def fit_on_everybody(task: Task) -> None:
     models, epochs = _fitted(task, sides, "all subjects", task.folder / "checkpoints")
     if task.writes:
         baseline = TrivialBaseline(dataset.spec, target).fit(dataset)
-        digest = save_models(task.folder / "weights.safetensors", models, {"baseline": baseline.to_json()})
+        kept = {"baseline": baseline.to_json(), "usual": Usual.of(models, sides.train).to_json()}
+        digest = save_models(task.folder / "weights.safetensors", models, kept)
         parts = {
             part: {
                 "head": next(e.name for e in task.study.head if e.part == part),

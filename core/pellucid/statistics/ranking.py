@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-Metric = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""Labels, scores and weights to numbers; NaN where the metric is not defined."""
+Formula = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""Labels, scores and weights to numbers; NaN where the formula is not defined."""
 
 
 def auroc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -61,21 +61,21 @@ def average_precision(labels: np.ndarray, scores: np.ndarray, weights: np.ndarra
     return _ratio((yes * precision).sum(-1), yes.sum(-1))
 
 
-def macro(metric: Metric, labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean of a metric over columns, those left out in which it is not defined.
+def macro(formula: Formula, labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean of a formula over columns, those left out in which it is not defined.
 
     Parameters
     ----------
     labels, scores : ndarray, shape (sample, column)
         One column for each label, class against the rest, or step of an ordinal target.
     """
-    return _mean_of_known(np.stack([metric(labels[:, c], scores[:, c], weights) for c in range(labels.shape[1])]))
+    return _mean_of_known(np.stack([formula(labels[:, c], scores[:, c], weights) for c in range(labels.shape[1])]))
 
 
 def over_folds(
-    metric: Metric, labels: np.ndarray, scores: np.ndarray, folds: np.ndarray, weights: np.ndarray
+    formula: Formula, labels: np.ndarray, scores: np.ndarray, folds: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """A metric within each fold of cross-validation, averaged over folds by their weight of test samples.
+    """A formula within each fold of cross-validation, averaged over folds by their weight of test samples.
 
     Each fold has a model of its own, and the scores of two models cannot be ordered against each other. Pooling them is
     not only loose, it is biased: a fold that happens to hold many positive samples leaves few to learn from, so its
@@ -83,7 +83,7 @@ def over_folds(
 
     Parameters
     ----------
-    metric : callable
+    formula : callable
     labels, scores : ndarray, shape (sample,) or (sample, column)
     folds : ndarray, shape (sample,)
     weights : ndarray, shape (..., sample)
@@ -91,7 +91,7 @@ def over_folds(
     Returns
     -------
     ndarray, shape (...,)
-        Where a fold's metric is not defined under some weights (it has one class in that replicate), the fold is left
+        Where a fold's value is not defined under some weights (it has one class in that replicate), the fold is left
         out of that replicate. NaN where no fold is defined.
 
     References
@@ -101,7 +101,7 @@ def over_folds(
     """
     members = [folds == fold for fold in np.unique(folds)]
     inside = [weights[..., m] for m in members]
-    values = np.stack([metric(labels[m], scores[m], w) for m, w in zip(members, inside, strict=True)])
+    values = np.stack([formula(labels[m], scores[m], w) for m, w in zip(members, inside, strict=True)])
     return _mean_of_known(values, np.stack([w.sum(-1) for w in inside]))
 
 

@@ -158,7 +158,7 @@ def fit_model(
                     )
                 )  # fmt: skip
         if stage.finish is not None:
-            getattr(head, stage.finish)()
+            getattr(head, stage.finish)(_pairs(model, training, fixed))
     head.learned_from = head.learned_from | sides.learned_from
     for prefix, encoder in model.named_encoders():
         if prefix in together:
@@ -194,13 +194,14 @@ class _ModelLoss(nn.Module):
     def __init__(self, model: Model, stage: Stage, together: set[str]) -> None:
         super().__init__()
         self.model, self._loss, self._together = model, stage.loss, together
+        self._with_encoders = stage.encoders
         for prefix, encoder in model.named_encoders():
-            encoder.requires_grad_(prefix in together)
+            encoder.requires_grad_(stage.encoders and prefix in together)
 
     def forward(self, batch: Batch) -> Tensor:
         loss = getattr(self.model.head, self._loss)(self.model.encode(batch), batch)
         for prefix, encoder in self.model.named_encoders():
-            if prefix in self._together and encoder.tags.trains_alone:
+            if self._with_encoders and prefix in self._together and encoder.tags.trains_alone:
                 loss = loss + encoder.loss(batch)
         return loss
 

@@ -35,14 +35,14 @@ class TrainingSettings(Frozen):
     seed : int
     """
 
-    epochs: int = Field(40, ge=1)
-    batch_size: int = Field(64, ge=1)
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
+    epochs: int = Field(40, ge=1, le=1_000_000, strict=True)
+    batch_size: int = Field(64, ge=1, strict=True)
+    learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)
+    weight_decay: float = Field(0.0, ge=0, allow_inf_nan=False)
     schedule: Literal["cosine", "constant"] = "cosine"
-    clip_norm: float | None = Field(5.0, gt=0)
+    clip_norm: float | None = Field(5.0, gt=0, allow_inf_nan=False)
     patience: int | None = Field(10, ge=1)
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     joint: bool = False
     workers: int = Field(0, ge=0)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)

@@ -16,10 +16,5 @@ PLUGIN = Plugin(
         "lesion-volume": "pellucid_ct.views:lesion_volume",
         "ratings": "pellucid_ct.views:ratings",
     },
-    measures={
-        "area": "pellucid_ct.measures:area",
-        "perimeter": "pellucid_ct.measures:perimeter",
-        "spiculation": "pellucid_ct.measures:spiculation",
-    },
     mend="pip install --force-reinstall pellucid-ct",
 )

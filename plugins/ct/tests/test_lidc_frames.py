@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pellucid.measures.outlines import outlines
 from pellucid_ct.lidc.consensus import consensus_masks
 from pellucid_ct.lidc.database import read_database
 from pellucid_ct.lidc.frames import FILL, mid_slice_images, volumes
 from pellucid_ct.lidc.grouping import group_annotations
-from pellucid_ct.outlines import outlines
 
 
 def blob(seed, size=40):

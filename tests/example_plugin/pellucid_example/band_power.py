@@ -59,9 +59,9 @@ class BandPower(Encoder):
 
     def power(self, batch: Batch) -> Tensor:
         """Log of one plus the power, shape (sample, unit); masked samples count as 0."""
-        x, mask = self.read(batch), self.mask(batch)
-        if mask is not None:
-            x = torch.where(mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim)), x, 0.0)
+        x, known = self.read(batch), self.known(batch)
+        if known is not None:
+            x = torch.where(known, x, 0.0)
         spectrum = torch.fft.rfft(x, dim=-1).abs().square() / x.shape[-1]
         hz = torch.fft.rfftfreq(x.shape[-1], d=1 / self.spec.rate_hz)
         bands = [spectrum[..., (hz >= low) & (hz < high)].sum(-1) for low, high in pairwise(self.config.edges_hz)]

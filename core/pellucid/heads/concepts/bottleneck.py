@@ -16,7 +16,8 @@ from pellucid.data.spec import Concepts
 from pellucid.errors import ContractError, StudyError, nearest
 from pellucid.explanation import Explanation
 from pellucid.heads.base import HeadConfig, HeadTags, Stage
-from pellucid.heads.scaled import STRIDE, Moments, ScaledHead
+from pellucid.heads.scaled import STRIDE, ScaledHead
+from pellucid.moments import Moments
 from pellucid.representation import Representation
 
 

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from pellucid.errors import RunError
-from pellucid.files import writing
-from pellucid_ct.lidc.database import database_digest, find_database, read_database
+from pellucid.files import sha256, writing
+from pellucid_ct.lidc.database import find_database, read_database
 from pellucid_ct.lidc.nodules import Drawing, Nodules, build_nodules
 
 FORMAT = 1
@@ -73,7 +73,7 @@ def load_nodules(
     if cache is None:
         return _without_names(build_nodules(read_database(path), drawing), pseudonym)
     found = find_database(path)
-    file = cache / f"lidc-shapes-{_key(database_digest(found), drawing, pseudonym)}.npz"
+    file = cache / f"lidc-shapes-{_key(sha256(found), drawing, pseudonym)}.npz"
     kept = _read(file)
     if kept is not None:
         return kept

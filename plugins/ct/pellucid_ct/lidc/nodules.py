@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pellucid.measures.outlines import Floats, Integers, Outlines, hull_measures
 from pellucid_ct.lidc.consensus import consensus_masks
 from pellucid_ct.lidc.database import RATINGS, LidcDatabase
 from pellucid_ct.lidc.frames import Scale, mid_slice_images, volumes
 from pellucid_ct.lidc.grouping import group_annotations
-from pellucid_ct.outlines import Floats, Integers, Outlines, hull_measures
 
 RATING_NAMES = tuple(name.replace("internalStructure", "internal structure") for name in RATINGS)
 """The eight ratings other than malignancy, as columns of the table; ``<name>:sd`` is the readers' disagreement."""

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.errors import DataError
-from pellucid_ct.outlines import Floats, Integers, Outlines
+from pellucid.measures.outlines import Floats, Integers, Outlines
 
 _CHUNK = 50_000
 

@@ -154,6 +154,7 @@ def _spec(config: LidcShapesConfig) -> DataSpec:
         },
         targets=TARGETS,
         groups=("subject",),
+        group_word=("patient", "patients"),
         namespace=NAMESPACE,
         covariates=Vector(names=tuple(COVARIATES), units=tuple(COVARIATES.values())),
         trivial=("log_area",),
@@ -161,7 +162,7 @@ def _spec(config: LidcShapesConfig) -> DataSpec:
         concepts=Concepts(
             names=RATING_NAMES, low=tuple(low for low, _ in ranges), high=tuple(high for _, high in ranges)
         ),
-        measures={"shape": ("ct/area", "ct/perimeter", "ct/spiculation")},
+        measures={"shape": ("core/outline-area", "core/outline-perimeter", "core/outline-spiculation")},
         about=(
             "The label is the median malignancy rating of the radiologists who also drew the outlines and gave the "
             "other ratings: their opinion, not pathology. A score says how well a model agrees with them, not how well "

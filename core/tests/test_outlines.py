@@ -1,3 +1,5 @@
+"""Outlines, and what is measured along them: known figures, drawn by counting points inside them."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -5,20 +7,24 @@ import pytest
 
 from pellucid.data import Image, Volume
 from pellucid.errors import DataError
-from pellucid_ct.lidc.rasterise import polygon_coverage
-from pellucid_ct.measures import DISC, area, perimeter, spiculation
-from pellucid_ct.outlines import hull_measures, outlines
+from pellucid.measures.outlines import hull_measures, outlines
+from pellucid.measures.shape import DISC, area, perimeter, spiculation
+
+PICTURE = Image(channels=("brightness",), size=(64, 64), units="1")
 
 
 def flower(radius, amplitude=0.0, petals=7, size=64, corners=720):
     """Coverage of r = radius (1 + amplitude cos(petals angle)), and its own perimeter and area."""
     angle = np.arange(corners) * (2 * np.pi / corners)
     r = radius * (1 + amplitude * np.cos(petals * angle))
-    polygon = np.stack([r * np.sin(angle), r * np.cos(angle)], axis=1) + size / 2 + 0.21
+    polygon = np.stack([r * np.sin(angle), r * np.cos(angle)], axis=1)
     step = np.roll(polygon, -1, axis=0) - polygon
     length = np.linalg.norm(step, axis=1).sum()
     enclosed = 0.5 * abs((polygon[:, 0] * step[:, 1] - polygon[:, 1] * step[:, 0]).sum())
-    return polygon_coverage(polygon, shape=(size, size), spacing_mm=1.0), length, enclosed
+    # Eight by eight points in each pixel, off the grid's own symmetry.
+    row, column = np.meshgrid(*[(np.arange(8 * size) + 0.5) / 8 - size / 2 - 0.21] * 2, indexing="ij")
+    inside = np.hypot(row, column) < radius * (1 + amplitude * np.cos(petals * np.arctan2(row, column)))
+    return inside.reshape(size, 8, size, 8).mean((1, 3)), length, enclosed
 
 
 @pytest.mark.parametrize("radius", [3, 5, 9, 20])
@@ -26,7 +32,7 @@ def test_disc_has_the_perimeter_and_area_of_a_disc(radius):
     image, _, _ = flower(radius)
     assert perimeter(image[None])[0] == pytest.approx(2 * np.pi * radius, rel=0.02)
     assert area(image[None])[0] == pytest.approx(np.pi * radius**2, rel=0.03)
-    assert spiculation(image[None])[0] == pytest.approx(DISC, rel=0.03)
+    assert spiculation(image[None])[0] == pytest.approx(1.0, rel=0.03)
 
 
 @pytest.mark.parametrize("amplitude", [0.1, 0.2, 0.35])
@@ -34,7 +40,7 @@ def test_flower_has_its_own_perimeter_area_and_spiculation(amplitude):
     image, length, enclosed = flower(20, amplitude)
     assert perimeter(image[None])[0] == pytest.approx(length, rel=0.03)
     assert area(image[None])[0] == pytest.approx(enclosed, rel=0.02)
-    assert spiculation(image[None])[0] == pytest.approx(length**2 / enclosed, rel=0.05)
+    assert spiculation(image[None])[0] == pytest.approx(length**2 / (4 * np.pi * enclosed), rel=0.05)
 
 
 def test_spiculation_grows_with_the_petals_and_not_with_the_size():
@@ -103,7 +109,29 @@ def test_volume_is_measured_on_its_middle_slice():
 def test_what_cannot_be_seen_is_small_and_has_no_spikes():
     faint = np.full((1, 8, 8), 0.4)
     assert (area(faint)[0], perimeter(faint)[0], spiculation(faint)[0]) == (0, 0, DISC)
-    assert area(faint, threshold=0.3)[0] > 50
+    blank = np.full((1, 1, 64, 64), 0.7)
+    assert (area(blank, PICTURE)[0], perimeter(blank, PICTURE)[0], spiculation(blank, PICTURE)[0]) == (0, 0, DISC)
+
+
+def test_a_mask_is_measured_at_one_half_however_faint_the_rest_is():
+    mask = Image(channels=("mask",), size=(64, 64), units="1")
+    image = 0.55 * flower(10)[0][None, None]
+    halves = (image >= 0.5).sum()
+    assert area(image, mask)[0] < area(image, PICTURE)[0]
+    assert abs(area(image, mask)[0] - halves) < 40
+
+
+def test_a_picture_is_measured_half_way_between_ground_and_thing_whatever_its_brightness():
+    disc, length, enclosed = flower(10)
+    pictures = np.stack([0.2 + 0.3 * disc, 7 + 900 * disc])[:, None]
+    np.testing.assert_allclose(area(pictures, PICTURE), enclosed, rtol=0.01)
+    np.testing.assert_allclose(perimeter(pictures, PICTURE), length, rtol=0.02)
+    np.testing.assert_allclose(spiculation(pictures, PICTURE), DISC, rtol=0.03)
+
+
+def test_a_thing_darker_than_its_ground_is_not_seen():
+    dark = 1 - flower(10)[0][None, None]
+    assert area(dark, PICTURE)[0] == 0
 
 
 def test_images_are_measured_as_if_alone():
@@ -153,4 +181,4 @@ def test_what_is_no_picture_is_refused(values, message):
 
 def test_threshold_of_zero_is_refused_as_everything_would_be_inside():
     with pytest.raises(DataError, match="outline level is 0"):
-        area(np.zeros((1, 8, 8)), threshold=0)
+        outlines(np.zeros((1, 8, 8)), level=0)

@@ -1,4 +1,4 @@
-"""What the prediction assessment measures for each kind of target: how, against which chance level, in which words."""
+"""The metrics of each kind of target: how they are computed, against which chance level, in which words."""
 
 from __future__ import annotations
 
@@ -8,75 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.protocols.predicted import Predictions
 from pellucid.statistics.bootstrap import Statistic, weighted_mean
 from pellucid.statistics.calibration import brier, calibration_error, error_if_calibrated, error_if_shuffled
 from pellucid.statistics.classification import accuracy, quadratic_kappa, sensitivity, specificity
-from pellucid.statistics.ranking import Metric, auroc, average_precision, macro, over_folds, spearman
+from pellucid.statistics.ranking import Formula, auroc, average_precision, macro, over_folds, spearman
 from pellucid.statistics.regression import explained_variance_share, mean_absolute_error
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """What one part said of all test samples.
-
-    Parameters
-    ----------
-    target : Target
-    labels : ndarray, shape (sample, label)
-    outputs : ndarray, shape (sample, output)
-        Probabilities, or numbers for regression.
-    threshold, folds, subjects : ndarray, shape (sample,)
-    noun : str
-        What is counted: ``"samples"`` or ``"subjects"``.
-    """
-
-    target: Any
-    labels: np.ndarray
-    outputs: np.ndarray
-    threshold: np.ndarray
-    folds: np.ndarray
-    subjects: np.ndarray
-    noun: str = "samples"
-
-    @property
-    def decisions(self) -> np.ndarray:
-        """Class of each sample: yes at or above the threshold, the likeliest class, or the number of steps above."""
-        if self.target.kind == "multiclass":
-            return self.outputs.argmax(1)
-        if self.target.kind == "ordinal":
-            return (self.outputs > 0.5).sum(1)
-        return (self.outputs[:, 0] >= self.threshold).astype(int)
-
-    @property
-    def indicators(self) -> np.ndarray:
-        """A yes or no for every output, shape (sample, output)."""
-        if self.target.kind == "multiclass":
-            return (self.labels == np.arange(self.outputs.shape[1])).astype(float)
-        if self.target.kind == "ordinal":
-            return (self.labels > np.arange(self.outputs.shape[1])).astype(float)
-        return self.labels
-
-    def per_subject(self) -> Predictions:
-        """One row a subject: the highest of its samples' probabilities, and yes if any of them is yes."""
-        names, first, of = np.unique(self.subjects, return_index=True, return_inverse=True)
-        labels = np.full((len(names), self.labels.shape[1]), -np.inf)
-        outputs = np.full((len(names), self.outputs.shape[1]), -np.inf)
-        np.maximum.at(labels, of, self.labels)
-        np.maximum.at(outputs, of, self.outputs)
-        return replace(
-            self,
-            labels=labels,
-            outputs=outputs,
-            threshold=self.threshold[first],
-            folds=self.folds[first],
-            subjects=names,
-            noun="subjects",
-        )
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One metric of predictions.
+class Metric:
+    """One figure of merit of predictions.
 
     Parameters
     ----------
@@ -103,8 +45,8 @@ class Measure:
     centred: bool = False
 
 
-def measures_of(target: Any) -> tuple[Measure, ...]:
-    """The measures of a target, the leading one first: that of which models' differences are taken."""
+def metrics_of(target: Any) -> tuple[Metric, ...]:
+    """The metrics of a target, the leading one first: that of which models' differences are taken."""
     if target.kind == "regression":
         return tuple(m for column in range(len(target.names)) for m in _of_number(target, column))
     return _BY_KIND[target.kind]
@@ -113,24 +55,24 @@ def measures_of(target: Any) -> tuple[Measure, ...]:
 # --- statistics -------------------------------------------------------------------------------------------------------
 
 
-def _ranked(metric: Metric) -> Callable[[Predictions], Statistic]:
+def _ranked(formula: Formula) -> Callable[[Predictions], Statistic]:
     """Within folds, averaged over outputs."""
 
     def statistic(p: Predictions) -> Statistic:
         labels, outputs = p.indicators, p.outputs
 
         def every(y: np.ndarray, s: np.ndarray, w: np.ndarray) -> np.ndarray:
-            return macro(metric, y, s, w)
+            return macro(formula, y, s, w)
 
         return lambda w: over_folds(every, labels, outputs, p.folds, w)
 
     return statistic
 
 
-def _decided(metric: Metric) -> Callable[[Predictions], Statistic]:
+def _decided(formula: Formula) -> Callable[[Predictions], Statistic]:
     def statistic(p: Predictions) -> Statistic:
         labels, decisions = p.labels[:, 0], p.decisions
-        return lambda w: metric(labels, decisions, w)
+        return lambda w: formula(labels, decisions, w)
 
     return statistic
 
@@ -281,25 +223,25 @@ def _slip_words(p: Predictions, value: float, chance: float, baseline: float) ->
 
 # --- by kind ----------------------------------------------------------------------------------------------------------
 
-_AUROC = Measure("auroc", True, _ranked(auroc), _half, _auroc_words, of_subjects=True)
-_AUPRC = Measure("auprc", True, _ranked(average_precision), _prevalence, _auprc_words, of_subjects=True)
-_ACCURACY = Measure("accuracy", True, _decided(accuracy), _majority, _accuracy_words, of_subjects=True)
-_BRIER = Measure("brier", False, _brier, _brier_of_prevalence, _brier_words)
+_AUROC = Metric("auroc", True, _ranked(auroc), _half, _auroc_words, of_subjects=True)
+_AUPRC = Metric("auprc", True, _ranked(average_precision), _prevalence, _auprc_words, of_subjects=True)
+_ACCURACY = Metric("accuracy", True, _decided(accuracy), _majority, _accuracy_words, of_subjects=True)
+_BRIER = Metric("brier", False, _brier, _brier_of_prevalence, _brier_words)
 # A finite sample's error is biased upwards, and a resampled one's more so.
-_ECE = Measure("ece", False, _calibration, _shuffled_calibration, _calibration_words, centred=True)
+_ECE = Metric("ece", False, _calibration, _shuffled_calibration, _calibration_words, centred=True)
 
 _YES_OR_NO = (
     _AUROC,
     _AUPRC,
     _ACCURACY,
-    Measure("sensitivity", True, _decided(sensitivity), _yes_rate, _sensitivity_words, of_subjects=True),
-    Measure("specificity", True, _decided(specificity), _no_rate, _specificity_words, of_subjects=True),
+    Metric("sensitivity", True, _decided(sensitivity), _yes_rate, _sensitivity_words, of_subjects=True),
+    Metric("specificity", True, _decided(specificity), _no_rate, _specificity_words, of_subjects=True),
     _BRIER,
     _ECE,
 )
 
 # The highest of a subject's probabilities means something for a yes; a subject has no highest class of several.
-_BY_KIND: Mapping[str, tuple[Measure, ...]] = {
+_BY_KIND: Mapping[str, tuple[Metric, ...]] = {
     "binary": _YES_OR_NO,
     "links": _YES_OR_NO,
     "multiclass": tuple(replace(m, of_subjects=False) for m in (_AUROC, _AUPRC, _ACCURACY, _BRIER, _ECE)),
@@ -307,19 +249,19 @@ _BY_KIND: Mapping[str, tuple[Measure, ...]] = {
     "ordinal": (
         _AUROC,
         replace(_ACCURACY, of_subjects=False),
-        Measure("kappa", True, _decided(quadratic_kappa), _zero, _kappa_words),
-        Measure("mae", False, _decided(mean_absolute_error), _median_error, _slip_words),
+        Metric("kappa", True, _decided(quadratic_kappa), _zero, _kappa_words),
+        Metric("mae", False, _decided(mean_absolute_error), _median_error, _slip_words),
         _BRIER,
     ),
 }
 
 
-def _of_number(target: Any, column: int) -> tuple[Measure, ...]:
+def _of_number(target: Any, column: int) -> tuple[Metric, ...]:
     name, unit = target.names[column], target.units[column] if column < len(target.units) else ""
     suffix = "" if len(target.names) == 1 else f":{name}"
 
-    def at(metric: Metric) -> Callable[[Predictions], Statistic]:
-        return lambda p: lambda w: metric(p.labels[:, column], p.outputs[:, column], w)
+    def at(formula: Formula) -> Callable[[Predictions], Statistic]:
+        return lambda p: lambda w: formula(p.labels[:, column], p.outputs[:, column], w)
 
     def order(p: Predictions) -> Statistic:
         return lambda w: over_folds(spearman, p.labels[:, column], p.outputs[:, column], p.folds, w)
@@ -346,7 +288,7 @@ def _of_number(target: Any, column: int) -> tuple[Measure, ...]:
         )
 
     return (
-        Measure(f"mae{suffix}", False, at(mean_absolute_error), median_error, error_words),
-        Measure(f"r2{suffix}", True, at(explained_variance_share), _zero, share_words),
-        Measure(f"spearman{suffix}", True, order, _zero, order_words),
+        Metric(f"mae{suffix}", False, at(mean_absolute_error), median_error, error_words),
+        Metric(f"r2{suffix}", True, at(explained_variance_share), _zero, share_words),
+        Metric(f"spearman{suffix}", True, order, _zero, order_words),
     )

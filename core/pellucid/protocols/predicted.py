@@ -1,0 +1,59 @@
+"""What one part said of all test samples, beside what is true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What one part said of all test samples.
+
+    Parameters
+    ----------
+    target : Target
+    labels : ndarray, shape (sample, label)
+    outputs : ndarray, shape (sample, output)
+        Probabilities, or numbers for regression.
+    threshold, folds, subjects : ndarray, shape (sample,)
+    noun : str
+        What is counted: ``"samples"`` or ``"subjects"``.
+    """
+
+    target: Any
+    labels: np.ndarray
+    outputs: np.ndarray
+    threshold: np.ndarray
+    folds: np.ndarray
+    subjects: np.ndarray
+    noun: str = "samples"
+
+    @property
+    def decisions(self) -> np.ndarray:
+        """Class of each sample: yes at or above the threshold, the likeliest class, or the number of steps above."""
+        return np.asarray(self.target.decide(self.outputs, self.threshold))
+
+    @property
+    def indicators(self) -> np.ndarray:
+        """A yes or no for every output, shape (sample, output)."""
+        return np.asarray(self.target.steps(self.labels), np.float64)
+
+    def per_subject(self) -> Predictions:
+        """One row a subject: the highest of its samples' probabilities, and yes if any of them is yes."""
+        names, first, of = np.unique(self.subjects, return_index=True, return_inverse=True)
+        labels = np.full((len(names), self.labels.shape[1]), -np.inf)
+        outputs = np.full((len(names), self.outputs.shape[1]), -np.inf)
+        np.maximum.at(labels, of, self.labels)
+        np.maximum.at(outputs, of, self.outputs)
+        return replace(
+            self,
+            labels=labels,
+            outputs=outputs,
+            threshold=self.threshold[first],
+            folds=self.folds[first],
+            subjects=names,
+            noun="subjects",
+        )
