@@ -37,7 +37,8 @@ class CardFile(Frozen):
     Parameters
     ----------
     path : str
-        Below the data folder that a user gives, or below ``package`` where that is named.
+        Below the data folder that a user gives, or below ``package`` where that is named. Of a package's file, its
+        name alone counts in a user's folder.
     sha256 : str
         Digest of its content, 64 hexadecimal digits.
     bytes : int
@@ -172,7 +173,7 @@ Presence = Literal["here", "missing", "other size", "other content", "not checke
 
 @dataclass(frozen=True)
 class FileState:
-    """Where one file of a card was looked for, and what was found."""
+    """Where one file of a card was looked for (``path``; None: nowhere), and what was found."""
 
     file: CardFile
     path: Path | None
@@ -186,19 +187,30 @@ def states(card: Card, data: Path | None = None, *, verify: bool = False) -> tup
     ----------
     card : Card
     data : Path, optional
-        The folder the files were put in; files inside a package are found without it.
+        The folder the files were put in, or one of them: files are then looked for there alone. Without it, files
+        inside a package are found and others are not checked.
     verify : bool
         Read each file and compare its SHA-256. Without, only its size is compared.
+
+    Raises
+    ------
+    PellucidError
+        If ``data`` does not exist.
     """
+    _refuse_missing(data)
     return tuple(_state(file, data, verify) for file in card.files)
 
 
+def _refuse_missing(data: Path | None) -> None:
+    if data is not None and not data.exists():
+        raise PellucidError(f"{data} does not exist: --data names the folder or file that holds the data")
+
+
 def _state(file: CardFile, data: Path | None, verify: bool) -> FileState:
-    folder = data if file.package is None else plugins.package_folder(file.package)
-    if folder is None:
-        return FileState(file, None, "missing" if file.package else "not checked")
-    path = folder / file.path
-    if not path.is_file():
+    if data is None and file.package is None:
+        return FileState(file, None, "not checked")
+    path = _place(file, data)
+    if path is None or not path.is_file():
         return FileState(file, path, "missing")
     if path.stat().st_size != file.bytes:
         return FileState(file, path, "other size")
@@ -207,8 +219,25 @@ def _state(file: CardFile, data: Path | None, verify: bool) -> FileState:
     return FileState(file, path, "here")
 
 
+def _place(file: CardFile, data: Path | None) -> Path | None:
+    name = Path(file.path).name
+    if data is None:
+        folder = plugins.package_folder(file.package or "")
+        return None if folder is None else folder / file.path
+    if not data.is_dir():
+        return data if data.name == name else None
+    return data / (name if file.package else file.path)
+
+
 def rows(data: Path | None = None, *, verify: bool = False) -> list[dict[str, Any]]:
-    """One row a card, for the command ``pellucid data list``; a card that is wrong has a row with its error."""
+    """One row a card, for the command ``pellucid data list``; a card that is wrong has a row with its error.
+
+    Raises
+    ------
+    PellucidError
+        If ``data`` does not exist.
+    """
+    _refuse_missing(data)
     found: list[dict[str, Any]] = []
     for qualified, component in plugins.components("card").items():
         try:

@@ -150,7 +150,9 @@ def read_document(folder: Path) -> dict[str, Any]:
         raise RunError(f"{folder} holds no {DOCUMENT}, so it is no run folder") from None
     except UnicodeDecodeError:
         raise RunError(f"{path} is not UTF-8 text: it was damaged; restore it, or run the study again") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError):
+        raise RunError(f"{path} says no format, so it is not the document of a run") from None
+    except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read as a run's document: {error}") from None
     if version != FORMAT:
         raise RunError(

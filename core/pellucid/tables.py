@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pellucid.report import words
-from pellucid.report.names import interval, number, sentence_case
+from pellucid.report.names import interval, listed, number, sentence_case
 
 if TYPE_CHECKING:
     from pellucid.listing import Description
@@ -226,15 +226,17 @@ def _scores(rows: list[Result], black_box: str | None, group_word: Sequence[str]
 
 
 def _outcomes(checks: list[Result]) -> Table:
-    """One line a model; below it what each check found that was not passed."""
+    """One line a model; below it what the audit's failed checks found."""
     table = _plain("", "")
     for part in dict.fromkeys(r.part for r in checks):
         failed = [r for r in checks if r.part == part and not r.passed]
-        told = Text(words.outcome(checks, part), style="bold red" if failed else "green")
-        for r in failed:
-            told.append(f"\n{words.metric_name(r.metric)} NOT passed: ", style="bold red").append(
-                _found(r), style="default"
-            )
+        audited = [r for r in failed if r.protocol == words.AUDIT]
+        beside = [words.metric_name(r.metric).lower() for r in failed if r not in audited]
+        told = Text(words.outcome(checks, part), style="bold red" if audited else "green")
+        if beside:
+            told.append(f"; outside the audit NOT passed: {listed(beside)}", style="yellow")
+        for r in audited:
+            told.append(f"\n{words.metric_name(r.metric)}: {_found(r)}", style="default")
         table.add_row(f"  {part}", told)
     return table
 

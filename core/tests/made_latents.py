@@ -37,7 +37,7 @@ class Known(Encoder):
         return Representation(self.read(batch)[:, 0, 0, :3], self.names)
 
     def decode(self, values: torch.Tensor) -> torch.Tensor:
-        level = values[:, 0] + 5 * torch.cos(4 * values[:, 1])
+        level = values[:, 0] + 15 * torch.cos(4 * values[:, 1])
         return level[:, None, None, None].expand(-1, 1, 4, 4)
 
 

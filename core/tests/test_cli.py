@@ -155,8 +155,12 @@ def test_an_explanation_that_failed_its_audit_is_said_to_have_failed(capsys, mon
     )
     said = [line.strip() for line in printed([gap, deletion], capsys).splitlines()]
     assert "additive  did not pass its audit: it passed 1 of 2 checks and failed: deletion" in said
-    assert "Deletion NOT passed: Deleting the top hurts no more." in said
+    assert "Deletion: Deleting the top hurts no more." in said
     assert not any("Nothing is left over." in line for line in said)
+    walk = result(protocol="traversal-monotonicity", metric="monotonicity:area", passed=False)
+    assert "passed its audit (1 of 1 check); outside the audit NOT passed: monotonicity of area" in printed(
+        [gap, walk], capsys
+    )
     table = printed([gap, deletion], capsys, everything=True).splitlines()
     assert any("NOT passed" in line and "Deleting the top hurts no more." in line for line in table)
     assert any("NOT" not in line and "passed" in line and "Nothing is left over." in line for line in table)

@@ -54,7 +54,7 @@ class Forgetful(Identity):
 
 
 class Peeping(Identity):
-    def mask(self, batch):
+    def known(self, batch):
         return None
 
 

@@ -9,7 +9,7 @@ import torch
 from pellucid.batch import Batch
 from pellucid.data import Binary, MultiClass, MultiLabel, Ordinal, Regression
 from pellucid.data.spec import Concepts
-from pellucid.errors import ContractError
+from pellucid.errors import ContractError, StudyError
 from pellucid.heads.concepts.bottleneck import ConceptBottleneck
 from pellucid.heads.functions.additive import Additive
 from pellucid.heads.functions.linear import Linear
@@ -275,6 +275,28 @@ def test_hard_concepts_hand_on_whole_steps_only():
     assert set(found.values[:, 1].tolist()) <= {0.0, 1.0}
     assert len(set(found.values[:, 0].tolist())) > 2
     assert hits("binary", head(z), batch.targets) > 0.8
+
+
+def test_whole_steps_and_the_loss_of_ratings_are_those_computed_by_hand():
+    head = made(ConceptBottleneck)
+    given = torch.tensor([[1.2, 0.49], [3.5001, 0.5], [4.6, 0.9]])
+    assert head.whole_steps(given).tolist() == [[1.0, 0.0], [4.0, 1.0], [5.0, 1.0]]
+    z, batch = batch_for(
+        head, torch.zeros(3, 5), torch.ones(3, 1), given, torch.tensor([[True, True], [True, False]] * 2)[:3]
+    )
+    head.rating_mean.copy_(torch.tensor([2.0, 0.5]))
+    head.rating_scale.copy_(torch.tensor([2.0, 0.5]))
+    for parameter in head.rating_last.parameters():
+        parameter.data.zero_()
+    # An untrained network says what is usual: the mean rating.
+    torch.testing.assert_close(head.concepts(z), torch.tensor([[2.0, 0.5]]).expand(3, 2))
+    squares = [(0.8 / 2) ** 2, (0.01 / 0.5) ** 2, (1.5001 / 2) ** 2, (2.6 / 2) ** 2, (0.4 / 0.5) ** 2]
+    assert head.concept_loss(z, batch).item() == pytest.approx(0.5 * np.mean(squares), rel=1e-4)
+
+
+def test_a_bottleneck_without_concepts_is_refused():
+    with pytest.raises(StudyError, match="human ratings"):
+        ConceptBottleneck(ConceptBottleneck.config_type(units=("a",), target=YES))
 
 
 def test_ratings_that_nobody_gave_teach_nothing():

@@ -10,6 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from pellucid.encoders.identity import Identity
 from pellucid.errors import LeakageError
+from pellucid.protocols.cluster_agreement import redealt
 from pellucid.protocols.latent_clusters import LatentClusters, LatentClustersConfig
 from pellucid.protocols.latent_space import Space
 
@@ -79,6 +80,45 @@ def test_chance_knows_that_samples_of_a_subject_lie_together():
     assert results["cluster_information:image"].value < chance + 0.35
 
 
+def test_redealt_labels_of_a_subject_are_those_of_one_subject_of_the_fold():
+    sizes = [1, 2, 3, 5, 8]
+    subjects = np.random.default_rng(0).permutation(np.repeat(np.arange(10), sizes * 2))
+    folds = subjects // 5
+    # Each subject of a fold has its own tens; the largest has two labels.
+    labels = np.where(subjects % 5 == 4, 40 + np.arange(len(subjects)) % 2, 10 * (subjects % 5)) + 100 * folds
+    moved = 0
+    for seed in range(20):
+        dealt = redealt(labels, subjects, folds, np.random.default_rng(seed))
+        assert (dealt // 100 == folds).all()
+        givers = []
+        for subject in range(10):
+            of = np.unique(dealt[subjects == subject] % 100 // 10)
+            assert len(of) == 1
+            givers.append(int(of[0]))
+        assert sorted(givers[:5]) == sorted(givers[5:]) == list(range(5))
+        moved += givers[:5] != list(range(5))
+    assert moved > 15
+
+
+def test_the_baseline_has_a_number_of_clusters_of_its_own_and_the_sentence_says_who_tells_more():
+    # Four clumps of the trivial covariate are the classes pairwise; the latent has two clumps that know nothing.
+    random = np.random.default_rng(0)
+    clump = random.integers(0, 4, 240)
+    units = random.normal(size=(240, 3)) + 9 * random.integers(0, 2, 240)[:, None]
+    labels = clump % 2
+    trivial = 20 * clump + random.normal(size=240)
+    results, rows, *_ = found(dataset(units, labels, np.arange(240), trivial))
+    assert rows["cluster"].nunique() == 2
+    assert rows["baseline_cluster"].nunique() == 4
+    for result, what in zip(results.values(), ("clusters of rough", "neighbours in rough"), strict=True):
+        assert result.value < result.baseline
+        assert f"That is less than {what} alone tell: " in result.sentence
+    results, *_ = found(dataset(units + 40 * labels[:, None] * np.array([1, 0, 0]), labels, np.arange(240)))
+    assert all("That is more than" in result.sentence for result in results.values())
+    results, *_ = found(dataset(units, labels, np.arange(240)))
+    assert all("It cannot be told apart from" in result.sentence for result in results.values())
+
+
 def test_purity_is_the_share_that_sklearn_counts():
     units, labels = blobs(1.5)
     data = dataset(units, labels, np.arange(120))
@@ -129,7 +169,7 @@ def test_the_number_of_clusters_is_that_of_the_clumps():
     nobody = dataset(np.zeros((6, 3)), np.arange(6) % 2, np.arange(6)).subset(np.arange(0)).learned_from
     space = Space.fitted(points, np.zeros(100), nobody, most=8, neighbours=5, seed=0)
     assert space.count == 5
-    constant = Space.fitted(np.ones((20, 1)), np.zeros(20), nobody, most=8, neighbours=5, seed=0, count=5)
+    constant = Space.fitted(np.ones((20, 1)), np.zeros(20), nobody, most=8, neighbours=5, seed=0)
     assert constant.count == 1
 
 

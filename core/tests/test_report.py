@@ -22,6 +22,7 @@ from pellucid.heads.base import Head, HeadConfig, HeadTags
 from pellucid.model import Model, Threshold
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
+from pellucid.regions import Box, Steps, TimeSpan
 from pellucid.report import build, words
 from pellucid.report.figures import Bars, contribution_bars, importance, shape_function
 from pellucid.report.folder import RunFolder
@@ -31,7 +32,6 @@ from pellucid.report.names import interval, number
 from pellucid.report.pictures import whole_models
 from pellucid.report.places import frame_place, from_json, place, to_json
 from pellucid.report.sections import checks, summary
-from pellucid.regions import Box, Steps, TimeSpan
 from pellucid.representation import Representation
 from pellucid.result import Result
 
@@ -221,6 +221,7 @@ def run_folder(path: Path, kind: str = "binary", results: list[Result] | None = 
     context = context_of(dataset, target)
     document = {
         "format": 1,
+        "weights_sha256": {},
         "state": "finished",
         "study": {
             "title": "Lesions <script>alert(1)</script>",
@@ -458,7 +459,8 @@ def test_a_run_that_is_not_finished_says_so(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "named"), [(None, "cannot be read"), ("{", "not valid JSON"), ('{"study": {}}', "'dataset'")]
+    ("content", "named"),
+    [(None, "no run folder"), ("{", "cannot be read"), ('{"format": 1, "state": "finished"}', "'study'")],
 )
 def test_a_folder_that_is_no_run_is_refused_by_name(tmp_path, content, named):
     if content is not None:
@@ -656,6 +658,8 @@ def explanation(parts: list[float], baseline: float = -1.0, gap: float = 0.0) ->
 
 
 def test_bars_leave_nothing_out_and_show_the_gap():
+    import matplotlib.pyplot as plt
+
     ax = contribution_bars(explanation([0.1, -2.0, 0.5, 0.2, -0.05], gap=0.3), top=2)
     lengths = [bar.get_width() for bar in ax.patches]
     np.testing.assert_allclose(lengths, [-1.0, -2.0, 0.5, 0.25, 0.3, -1.95], atol=1e-6)
@@ -670,6 +674,7 @@ def test_bars_leave_nothing_out_and_show_the_gap():
     ]
     assert sum(lengths[:-1]) == pytest.approx(lengths[-1])
     assert ax.patches[4].get_hatch()
+    plt.close(ax.figure)
 
 
 def test_units_that_nobody_can_read_singly_are_one_bar_with_their_sum():
@@ -746,7 +751,7 @@ def test_two_models_that_tie_are_called_equal():
         ("auroc_minus_baseline", "AUROC above the baseline"),
         ("auroc_per_subject_minus_ratings and size", "AUROC above “ratings and size”, per patient"),
         ("auprc_per_subject", "AUPRC, per patient"),
-        ("monotonicity:area", "Monotonicity of area"),
+        ("monotonicity:outline-area", "Monotonicity of outline area"),
     ],
 )
 def test_a_metric_is_named_for_readers(metric, name):

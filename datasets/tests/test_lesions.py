@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+import pellucid
 from pellucid import plugins
+from pellucid.errors import DataError
 from pellucid_datasets.lesions import DENSITY, FACTORS, RADIUS, SPICULATION, PlantedLesions, PlantedLesionsConfig
 
 
@@ -69,6 +71,11 @@ def test_labels_by_lot_are_balanced_and_leave_the_pictures_as_they_are(lesions):
     assert patients["spiculated"].mean() == 0.5
     for name in FACTORS:
         assert abs(spearmanr(patients["spiculated"], patients[f"concept:{name}"]).statistic) < 0.25
+
+
+def test_a_folder_is_refused_as_nothing_is_read_from_it(tmp_path):
+    with pytest.raises(DataError, match=rf"{tmp_path}: 'planted-lesions' is made up and reads no file"):
+        pellucid.dataset("planted-lesions", tmp_path)
 
 
 def test_factors_fill_their_ranges(lesions):

@@ -216,6 +216,16 @@ def test_changed_rows_are_refused(copy, name):
         Run(copy).explanations() if name.startswith("expl") else Run(copy).rows("prediction")
 
 
+def test_a_report_is_not_built_from_changed_pictures(copy):
+    from pellucid.report import build
+
+    (copy / "gallery.npz").write_bytes(b"")
+    before = (copy / "report.html").stat().st_mtime_ns
+    with pytest.raises(RunError, match=r"gallery\.npz .* changed or damaged"):
+        build(copy)
+    assert (copy / "report.html").stat().st_mtime_ns == before
+
+
 @pytest.mark.parametrize("key", ["state", "results", "weights_sha256", "parts"])
 def test_a_document_that_lacks_something_is_refused_by_name(copy, key):
     document = json.loads((copy / "run.json").read_text())

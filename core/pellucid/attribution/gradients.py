@@ -57,12 +57,13 @@ def integrated_gradients(
             total = torch.zeros_like(way)
             several = max(1, rows // len(some))
             for at, weight in zip(along.split(several), share.split(several), strict=True):
-                path = (base + at.reshape(-1, *[1] * x.ndim) * way).flatten(0, 1)
-                slopes = _gradient(function, path, of.repeat(len(at))).unflatten(0, (len(at), len(some)))
-                # In place where there is one point: another copy of the batch would cost as much as a layer.
+                # One point at a time needs no copies of the batch, which would cost as much as a small model's layer.
                 if len(at) == 1:
-                    total.add_(slopes[0], alpha=float(weight))
+                    slopes = _gradient(function, torch.add(base, way, alpha=float(at)), of)
+                    total.add_(slopes, alpha=float(weight))
                 else:
+                    path = (base + at.reshape(-1, *[1] * x.ndim) * way).flatten(0, 1)
+                    slopes = _gradient(function, path, of.repeat(len(at))).unflatten(0, (len(at), len(some)))
                     total += torch.tensordot(weight, slopes, 1)
             parts.append(_measured(function, some, base, of, total.mul_(way), "integrated gradients"))
     return Attribution.joined(parts)

@@ -82,11 +82,11 @@ def spiculation(values: npt.NDArray[np.number], spec: Image | Volume | None = No
     Returns
     -------
     ndarray, shape (sample,), without unit
-        :data:`DISC` where nothing stands out: what cannot be seen has no spikes.
+        :data:`DISC` at least; NaN where nothing stands out, as what is not there is neither round nor ragged.
     """
     traced = _outlines(values, spec)
     size = traced.areas()
-    return np.divide(traced.perimeters() ** 2, 4 * np.pi * size, out=np.full_like(size, DISC), where=size > 0)
+    return np.divide(traced.perimeters() ** 2, 4 * np.pi * size, out=np.full_like(size, np.nan), where=size > 0)
 
 
 def _outlines(values: npt.NDArray[np.number], spec: Image | Volume | None) -> Outlines:

@@ -13,9 +13,10 @@ from pellucid.encoders.base import Encoder
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, Splitting
+from pellucid.protocols.cluster_agreement import redealt, within_folds
 from pellucid.protocols.latent_space import Space
 from pellucid.result import Result
-from pellucid.statistics.bootstrap import percentiles, subject_interval, subject_weights
+from pellucid.statistics.bootstrap import Interval, percentiles, subject_interval, subject_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,10 +57,12 @@ class LatentClusters(Assessment):
       within folds: 1 where clusters are classes, about 0 where they know nothing of them.
     - ``neighbour_purity:<encoder>``: the share of a test sample's nearest training samples that are of its own class.
 
-    The baseline does the same with the trivial covariates in place of the latent. Chance for clusters is what labels
-    dealt anew to subjects reach (samples of one subject lie together whatever their label, so labels move with them),
-    for neighbours the share of the class in training. Numbers are divided into fifths, of several labels the first is
-    taken.
+    The baseline does the same with the trivial covariates in place of the latent, with a number of clusters of their
+    own. Which of the two tells more is judged by the interval of their difference. Chance for clusters is what labels
+    dealt anew to subjects reach (samples of one subject lie together whatever their label, so labels move with them:
+    :func:`~pellucid.protocols.cluster_agreement.redealt`), for neighbours the share of the class in training. Numbers are
+    divided into fifths, of several labels the first is taken.
+
     A latent can be of use without clusters: this says how it is organised, not how good it is.
     """
 
@@ -95,7 +98,7 @@ class LatentClusters(Assessment):
             seen = train.learned_from | model.learned_from
             space = Space.fitted(learnt, trained, seen, **chosen)
             filled = train.learned_from | fold.baseline.learned_from
-            baseline = Space.fitted(fold.baseline.features(train), trained, filled, **chosen, count=space.count)
+            baseline = Space.fitted(fold.baseline.features(train), trained, filled, **chosen)
             place = space.placed(told, tested, test.learned_from, part=f"clusters of {prefix!r}")
             beside = baseline.placed(
                 fold.baseline.features(test), tested, test.learned_from, part="clusters of the trivial covariates"
@@ -144,18 +147,19 @@ class LatentClusters(Assessment):
         label, cluster = rows["label"].to_numpy(), rows["cluster"].to_numpy()
 
         def within(clusters: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
-            return _within_folds(folds, clusters, labels, weights)
+            return within_folds(folds, clusters, labels, weights)
 
-        value = within(cluster, label)
+        rival = rows["baseline_cluster"].to_numpy()
+        value, baseline = within(cluster, label), within(rival, label)
         weights = subject_weights(subjects, folds, replicates=self.config.replicates, seed=context.seed)
-        replicates = np.array([within(cluster, label, row.astype(int)) for row in weights])
+        both = np.array([[within(c, label, row.astype(int)) for c in (cluster, rival)] for row in weights])
         if (weights == weights[0]).all():
-            replicates[:] = np.nan
+            both[:] = np.nan
         # Doubled samples agree with themselves, so replicates lie above the value: the interval is moved back onto it.
-        found = percentiles(value, replicates, centred=True)
+        found = percentiles(value, both[:, 0], centred=True)
+        beyond = percentiles(value - baseline, both[:, 0] - both[:, 1], centred=True)
         rng = np.random.default_rng(context.seed)
-        chance = float(np.mean([within(cluster, _redealt(label, subjects, folds, rng)) for _ in range(PERMUTATIONS)]))
-        baseline = within(rows["baseline_cluster"].to_numpy(), label)
+        chance = float(np.mean([within(cluster, redealt(label, subjects, folds, rng)) for _ in range(PERMUTATIONS)]))
         return Result(
             protocol=self.name,
             metric=f"cluster_information:{encoder}",
@@ -171,8 +175,8 @@ class LatentClusters(Assessment):
             n_subjects=len(np.unique(subjects)),
             sentence=(
                 f"Sorted into clusters by {encoder} alone, samples agree with their classes to {value:.2f} (1: clusters are "
-                f"the classes); with labels dealt anew to subjects {chance:.2f}, with clusters of the trivial baseline "
-                f"{baseline:.2f}."
+                f"the classes); with labels dealt anew to subjects {chance:.2f}. "
+                + _beside(beyond, f"clusters of {_trivial(context)}", f"{baseline:.2f}")
             ),
         )
 
@@ -180,6 +184,8 @@ class LatentClusters(Assessment):
         subjects, folds = rows["subject"].to_numpy(str), rows["fold"].to_numpy()
         found = subject_interval(rows["purity"].to_numpy(), subjects, folds, seed=context.seed)
         chance, baseline = float(rows["usual_purity"].mean()), float(rows["baseline_purity"].mean())
+        gain = (rows["purity"] - rows["baseline_purity"]).to_numpy()
+        beyond = subject_interval(gain, subjects, folds, seed=context.seed)
         return Result(
             protocol=self.name,
             metric=f"neighbour_purity:{encoder}",
@@ -195,7 +201,8 @@ class LatentClusters(Assessment):
             n_subjects=len(np.unique(subjects)),
             sentence=(
                 f"Of the {self.config.neighbours} training samples nearest to a new one in {encoder}, {found.value:.0%} are of "
-                f"its class; of as many random ones {chance:.0%}, of those nearest in the trivial baseline {baseline:.0%}."
+                f"its class, of as many random ones {chance:.0%}. "
+                + _beside(beyond, f"neighbours in {_trivial(context)}", f"{baseline:.0%}")
             ),
         )
 
@@ -228,34 +235,17 @@ class LatentClusters(Assessment):
         return {"Map of the latent: test samples of the first fold by class, axes learnt on training samples": figure}
 
 
-def _within_folds(folds: np.ndarray, clusters: np.ndarray, labels: np.ndarray, weights: np.ndarray | None) -> float:
-    """Adjusted mutual information of clusters and labels in each fold, averaged over samples; clusters of two folds
-    have nothing to do with each other."""
-    from sklearn.metrics import adjusted_mutual_info_score
-
-    total, mass = 0.0, 0
-    for fold in np.unique(folds):
-        at = np.flatnonzero(folds == fold)
-        if weights is not None:
-            at = np.repeat(at, weights[at])
-        if len(np.unique(labels[at])) < 2:
-            continue
-        total += len(at) * adjusted_mutual_info_score(labels[at], clusters[at])
-        mass += len(at)
-    return total / mass if mass else float("nan")
+def _beside(beyond: Interval, what: str, baseline: str) -> str:
+    """Whether the latent tells more than the trivial covariate, in plain words."""
+    if beyond.high < 0:
+        return f"That is less than {what} alone tell: {baseline}."
+    if beyond.low > 0:
+        return f"That is more than {what} alone tell: {baseline}."
+    return f"It cannot be told apart from what {what} alone tell: {baseline}."
 
 
-def _redealt(labels: np.ndarray, subjects: np.ndarray, folds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Labels dealt anew within folds: the runs of labels of whole subjects change places."""
-    dealt = labels.copy()
-    for fold in np.unique(folds):
-        at = np.flatnonzero(folds == fold)
-        names, of = np.unique(subjects[at], return_inverse=True)
-        stays = at[np.argsort(of, kind="stable")]
-        order = rng.permutation(len(names))
-        moves = at[np.argsort(order[of], kind="stable")]
-        dealt[stays] = labels[moves]
-    return dealt
+def _trivial(context: Context) -> str:
+    return context.baseline_name.removesuffix(" alone") if context.spec.trivial else "a constant"
 
 
 def _classes(dataset: Dataset, target: str) -> np.ndarray:

@@ -47,7 +47,6 @@ class Space:
         most: int,
         neighbours: int,
         seed: int,
-        count: int | None = None,
     ) -> Space:
         """Learn from training samples.
 
@@ -58,14 +57,13 @@ class Space:
         learned_from : LearnedFrom
             Their subjects, and whomever the latent has learnt from.
         most, neighbours, seed : int
-            Largest number of clusters tried; samples in a neighbourhood.
-        count : int, optional
-            Number of clusters; without it the one of the best silhouette.
+            Largest number of clusters tried, of which the one with the best silhouette is taken; samples in a
+            neighbourhood.
         """
         mean, scale = values.mean(0), values.std(0)
         scale = np.where(scale > 1e-9 * np.maximum(np.abs(mean), 1), scale, 1.0)
         points = (values - mean) / scale
-        clusters = _clusters(points, most, seed, count)
+        clusters = _clusters(points, most, seed)
         _, _, axes = np.linalg.svd(points, full_matrices=False)
         if len(axes) < 2:
             axes = np.vstack([axes, np.zeros_like(axes)])
@@ -89,14 +87,14 @@ class Space:
         return Placed(self.clusters.predict(points), purity, points @ self.axes.T)
 
 
-def _clusters(points: np.ndarray, most: int, seed: int, count: int | None) -> Any:
+def _clusters(points: np.ndarray, most: int, seed: int) -> Any:
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
 
     distinct = len(np.unique(points, axis=0))
     if distinct < 3:
         return KMeans(distinct, n_init=1, random_state=seed).fit(points)
-    tried = range(2, min(most, distinct - 1) + 1) if count is None else [min(count, distinct)]
+    tried = range(2, min(most, distinct - 1) + 1)
     found = [KMeans(k, n_init=5, random_state=seed).fit(points) for k in tried]
     if len(found) == 1:
         return found[0]

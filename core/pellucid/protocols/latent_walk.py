@@ -156,11 +156,11 @@ def rank_correlation(paths: np.ndarray) -> np.ndarray:
     """
     from scipy.stats import rankdata
 
-    known = ~np.isnan(paths)
+    known = np.isfinite(paths)
     count = known.sum(-1, keepdims=True)
-    # NaN ranks last here, and is then left out.
+    # What is not known ranks last here, and is then left out; the steps that are left are counted anew.
     ranks = rankdata(np.where(known, paths, np.inf), axis=-1)
-    steps = np.broadcast_to(np.arange(float(paths.shape[-1])), paths.shape)
+    steps = known.cumsum(-1)
     ranks, steps = (_centred(some, known, count) for some in (ranks, steps))
     length = np.sqrt((ranks**2).sum(-1) * (steps**2).sum(-1))
     found = np.divide((ranks * steps).sum(-1), length, out=np.zeros_like(length), where=length > 0)

@@ -14,8 +14,9 @@ from pellucid.model import batches
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold
 from pellucid.protocols.latent_walk import Measure, decoders, walk
+from pellucid.protocols.traversal_verdict import Verdict
 from pellucid.result import Result
-from pellucid.statistics.bootstrap import subject_interval
+from pellucid.statistics.ranking import spearman
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,10 @@ ANY_INPUT = ("core/mass",)
 
 WIDEST = "direction of largest variance"
 
-COLUMNS = ("part", "sample", "subject", "encoder", "output", "measure", "rising", "widest", "spread")
+COLUMNS = (
+    "part", "sample", "subject", "encoder", "output", "measure",
+    "association", "sense", "rising", "widest", "spread",
+)  # fmt: skip
 
 
 def mass(values: np.ndarray, spec: Any) -> np.ndarray:
@@ -55,15 +59,15 @@ class TraversalMonotonicityConfig(Config):
     steps : int
         Points on the way, both ends included.
     random_directions : int
-        Directions drawn in each fold, to see what moving anyhow does.
+        Directions drawn in each fold, to see what moving anyhow does; too few could not tell a share of one in twenty.
     samples : int
         Test samples of a fold that are walked from, evenly spread over them.
     """
 
     reach_sd: float = Field(default=2.0, gt=0)
     steps: int = Field(default=9, ge=3)
-    random_directions: int = Field(default=16, ge=1)
-    samples: int = Field(default=64, ge=1)
+    random_directions: int = Field(default=50, ge=50)
+    samples: int = Field(default=32, ge=1)
 
     @property
     def steps_sd(self) -> tuple[float, ...]:
@@ -76,10 +80,20 @@ class TraversalMonotonicity(Assessment):
 
     The direction is the one in which the output rises fastest on average over training samples, per standard deviation
     of the latent. Test samples are moved along it; every point is decoded and measured. ``monotonicity:<measure>`` is
-    the rank correlation (Spearman) of step and measure, averaged over samples with its sign and given as positive: 1
-    where the measure rises (or falls) all the way for all samples, 0 where it does as it likes. Chance is the same
-    figure for random directions. It is a strict level: any straight walk changes most things steadily. The baseline is
-    the direction of the latent's largest variance. Passed: the interval lies above chance.
+    the rank correlation (Spearman) of step and measure, averaged over samples. Its sense is that of measure and label
+    among the training samples of the fold: 1 where what grows (or shrinks) with the label does so all the way for all
+    samples, 0 where it does as it likes, below 0 where it goes against the data. Steps at which the measure is not
+    defined, such as empty pictures, are left out and counted.
+
+    Chance is the mean of the same figure over random directions, each in the sense in which it raises the output, and
+    the baseline that of the direction of the latent's largest variance. A latent may have hardly any direction that does
+    not move a measure; what it does along the model's own then says nothing about the model. Passed means three things:
+
+    - steady: the interval lies above :data:`~pellucid.protocols.traversal_verdict.STEADY`;
+    - the model's own: hardly any random direction of the same fold does as well
+      (:data:`~pellucid.protocols.traversal_verdict.AS_GOOD`);
+    - visible: from end to end the measure changes by :data:`~pellucid.protocols.traversal_verdict.VISIBLE` of its
+      standard deviation over the training samples.
 
     Any head will do whose output has a gradient with respect to the latent. All outputs are followed, of the steps
     between ordered classes the middle one.
@@ -102,17 +116,21 @@ class TraversalMonotonicity(Assessment):
         Returns
         -------
         DataFrame
-            ``encoder``, ``output``, ``measure``; rank correlations ``rising``, ``widest`` and ``random 0``,
-            ``random 1`` ... along each random direction; ``spread``, the measure's standard deviation over the samples; and the measure at
-            each step, ``at -2`` ... ``at 2``.
+            ``encoder``, ``output``, ``measure``; of the training samples ``association``, the rank correlation of measure
+            and label, its sign ``sense``, and ``spread``, the measure's standard deviation; rank correlations
+            ``rising``, ``widest`` and ``random 0``, ``random 1`` ... along each direction, turned so that it raises the
+            output; and the measure at each step, ``at -2`` ... ``at 2``.
         """
         import pandas as pd
 
         tables = []
+        train = fold.dataset.subset(fold.split.train)
+        wanted = fold.dataset.spec.target(fold.target).steps(train.target_values(fold.target))
+        seen: dict[tuple[str, str], np.ndarray] = {}
         for part, model in fold.models.items():
             test = fold.test(part)
             chosen = np.unique(np.linspace(0, len(test) - 1, min(len(test), self.config.samples)).round().astype(int))
-            samples, train = test.subset(chosen), fold.dataset.subset(fold.split.train)
+            samples = test.subset(chosen)
             learnt, z = model.representation(train), model.representation(samples)
             for prefix, encoder, _ in decoders(model):
                 names = samples.spec.measures.get(encoder.input_name, ANY_INPUT)
@@ -122,7 +140,10 @@ class TraversalMonotonicity(Assessment):
                     steps_sd=self.config.steps_sd, random_directions=self.config.random_directions, seed=fold.seed,
                 )  # fmt: skip
                 for (output, name), found in walked.items():
-                    seen = _measured(measures[name], samples, encoder.input_name)
+                    of = (encoder.input_name, name)
+                    if of not in seen:
+                        seen[of] = _measured(measures[name], train, encoder.input_name)
+                    association = _association(seen[of], wanted[:, model.head.outputs.index(output)])
                     rows = {
                         "part": part,
                         "sample": samples.frame.index.astype(str),
@@ -130,9 +151,11 @@ class TraversalMonotonicity(Assessment):
                         "encoder": prefix,
                         "output": output,
                         "measure": name,
+                        "association": association,
+                        "sense": float(np.sign(association)),
                         "rising": found.rising,
                         "widest": found.widest,
-                        "spread": float(np.nanstd(seen)),
+                        "spread": _spread(seen[of]),
                     }
                     steps = {_column(step): found.paths[0, :, at] for at, step in enumerate(self.config.steps_sd)}
                     drawn = {f"random {at}": orders for at, orders in enumerate(found.random)}
@@ -142,52 +165,31 @@ class TraversalMonotonicity(Assessment):
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """Mean rank correlations of each part, encoder and measure, with intervals over subjects."""
         results = []
+        steps = [_column(step) for step in self.config.steps_sd]
         for part, encoder, output, measure, mine in _by_kind(rows, context):
-            sign = -1.0 if mine["rising"].mean() < 0 else 1.0
+            verdict = Verdict.of(mine, steps, seed=context.seed)
+            if verdict is None:
+                continue
             known = mine["rising"].notna()
-            if not known.any():
-                continue
-            subjects, folds = mine["subject"].to_numpy(), mine["fold"].to_numpy()
-            found = subject_interval(sign * mine["rising"].to_numpy(), subjects, folds, seed=context.seed)
-            chance, baseline = _at_random(mine), abs(float(mine["widest"].mean()))
-            if np.isnan(chance) or np.isnan(baseline):
-                continue
-            short = measure.rpartition("/")[2]
             results.append(
                 Result(
                     protocol=self.name,
-                    metric=_metric(rows, encoder, output, short),
+                    metric=_metric(rows, encoder, output, measure.rpartition("/")[2]),
                     part=part,
-                    value=found.value,
-                    low=found.low,
-                    high=found.high,
-                    chance=chance,
-                    baseline=baseline,
+                    value=verdict.steadiness.value,
+                    low=verdict.steadiness.low,
+                    high=verdict.steadiness.high,
+                    chance=verdict.random,
+                    baseline=verdict.widest,
                     baseline_name=WIDEST,
                     higher_is_better=True,
                     n_samples=int(known.sum()),
                     n_subjects=int(mine.loc[known, "subject"].nunique()),
-                    passed=None if np.isnan(found.low) else bool(found.low > chance),
-                    sentence=self._sentence(_in_words(measure), output, sign, mine, found.value, chance),
+                    passed=verdict.passed,
+                    sentence=verdict.sentence(_in_words(measure), output),
                 )
             )
         return results
-
-    def _sentence(self, measure: str, output: str, sign: float, rows: pd.DataFrame, value: float, chance: float) -> str:
-        ends = [rows[_column(step)].mean() for step in (self.config.steps_sd[0], self.config.steps_sd[-1])]
-        spread = rows["spread"].mean()
-        size = f", by {abs(ends[1] - ends[0]) / spread:.1f} times its spread over samples" if spread > 0 else ""
-        steady = (
-            "steadily"
-            if value >= 0.8
-            else "as a tendency"
-            if value > chance
-            else "no more than along a random direction"
-        )
-        return (
-            f"Walked towards “{output}”, decoded samples show {measure} {'falling' if sign < 0 else 'rising'} {steady}: "
-            f"rank correlation {value:.2f} (random directions {chance:.2f}){size}."
-        )
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
         """How each measure changes on the way, by part."""
@@ -224,18 +226,24 @@ def _measured(measure: Measure, samples: Dataset, input: str) -> np.ndarray:
     return np.concatenate([np.asarray(measure(batch.inputs[input].numpy(), spec)) for batch, _ in batches(samples)])
 
 
+def _association(measured: np.ndarray, labels: np.ndarray) -> float:
+    """Rank correlation of measure and label over samples that have both; 0 where one of them does not vary."""
+    known = np.isfinite(measured) & np.isfinite(labels)
+    if not known.any():
+        return 0.0
+    return float(np.nan_to_num(spearman(labels[known], measured[known], np.ones(int(known.sum())))))
+
+
+def _spread(measured: np.ndarray) -> float:
+    return float(np.nanstd(measured)) if np.isfinite(measured).any() else float("nan")
+
+
 def _in_words(measure: str) -> str:
     return measure.rpartition("/")[2].replace("-", " ")
 
 
 def _column(step: float) -> str:
     return f"at {step:g}"
-
-
-def _at_random(rows: pd.DataFrame) -> float:
-    """The figure along random directions: mean over a fold's samples, its sign left out, mean over directions."""
-    columns = [name for name in rows.columns if str(name).startswith("random ")]
-    return float(rows.groupby("fold")[columns].mean().abs().to_numpy().mean())
 
 
 def _metric(rows: pd.DataFrame, encoder: str, output: str, measure: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from pellucid.heads.base import HeadTags
 from pellucid.protocols.base import Context
 from pellucid.report.gallery import ROWS, Gallery, interpretable, with_cases
 from pellucid.result import Result
+from pellucid.run import DOCUMENT, read_document, verified
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,17 +45,10 @@ class RunFolder:
         Raises
         ------
         RunError
-            If ``run.json`` is missing, is not JSON, or lacks something that a report needs; names it.
+            If it is no run folder of this version, or ``run.json`` lacks something that a report needs; names it.
         """
-        file = Path(path) / "run.json"
-        try:
-            document = json.loads(file.read_text("utf-8"))
-        except OSError as error:
-            raise RunError(
-                f"{file} cannot be read ({error.strerror}): a report is made from the folder of a run"
-            ) from None
-        except ValueError as error:
-            raise RunError(f"{file} is not valid JSON: {error}") from None
+        file = Path(path) / DOCUMENT
+        document = read_document(Path(path))
         missing = [key for key in NEEDED if key not in document]
         if missing:
             raise RunError(
@@ -115,15 +108,21 @@ class RunFolder:
         import pandas as pd
 
         file = self.path / "explanations.parquet"
-        return pd.read_parquet(file) if file.is_file() else pd.DataFrame(columns=list(ROWS))
+        if not file.is_file() and file.name not in self.document.get("files_sha256", {}):
+            return pd.DataFrame(columns=list(ROWS))
+        return pd.read_parquet(verified(self.path, self.document, file.name))
 
     @cached_property
     def gallery(self) -> Gallery:
         """Cases and pictures; empty where there are none."""
+        for name in self.document.get("files_sha256", {}):
+            if name.startswith("gallery."):
+                verified(self.path, self.document, name)
         return Gallery.load(self.path)
 
     def rows(self) -> dict[str, pd.DataFrame]:
         """Rows of each assessment, by protocol."""
         import pandas as pd
 
-        return {file.stem: pd.read_parquet(file) for file in sorted((self.path / "rows").glob("*.parquet"))}
+        files = sorted((self.path / "rows").glob("*.parquet"))
+        return {f.stem: pd.read_parquet(verified(self.path, self.document, f"rows/{f.name}")) for f in files}

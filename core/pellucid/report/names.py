@@ -35,9 +35,10 @@ def readable(name: str, written: str = "") -> str:
         where, what = "", name
     spread = what.endswith(":sd")
     what = what.removesuffix(":sd")
-    what = f"number_of_{what.removeprefix('n_')}" if what.startswith("n_") else what
     first, _, last = what.rpartition("_")
-    if first and last.casefold() == written.casefold():
+    if what.startswith("n_"):
+        what = f"number_of_{what.removeprefix('n_')}"
+    elif first and last.casefold() == written.casefold():
         what = first
     text = what.replace("_", " ").replace("-", " ")
     text = f"disagreement on {text}" if spread else text
@@ -49,8 +50,8 @@ def measured(name: str, value: float, written: str = "") -> tuple[str, str]:
 
     Examples
     --------
-    >>> measured("log_area", 5.0, "ln mm2"), measured("slice_thickness_mm", 2.5, "mm"), measured("x:spiculation", 3.25, "rating")
-    (('area', '148 mm²'), ('slice thickness', '2.5 mm'), ('spiculation · x', '3.25'))
+    >>> measured("log_area", 5.0, "ln mm2"), measured("slice_thickness_mm", 2.5, "mm"), measured("n_readers", 3, "readers")
+    (('area', '148 mm²'), ('slice thickness', '2.5 mm'), ('number of readers', '3'))
     """
     if written.startswith("ln "):
         where, colon, what = name.rpartition(":")

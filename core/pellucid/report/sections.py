@@ -234,7 +234,7 @@ def provenance(run: RunFolder) -> list[Fact]:
         Fact("What the labels are not", card.get("label_caveat", "")),
         Fact("Access", card.get("how") or card.get("access", "")),
         Fact("Digest of the data", str(data.get("digest", ""))),
-        Fact("Subjects", _subjects(run)),
+        Fact(sentence_case(run.spec.group_word[1]), _subjects(run)),
         Fact("To repeat it", command if isinstance(command, str) else " ".join(command)),
         Fact("Seed", str(document.get("seed", ""))),
         Fact("Started", str(document.get("started", ""))),
@@ -251,7 +251,7 @@ def _subjects(run: RunFolder) -> str:
     if not rows:
         return ""
     told = ", ".join(f"{row['subjects']:,}" for row in rows)
-    return f"kept as keyed digests, not as names; tested in each fold: {told}. No test subject was learnt from."
+    return f"kept as keyed digests, not as names; tested in each fold: {told}. No test {run.spec.group_word[0]} was learnt from."
 
 
 def _machine(document: Mapping[str, Any]) -> str:

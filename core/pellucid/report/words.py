@@ -16,7 +16,7 @@ METRICS = {
         "how often a random positive case gets a higher probability than a random negative one; 1 is perfect",
     ),
     "auprc": ("AUPRC", "precision averaged over all thresholds; chance is the share of positive cases"),
-    "accuracy": ("Accuracy", "share of cases called rightly at the threshold chosen on validation subjects"),
+    "accuracy": ("Accuracy", "share of cases called rightly at the threshold, which was chosen on validation data"),
     "balanced accuracy": ("Balanced accuracy", "accuracy averaged over classes, so that a rare class counts as much"),
     "sensitivity": ("Sensitivity", "share of positive cases that are called positive"),
     "specificity": ("Specificity", "share of negative cases that are called negative"),
@@ -82,6 +82,7 @@ def metric_name(metric: str, group: str = "subject") -> str:
     measure, _, of = measure.partition(":")
     known = METRICS.get(normal(measure))
     name = known[0] if known else sentence_case(measure.replace("_", " ").replace("-", " "))
+    of = of.replace("_", " ").replace("-", " ")
     above = f" above {'the baseline' if other == 'baseline' else f'“{other}”'}" if other else ""
     return f"{name}{f' of {of}' if of else ''}{above}{f', per {group}' if known and per_subject(metric) else ''}"
 

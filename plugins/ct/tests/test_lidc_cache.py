@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zipfile
 
 import numpy as np
@@ -57,6 +58,29 @@ def test_no_patient_is_named_in_table_or_file(two_patients, tmp_path):
         assert name.encode() not in content
         assert name.encode("utf-32-le") not in content
     assert digest(b"one")("Lindqvist, Bo").encode("utf-32-le") in content
+
+
+def test_ids_and_scans_are_digests_of_one_salt_and_no_row_numbers(two_patients, tmp_path):
+    folder = tmp_path / "cache"
+    one, again, two = (load(two_patients, folder, salt).table for salt in (b"one", b"one", b"two"))
+    for table in (one, two):
+        assert table.index.is_unique
+        assert table.index.name == "nodule"
+        assert all(re.fullmatch(r"nodule-[0-9a-f]{16}", name) for name in table.index)
+        assert all(re.fullmatch(r"scan-[0-9a-f]{16}", name) for name in table["scan"])
+    assert list(one.index) == list(again.index)
+    assert one.index[0] == f"nodule-{digest(b'one')('lidc-0001-0001')}"
+    assert not set(one.index) & set(two.index)
+    assert not set(one["scan"]) & set(two["scan"])
+    assert not {name.partition("-")[2] for name in one.index} & set(one["subject"])
+
+
+def test_table_kept_with_row_numbers_by_an_earlier_version_is_not_read(two_patients, tmp_path, built, monkeypatch):
+    monkeypatch.setattr(module, "FORMAT", 1)
+    load(two_patients, tmp_path / "cache")
+    monkeypatch.undo()
+    load(two_patients, tmp_path / "cache")
+    assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
 def test_other_salt_drawing_or_database_never_meets_a_kept_file(two_patients, tmp_path, built):

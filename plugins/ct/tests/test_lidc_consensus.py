@@ -3,9 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pellucid.errors import DataError
 from pellucid_ct.lidc.consensus import consensus_masks
 from pellucid_ct.lidc.database import read_database
 from pellucid_ct.lidc.grouping import group_annotations
+from pellucid_ct.lidc.rasterise import interior_pixels
 
 
 def consensus(sketch, agreement=0.5):
@@ -62,9 +64,36 @@ def test_reader_counts_once_however_many_outlines_overlap(sketch):
     assert found.mask(0).sum() == 27
 
 
-def test_outline_around_no_pixel_counts_itself(sketch):
-    sketch.contour(sketch.annotation(sketch.scan()), 4.0, [(10, 10), (10, 11), (11, 11)])
-    assert consensus(sketch).mask(0).sum() == 3
+@pytest.mark.parametrize("points", [[(10, 10)], [(10, 10), (10, 14)], [(10, 10), (10, 11), (11, 11)]])
+def test_reader_who_drew_around_no_pixel_is_refused_by_row(one_nodule, points):
+    empty = one_nodule.annotation(1)
+    one_nodule.contour(empty, 4.0, points)
+    with pytest.raises(DataError, match=r"sketch\.sqlite: table 'annotations', row id 2: .* enclose no pixel"):
+        consensus(one_nodule)
+
+
+def test_reader_whose_holes_leave_nothing_is_refused_by_row(one_nodule):
+    for z in (4.0, 6.0):
+        one_nodule.square(1, z, 10, 20, 5, hole=True)
+    with pytest.raises(DataError, match=r"table 'annotations', row id 1: .* enclose no pixel"):
+        consensus(one_nodule)
+
+
+@pytest.mark.parametrize("points", [[(12, 22)], [(12, 22), (12, 24)]])
+def test_contour_of_one_or_two_points_marks_nothing_beside_a_whole_one(one_nodule, points):
+    one_nodule.contour(1, 8.0, points)
+    found = consensus(one_nodule)
+    assert [int(part.sum()) for part in found.mask(0)] == [25, 25, 0]
+
+
+def test_real_readers_all_enclose_a_pixel_though_some_of_their_contours_do_not(lidc):
+    contour, _, _ = interior_pixels(lidc.points, lidc.first)
+    pixels = np.bincount(contour, minlength=len(lidc.contours))
+    points = np.diff(lidc.first)
+    assert (points < 3).sum() == 1
+    assert points.min() == 2
+    assert (pixels == 0).sum() == 148
+    assert pixels[points < 3].tolist() == [0]
 
 
 def test_agreement_may_be_asked_to_be_higher(sketch):

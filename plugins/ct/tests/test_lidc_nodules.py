@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 
 import numpy as np
 import pytest
@@ -61,6 +62,20 @@ def test_targets_follow_from_the_median(sketch, malignancies, median, against_be
     assert row["malignancy_readers"] == " ".join(map(str, malignancies))
     np.testing.assert_equal(row["malignant-vs-benign"], against_benign)
     assert (row["malignant-vs-rest"], row["malignancy"]) == (against_rest, ordinal)
+
+
+def test_number_of_labels_follows_from_the_kind_of_median(nodules):
+    readers = nodules.table["malignancy_readers"].map(lambda text: [int(rating) for rating in text.split()])
+    counts = {}
+    for kind in (statistics.median, statistics.median_high):
+        medians = readers.map(kind)
+        counts[kind.__name__] = (int((medians > 3).sum()), int((medians < 3).sum()))
+    assert counts == {"median": (556, 1156), "median_high": (591, 821)}
+    said = build_nodules.__doc__.replace("\n", " ")
+    for number in ("1,712", "556 malignant", "1,156 benign", "1,412", "591 and 821"):
+        assert number in said
+    label = nodules.table["malignant-vs-benign"]
+    assert ((label == 1).sum(), (label == 0).sum()) == counts["median"]
 
 
 def test_sample_ids_name_scan_and_annotation_and_no_patient(nodules, lidc):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 
 from pellucid.errors import DataError
+from pellucid.measures.outlines import outlines
 from pellucid_ct.lidc.rasterise import interior_pixels, outline_coverage, polygon_coverage
-from pellucid_ct.outlines import outlines
 
 
 def shoelace(points):

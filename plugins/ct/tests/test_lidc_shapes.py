@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +66,31 @@ def test_trivial_baseline_is_the_area_of_the_mid_slice(data):
 def test_label_is_said_to_be_opinion_and_not_pathology(data):
     assert "not pathology" in data.spec.about
     assert all("not pathology" in target.about for target in data.spec.targets.values())
+
+
+def test_nothing_in_the_frame_is_a_row_number_of_the_public_database(data):
+    assert data.frame.index.map(lambda name: bool(re.fullmatch(r"nodule-[0-9a-f]{16}", name))).all()
+    assert data.frame["scan"].map(lambda name: bool(re.fullmatch(r"scan-[0-9a-f]{16}", name))).all()
+    assert data.frame.groupby("scan")["subject"].nunique().max() == 1
+    assert f"nodule-{pseudonym('lidc-0001-0001', 'lidc-idri')}" in set(data.frame.index)
+
+
+def test_share_of_labels_that_are_one_readers_is_said(data):
+    labelled = data.labelled("malignant-vs-benign").frame
+    alone = int((labelled["n_readers"] == 1).sum())
+    assert (alone, len(labelled)) == (445, 1712)
+    assert "445 of the 1,712 nodules labelled benign or malignant (26%) were rated by one reader" in data.spec.about
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    assert "Of the 1,712 nodules labelled benign or malignant, 445 (26 %)" in readme
+
+
+def test_share_of_lone_readers_is_that_of_the_database_given(one_nodule):
+    def about():
+        return LidcShapes(LidcShapesConfig(cache=False), one_nodule.path).spec.about
+
+    assert "one reader only" not in about(), "a nodule at exactly 3 has no label"
+    one_nodule.run("UPDATE annotations SET malignancy = 5")
+    assert "1 of the 1 nodules labelled benign or malignant (100%)" in about()
 
 
 def test_targets_can_be_learnt(data):

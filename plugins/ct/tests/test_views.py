@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from pellucid.data import Image, Vector, Volume
 from pellucid.views import INK, LOWERS, RAISES, view_for
 from pellucid_ct.lidc.nodules import RATING_NAMES
-from pellucid_ct.lidc.shapes import LidcShapesConfig, _spec
+from pellucid_ct.lidc.shapes import LidcShapes, LidcShapesConfig
 from pellucid_ct.views import lesion, lesion_volume, ratings
 
 SIZE = 32
@@ -146,8 +146,8 @@ def test_evidence_of_ratings_colours_by_sign():
 
 
 @pytest.mark.parametrize(("dimensions", "drawn"), [(2, lesion), (3, lesion_volume)])
-def test_the_dataset_names_views_that_are_installed(dimensions, drawn):
-    spec = _spec(LidcShapesConfig(dimensions=dimensions))
+def test_the_dataset_names_views_that_are_installed(dimensions, drawn, one_nodule):
+    spec = LidcShapes(LidcShapesConfig(dimensions=dimensions, cache=False), one_nodule.path).spec
     assert view_for(spec, "shape") is drawn
     assert view_for(spec, "ratings") is ratings
     ax = axis()

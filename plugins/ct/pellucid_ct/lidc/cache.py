@@ -1,4 +1,4 @@
-"""The finished table and shapes, kept between runs. No patient is named in it, only digests."""
+"""The finished table and shapes, kept between runs. Neither a patient nor a row of the database is named in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pellucid.files import sha256, writing
 from pellucid_ct.lidc.database import find_database, read_database
 from pellucid_ct.lidc.nodules import Drawing, Nodules, build_nodules
 
-FORMAT = 1
+FORMAT = 2
 """To be raised whenever the table or the shapes come out differently: older caches are then not found."""
 
 FOLDER_VARIABLE = "PELLUCID_CACHE"
@@ -52,7 +52,7 @@ def load_nodules(
         See :func:`~pellucid_ct.lidc.database.find_database`.
     drawing : Drawing, optional
     pseudonym : callable
-        Replaces a patient's name; called once a patient.
+        Replaces a name by a keyed digest; called once for each patient, scan and nodule.
     cache : Path, optional
         Folder to keep the result in. The file's name is made from the database's SHA-256, the drawing, :data:`FORMAT`
         and what ``pseudonym`` makes of a constant, so that other data, options or salts never meet. A damaged file is
@@ -62,7 +62,8 @@ def load_nodules(
     -------
     Nodules
         As :func:`~pellucid_ct.lidc.nodules.build_nodules` makes them, with the column ``subject`` in the place of
-        ``patient``.
+        ``patient``. Sample ids are ``nodule-<digest>`` and scans ``scan-<digest>``: as numbers of rows of a public
+        database they would tell anybody who the subjects are, whatever the salt.
 
     Raises
     ------
@@ -98,10 +99,11 @@ def _key(database: str, drawing: Drawing, pseudonym: Callable[[str], str]) -> st
 
 
 def _without_names(nodules: Nodules, pseudonym: Callable[[str], str]) -> Nodules:
-    patients = nodules.table["patient"]
-    digests = {name: pseudonym(name) for name in patients.unique()}
+    patients, scans = nodules.table["patient"], nodules.table["scan"]
     table = nodules.table.drop(columns="patient")
-    table.insert(0, "subject", patients.map(digests))
+    table.insert(0, "subject", patients.map({name: pseudonym(name) for name in patients.unique()}))
+    table["scan"] = scans.map({number: f"scan-{pseudonym(f'scan {number}')}" for number in scans.unique()})
+    table.index = pd.Index([f"nodule-{pseudonym(name)}" for name in table.index], name=table.index.name)
     return Nodules(table, nodules.shapes)
 
 

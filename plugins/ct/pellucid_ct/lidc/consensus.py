@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pellucid.errors import DataError
 from pellucid.measures.outlines import Integers, Outlines, join_outlines, outlines
 from pellucid_ct.lidc.database import LidcDatabase
 from pellucid_ct.lidc.rasterise import interior_pixels, outline_pixels
@@ -108,8 +109,13 @@ def consensus_masks(database: LidcDatabase, nodule: Integers, agreement: float =
     Returns
     -------
     Consensus
-        A nodule whose readers agree on no voxel needs fewer of them, down to one. If no reader encloses a voxel
-        (strokes around less than a pixel), the pixels that the outlines pass through count as marked.
+        A nodule whose readers agree on no voxel needs fewer of them, down to one. A contour that encloses no pixel
+        (148 in LIDC-IDRI, one of them of two points only) marks none; it still says where its reader drew.
+
+    Raises
+    ------
+    DataError
+        If all that a reader drew of a nodule encloses no pixel: it has no area. Names the annotation's row id.
     """
     contours = database.contours
     annotation = database.annotations.index.get_indexer(pd.Index(contours["annotation"]))
@@ -137,7 +143,8 @@ def consensus_masks(database: LidcDatabase, nodule: Integers, agreement: float =
     outline_of, row, column = outline_pixels(database.points, database.first)
     outline = voxel_of(outline_of, row, column)
     hole = ~contours["inclusion"].to_numpy()
-    rank = _rank_in_group(nodule)[annotation]
+    number_of_reader = _rank_in_group(nodule)
+    rank = number_of_reader[annotation]
     votes, marked = np.zeros(offset[-1], np.uint8), np.zeros(offset[-1], bool)
     # One reader of every nodule at a time: contours of one reader are united and holes taken out before votes are
     # counted.
@@ -147,13 +154,23 @@ def consensus_masks(database: LidcDatabase, nodule: Integers, agreement: float =
         marked[voxel[(mine & ~hole)[contour]]] = True
         marked[voxel[(mine & hole)[contour]]] = False
         marked[outline[(mine & hole)[outline_of]]] = False
+        empty = np.isin(nodule, np.flatnonzero(~np.logical_or.reduceat(marked, offset[:-1])))
+        _refuse_empty(database, (number_of_reader == reader) & empty)
         votes += marked
 
     most = np.maximum.reduceat(votes, offset[:-1])
-    for bare in np.flatnonzero(most == 0):
-        votes[np.unique(outline[(owner == bare)[outline_of]])] = 1
     needed = np.minimum(np.ceil(agreement * readers - 1e-9).astype(np.int64), np.maximum(most, 1))
     return Consensus(votes >= np.repeat(needed, extent.prod(1)), offset, corner, extent, readers, needed)
+
+
+def _refuse_empty(database: LidcDatabase, empty: npt.NDArray[np.bool_]) -> None:
+    if empty.any():
+        rows = database.annotations.index[empty]
+        more = f" ({len(rows)} rows like it)" if len(rows) > 1 else ""
+        raise DataError(
+            f"{database.path}: table 'annotations', row id {rows[0]}: its contours in table 'contours' enclose no "
+            f"pixel, expected a nodule with an area{more}"
+        )
 
 
 def _rank_in_group(group: Integers) -> Integers:

@@ -16,8 +16,10 @@ import pandas as pd
 
 from pellucid.errors import DataError
 
-# A coordinate of more than four digits is no pixel of a CT image, and filling such a contour would take all memory.
-_LONGEST = 4
+LAST = 511
+"""Largest coordinate: CT slices of LIDC-IDRI have 512 x 512 pixels. Contours much larger would take minutes to fill."""
+
+_LONGEST = len(str(LAST))
 _VERTEX = rf"[0-9]{{1,{_LONGEST}}},[0-9]{{1,{_LONGEST}}}"
 _CONTOUR = re.compile(rf"{_VERTEX}(\n{_VERTEX})*")
 
@@ -42,7 +44,7 @@ def parse_coordinates(texts: pd.Series, where: str) -> tuple[npt.NDArray[np.int3
     Raises
     ------
     DataError
-        If a contour is empty or is not such text; names the row id.
+        If a contour is missing or empty, is not such text, or leaves the image; names the row id.
 
     Examples
     --------
@@ -62,11 +64,18 @@ def parse_coordinates(texts: pd.Series, where: str) -> tuple[npt.NDArray[np.int3
 
 def _refuse(texts: pd.Series, where: str) -> None:
     for row, text in texts.items():
-        if not isinstance(text, str) or not _CONTOUR.fullmatch(text):
-            shown = repr(text) if not isinstance(text, str) or len(text) <= 40 else f"{text[:40]!r}..."
+        if isinstance(text, str) and _CONTOUR.fullmatch(text):
+            # Named by itself, as it may stand far behind the beginning of a long text.
+            outside = next((vertex for vertex in text.split("\n") if max(map(int, vertex.split(","))) > LAST), None)
+            said = None if outside is None else f"has the vertex {outside!r}"
+        elif isinstance(text, str):
+            said = "is empty" if not text else f"is {text!r}" if len(text) <= 40 else f"is {text[:40]!r}..."
+        else:
+            said = "is missing" if pd.isna(text) else f"is {text!r}"
+        if said is not None:
             raise DataError(
-                f"{where}, row id {row}, field 'coords': is {'empty' if text == '' else shown}, "
-                "expected lines of 'x,y' in whole pixels from 0 to 9999"
+                f"{where}, row id {row}, field 'coords': {said}, "
+                f"expected lines of 'x,y' in whole pixels from 0 to {LAST}"
             )
 
 
@@ -83,4 +92,6 @@ def _parse(text: str) -> npt.NDArray[np.int32] | None:
     if (characters[marks[0::2]] != ord(",")).any() or (characters[marks[1::2]] != ord("\n")).any():
         return None
     numbers = np.fromstring(text.replace("\n", ","), np.int32, sep=",")
+    if numbers.max() > LAST:
+        return None
     return np.ascontiguousarray(numbers.reshape(-1, 2)[:, ::-1])

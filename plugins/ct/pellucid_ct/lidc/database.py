@@ -47,6 +47,10 @@ RATINGS = (
 RATING_RANGES = {name: (1, 6 if name == "calcification" else 5) for name in (*RATINGS, "malignancy")}
 """Lowest and highest rating. internalStructure is documented as 1 to 4, yet one reader gave a 5 (annotation 3761)."""
 
+PIXEL_MM = (0.1, 5.0)
+SLICE_MM = (0.1, 20.0)
+"""Smallest and largest pixel and slice, wide around those of LIDC-IDRI: 0.46 to 0.98 mm, and 0.45 to 5 mm."""
+
 _COLUMNS = {
     "scans": ("id", "patient_id", "slice_thickness", "pixel_spacing"),
     "zvals": ("id", "scan_id", "val"),
@@ -106,8 +110,10 @@ def find_database(path: str | Path | None = None) -> Path:
         given = Path(path)
         found = given / FILE if given.is_dir() else given
         if not found.is_file():
+            folder = next((place for place in (found, given) if place.name == FILE and place.is_dir()), None)
             raise DataError(
-                f"{found}: no such file; give {FILE} or a folder that holds it, or leave the path out after `{GET_IT}`"
+                f"{folder or found}: {'is a folder, not the database' if folder else 'no such file'}; "
+                f"give {FILE} or a folder that holds it, or leave the path out after `{GET_IT}`"
             )
         return found
     folder = package_folder(PACKAGE)
@@ -167,9 +173,9 @@ def read_database(path: str | Path | None = None) -> LidcDatabase:
     )
     named = scans["patient_id"].map(lambda name: isinstance(name, str) and bool(name.strip())).astype(bool)
     check.refuse("scans", scans, "patient_id", ~named, "expected a name; without it no split is honest")
-    for column in ("slice_thickness", "pixel_spacing"):
+    for column, (least, most) in (("slice_thickness", SLICE_MM), ("pixel_spacing", PIXEL_MM)):
         scans[column] = check.numbers("scans", scans, column)
-        check.refuse("scans", scans, column, ~(scans[column] > 0), "expected millimetres above 0")
+        check.refuse("scans", scans, column, ~scans[column].between(least, most), f"expected {least:g} to {most:g} mm")
 
     check.belongs("annotations", annotations, "scan_id", "scans", scans.index)
     for name, (low, high) in RATING_RANGES.items():
@@ -257,7 +263,12 @@ def _slices(
             )
         place = np.clip(np.searchsorted(heights, z[rows] - 1e-3), 0, len(heights) - 1)
         position[rows], known[rows] = place, np.abs(heights[place] - z[rows]) <= 1e-3
-        spacing[scan[rows[0]]] = float(np.median(np.diff(heights)))
+        between = spacing[scan[rows[0]]] = float(np.median(np.diff(heights)))
+        if not SLICE_MM[0] <= between <= SLICE_MM[1]:
+            raise DataError(
+                f"{check.path}: table 'zvals', scan_id {scan[rows[0]]}, field 'val': slices are {between:g} mm apart, "
+                f"expected {SLICE_MM[0]:g} to {SLICE_MM[1]:g} mm"
+            )
     check.refuse(
         "contours", contours, "image_z_position", ~known, "expected the z of a slice of its scan in table 'zvals'"
     )

@@ -72,11 +72,13 @@ def build_nodules(database: LidcDatabase, drawing: Drawing | None = None, *, tol
     Returns
     -------
     Nodules
-        The table's index is the sample id, ``lidc-<scan>-<first annotation>``, which names no patient and stays the
-        same when other nodules are grouped differently. Its columns:
+        The table's index is ``lidc-<scan>-<first annotation>``, which stays the same when other nodules are grouped
+        differently. Its columns:
 
         ``patient``
-            As the database names them: replace it before the table leaves this package.
+            As the database names them. Like ``scan`` and the index, which are keys of that public database and lead
+            back to the patient, replaced by :func:`~pellucid_ct.lidc.cache.load_nodules`: this table itself stays
+            inside the package.
         ``scan``, ``n_readers``, ``n_slices``, ``slice_thickness_mm``, ``pixel_spacing_mm``, ``slice_spacing_mm``
         ``area_mm2``, ``diameter_mm``, ``volume_mm3``
             Of the consensus: area of the mid-slice (the slice where it is largest), diameter of a disc of that area,
@@ -90,8 +92,9 @@ def build_nodules(database: LidcDatabase, drawing: Drawing | None = None, *, tol
             The readers' ratings in the order of their annotations ("3 4 4"), mean and median.
         ``malignant-vs-benign``
             1 for a median above 3, 0 below 3, NaN at exactly 3. A median of 2.5 is benign and 3.5 malignant: the
-            readers lean that way, and 1,712 nodules keep a label (the paper's high median, which calls 2.5 a 3, keeps
-            1,435).
+            readers lean that way, and 1,712 nodules of LIDC-IDRI keep a label (556 malignant, 1,156 benign). With the
+            high median (:func:`statistics.median_high`: the upper of two middle ratings, 3 of 2 and 3, 4 of 2 and 4)
+            1,412 would: 591 and 821.
         ``malignant-vs-rest``
             1 for a median above 3, else 0.
         ``malignancy``

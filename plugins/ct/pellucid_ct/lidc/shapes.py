@@ -111,7 +111,7 @@ class LidcShapes(Dataset):
         self._known = np.isfinite(ratings)
         self._ratings = np.where(self._known, ratings, np.float32(0))
         self.frame = _frame(nodules.table)
-        self.spec = _spec(self.config)
+        self.spec = _spec(self.config, nodules.table)
         self.check()
 
     def read(self, indices: np.ndarray) -> Arrays:
@@ -126,7 +126,7 @@ def _frame(table: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(log_area=np.log(frame["area_mm2"]), log_volume=np.log(frame["volume_mm3"]))
 
 
-def _spec(config: LidcShapesConfig) -> DataSpec:
+def _spec(config: LidcShapesConfig, table: pd.DataFrame) -> DataSpec:
     width = config.field_of_view_mm or FIELD_OF_VIEW_MM[config.dimensions]
     spacing = width / config.size if config.scale == "millimetres" else None
     units = "share covered"
@@ -166,6 +166,18 @@ def _spec(config: LidcShapesConfig) -> DataSpec:
         about=(
             "The label is the median malignancy rating of the radiologists who also drew the outlines and gave the "
             "other ratings: their opinion, not pathology. A score says how well a model agrees with them, not how well "
-            "it finds cancer."
+            f"it finds cancer.{_alone(table)}"
         ),
+    )
+
+
+def _alone(table: pd.DataFrame) -> str:
+    """How many labels one person alone stands behind, as a sentence to append."""
+    readers = table["n_readers"][table["malignant-vs-benign"].notna()]
+    alone, labelled = int((readers == 1).sum()), len(readers)
+    if not alone:
+        return ""
+    return (
+        f" {alone:,} of the {labelled:,} nodules labelled benign or malignant ({alone / labelled:.0%}) were rated by one "
+        "reader only: their ratings, outline and label are one person's opinion."
     )
