@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from pellucid.batch import Batch
 from pellucid.errors import DataError
+from pellucid.seeds import seed_of
 from pellucid.training.checkpoint import Checkpoint, Progress
 from pellucid.training.engine import engine
 from pellucid.training.settings import TrainingSettings
@@ -95,7 +95,7 @@ def train(
     wrapped, prepared = accelerator.prepare(objective, optimizer)
     while not progress.done:
         epoch = progress.epoch
-        seed = _seed(settings.seed, stage, epoch)
+        seed = seed_of(settings.seed, stage, epoch)
         torch.manual_seed(seed + accelerator.process_index)
         for group in optimizer.param_groups:
             group["lr"] = _rate(settings, epoch)
@@ -129,10 +129,6 @@ def train(
     watcher.stop()
     objective.to("cpu").eval()
     return progress
-
-
-def _seed(seed: int, stage: str, epoch: int) -> int:
-    return int.from_bytes(hashlib.blake2b(f"{seed}/{stage}/{epoch}".encode(), digest_size=6).digest(), "big")
 
 
 def _rate(settings: TrainingSettings, epoch: int) -> float:
