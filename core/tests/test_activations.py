@@ -54,7 +54,11 @@ def test_each_point_of_a_feature_map_is_a_row_with_its_sample_and_position():
 
 def test_padding_leaves_no_row():
     found = collect(
-        Twice(), "first", pictures(), keep=lambda batch: torch.tensor([True, False, True, False]).expand(len(batch), 4)
+        Twice(),
+        "first",
+        pictures(),
+        made_by=LearnedFrom(),
+        keep=lambda batch: torch.tensor([True, False, True, False]).expand(len(batch), 4),
     )
     assert set(found.frame["position"]) == {0, 2}
 

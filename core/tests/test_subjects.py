@@ -42,10 +42,19 @@ def test_every_group_column_is_watched():
     assert set((learnt | other).digests) == {"drug", "microbe", "scaffold"}
 
 
-def test_subjects_of_another_place_or_column_are_other_subjects():
+def test_subjects_of_another_place_are_other_subjects():
     assert not record({1}).shared_with(record({1}, namespace="there"))
-    assert not record({1}).shared_with(record({1}, column="site"))
+    assert not record({1}).shared_with(record({1}, namespace="there", column="site"))
     assert pseudonym("P-7", "here") != pseudonym("P-7", "there")
+
+
+def test_the_same_people_by_columns_of_other_names_cannot_be_compared():
+    """Nobody could tell whether patient 1 is subject 1, so silence would be a leak unseen."""
+    with pytest.raises(RunError, match="name the group columns alike"):
+        record({1}).shared_with(record({1}, column="patient"))
+    again = LearnedFrom.from_json(record({1}).to_json())
+    with pytest.raises(RunError, match="name the group columns alike"):
+        again.refuse(record({2}, column="patient"), part="x")
 
 
 def test_a_record_made_with_another_salt_cannot_be_compared(monkeypatch):
