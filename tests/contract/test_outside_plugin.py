@@ -105,7 +105,8 @@ def test_its_study_finds_the_planted_rhythm_and_explains_by_it(outside, tmp_path
     assert audit
     kept = {result.metric: result.passed for result in audit}
     # Which order does better than a trivial one depends on the waves drawn; that it adds up does not.
-    assert kept["completeness_gap"] and "deletion" in kept, kept
+    assert kept["completeness_gap"], kept
+    assert "deletion" in kept
 
 
 @pytest.mark.xdist_group("outside")
