@@ -14,7 +14,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.splits import Split
 from pellucid.errors import UnknownComponent
 
-NAMED = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "safetensors", "accelerate", "captum")
+NAMED = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "safetensors", "accelerate")
 
 
 def versions() -> dict[str, str]:
