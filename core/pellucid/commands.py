@@ -87,9 +87,10 @@ def evaluate(
     """Score a finished run on other data. Subjects that it has learnt from are refused."""
     from pellucid import tables
     from pellucid.evaluation import evaluate as score
+    from pellucid.run import Run
 
     results = score(folder, data, out)
-    tables.print_results(tables.console(), list(results), everything=everything)
+    tables.print_evaluation(tables.console(), Run(folder), list(results), everything=everything)
     if out is not None:
         typer.echo(f"Results: {out}")
 

@@ -123,23 +123,28 @@ def print_cards(out: Console, rows: Iterable[Mapping[str, Any]]) -> None:
 def print_run(out: Console, run: Run, *, everything: bool = False) -> None:
     """What a run found, and where its report is."""
     document = run.document
-    # Folders of earlier versions say nothing of it.
-    group_word = document["dataset"]["spec"].get("group_word", GROUP_WORD)
     out.print()
     out.print(Text(document["study"]["title"], style="bold"))
     if document["dataset"]["about"]:
         out.print(Text(" ".join(document["dataset"]["about"].split()), style="dim"))
     out.print()
-    print_results(
-        out,
-        list(run.results),
-        black_box=document["black_box"],
-        target=document["target"],
-        group_word=group_word,
-        everything=everything,
-    )
+    print_evaluation(out, run, list(run.results), everything=everything)
     # Not wrapped: the path is there to be copied.
     out.print(f"Report: {run.report}", soft_wrap=True)
+
+
+def print_evaluation(out: Console, run: Run, results: list[Result], *, everything: bool = False) -> None:
+    """Results of a run's models, in the words of its data."""
+    document = run.document
+    print_results(
+        out,
+        results,
+        black_box=document["black_box"],
+        target=document["target"],
+        # Folders of earlier versions say nothing of it.
+        group_word=document["dataset"]["spec"].get("group_word", GROUP_WORD),
+        everything=everything,
+    )
 
 
 def print_results(

@@ -15,13 +15,14 @@ import pytest
 import torch
 from small_training import fitted, parts, planted, sides
 
+from pellucid.batch import Batch
 from pellucid.data import ArrayDataset, Binary, DataSpec
 from pellucid.encoders.vae_gaussian import VaeGaussian
 from pellucid.errors import DataError, LeakageError, RunError
 from pellucid.heads.base import Stage
 from pellucid.heads.functions.linear import Linear
 from pellucid.training.fit import Session, Sides, fit_encoder, fit_model
-from pellucid.training.loop import Watcher
+from pellucid.training.loop import Samples, Watcher, train
 from pellucid.training.settings import TrainingSettings
 
 
@@ -252,3 +253,48 @@ def test_stages_train_what_they_name_and_finish_on_the_training_samples():
     assert [len(progress.training) for progress in history] == [2, 4]
     assert head.projected_from == 80
     assert all(p.requires_grad for p in head.parameters())
+
+
+class Walking(torch.nn.Module):
+    """Training pushes its one number up; the validation loss is lowest where it passes one half."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = torch.nn.Parameter(torch.zeros(()))
+        self.passed: list[float] = []
+
+    def forward(self, batch):
+        if self.training:
+            return -self.at
+        self.passed.append(float(self.at.detach()))
+        return (self.at - 0.5).abs()
+
+
+def numbers(count: int) -> Samples:
+    values = torch.arange(count, dtype=torch.float32)
+    return Samples(lambda at: Batch({"x": values[torch.from_numpy(at)]}), count)
+
+
+def test_the_weights_kept_are_those_of_the_best_epoch():
+    walking = Walking()
+    settings = TrainingSettings(epochs=12, batch_size=8, learning_rate=0.1, schedule="constant", patience=None)
+    progress = train(walking, numbers(8), numbers(4), settings, stage="walk")
+    assert 1 < progress.best_epoch < 12
+    assert float(walking.at.detach()) == pytest.approx(walking.passed[progress.best_epoch - 1])
+    assert abs(float(walking.at.detach()) - 0.5) < 0.1
+
+
+class Mean(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.nothing = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, batch):
+        return batch.inputs["x"].mean() + 0 * self.nothing
+
+
+@pytest.mark.parametrize("count", [10, 11, 301])
+def test_losses_on_record_are_means_over_samples_though_the_last_batch_is_smaller(count):
+    progress = train(Mean(), numbers(count), numbers(count), TrainingSettings(epochs=1, batch_size=4), stage="mean")
+    assert progress.training == [pytest.approx((count - 1) / 2)]
+    assert progress.validation == [pytest.approx((count - 1) / 2)]
