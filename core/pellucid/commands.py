@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -74,7 +75,9 @@ def run(
     except KeyboardInterrupt:
         sys.stderr.write(f"\nStopped. The same command goes on where it was: {folder}\n")
         raise typer.Exit(130) from None
-    tables.print_run(tables.console(), done, everything=everything)
+    # Of several processes that trained together (torchrun sets RANK) one speaks.
+    if os.environ.get("RANK", "0") == "0":
+        tables.print_run(tables.console(), done, everything=everything)
 
 
 @app.command()

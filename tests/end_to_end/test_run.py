@@ -155,6 +155,27 @@ def test_a_refusal_inside_a_process_of_its_own_arrives_as_it_is(tmp_path):
         study.run(tmp_path / "run", jobs=2)
 
 
+def test_two_processes_train_one_run_and_one_of_them_speaks(finished, tmp_path):
+    settings = tmp_path / "settings.json"
+    # Parts without noise or dropout, which each process would draw for itself.
+    plain = {"encoder": [{"name": "identity", "input": "covariates"}], "head": [{"name": "linear"}]}
+    settings.write_text(json.dumps({**SETTINGS, **plain}))
+    script = tmp_path / "run.py"
+    script.write_text(
+        f"import json, pellucid\npellucid.study(json.load(open({str(settings)!r}))).run({str(tmp_path / 'two')!r})\n"
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone", str(script)]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stderr.count("2 processes on cpu") == 1
+    one = pellucid.study(json.loads(settings.read_text())).run(tmp_path / "one", watcher=Watcher())
+    two = Run(tmp_path / "two")
+    assert two.document["processes"] == 2
+    rows = [run.rows("prediction").set_index(["part", "sample"])["probability"] for run in (one, two)]
+    assert (rows[0] - rows[1]).abs().max() < 1e-4
+
+
 def test_a_folder_of_another_study_is_left_alone(copy):
     before = sorted((p.name, p.stat().st_mtime_ns) for p in copy.iterdir())
     with pytest.raises(RunError, match="another study"):
