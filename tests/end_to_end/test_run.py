@@ -205,6 +205,20 @@ def test_tampered_weights_are_refused(copy):
         pellucid.load(copy, head="mlp")
 
 
+def test_weights_that_are_no_weights_and_weights_of_another_format_are_refused(copy):
+    from safetensors.torch import save
+    from torch import zeros
+
+    from pellucid.weights import load_models
+
+    (copy / "weights.safetensors").write_bytes(b"no weights")
+    with pytest.raises(RunError, match="cannot be read as weights"):
+        load_models(copy / "weights.safetensors")
+    (copy / "weights.safetensors").write_bytes(save({"a": zeros(1)}, {"pellucid": '{"format": 2}'}))
+    with pytest.raises(RunError, match="format 2; this pellucid reads 1"):
+        load_models(copy / "weights.safetensors")
+
+
 def test_a_missing_part_is_answered_with_the_nearest(finished):
     with pytest.raises(RunError, match="did you mean 'additive'"):
         pellucid.load(finished.path, head="aditive")
