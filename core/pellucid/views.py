@@ -2,17 +2,19 @@
 
 The contract of a view, whether of the core or of a plugin::
 
-    view(ax, values, spec, *, evidence=None, caption="") -> None
+    view(ax, values, spec, *, evidence=None, caption="", beside=None) -> None
 
 ``ax`` is a matplotlib axis, free to be divided by :meth:`~matplotlib.axes.Axes.inset_axes`. ``values`` is one sample of
 the input, of shape ``spec.shape``, NaN where it is missing. ``evidence``, of the same shape, says how much each value
 raises (above 0) or lowers (below 0) the explained output; its scale is the view's business. ``caption`` goes above the
-picture. A view draws into ``ax`` alone, reads nothing, and works for a decoded input as for a measured one: values need
-not be exact.
+picture. ``beside`` holds the other inputs of the same sample by name (the mask whose outline belongs on the pixels), or
+is None where they are not at hand. A view draws into ``ax`` alone, reads nothing, and works for a decoded input as for a
+measured one: values need not be exact.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -33,11 +35,22 @@ INK = "#1b1f24"
 every common colour blindness, reach 4.5:1 against white, and are never the only sign of what they say."""
 
 
+Beside = Mapping[str, np.ndarray]
+"""The other inputs of a sample, by name."""
+
+
 class View(Protocol):
     """Draws one input of one sample; see the module for the contract."""
 
     def __call__(
-        self, ax: Axes, values: np.ndarray, spec: Any, *, evidence: np.ndarray | None = None, caption: str = ""
+        self,
+        ax: Axes,
+        values: np.ndarray,
+        spec: Any,
+        *,
+        evidence: np.ndarray | None = None,
+        caption: str = "",
+        beside: Beside | None = None,
     ) -> None:
         """Draw into ``ax``."""
 
@@ -115,7 +128,15 @@ def frame(ax: Axes) -> None:
         side.set(visible=True, color="#c9cdd2", linewidth=0.8)
 
 
-def image(ax: Axes, values: np.ndarray, spec: Image, *, evidence: np.ndarray | None = None, caption: str = "") -> None:
+def image(
+    ax: Axes,
+    values: np.ndarray,
+    spec: Image,
+    *,
+    evidence: np.ndarray | None = None,
+    caption: str = "",
+    beside: Beside | None = None,
+) -> None:
     """Draw the first channel of an image in grey, true to its spacing, with evidence over it."""
     _plane(ax, values[0], None if evidence is None else evidence.sum(0), spec.spacing_mm)
     if spec.spacing_mm is not None:
@@ -124,7 +145,13 @@ def image(ax: Axes, values: np.ndarray, spec: Image, *, evidence: np.ndarray | N
 
 
 def volume(
-    ax: Axes, values: np.ndarray, spec: Volume, *, evidence: np.ndarray | None = None, caption: str = ""
+    ax: Axes,
+    values: np.ndarray,
+    spec: Volume,
+    *,
+    evidence: np.ndarray | None = None,
+    caption: str = "",
+    beside: Beside | None = None,
 ) -> None:
     """Draw the three planes through the middle of a volume's first channel, side by side."""
     spacing = spec.spacing_mm
@@ -140,7 +167,13 @@ def volume(
 
 
 def signal(
-    ax: Axes, values: np.ndarray, spec: Signal, *, evidence: np.ndarray | None = None, caption: str = ""
+    ax: Axes,
+    values: np.ndarray,
+    spec: Signal,
+    *,
+    evidence: np.ndarray | None = None,
+    caption: str = "",
+    beside: Beside | None = None,
 ) -> None:
     """Draw the channels of a signal below each other over seconds, evidence as shading behind them."""
     seconds = np.arange(values.shape[1]) / spec.rate_hz
@@ -150,7 +183,13 @@ def signal(
 
 
 def trajectory(
-    ax: Axes, values: np.ndarray, spec: Trajectory, *, evidence: np.ndarray | None = None, caption: str = ""
+    ax: Axes,
+    values: np.ndarray,
+    spec: Trajectory,
+    *,
+    evidence: np.ndarray | None = None,
+    caption: str = "",
+    beside: Beside | None = None,
 ) -> None:
     """Draw each named state of a trajectory over seconds."""
     seconds = np.arange(len(values)) * spec.dt_s
@@ -160,7 +199,13 @@ def trajectory(
 
 
 def vector(
-    ax: Axes, values: np.ndarray, spec: Vector, *, evidence: np.ndarray | None = None, caption: str = ""
+    ax: Axes,
+    values: np.ndarray,
+    spec: Vector,
+    *,
+    evidence: np.ndarray | None = None,
+    caption: str = "",
+    beside: Beside | None = None,
 ) -> None:
     """Write the values of a vector beside their names, coloured by their evidence; at most twelve."""
     order = np.arange(len(values)) if evidence is None else np.argsort(-np.abs(evidence), kind="stable")
@@ -181,7 +226,15 @@ def vector(
     ax.set_title(caption + more, fontsize=8)
 
 
-def words(ax: Axes, values: np.ndarray, spec: Any, *, evidence: np.ndarray | None = None, caption: str = "") -> None:
+def words(
+    ax: Axes,
+    values: np.ndarray,
+    spec: Any,
+    *,
+    evidence: np.ndarray | None = None,
+    caption: str = "",
+    beside: Beside | None = None,
+) -> None:
     """Say of what kind an input is that the core cannot draw (graphs, token numbers): its plugin has no view for it."""
     ax.set_axis_off()
     ax.text(

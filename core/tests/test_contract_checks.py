@@ -346,11 +346,11 @@ def test_a_protocol_that_breaks_its_contract_is_found_out(monkeypatch, check, ma
 # --- views and measures -----------------------------------------------------------------------------------------------
 
 
-def draws_nothing(ax, values, spec, *, evidence=None, caption=""):
+def draws_nothing(ax, values, spec, *, evidence=None, caption="", beside=None):
     pass
 
 
-def spoils(ax, values, spec, *, evidence=None, caption=""):
+def spoils(ax, values, spec, *, evidence=None, caption="", beside=None):
     ax.imshow(values[0])
     values[:] = 0
 

@@ -57,12 +57,13 @@ def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
     inputs = []
     # Folders of earlier versions kept none.
     evidence = [places.from_json(one) for one in case.get("evidence", ())]
+    kept = {name: run.gallery.arrays.get(f"case/{case['sample']}/{name}") for name in run.spec.inputs}
+    shown = {name: values for name, values in kept.items() if values is not None}
     for name, spec in run.spec.inputs.items():
-        values = run.gallery.arrays.get(f"case/{case['sample']}/{name}")
-        if values is not None:
+        if name in shown:
             drawn = run.gallery.arrays.get(f"evidence/{case['part']}/{case['sample']}/{name}")
             strongest = next((one for one in evidence if one.unit == name), None)
-            inputs.append(_input(view_of(run, name), name, spec, values, drawn, strongest))
+            inputs.append(_input(view_of(run, name), name, spec, shown, drawn, strongest))
     return Case(
         sentence_case(case["kind"]),
         case["sample"],
@@ -79,8 +80,15 @@ def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
 
 
 def _input(
-    view: View, name: str, spec: Any, values: np.ndarray, evidence: np.ndarray | None, strongest: Evidence | None
+    view: View,
+    name: str,
+    spec: Any,
+    inputs: Mapping[str, np.ndarray],
+    evidence: np.ndarray | None,
+    strongest: Evidence | None,
 ) -> Picture:
+    values = inputs[name]
+    others = {other: value for other, value in inputs.items() if other != name}
     told = ", with the places that raise and lower the output" if evidence is not None else ""
     size = {"image": (2.1, 2.3), "volume": (3.9, 1.7), "vector": (2.9, 0.24 * min(values.shape[-1], 12) + 0.5)}.get(
         spec.kind, (3.9, 2.2)
@@ -88,7 +96,7 @@ def _input(
 
     def draw(figure: Figure) -> None:
         ax = figure.add_subplot()
-        view(ax, values, spec, evidence=evidence, caption=readable(name))
+        view(ax, values, spec, evidence=evidence, caption=readable(name), beside=others)
         if strongest is not None:
             places.frame_place(ax, strongest.region)
 

@@ -49,6 +49,7 @@ def view_draws_what_it_is_named_for(component: Component) -> None:
     view = plugins.load("view", component.qualified)
     for data, name in _inputs_that_name(component):
         values = data[0].inputs[name]
+        others = {other: value for other, value in data[0].inputs.items() if other != name}
         for evidence in (None, np.linspace(-1, 1, values.size, dtype=np.float32).reshape(values.shape)):
             before = values.copy()
             figure = Figure()
@@ -57,7 +58,7 @@ def view_draws_what_it_is_named_for(component: Component) -> None:
             ax.set_axis_off()
             canvas.draw()
             empty = np.asarray(canvas.buffer_rgba()).copy()
-            view(ax, values, data.spec.input(name), evidence=evidence, caption="a caption")
+            view(ax, values, data.spec.input(name), evidence=evidence, caption="a caption", beside=others)
             canvas.draw()
             need(
                 not np.array_equal(empty, np.asarray(canvas.buffer_rgba())),

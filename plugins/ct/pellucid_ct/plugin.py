@@ -12,9 +12,11 @@ PLUGIN = Plugin(
         "ct-malignancy-rest": "pellucid_ct/studies/ct-malignancy-rest.toml",
     },
     views={
-        "lesion": "pellucid_ct.views:lesion",
-        "lesion-volume": "pellucid_ct.views:lesion_volume",
-        "ratings": "pellucid_ct.views:ratings",
+        "lesion": "pellucid_ct.views.lesions:lesion",
+        "lesion-volume": "pellucid_ct.views.lesions:lesion_volume",
+        "ratings": "pellucid_ct.views.lesions:ratings",
+        "slice": "pellucid_ct.views.pixels:ct_slice",
+        "volume": "pellucid_ct.views.pixels:ct_volume",
     },
     mend="pip install --force-reinstall pellucid-ct",
 )

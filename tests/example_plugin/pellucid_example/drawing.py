@@ -8,7 +8,7 @@ import numpy as np
 
 
 def pulse_wave(
-    ax: Any, values: np.ndarray, spec: Any, *, evidence: np.ndarray | None = None, caption: str = ""
+    ax: Any, values: np.ndarray, spec: Any, *, evidence: np.ndarray | None = None, caption: str = "", beside: Any = None
 ) -> None:
     """Both sensors over seconds; evidence as the width of the line."""
     seconds = np.arange(values.shape[1]) / spec.rate_hz

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.views import INK, LOWERS, NEUTRAL, RAISES, evidence_layer, frame, scale_bar
+from pellucid.views import INK, LOWERS, NEUTRAL, RAISES, Beside, evidence_layer, frame, scale_bar
 from pellucid_ct.lidc.database import RATING_RANGES, RATINGS
 from pellucid_ct.lidc.nodules import RATING_NAMES
 
@@ -24,7 +24,15 @@ FAINT = 0.02
 RANGES = {shown: RATING_RANGES[name] for shown, name in zip(RATING_NAMES, RATINGS, strict=True)}
 
 
-def lesion(ax: Axes, values: np.ndarray, spec: Image, *, evidence: np.ndarray | None = None, caption: str = "") -> None:
+def lesion(
+    ax: Axes,
+    values: np.ndarray,
+    spec: Image,
+    *,
+    evidence: np.ndarray | None = None,
+    caption: str = "",
+    beside: Beside | None = None,
+) -> None:
     """Draw a lesion's slice: its pixels in grey, its outline as a line, evidence inside it, a scale bar in mm."""
     _slice(ax, values[0], None if evidence is None else evidence[0], spec.spacing_mm)
     if spec.spacing_mm is not None:
@@ -33,7 +41,13 @@ def lesion(ax: Axes, values: np.ndarray, spec: Image, *, evidence: np.ndarray | 
 
 
 def lesion_volume(
-    ax: Axes, values: np.ndarray, spec: Volume, *, evidence: np.ndarray | None = None, caption: str = ""
+    ax: Axes,
+    values: np.ndarray,
+    spec: Volume,
+    *,
+    evidence: np.ndarray | None = None,
+    caption: str = "",
+    beside: Beside | None = None,
 ) -> None:
     """Draw the three planes in which a lesion is largest, side by side."""
     mask, spacing = values[0], spec.spacing_mm
@@ -54,7 +68,13 @@ def lesion_volume(
 
 
 def ratings(
-    ax: Axes, values: np.ndarray, spec: Vector, *, evidence: np.ndarray | None = None, caption: str = ""
+    ax: Axes,
+    values: np.ndarray,
+    spec: Vector,
+    *,
+    evidence: np.ndarray | None = None,
+    caption: str = "",
+    beside: Beside | None = None,
 ) -> None:
     """Draw the readers' mean ratings on their scales; a whisker of one standard deviation says how far they disagree.
 

@@ -1,0 +1,1 @@
+"""Encoders of lesions: named radiomic features, and the three-dimensional residual network to compare with."""
