@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,50 +15,25 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pellucid import plugins
+from pellucid.card_files import CardArchive, CardFile, Content
 from pellucid.data.spec import Frozen
 from pellucid.errors import DataError, PellucidError, nearest
 from pellucid.files import sha256
 
-Access = Literal["open", "registered", "embedded", "generated"]
+Access = Literal["open", "registered", "credentialed", "request", "own", "embedded", "generated"]
 
 ACCESS = {
     "open": "anybody may download it",
     "registered": "free, after registration with its owner",
+    "credentialed": "granted by its owner to people who say who they are and sign an agreement",
+    "request": "may be passed on, but no server offers these files: they come from who holds them",
+    "own": "your own data: it stays where it is",
     "embedded": "inside an installed package: nothing to download",
     "generated": "made by this software: nothing to download",
 }
 """What each way of access means, in words."""
 
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
-
-
-class CardFile(Frozen):
-    """One file of a dataset.
-
-    Parameters
-    ----------
-    path : str
-        Below the data folder that a user gives, or below ``package`` where that is named. Of a package's file, its
-        name alone counts in a user's folder.
-    sha256 : str
-        Digest of its content, 64 hexadecimal digits.
-    bytes : int
-        Its size.
-    package : str, optional
-        The installed Python package that carries the file; it is found without being imported.
-    """
-
-    path: str = Field(min_length=1)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    bytes: int = Field(gt=0)
-    package: str | None = None
-
-    @field_validator("path")
-    @classmethod
-    def _stay_inside(cls, value: str) -> str:
-        if Path(value).is_absolute() or ".." in Path(value).parts:
-            raise ValueError("a card names files below its folder: no absolute path, no '..'")
-        return value
 
 
 class Card(Frozen):
@@ -82,6 +58,17 @@ class Card(Frozen):
     how : str
         What to type or where to ask.
     files : tuple of CardFile
+    archives : tuple of CardArchive
+        What some of the files come in.
+    retriever : str
+        The owner's own program that downloads it, where files are not served, and listed, one by one.
+    about_bytes : int, optional
+        Roughly its size, where its files are not listed.
+    page : str
+        Address of the page that describes it.
+    creators : tuple of str
+    published, version : str
+        A date (or a year), and the number of this state of the data; catalogues understand MAJOR.MINOR.PATCH.
     subject_key : str
         Which field tells people apart.
     label_caveat : str
@@ -102,6 +89,13 @@ class Card(Frozen):
     access: Access
     how: str = Field(min_length=1)
     files: tuple[CardFile, ...] = ()
+    archives: tuple[CardArchive, ...] = ()
+    retriever: str = ""
+    about_bytes: int | None = Field(default=None, gt=0)
+    page: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    creators: tuple[str, ...] = ()
+    published: str = Field(default="", pattern=r"^(\d{4}(-\d{2}-\d{2})?)?$")
+    version: str = ""
     subject_key: str = Field(min_length=1)
     label_caveat: str = Field(min_length=1)
     units: dict[str, str] = Field(min_length=1)
@@ -116,13 +110,42 @@ class Card(Frozen):
 
     @model_validator(mode="after")
     def _files_fit_access(self) -> Card:
-        if self.access == "generated" and self.files:
-            raise ValueError("generated data has no files to list")
-        if self.access in ("open", "embedded") and not self.files:
+        if self.access in ("generated", "own") and self.files:
+            raise ValueError(
+                f"{'generated data' if self.access == 'generated' else 'your own data'} has no files to list"
+            )
+        if self.access in ("open", "embedded") and not self.files and not self.retriever:
             raise ValueError(f"access = {self.access!r} needs at least one [[files]] entry: what has to be here?")
         if self.access == "embedded" and not all(file.package for file in self.files):
             raise ValueError("access = 'embedded' needs 'package' in every [[files]] entry")
         return self
+
+    @model_validator(mode="after")
+    def _files_and_archives_fit(self) -> Card:
+        # Some disks do not tell "A.csv" from "a.csv".
+        _refuse_twice("files", (file.path.casefold() for file in self.files))
+        _refuse_twice("files", (f"{file.archive}: {file.inside}" for file in self.files if file.archive))
+        _refuse_twice("archives", (archive.name.casefold() for archive in self.archives))
+        known = {archive.name for archive in self.archives}
+        for file in self.files:
+            if file.archive is not None and file.archive not in known:
+                raise ValueError(
+                    f"files: {file.path}: there is no archive {file.archive!r}{nearest(file.archive, known)}"
+                )
+            if file.archive is not None and file.url is not None:
+                raise ValueError(f"files: {file.path}: has a url and an archive; it comes from one of them")
+        unused = known - {file.archive for file in self.files}
+        if unused:
+            raise ValueError(f"archives: {min(unused)}: no [[files]] entry comes from it")
+        return self
+
+
+def _refuse_twice(what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"{what}: {name} is listed twice")
+        seen.add(name)
 
 
 def read_card(path: Path) -> Card:
@@ -155,7 +178,8 @@ def _first(error: ValidationError) -> str:
     first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     where = ".".join(str(step + 1) if isinstance(step, int) else step for step in first["loc"]) or "card"
     if first["type"] == "extra_forbidden":
-        known = CardFile.model_fields if first["loc"][0] == "files" else Card.model_fields
+        kinds: dict[str, type[Frozen]] = {"files": CardFile, "archives": CardArchive}
+        known = kinds.get(str(first["loc"][0]), Card).model_fields
         return f"{where}: there is no such field{nearest(str(first['loc'][-1]), known)}"
     if first["type"] == "missing":
         return f"{where}: is missing"
@@ -164,11 +188,11 @@ def _first(error: ValidationError) -> str:
 
 
 def card(name: str) -> Card:
-    """The installed card of a dataset, by bare or qualified name."""
-    return read_card(plugins.load("card", name))
+    """The installed card of a dataset, by bare or qualified name, or the card in a file whose name ends with ``.toml``."""
+    return read_card(Path(name) if name.endswith(".toml") else plugins.load("card", name))
 
 
-Presence = Literal["here", "missing", "other size", "other content", "not checked"]
+Presence = Literal["here", "missing", "other size", "other content", "unreadable", "not checked"]
 
 
 @dataclass(frozen=True)
@@ -210,13 +234,19 @@ def _state(file: CardFile, data: Path | None, verify: bool) -> FileState:
     if data is None and file.package is None:
         return FileState(file, None, "not checked")
     path = _place(file, data)
-    if path is None or not path.is_file():
-        return FileState(file, path, "missing")
-    if path.stat().st_size != file.bytes:
-        return FileState(file, path, "other size")
-    if verify and sha256(path) != file.sha256:
-        return FileState(file, path, "other content")
-    return FileState(file, path, "here")
+    try:
+        return FileState(file, path, "missing" if path is None else presence(file, path, verify=verify))
+    except OSError:
+        return FileState(file, path, "unreadable")
+
+
+def presence(content: Content, path: Path, *, verify: bool = True) -> Presence:
+    """Whether a file is what a card vouches for."""
+    if not path.is_file():
+        return "missing"
+    if path.stat().st_size != content.bytes:
+        return "other size"
+    return "other content" if verify and sha256(path) != content.sha256 else "here"
 
 
 def _place(file: CardFile, data: Path | None) -> Path | None:

@@ -85,15 +85,20 @@ def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished run")],
     data: Annotated[Path, typer.Option("--data", help="folder of the same layout, with other subjects")],
     out: Annotated[Path | None, typer.Option("--out", help="write the results to this JSON file")] = None,
+    skip_known: Annotated[
+        bool, typer.Option("--skip-known", help="leave out those that the run has learnt from, and score the rest")
+    ] = False,
     everything: Everything = False,
 ) -> None:
     """Score a finished run on other data. Subjects that it has learnt from are refused."""
     from pellucid import tables
-    from pellucid.evaluation import evaluate as score
+    from pellucid.evaluation import assess
     from pellucid.run import Run
 
-    results = score(folder, data, out)
-    tables.print_evaluation(tables.console(), Run(folder), list(results), everything=everything)
+    found, run, shown_on = assess(folder, data, out, skip_known=skip_known), Run(folder), tables.console()
+    if skip_known:
+        tables.print_skipped(shown_on, run, found.skipped, found.scored)
+    tables.print_evaluation(shown_on, run, list(found.results), everything=everything)
     if out is not None:
         typer.echo(f"Results: {out}")
 
@@ -128,6 +133,67 @@ def list_data(
     from pellucid import cards, tables
 
     tables.print_cards(tables.console(), cards.rows(data, verify=verify))
+
+
+CardName = Annotated[str, typer.Argument(metavar="NAME", help="a dataset that has a card, or the path of a card.toml")]
+
+
+@data_app.command("fetch")
+def fetch_data(
+    name: CardName,
+    to: Annotated[Path, typer.Option("--to", help="folder to put the files in; nothing is written outside it")],
+) -> None:
+    """Download a dataset's files and verify them. Goes on where it was cut off."""
+    from pellucid import card_tables, cards, tables
+    from pellucid.fetching import fetch, why_not
+    from pellucid.fetching.progress import watching
+
+    card, out = cards.card(name), tables.console()
+    card_tables.print_terms(out, card)
+    reason = why_not(card)
+    if reason:
+        card_tables.print_why_not(out, card, reason)
+        here = all(state.presence == "here" for state in cards.states(card))
+        raise typer.Exit(0 if card.access in ("generated", "embedded") and here else 1)
+    try:
+        fetched = fetch(card, to, watcher=watching())
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\nStopped. The same command goes on where it was: {to}\n")
+        raise typer.Exit(130) from None
+    card_tables.print_fetched(out, fetched, to)
+
+
+@data_app.command("verify")
+def verify_data(name: CardName, data: Data = None) -> None:
+    """Compare a folder with a dataset's card. Names each missing, wrong or extra file; exit code 1 where there is one."""
+    from pellucid import card_tables, cards, tables
+    from pellucid.verification import verify
+
+    card = cards.card(name)
+    found = verify(card, data)
+    card_tables.print_verification(tables.console(), card, found)
+    if not found.as_described:
+        raise typer.Exit(1)
+
+
+@data_app.command("export")
+def export_card(
+    name: CardName,
+    out: Annotated[Path | None, typer.Option("--out", help="write to this file instead of the terminal")] = None,
+) -> None:
+    """Write a dataset's card as Croissant. That is JSON-LD which catalogues and search engines read."""
+    import json
+
+    from pellucid import cards
+    from pellucid.croissant import croissant
+    from pellucid.files import write_json
+
+    document = croissant(cards.card(name))
+    if out is None:
+        typer.echo(json.dumps(document, indent=1))
+    else:
+        write_json(out, document)
+        typer.echo(f"Croissant: {out}")
 
 
 def overrides(settings: list[str]) -> dict[str, Any]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pellucid.assembly import build_protocols, context_of
+from pellucid.data.dataset import Dataset
 from pellucid.data.splits import Split
-from pellucid.errors import LeakageError, RunError
+from pellucid.data.subjects import LearnedFrom
+from pellucid.errors import DataError, LeakageError, RunError
 from pellucid.files import write_json
 from pellucid.protocols.base import FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
@@ -18,7 +22,9 @@ from pellucid.result import Results
 from pellucid.run import FORMAT, Run
 
 
-def evaluate(run: str | Path, data: str | Path | None = None, out: str | Path | None = None) -> Results:
+def evaluate(
+    run: str | Path, data: str | Path | None = None, out: str | Path | None = None, *, skip_known: bool = False
+) -> Results:
     """Score the final models of a run on another folder of the same layout.
 
     Parameters
@@ -28,7 +34,9 @@ def evaluate(run: str | Path, data: str | Path | None = None, out: str | Path | 
     data : path, optional
         Folder or file that the run's dataset can read; its usual place by default.
     out : path, optional
-        A JSON file to write: the results, with the digests of the run and the data.
+        A JSON file to write: the results, with the digests of the run and the data, and how many were skipped.
+    skip_known : bool
+        Leave out the samples of whom any part of the run has learnt from, and score the rest. Without, they are refused.
 
     Returns
     -------
@@ -38,33 +46,53 @@ def evaluate(run: str | Path, data: str | Path | None = None, out: str | Path | 
     Raises
     ------
     LeakageError
-        If a model has learnt from any of the subjects; names it and how many.
+        If the run (a model, its trivial baseline, or what it keeps of what is usual) has learnt from any of the subjects; says how
+        many of how many. With ``skip_known`` only if nobody else is there.
     RunError
-        If the run is not finished, or the data do not have the inputs that its models read.
+        If the run is not finished, its subjects were digested with another salt, or the data do not have the inputs that its models
+        read.
+    DataError
+        If what is left cannot be scored, for instance as all labels are of one class.
     """
+    return assess(run, data, out, skip_known=skip_known).results
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Results, and on how many they were had.
+
+    Parameters
+    ----------
+    results : Results
+    scored, skipped : mapping of str to int
+        How many ``subjects`` and ``samples``.
+    """
+
+    results: Results
+    scored: Mapping[str, int]
+    skipped: Mapping[str, int]
+
+
+def assess(
+    run: str | Path, data: str | Path | None = None, out: str | Path | None = None, *, skip_known: bool = False
+) -> Evaluation:
+    """:func:`evaluate`, with the counts of who was scored and who was skipped."""
     done = Run(run)
     if not done.finished:
         raise RunError(f"{run} is not finished: pellucid run {done.study.name} --out {run} continues it")
-    study = done.study
     if out is not None and (Path(out).is_dir() or done.path.resolve() in Path(out).resolve().parents):
         raise RunError(f"{out} is a folder or lies inside the run: --out names a JSON file outside it")
-    dataset = study.open_dataset(data).labelled(study.target)
-    learnt = done.document["dataset"]["spec"]
-    now = dataset.spec.model_dump(mode="json")
-    for key in ("inputs", "covariates", "concepts", "targets"):
-        if learnt[key] != now[key]:
-            raise RunError(
-                f"{data or 'the dataset'} does not have the {key} that {run} was trained on; the dataset or its options differ"
-            )
-    models = done.models()
-    everyone = np.arange(len(dataset))
-    nobody = np.array([], np.int64)
-    kept = done.kept()
-    baseline = TrivialBaseline.from_json(kept["baseline"], dataset.spec, study.target)
+    whole = _opened(done, data)
+    study, models, kept = done.study, done.models(), done.kept()
+    baseline = TrivialBaseline.from_json(kept["baseline"], whole.spec, study.target)
     usual = Usual.from_json(kept["usual"])
-    split = Split(0, nobody, nobody, everyone)
+    seen = whole.made_by | baseline.learned_from | usual.learned_from
+    for model in models.values():
+        seen = seen | model.learned_from
+    dataset = _unknown(whole, study.target, seen, f"{run} has learnt from", data, skip_known)
+    nobody = np.array([], np.int64)
+    split = Split(0, nobody, nobody, np.arange(len(dataset)))
     fold = FittedFold(dataset, study.target, split, models, baseline, study.training.seed, usual)
-    _refuse_known(fold, (*models, baseline.name), run, data)
     context = context_of(study, dataset.spec)
     results, left_out = [], []
     for name, assessment in build_protocols(study)[1].items():
@@ -72,29 +100,68 @@ def evaluate(run: str | Path, data: str | Path | None = None, out: str | Path | 
             left_out.append(name)
         elif not assessment.unfit(context):
             results += assessment.conclude(assessment.examine(fold).assign(fold=0), context)
+    there, scored = _counts(whole), _counts(dataset)
+    found = Evaluation(Results(results), scored, {what: n - scored[what] for what, n in there.items()})
     if out is not None:
-        column = dataset.spec.groups[0]
-        document = {
-            "format": FORMAT,
-            "run": {"study": study.name, "weights_sha256": done.document["weights_sha256"]["weights.safetensors"]},
-            "dataset": {"name": study.dataset, "digest": dataset.digest()},
-            "n_samples": len(dataset),
-            "n_subjects": int(dataset.frame[column].nunique()),
-            # These look at the training samples themselves, which an evaluation does not have.
-            "not_assessed": left_out,
-            "results": [result.to_json() for result in results],
-        }
-        write_json(Path(out), document)
-    return Results(results)
+        write_json(Path(out), _document(done, dataset, found, left_out))
+    return found
 
 
-def _refuse_known(fold: FittedFold, parts: Iterable[str], run: str | Path, data: str | Path | None) -> None:
-    for part in parts:
-        try:
-            fold.test(part)
-        except LeakageError as error:
-            counts = str(error).partition(": ")[2].partition(". ")[0]
-            where = data or "its own dataset"
-            raise LeakageError(
-                f"{run} has learnt from subjects of {where}: {part!r} knows {counts}. Take them out and evaluate on the rest"
-            ) from None
+def _opened(done: Run, data: str | Path | None) -> Dataset:
+    study = done.study
+    dataset = study.open_dataset(data).labelled(study.target)
+    learnt = done.document["dataset"]["spec"]
+    now = dataset.spec.model_dump(mode="json")
+    for key in ("inputs", "covariates", "concepts", "targets"):
+        if learnt[key] != now[key]:
+            raise RunError(
+                f"{data or 'the dataset'} does not have the {key} that {done.path} was trained on; the dataset or its options differ"
+            )
+    return dataset
+
+
+def _document(done: Run, dataset: Dataset, found: Evaluation, left_out: list[str]) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "run": {"study": done.study.name, "weights_sha256": done.document["weights_sha256"]["weights.safetensors"]},
+        "dataset": {"name": done.study.dataset, "digest": dataset.digest()},
+        "n_samples": found.scored["samples"],
+        "n_subjects": found.scored["subjects"],
+        # Left out before anything was scored, as the run has learnt from them; the digest above is that of the rest.
+        "skipped": dict(found.skipped),
+        # These look at the training samples themselves, which an evaluation does not have.
+        "not_assessed": left_out,
+        "results": [result.to_json() for result in found.results],
+    }
+
+
+def _counts(dataset: Dataset) -> dict[str, int]:
+    return {"subjects": int(dataset.frame[dataset.spec.groups[0]].nunique()), "samples": len(dataset)}
+
+
+def _unknown(
+    dataset: Dataset, target: str, seen: LearnedFrom, who: str, data: str | Path | None, skip: bool
+) -> Dataset:
+    """The samples that nothing was learnt from; all of them, or without ``skip`` a refusal."""
+    # Where the two cannot be compared (another salt, columns of other names) this says so.
+    shared = seen.shared_with(dataset.learned_from)
+    if not shared:
+        return dataset
+    groups = {column: dataset.frame[column].to_numpy(object) for column in dataset.spec.groups}
+    known = seen.knows(groups, dataset.spec.namespace)
+    first, several = dataset.spec.groups[0], dataset.spec.group_word[1]
+    counts = " and ".join(
+        f"{n} of {len(set(groups[column]))} {several if column == first else f'in column {column!r}'}"
+        for column, n in shared.items()
+    )
+    told = f"{who} {counts} ({int(known.sum())} of {len(dataset)} samples) in {data or 'its own dataset'}"
+    if known.all():
+        raise LeakageError(f"{told}: nobody is left to score it on. Evaluate it on other {several}")
+    if not skip:
+        raise LeakageError(
+            f"{told}. Take them out, or score the rest alone with --skip-known (from Python: skip_known=True)"
+        )
+    try:
+        return dataset.subset(np.flatnonzero(~known)).labelled(target)
+    except DataError as error:
+        raise DataError(f"{told}; what is left without them cannot be scored: {error}") from None

@@ -107,7 +107,8 @@ def print_cards(out: Console, rows: Iterable[Mapping[str, Any]]) -> None:
         table = _plain("", "")
         table.add_row("  what", Text(card.title))
         table.add_row("  licence", card.licence)
-        table.add_row("  access", f"{card.access}; {card.how}" if missing or not row["states"] else card.access)
+        how = " ".join(card.how.split())
+        table.add_row("  access", Text(f"{card.access}; {how}" if missing or not row["states"] else card.access))
         for citation in card.citations:
             table.add_row("  cite", Text(citation))
         for state in row["states"]:
@@ -115,7 +116,7 @@ def print_cards(out: Console, rows: Iterable[Mapping[str, Any]]) -> None:
             style = "green" if state.presence == "here" else "yellow"
             table.add_row("  file", Text(f"{state.file.path}: {state.presence}{where}", style=style))
         if missing:
-            table.add_row("  to mend", Text(card.how, style="yellow"))
+            table.add_row("  to mend", Text(how, style="yellow"))
         out.print(table)
         out.print()
 
@@ -131,6 +132,18 @@ def print_run(out: Console, run: Run, *, everything: bool = False) -> None:
     print_evaluation(out, run, list(run.results), everything=everything)
     # Not wrapped: the path is there to be copied.
     out.print(f"Report: {run.report}", soft_wrap=True)
+
+
+def print_skipped(out: Console, run: Run, skipped: Mapping[str, int], scored: Mapping[str, int]) -> None:
+    """How many the results are not about, as the run has learnt from them."""
+    one, several = run.document["dataset"]["spec"].get("group_word", GROUP_WORD)
+    subjects, samples = skipped["subjects"], skipped["samples"]
+    told = (
+        f"Skipped, as the run has learnt from them: {subjects} {one if subjects == 1 else several} with {samples} "
+        f"{'sample' if samples == 1 else 'samples'}. Scored: {scored['subjects']} {several}, {scored['samples']} samples."
+    )
+    out.print(Text(told, style="yellow" if samples else "dim"))
+    out.print()
 
 
 def print_evaluation(out: Console, run: Run, results: list[Result], *, everything: bool = False) -> None:

@@ -102,3 +102,13 @@ def test_other_numbers_and_words_keep_their_own_names():
 def test_a_damaged_record_is_refused(broken):
     with pytest.raises(RunError, match="lacks 'digests' or 'salt'"):
         LearnedFrom.from_json(broken)
+
+
+def test_rows_of_known_members_are_found_by_any_column_and_in_their_own_namespace():
+    seen = LearnedFrom.of({"subject": ["a", 7], "drug": ["x"]}, "here")
+    groups = {"subject": ["a", "b", 7.0, "b"], "drug": ["y", "y", "y", "x"]}
+    assert seen.knows(groups, "here").tolist() == [True, False, True, True]
+    assert seen.knows({"subject": groups["subject"]}, "here").tolist() == [True, False, True, False]
+    assert not seen.knows(groups, "there").any()
+    assert not LearnedFrom().knows(groups, "here").any()
+    assert seen.knows({"site": ["a"]}, "here").tolist() == [False]

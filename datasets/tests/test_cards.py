@@ -204,3 +204,67 @@ def test_the_annotation_database_is_the_one_on_the_card():
 def test_cards_need_no_torch():
     code = "import sys\nfrom pellucid import cards\ncards.rows()\nassert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ('path = "C:x"', r"files\.1\.path: is an absolute path"),
+        ('path = "a\\\\x"', r"files\.1\.path: has a backslash"),
+        ('path = "x"\nurl = "ftp://h/x"', r"files\.1\.url: write an address"),
+        ('path = "x"\nurl = "https://me:secret@h/x"', r"files\.1\.url: write an address"),
+        ('path = "x"\nurl = "https:///x"', r"files\.1\.url: write an address"),
+        ('path = "x"\nurl = "https://h/a b"', r"files\.1\.url: write an address with %20"),
+        ('path = "x"\narchive = "d.zip"', r"x: there is no archive 'd\.zip'"),
+        ('path = "x"\nurl = "https://h/x"\narchive = "e.zip"\n{e}', "x: has a url and an archive"),
+        ('path = "x"\nmember = "../y"\narchive = "e.zip"\n{e}', r"files\.1\.member: has a part '\.\.'"),
+        ('path = "x"\n{e}', r"archives: e\.zip: no \[\[files\]\] entry comes from it"),
+        ('path = "x"\narchive = "e.rar"\n{rar}', r"archives\.1\.name: the name of an archive ends with"),
+        (
+            'path = "x"\narchive = "e.zip"\n{e}\nurll = "x"',
+            r"archives\.1\.urll: there is no such field; did you mean 'url'",
+        ),
+        ('path = "x"\n{again}', "files: x is listed twice"),
+        ('path = "x"\narchive = "e.zip"\n{same}{e}', r"files: e\.zip: x is listed twice"),
+    ],
+)
+def test_addresses_and_archives_that_do_not_fit_are_refused_by_field(tmp_path, file, said):
+    content = f'sha256 = "{"0" * 64}"\nbytes = 3\n'
+    for word, more in (
+        ("{e}", '[[archives]]\nname = "e.zip"\nurl = "https://h/e.zip"\n'),
+        ("{rar}", '[[archives]]\nname = "e.rar"\nurl = "https://h/e.rar"\n'),
+        ("{again}", '[[files]]\npath = "X"\n'),
+        ("{same}", '[[files]]\npath = "y"\nmember = "x"\narchive = "e.zip"\n'),
+    ):
+        file = file.replace(word, content + more)
+    with pytest.raises(DataError, match=said):
+        read_card(written(tmp_path, access='"open"', more=f"[[files]]\n{file}\n{content}"))
+
+
+def test_your_own_data_and_data_that_a_program_hands_out_list_no_files(tmp_path):
+    more = f'[[files]]\npath = "x"\nsha256 = "{"0" * 64}"\nbytes = 3\n'
+    with pytest.raises(DataError, match="your own data has no files"):
+        read_card(written(tmp_path, access='"own"', more=more))
+    assert read_card(written(tmp_path, access='"own"')).files == ()
+    assert read_card(written(tmp_path, access='"open"', retriever='"a program"', about_bytes="5")).about_bytes == 5
+
+
+def test_a_card_is_found_by_the_path_of_its_file(tmp_path):
+    assert cards.card(str(written(tmp_path))).name == "my-data"
+
+
+@pytest.mark.parametrize("name", ["lidc", "lidc-crops", "lidc-shapes"])
+def test_cards_of_the_same_people_name_them_alike_and_say_what_their_labels_are_not(name):
+    card = cards.card(name)
+    assert card.namespace == "lidc-idri"
+    assert card.licence == "CC BY 3.0"
+    assert "not pathology" in card.label_caveat
+    assert "cancer." not in card.label_caveat.replace("how well it finds cancer.", "")
+    assert any("10.7937/K9/TCIA.2015.LO9QL9SX" in citation for citation in card.citations)
+
+
+def test_crops_say_that_no_server_offers_them_and_where_they_come_from():
+    card = cards.card("lidc-crops")
+    assert card.access == "request"
+    assert not any(file.url for file in card.files)
+    assert "12e9a2631daa74c6b937c58a5106cb35c55a8527" in card.attribution

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -96,6 +96,23 @@ class LearnedFrom:
 
     def __bool__(self) -> bool:
         return any(self.digests.values())
+
+    def knows(self, groups: Mapping[str, Sequence[object] | np.ndarray], namespace: str) -> np.ndarray:
+        """Which rows of group columns name a member that has been learnt from, bool, shape (row,).
+
+        Parameters
+        ----------
+        groups : mapping of str to sequence or ndarray
+            Group columns of a frame, of one length.
+        namespace : str
+        """
+        rows = next(map(len, groups.values()), 0)
+        known = np.zeros(rows, bool)
+        for column, values in groups.items():
+            digests = self.digests.get(column, frozenset())
+            met = {value: _digest(namespace, column, value) in digests for value in set(values)}
+            known |= np.fromiter((met[value] for value in values), bool, rows)
+        return known
 
     def shared_with(self, other: LearnedFrom) -> dict[str, int]:
         """How many members of each group column stand in both."""

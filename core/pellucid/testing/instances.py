@@ -137,7 +137,7 @@ def opened(component: Component) -> Dataset:
     Raises
     ------
     SkipTest
-        If its card says that a file is not here.
+        If its card says that a file is not here, or cannot say where its files would be.
     """
     from pellucid.cards import read_card, states
     from pellucid.studies import dataset
@@ -148,6 +148,8 @@ def opened(component: Component) -> Dataset:
             away = [state.file.path for state in states(content) if state.presence != "here"]
             if away:
                 raise SkipTest(f"{', '.join(away)} is not here; {content.how}")
+            if not content.files and content.access != "generated":
+                raise SkipTest(f"the card knows no place where it usually is; {content.how}")
     return dataset(component.qualified, **options_of(plugins.load("dataset", component.qualified)))
 
 
