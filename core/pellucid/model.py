@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -49,6 +49,8 @@ class Model(nn.Module):
         self.encoders = nn.ModuleDict(encoders)
         self.head = head
         self.threshold = Threshold()
+        self.opens: Callable[[Any], Dataset] | None = None
+        """Makes a dataset from the domain's own objects; set where a model is loaded from a run."""
 
     @property
     def learned_from(self) -> LearnedFrom:
@@ -83,26 +85,35 @@ class Model(nn.Module):
         parts = [self.eval().encode(batch) for batch, _ in batches(data)]
         return Representation(torch.cat([p.values for p in parts]), parts[0].names)
 
-    def predict(self, data: Dataset | Sample | Sequence[Sample]) -> pd.DataFrame:
-        """Probabilities (numbers for regression), one row a sample, one column an output."""
+    def predict(self, data: Any) -> pd.DataFrame:
+        """Probabilities (numbers for regression), one row a sample, one column an output.
+
+        Parameters
+        ----------
+        data : Dataset, Sample, list of Sample, or the domain's own objects
+            Objects (an open scan with its mask, a recording) are understood by a model that was loaded from a run, if
+            its dataset can be made from them; see :meth:`~pellucid.data.dataset.Dataset.of_objects`.
+        """
         import pandas as pd
 
+        data = self._opened(data)
         ids = [i for _, some in batches(data) for i in some]
         chances = probabilities(self.head.config.target, self.logits(data))
         return pd.DataFrame(chances.numpy(), index=pd.Index(ids, name="sample"), columns=list(self.head.outputs))
 
-    def explain(self, data: Dataset | Sample | Sequence[Sample], target: str | None = None) -> Explanation:
+    def explain(self, data: Any, target: str | None = None) -> Explanation:
         """Explain one output for each sample, in evaluation mode.
 
         Parameters
         ----------
-        data : Dataset, Sample or list of Sample
+        data : Dataset, Sample, list of Sample, or the domain's own objects
+            See :meth:`predict`.
         target : str, optional
             Name of the output; the first by default.
         """
         self.eval()
         parts = []
-        for batch, ids in batches(data):
+        for batch, ids in batches(self._opened(data)):
             with torch.no_grad():
                 z = self.encode(batch)
             found = self.head.explain(z, target or self.head.outputs[0])
@@ -120,6 +131,13 @@ class Model(nn.Module):
                 )
             )
         return Explanation.joined(parts)
+
+    def _opened(self, data: Any) -> Any:
+        if self.opens is None or isinstance(data, Dataset | Sample):
+            return data
+        if isinstance(data, Sequence) and all(isinstance(one, Sample) for one in data):
+            return data
+        return self.opens(data)
 
 
 def batches(data: Dataset | Sample | Sequence[Sample], target: str | None = None) -> Iterator[tuple[Batch, list[str]]]:

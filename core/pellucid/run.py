@@ -100,7 +100,10 @@ class Run:
             raise RunError(
                 f"{self.path} has no {name}; the run is {self.document['state']}, with files {', '.join(digests) or 'none'}"
             )
-        return load_models(self.path / name, digests[name])[0]
+        models = load_models(self.path / name, digests[name])[0]
+        for model in models.values():
+            model.opens = self.study.dataset_of
+        return models
 
     def kept(self) -> dict[str, Any]:
         """What is kept beside the final models: the trivial baseline, and what is usual among the training samples."""

@@ -166,6 +166,20 @@ class Study(Frozen):
         """The dataset of this study, from its usual place or from ``data``."""
         return dataset(self.dataset, data, **self.options.get(self.dataset, {}))
 
+    def dataset_of(self, objects: Any) -> Dataset:
+        """Samples without labels from the domain's own objects, with the dataset's options as this study has them.
+
+        Raises
+        ------
+        DataError
+            If the dataset cannot be made from them.
+        """
+        made = plugins.load("dataset", self.dataset)
+        options = self.options.get(self.dataset, {})
+        opened: Dataset = made.of_objects(objects, configured("dataset", self.dataset, made.config_type, options))
+        opened.check()
+        return opened
+
     def run(
         self,
         out: str | Path | None = None,

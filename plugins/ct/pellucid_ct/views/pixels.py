@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 OUTLINE = "#ffd23f"
 """Of the lesion: yellow stands out from grey, and is no colour of evidence."""
 
+VEIL = 0.65
+"""How opaque the strongest evidence is, of what the house's evidence is: anatomy has to stay visible under it."""
+
 MASK = "mask"
 """Name of the input that holds the lesion on the same grid."""
 
@@ -138,7 +141,7 @@ def _plane(
     if evidence is not None and top > 0:
         # One scale for all panels of a sample: evidence of one plane is compared with that of the next.
         layer = evidence_layer(evidence)
-        layer[..., 3] *= float(np.abs(evidence).max()) / top
+        layer[..., 3] *= VEIL * float(np.abs(evidence).max()) / top
         ax.imshow(layer, interpolation="nearest", aspect=aspect)
     if mask is not None and mask.max() > 0.5:
         padded = np.pad(mask, 1)

@@ -1,0 +1,1 @@
+"""Scans of one's own: a table of cases that says which image, which mask, and what is known of each lesion."""
