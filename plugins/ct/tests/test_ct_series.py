@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 
 import pellucid
@@ -85,7 +86,9 @@ def test_a_kept_crop_is_the_crop_and_is_made_again_when_its_scan_changes(cohort,
     monkeypatch.undo()
     monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path / "cache"))
     path = next((cohort / "scans").glob("*.nii.gz"))
-    other, _ = Phantom((PlantedLesion(centre_mm=(-29.0, 0.0, 6.0), radii_mm=(5, 5, 5), hu=0),), seed=9).scan((2.5, 2.0, 2.0))
+    other, _ = Phantom((PlantedLesion(centre_mm=(-29.0, 0.0, 6.0), radii_mm=(5, 5, 5), hu=0),), seed=9).scan(
+        (2.5, 2.0, 2.0)
+    )
     scan = open_scan(path, namespace="n", subject="s")
     write_nifti(path, replace(scan, hu=scan.hu + 100))
     assert CtSeries(config, cohort).digest() != first.digest()
@@ -193,3 +196,16 @@ def test_two_scans_of_like_names_are_two(tmp_path):
     data = CtSeries(SMALL, tmp_path)
     assert data.frame.index.nunique() == 2
     assert data.frame["subject"].nunique() == 1
+
+
+def test_a_series_that_lost_its_patient_id_is_whose_the_table_says(cohort):
+    table = rows(cohort)
+    first = table.iloc[0]["image"]
+    for path in (cohort / first).iterdir():
+        image = pydicom.dcmread(path)
+        image.PatientID = ""
+        image.save_as(path)
+    data = CtSeries(SMALL, cohort)
+    assert data.frame["subject"].nunique() == table["subject"].nunique()
+    table["subject"] = table["subject"].where(table["image"] != first)
+    refused(cohort, table, r"PatientID .* name the patient \(column 'subject'\)")
