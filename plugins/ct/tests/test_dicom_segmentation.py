@@ -228,7 +228,7 @@ def test_a_series_without_some_of_its_papers_is_written_all_the_same(scanned, tm
     for path in scan.sources:
         data = pydicom.dcmread(path)
         del data.AccessionNumber, data.StudyID, data.StudyDate, data.PatientBirthDate
-        data.PatientSex = "?"
+        data.PatientSex = "X"
         data.save_as(path)
     write_segmentation(tmp_path / "seg.dcm", scan, mask)
     assert np.array_equal(read_segmentation(tmp_path / "seg.dcm", scan).labels, mask.labels)
@@ -245,6 +245,16 @@ def test_no_error_tells_who_the_patient_is(scanned, tmp_path, caplog, recwarn):
         write_segmentation(tmp_path / "seg.dcm", scan, mask)
     told = "".join(traceback.format_exception(caught.value))
     assert "SECRETNAME" not in f"{told}{caplog.text}{[str(w.message) for w in recwarn]}"
+
+
+def test_no_error_passes_on_what_a_library_says(scanned, tmp_path):
+    scan, mask = series_of(tmp_path / "series", *scanned, "head first, on the back")
+    content = scan.sources[0].read_bytes()
+    assert content.count(b"2.5\\3 ") == 1
+    scan.sources[0].write_bytes(content.replace(b"2.5\\3 ", b"SECR\\3"))
+    with pytest.raises(DataError, match="the headers of this series cannot be used") as caught:
+        write_segmentation(tmp_path / "seg.dcm", scan, mask)
+    assert "SECR" not in "".join(traceback.format_exception(caught.value))
 
 
 # --- segmentations of others ------------------------------------------------------------------------------------------

@@ -60,7 +60,9 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert plant_everywhere(series, series=number) >= 200
         opened = open_scan(series, namespace="here")
         write_segmentation(folder / f"mask{number}.dcm", opened, replace(mask, where="mask"))
-        rows.append({"case": f"{MARK}CASE{number}", "image": series.name, "mask": f"mask{number}.dcm", "malignant": large})
+        rows.append(
+            {"case": f"{MARK}CASE{number}", "image": series.name, "mask": f"mask{number}.dcm", "malignant": large}
+        )
     pd.DataFrame(rows).to_csv(folder / "cases.csv", index=False)
     return folder
 
@@ -72,7 +74,9 @@ def pellucid(*arguments: object, cache: Path) -> subprocess.CompletedProcess[byt
 
 
 @pytest.fixture(scope="module")
-def run(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, subprocess.CompletedProcess[bytes]]:
+def run(
+    cohort: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path, subprocess.CompletedProcess[bytes]]:
     folder = tmp_path_factory.mktemp("work")
     (folder / "study.toml").write_text(STUDY)
     done = pellucid("run", folder / "study.toml", "--data", cohort, "--out", folder / "run", cache=folder / "cache")

@@ -1,4 +1,4 @@
-"""Crops of one scan, kept between runs: arrays that are mapped and not loaded, so that a cohort need not fit in memory.
+"""Crops of one scan, kept between runs: rows are read when they are asked for, so that a cohort need not fit in memory.
 
 Nobody is named in a kept folder: its name is a digest, and its table holds what the caller's frame may hold.
 """
@@ -24,22 +24,60 @@ FORMAT = 1
 """To be raised whenever crops come out differently: older folders are then not found."""
 
 
+class OnDisk:
+    """An array in a ``.npy`` file, of which rows are read when they are asked for.
+
+    Nothing stays open or mapped: a mapped file counts among those that a process may have open, and a cohort has more
+    scans than that.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    ValueError
+        If the file is no such array, is in Fortran order, or is cut short.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with path.open("rb") as file:
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise ValueError("another version of the format")
+            self.shape, turned, self.dtype = np.lib.format.read_array_header_1_0(file)
+            self._offset = file.tell()
+        self._row = int(np.prod(self.shape[1:], dtype=np.int64))
+        if turned or path.stat().st_size != self._offset + self.shape[0] * self._row * self.dtype.itemsize:
+            raise ValueError("in another order, or cut short")
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: int | npt.NDArray[np.integer]) -> npt.NDArray[Any]:
+        """One row, or several in the order asked for."""
+        if isinstance(rows, int | np.integer):
+            at = self._offset + int(rows) * self._row * self.dtype.itemsize
+            return np.fromfile(self.path, self.dtype, self._row, offset=at).reshape(self.shape[1:])
+        return np.stack([self[int(row)] for row in rows])
+
+
 @dataclass(frozen=True, eq=False)
 class Crops:
     """Crops of one scan.
 
     Parameters
     ----------
-    pixels : ndarray of int16, shape (crop, channel, ...)
+    pixels : ndarray or OnDisk of int16, shape (crop, channel, ...)
         Hounsfield units, rounded.
-    mask : ndarray of uint8, shape (crop, channel, ...)
+    mask : ndarray or OnDisk of uint8, shape (crop, channel, ...)
         Share of each pixel or voxel that the lesion covers, in 1/255.
     table : DataFrame
         One row a crop: pseudonyms and numbers alone.
     """
 
-    pixels: npt.NDArray[np.int16]
-    mask: npt.NDArray[np.uint8]
+    pixels: npt.NDArray[np.int16] | OnDisk
+    mask: npt.NDArray[np.uint8] | OnDisk
     table: pd.DataFrame
 
     @classmethod
@@ -98,8 +136,8 @@ def _write(place: Path, crops: Crops) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
     try:
-        np.save(temporary / "pixels.npy", crops.pixels, allow_pickle=False)
-        np.save(temporary / "mask.npy", crops.mask, allow_pickle=False)
+        np.save(temporary / "pixels.npy", np.ascontiguousarray(crops.pixels), allow_pickle=False)
+        np.save(temporary / "mask.npy", np.ascontiguousarray(crops.mask), allow_pickle=False)
         crops.table.to_parquet(temporary / "table.parquet")
         if place.exists():
             shutil.rmtree(place)
@@ -110,8 +148,7 @@ def _write(place: Path, crops: Crops) -> None:
 
 def _read(place: Path) -> Crops | None:
     try:
-        pixels = np.load(place / "pixels.npy", mmap_mode="r", allow_pickle=False)
-        mask = np.load(place / "mask.npy", mmap_mode="r", allow_pickle=False)
+        pixels, mask = OnDisk(place / "pixels.npy"), OnDisk(place / "mask.npy")
         table = pd.read_parquet(place / "table.parquet")
     except (OSError, ValueError, EOFError):
         return None
