@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from pellucid.measures.outlines import Floats, Integers, Outlines, hull_measures
-from pellucid_ct.lidc.consensus import consensus_masks
+from pellucid_ct.lidc.consensus import Consensus, consensus_masks
 from pellucid_ct.lidc.database import RATINGS, LidcDatabase
 from pellucid_ct.lidc.frames import Scale, mid_slice_images, volumes
 from pellucid_ct.lidc.grouping import group_annotations
@@ -19,6 +20,9 @@ RATING_NAMES = tuple(name.replace("internalStructure", "internal structure") for
 
 SIZES = ("area_mm2", "volume_mm3", "diameter_mm")
 FORMS = ("circularity", "solidity", "convexity", "eccentricity")
+
+Median = Literal["plain", "high"]
+"""Median of an even number of ratings: the mean of the middle two, or the upper of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +107,39 @@ def build_nodules(database: LidcDatabase, drawing: Drawing | None = None, *, tol
     drawing = drawing or Drawing()
     nodule = group_annotations(database, tolerance_mm)
     consensus = consensus_masks(database, nodule)
+    table, shapes, _ = measure_nodules(database, nodule, consensus)
+    spacing, between = table["pixel_spacing_mm"].to_numpy(), table["slice_spacing_mm"].to_numpy()
+    drawn: npt.NDArray[np.float32] | npt.NDArray[np.uint8]
+    if drawing.dimensions == 3:
+        drawn, _ = volumes(
+            consensus,
+            spacing,
+            between,
+            size=drawing.size,
+            scale=drawing.scale,
+            field_of_view_mm=drawing.field_of_view_mm,
+        )
+    else:
+        drawn, _ = mid_slice_images(
+            shapes, spacing, size=drawing.size, scale=drawing.scale, field_of_view_mm=drawing.field_of_view_mm
+        )
+    return Nodules(table, drawn)
+
+
+def measure_nodules(
+    database: LidcDatabase, nodule: Integers, consensus: Consensus, median: Median = "plain"
+) -> tuple[pd.DataFrame, Outlines, Integers]:
+    """The table of :func:`build_nodules`, the outlines of the mid-slices, and their numbers in the scans.
+
+    Parameters
+    ----------
+    database : LidcDatabase
+    nodule : ndarray of int, shape (annotation,)
+        From :func:`~pellucid_ct.lidc.grouping.group_annotations`.
+    consensus : Consensus
+    median : {"plain", "high"}
+        Of an even number of malignancy ratings.
+    """
     owner, number, pixels = consensus.slices()
     mid = _largest_slices(owner, number, pixels)
     shapes = consensus.outlines(owner[mid], number[mid])
@@ -124,25 +161,11 @@ def build_nodules(database: LidcDatabase, drawing: Drawing | None = None, *, tol
             "diameter_mm": np.sqrt(4 * area / np.pi),
             "volume_mm3": np.bincount(owner, pixels) * spacing**2 * between,
             **_forms(shapes),
-            **_ratings(database.annotations, nodule),
+            **_ratings(database.annotations, nodule, median),
         },
         index=pd.Index(_sample_ids(database.annotations, nodule), name="nodule"),
     )
-    drawn: npt.NDArray[np.float32] | npt.NDArray[np.uint8]
-    if drawing.dimensions == 3:
-        drawn, _ = volumes(
-            consensus,
-            spacing,
-            between,
-            size=drawing.size,
-            scale=drawing.scale,
-            field_of_view_mm=drawing.field_of_view_mm,
-        )
-    else:
-        drawn, _ = mid_slice_images(
-            shapes, spacing, size=drawing.size, scale=drawing.scale, field_of_view_mm=drawing.field_of_view_mm
-        )
-    return Nodules(table, drawn)
+    return table, shapes, consensus.corner[:, 0] + number[mid]
 
 
 def _largest_slices(owner: Integers, number: Integers, pixels: Integers) -> Integers:
@@ -163,7 +186,7 @@ def _forms(shapes: Outlines) -> dict[str, Floats]:
     }
 
 
-def _ratings(annotations: pd.DataFrame, nodule: Integers) -> dict[str, npt.NDArray[np.generic]]:
+def _ratings(annotations: pd.DataFrame, nodule: Integers, middle: Median) -> dict[str, npt.NDArray[np.generic]]:
     columns: dict[str, npt.NDArray[np.generic]] = {}
     grouped = annotations.groupby(nodule)
     mean, deviation = grouped[list(RATINGS)].mean(), grouped[list(RATINGS)].std(ddof=0)
@@ -172,7 +195,7 @@ def _ratings(annotations: pd.DataFrame, nodule: Integers) -> dict[str, npt.NDArr
         columns[name] = mean[stored].to_numpy()
         columns[f"{name}:sd"] = np.where(alone, np.nan, deviation[stored].to_numpy())
     malignancy = grouped["malignancy"]
-    median = malignancy.median().to_numpy()
+    median = (malignancy.quantile(0.5, interpolation="higher") if middle == "high" else malignancy.median()).to_numpy()
     columns["malignancy_readers"] = malignancy.agg(lambda values: " ".join(f"{v:.0f}" for v in values)).to_numpy()
     columns["malignancy_mean"] = malignancy.mean().to_numpy()
     columns["malignancy_median"] = median

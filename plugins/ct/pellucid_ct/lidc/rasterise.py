@@ -14,7 +14,8 @@ outlines of holes are left out with the hole, as pylidc does. A contour that enc
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from pellucid.errors import DataError
 from pellucid.measures.outlines import Floats, Integers, Outlines
 
 _CHUNK = 50_000
+_PIXELS_A_POINT = 64
 
 
 def polygon_coverage(
@@ -163,11 +165,42 @@ def interior_pixels(points: Integers, first: Integers) -> tuple[Integers, Intege
     >>> row, column
     (array([1]), array([1]))
     """
-    # Some thousand contours at a time: arrays that fit in a processor's cache are filled several times faster.
-    bounds = np.unique(np.append(np.searchsorted(first, np.arange(0, len(points), _CHUNK)), len(first) - 1))
-    parts = [_fill(points[first[a] : first[b]], first[a : b + 1] - first[a], a) for a, b in itertools.pairwise(bounds)]
+    parts = [_fill(points[first[a] : first[b]], first[a : b + 1] - first[a], a) for a, b in _chunks(points, first)]
     contour, row, column = (np.concatenate([part[i] for part in parts]) for i in range(3))
     return contour, row, column
+
+
+def crossed(points: Integers, first: Integers) -> npt.NDArray[np.bool_]:
+    """Which contours enclose pixels in both senses, or some more than once: what they enclose has no one meaning.
+
+    A contour that touches itself, or crosses itself without enclosing a pixel by it (drawn by hand, many overshoot
+    where they close), is none of them.
+
+    Parameters
+    ----------
+    points, first
+        See :func:`interior_pixels`.
+
+    Returns
+    -------
+    ndarray of bool, shape (contour,)
+
+    Examples
+    --------
+    >>> bow = [(0, 0), (0, 9), (9, 0), (9, 9)]
+    >>> square = [(0, 0), (0, 9), (9, 9), (9, 0)]
+    >>> crossed(np.array(bow + square), np.array([0, 4, 8]))
+    array([ True, False])
+    """
+    wrong = []
+    for begin, end in _chunks(points, first):
+        low, high = first[begin], first[end]
+        boxes = _boxes(points[low:high], first[begin : end + 1] - low)
+        turns = np.cumsum(np.bincount(boxes.place, boxes.sense, boxes.offset[-1])).round()
+        turns[boxes.outline] = 0
+        most, least = (f.reduceat(turns, boxes.offset[:-1]) for f in (np.maximum, np.minimum))
+        wrong.append((most > 1) | (least < -1) | ((most > 0) & (least < 0)))
+    return np.concatenate(wrong)
 
 
 def outline_pixels(points: Integers, first: Integers) -> tuple[Integers, Integers, Integers]:
@@ -196,7 +229,32 @@ def _along(start: Integers, run: Integers) -> tuple[Integers, Integers]:
     return edge, start[edge] + _ranges(stride)[:, None] * (run // stride[:, None])[edge]
 
 
-def _fill(points: Integers, first: Integers, number: int) -> tuple[Integers, Integers, Integers]:
+def _chunks(points: Integers, first: Integers) -> Iterator[tuple[int, int]]:
+    # Some thousand contours at a time: arrays that fit in a processor's cache are filled several times faster.
+    low, high = (f.reduceat(points, first[:-1]).astype(np.int64) for f in (np.minimum, np.maximum))
+    cost = np.cumsum(np.maximum(np.diff(first), (high - low + 1).prod(1) // _PIXELS_A_POINT))
+    bounds = np.unique(np.append(np.searchsorted(cost, np.arange(0, cost[-1], _CHUNK)), len(cost)))
+    return itertools.pairwise(bounds.tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class _Boxes:
+    """Contours in boxes of their own, one after the other in one flat image.
+
+    ``low`` and ``extent`` are first pixel and size of each box, ``offset`` where it begins. ``place`` holds the first
+    pixel on or right of an edge, for each row that the edge crosses, and ``sense`` 1 where it runs down and -1 where up;
+    ``outline`` the pixels on edges.
+    """
+
+    low: Integers
+    extent: Integers
+    offset: Integers
+    place: Integers
+    sense: Integers
+    outline: Integers
+
+
+def _boxes(points: Integers, first: Integers) -> _Boxes:
     low, high = np.minimum.reduceat(points, first[:-1]), np.maximum.reduceat(points, first[:-1])
     # One column to spare: an edge on the last column toggles there, and each row ends outside.
     extent = (high - low + 1 + np.array([0, 1])).astype(np.int64)
@@ -216,15 +274,21 @@ def _fill(points: Integers, first: Integers, number: int) -> tuple[Integers, Int
     # First pixel on or right of the edge in each row that it crosses, in whole numbers so that nothing is rounded.
     crossing = upper[edge, 1] - (-step * (lower - upper)[edge, 1]) // rise[edge]
     place = base[edge] + (upper[edge, 0] + step) * width[edge] + crossing
-    inside = np.cumsum(np.bincount(place, minlength=offset[-1])) % 2 == 1
+    sense = np.where(down[edge, 0], 1, -1)
 
     edge, on_edge = _along(start, run)
-    inside[base[edge] + on_edge[:, 0] * width[edge] + on_edge[:, 1]] = False
+    outline = base[edge] + on_edge[:, 0] * width[edge] + on_edge[:, 1]
+    return _Boxes(low, extent, offset, place, sense, outline)
 
+
+def _fill(points: Integers, first: Integers, number: int) -> tuple[Integers, Integers, Integers]:
+    boxes = _boxes(points, first)
+    inside = np.cumsum(np.bincount(boxes.place, minlength=boxes.offset[-1])) % 2 == 1
+    inside[boxes.outline] = False
     pixel = np.flatnonzero(inside)
-    which = np.searchsorted(offset, pixel, side="right") - 1
-    row, column = np.divmod(pixel - offset[which], extent[which, 1])
-    return which + number, row + low[which, 0], column + low[which, 1]
+    which = np.searchsorted(boxes.offset, pixel, side="right") - 1
+    row, column = np.divmod(pixel - boxes.offset[which], boxes.extent[which, 1])
+    return which + number, row + boxes.low[which, 0], column + boxes.low[which, 1]
 
 
 def _ranges(lengths: Integers) -> Integers:

@@ -166,12 +166,12 @@ def _spec(config: LidcShapesConfig, table: pd.DataFrame) -> DataSpec:
         about=(
             "The label is the median malignancy rating of the radiologists who also drew the outlines and gave the "
             "other ratings: their opinion, not pathology. A score says how well a model agrees with them, not how well "
-            f"it finds cancer.{_alone(table)}"
+            f"it finds cancer.{lone_readers(table)}"
         ),
     )
 
 
-def _alone(table: pd.DataFrame) -> str:
+def lone_readers(table: pd.DataFrame) -> str:
     """How many labels one person alone stands behind, as a sentence to append."""
     readers = table["n_readers"][table["malignant-vs-benign"].notna()]
     alone, labelled = int((readers == 1).sum()), len(readers)
