@@ -25,6 +25,7 @@ PLUGIN = Plugin(
         "outline-spiculation": "pellucid.measures.shape:spiculation",
     },
     protocols={
+        "concept-audit": "pellucid.protocols.concept_audit:ConceptAudit",
         "explanation-audit": "pellucid.protocols.explanation_audit:ExplanationAudit",
         "latent-clusters": "pellucid.protocols.latent_clusters:LatentClusters",
         "nested-subject-cv": "pellucid.protocols.nested_subject_cv:NestedSubjectCv",

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pellucid.batch import collate
 from pellucid.data import ArrayDataset, Binary, DataSpec, MultiClass, MultiLabel, Regression, Vector
 from pellucid.data.dataset import covariate_arrays
 from pellucid.data.spec import Concepts
@@ -229,3 +230,102 @@ def test_what_a_dataset_does_not_have_is_said():
         data.covariate_values()
     with pytest.raises(StudyError, match="'bare' has no concepts"):
         data.concept_values()
+
+
+# --- concepts ---------------------------------------------------------------------------------------------------------
+
+RATED = Concepts(
+    names=("round", "grave", "dense"),
+    low=(1.0, 1.0, 0.0),
+    high=(5.0, 6.0, 1.0),
+    units="score",
+    disagreement=True,
+    restates={"grave": ("ill", "kind"), "dense": ("kind",)},
+)
+
+
+def rated(spec=None, **changes):
+    columns = {
+        "concept:grave": [1.0, 6.0, 2.0, 5.0],
+        "concept:dense": [0.0, 1.0, 0.5, np.nan],
+        "concept-sd:round": [0.5, np.nan, 0.0, 0.0],
+        "concept-sd:grave": [0.0, 1.0, np.nan, 2.5],
+        "concept-sd:dense": [0.0, 0.0, 0.0, np.nan],
+    }
+    spec = spec or SPEC.model_copy(update={"concepts": RATED})
+    return ArrayDataset(spec, frame(**{**columns, **changes}), arrays())
+
+
+def test_a_concept_that_restates_the_target_is_left_out_wherever_the_target_is_asked_for():
+    data = rated()
+    assert data.concept_values().shape == (4, 3)
+    asked = data.labelled("ill")
+    assert asked.spec.concepts.names == ("round", "dense")
+    assert (asked.spec.concepts.low, asked.spec.concepts.high) == ((1.0, 0.0), (5.0, 1.0))
+    assert asked.spec.concepts.units == "score"
+    assert asked.spec.concepts.restates == {"dense": ("kind",)}
+    np.testing.assert_array_equal(asked.concept_values(), [[1, 0], [5, 1], [3, np.nan]])
+    np.testing.assert_array_equal(asked.concept_disagreement(), [[0.5, 0], [np.nan, 0], [0, np.nan]])
+    # Whatever is made of it keeps to that: parts of it, and batches.
+    part = asked.subset([2, 0]).subset([1])
+    assert part.spec == asked.spec
+    assert part.concept_values().tolist() == [[1, 0]]
+    assert collate(asked, [0, 1], "ill").concepts.tolist() == [[1, 0], [5, 1]]
+    assert asked.labelled("ill").spec == asked.spec
+    # The dataset itself has not changed, and another target sees what it is not made of.
+    assert data.spec.concepts == RATED
+    assert data.labelled("grade").spec == data.spec
+    assert data.labelled("kind").spec.concepts.names == ("round",)
+
+
+def test_what_was_left_out_is_said_where_every_report_begins():
+    data = rated(SPEC.model_copy(update={"concepts": RATED, "about": "Made up."}))
+    assert data.labelled("ill").spec.about == (
+        "Made up. The rating “grave” is not among the concepts here: “ill” is made of it."
+    )
+    told = data.labelled("kind").spec.about
+    assert told.endswith("The ratings “grave” and “dense” are not among the concepts here: “kind” is made of them.")
+    assert data.labelled("grade").spec.about == "Made up."
+
+
+def test_where_all_concepts_restate_the_target_there_are_none():
+    concepts = Concepts(names=("round",), low=(1,), high=(5,), restates={"round": ("ill",)})
+    data = ArrayDataset(SPEC.model_copy(update={"concepts": concepts}), frame(), arrays())
+    assert data.labelled("ill").spec.concepts is None
+    assert collate(data.labelled("ill"), [0], "ill").concepts is None
+    assert collate(data.labelled("kind"), [0], "kind").concepts.tolist() == [[1.0]]
+
+
+def test_disagreement_is_read_where_the_spec_promises_it():
+    found = rated().concept_disagreement()
+    assert found.shape == (4, 3)
+    assert found[3].tolist()[:2] == [0.0, 2.5]
+    with pytest.raises(StudyError, match="does not say how far raters disagree"):
+        small().concept_disagreement()
+    with pytest.raises(DataError, match=r"column 'concept-sd:grave': sample 's2' has .*-0\.1.*not negative"):
+        rated(**{"concept-sd:grave": [0.0, 1.0, -0.1, 0.0]})
+    with pytest.raises(DataError, match="column 'concept-sd:dense': sample 's1' has 'x'; expected a number"):
+        rated(**{"concept-sd:dense": [0.0, "x", 0.0, 0.0]})
+    lacking = rated().frame.drop(columns="concept-sd:round")
+    with pytest.raises(DataError, match=r"lacks column.*'concept-sd:round'"):
+        ArrayDataset(SPEC.model_copy(update={"concepts": RATED}), lacking, arrays())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"restates": {"rond": ("ill",)}}, "'rond' is said to restate a target.*did you mean 'round'"),
+        ({"low": (1.0,)}, "2 concepts, 1 low ends"),
+        ({"names": ("round", "round")}, "differ from each other"),
+        ({"high": (5.0, 1.0)}, "scale of concept 'grave' runs from 1 to 1"),
+    ],
+)
+def test_concepts_that_make_no_sense_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        Concepts(**{"names": ("round", "grave"), "low": (1.0, 1.0), "high": (5.0, 5.0), **changes})
+
+
+def test_a_target_that_nobody_knows_cannot_be_restated():
+    concepts = Concepts(names=("round",), low=(1,), high=(5,), restates={"round": ("il",)})
+    with pytest.raises(ValueError, match="restate 'il', which is no target; did you mean 'ill'"):
+        DataSpec(**{**SPEC.model_dump(), "concepts": concepts})

@@ -90,7 +90,8 @@ def planted(kind="binary", seed=0):
         "binary": (Binary(names=("no", "yes")), noisy > 0),
         "multiclass": (MultiClass(names=("a", "b", "c")), np.digitize(noisy, [-1.5, 1.5])),
         "ordinal": (Ordinal(names=("a", "b", "c")), np.digitize(noisy, [-1.5, 1.5])),
-        "rated": (Binary(names=("no", "yes")), rated[:, 0] - rated[:, 1] > 0),
+        # Of unequal weight: with equal ones the order by how unusual a rating is would be the explanation's own.
+        "rated": (Binary(names=("no", "yes")), 3 * (rated[:, 0] - 3) - (rated[:, 1] - 3) > 0),
         "regression": (Regression(names=("y",), units=("kg",)), 50 + 10 * noisy),
     }[kind]
     names = tuple(f"n{at}" for at in range(UNITS))

@@ -290,8 +290,45 @@ def test_whole_steps_and_the_loss_of_ratings_are_those_computed_by_hand():
         parameter.data.zero_()
     # An untrained network says what is usual: the mean rating.
     torch.testing.assert_close(head.concepts(z), torch.tensor([[2.0, 0.5]]).expand(3, 2))
-    squares = [(0.8 / 2) ** 2, (0.01 / 0.5) ** 2, (1.5001 / 2) ** 2, (2.6 / 2) ** 2, (0.4 / 0.5) ** 2]
-    assert head.concept_loss(z, batch).item() == pytest.approx(0.5 * np.mean(squares), rel=1e-4)
+    # Places on the scale beside the usual one, a quarter and a half; compared as probabilities are.
+    rated = [(0.05, 0.25, 2.0), (0.49, 0.5, 0.5), (0.625025, 0.25, 2.0), (0.9, 0.25, 2.0), (0.9, 0.5, 0.5)]
+    spans = [4, 1, 4, 4, 1]
+    crossed = [p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)) for p, q, _ in rated]
+    weights = [q * (1 - q) * (span / deviation) ** 2 for (_, q, deviation), span in zip(rated, spans, strict=True)]
+    assert head.concept_loss(z, batch).item() == pytest.approx(np.dot(weights, crossed) / 5, rel=1e-4)
+    # Near the mean rating that is half the squared error in standard deviations, and where all agree it is nothing.
+    for error in (0.0, 0.02):
+        _, near = batch_for(head, torch.zeros(3, 5), torch.ones(3, 1), torch.tensor([[2.0 + error, 0.5]]).repeat(3, 1))
+        assert head.concept_loss(z, near).item() == pytest.approx(0.5 * (error / 2) ** 2 / 2, rel=0.02, abs=1e-7)
+
+
+def test_a_rating_that_has_run_to_the_wrong_end_of_its_scale_still_learns():
+    head = made(ConceptBottleneck, hidden=(), dropout=0.0)
+    z, batch = batch_for(head, torch.zeros(3, 5), torch.ones(3, 1), torch.tensor([[1.5, 0.0]]).repeat(3, 1))
+    head.rating_last.bias.data.fill_(15.0)  # a learning rate that is too high for a moment does that
+    assert head.concepts(z)[0].tolist() == pytest.approx([5.0, 1.0], abs=1e-4)
+    head.concept_loss(z, batch).backward()
+    assert (head.rating_last.bias.grad > 0.1).all()
+
+
+def test_in_independent_training_the_target_is_learnt_from_what_people_said():
+    torch.manual_seed(0)
+    x = torch.randn(2000, 5)
+    said = torch.stack([3 + x[:, 0] + torch.randn(2000), (x[:, 1] + 0.5 * torch.randn(2000) > 0).float()], dim=1)
+    odds = 1.5 * (said[:, :1] - 3) - (said[:, 1:] - 0.5)
+    y = (torch.rand(2000, 1) < odds.sigmoid()).float()
+    slopes, known = {}, torch.ones(2000, 2, dtype=torch.bool)
+    known[:200, 0] = False
+    for trained in ("sequential", "independent"):
+        torch.manual_seed(1)
+        head = made(ConceptBottleneck, trained=trained, l2=0.0)
+        z, batch = batch_for(head, x, y, torch.where(known, said.clamp(1, 5), torch.tensor(0.0)), known)
+        learn(head, z, batch, steps=300)
+        one, other = (head.outcome(torch.tensor([[at, 0.5]])).item() for at in (2.5, 3.5))
+        slopes[trained] = other - one
+    # The error in predicted ratings makes a model that learns from them count a step of a rating otherwise than people do.
+    assert slopes["independent"] == pytest.approx(1.5, abs=0.25)
+    assert abs(slopes["sequential"] - 1.5) > 2 * abs(slopes["independent"] - 1.5)
 
 
 def test_a_bottleneck_without_concepts_is_refused():
@@ -324,15 +361,15 @@ def test_in_sequential_training_the_target_cannot_bend_the_concepts():
     # The target is not in the ratings at all; a joint bottleneck bends them to carry it.
     y = (x[:, 4:] > 0).float()
     errors, right = {}, {}
-    for training in ("joint", "sequential"):
+    for training in ("joint", "sequential", "independent"):
         torch.manual_seed(1)
-        head = made(ConceptBottleneck, training=training, concept_weight=0.05)
+        head = made(ConceptBottleneck, trained=training, concept_weight=0.05)
         z, batch = batch_for(head, x, y)
         learn(head, z, batch, steps=250)
         errors[training] = (head.concepts(z) - batch.concepts)[:, 0].abs().mean().item()
         right[training] = hits("binary", head(z), y)
-    assert errors["sequential"] < 0.15 < errors["joint"]
-    assert right["sequential"] < 0.65 < right["joint"]
+    assert max(errors["sequential"], errors["independent"]) < 0.15 < errors["joint"]
+    assert max(right["sequential"], right["independent"]) < 0.65 < right["joint"]
 
 
 def test_moments_of_batches_are_those_of_the_whole():

@@ -54,7 +54,8 @@ class Dataset(ABC):
 
     The frame's index is the sample id (unique strings). Its columns are the group columns, one column per target
     (``NaN`` where a sample is not part of it; ``target:name`` for multi-label ones), the covariates, and
-    ``concept:<name>`` for each concept. Reading the frame reads no signal.
+    ``concept:<name>`` for each concept, with ``concept-sd:<name>`` where raters' disagreement is known. Reading the frame
+    reads no signal.
 
     A registered dataset class has a ``config_type`` (a frozen :class:`~pellucid.data.spec.Frozen`) and is built as
     ``Class(config, data)``: ``data`` is the folder or file that the user names with ``--data``, or ``None`` for the
@@ -68,6 +69,20 @@ class Dataset(ABC):
     made_by: LearnedFrom = LearnedFrom()
     """Whom the model that made these samples has learnt from, where a model made them (activations, latents). Whatever is
     fitted on such samples is refused on those subjects too."""
+
+    @classmethod
+    def of_objects(cls, objects: Any, config: Any) -> Dataset:
+        """Samples without labels from the domain's own objects: open scans, recordings, molecules.
+
+        What ``model.predict`` and ``model.explain`` call for whatever is neither a dataset nor a sample. A dataset that
+        can be made from such objects overrides it.
+
+        Raises
+        ------
+        DataError
+            If this dataset cannot be made from them; says what it takes.
+        """
+        raise DataError(f"{cls.__name__} cannot be made from a {type(objects).__name__}; open a dataset and give that")
 
     @abstractmethod
     def read(self, indices: np.ndarray) -> Arrays:
@@ -116,7 +131,10 @@ class Dataset(ABC):
         return Subset(self, at.astype(np.int64))
 
     def labelled(self, target: str) -> Subset:
-        """The samples that are part of a target.
+        """The samples that are part of a target, without the concepts that it is made of.
+
+        Whatever is learnt, audited and written down of a study starts from here, so that no step of it sees a concept
+        that restates the target; :attr:`~pellucid.data.spec.DataSpec.about` says which were left out.
 
         Raises
         ------
@@ -133,7 +151,9 @@ class Dataset(ABC):
                 f"dataset {self.spec.name!r}: all {int(keep.sum())} labels in column {target!r} are {only:g}; "
                 "a classifier needs at least two classes"
             )
-        return self.subset(np.flatnonzero(keep))
+        found = self.subset(np.flatnonzero(keep))
+        found.spec = self.spec.asked(target)
+        return found
 
     def target_values(self, target: str) -> np.ndarray:
         """Labels of a target, float64, shape (sample, column); NaN where a sample is not part of it."""
@@ -154,6 +174,20 @@ class Dataset(ABC):
         if self.spec.concepts is None:
             raise StudyError(f"dataset {self.spec.name!r} has no concepts")
         return numbers(self.frame, [f"concept:{name}" for name in self.spec.concepts.names])
+
+    def concept_disagreement(self) -> np.ndarray:
+        """How far the raters of each sample were apart, float64, shape (sample, concept).
+
+        Population standard deviations in the ratings' units; NaN where one person alone rated, or nobody.
+
+        Raises
+        ------
+        StudyError
+            If the dataset does not say.
+        """
+        if self.spec.concepts is None or not self.spec.concepts.disagreement:
+            raise StudyError(f"dataset {self.spec.name!r} does not say how far raters disagree on concepts")
+        return numbers(self.frame, [f"concept-sd:{name}" for name in self.spec.concepts.names])
 
     def digest(self) -> str:
         """Digest of the spec, the frame, every input and every mask: the same data gives the same digest."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from pellucid.data.concepts import Concepts
 from pellucid.data.frozen import Frozen
 from pellucid.data.targets import Binary, Links, MultiClass, MultiLabel, Ordinal, Regression, Target
 from pellucid.errors import StudyError, nearest
@@ -155,15 +156,6 @@ InputSpec = Annotated[Signal | Image | Volume | Vector | Trajectory | Text | Gra
 # --- the whole --------------------------------------------------------------------------------------------------------
 
 
-class Concepts(Frozen):
-    """Human ratings that a model may use or be audited against: frame columns ``concept:<name>``."""
-
-    names: tuple[str, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    units: str = "rating"
-
-
 class DataSpec(Frozen):
     """Frozen description of a dataset.
 
@@ -219,6 +211,12 @@ class DataSpec(Frozen):
                 raise ValueError(f"trivial baseline reads {name!r}, which is no covariate{nearest(name, known)}")
         if not self.groups:
             raise ValueError("a dataset needs at least one group column: whom must a split keep together?")
+        for concept, targets in (self.concepts.restates if self.concepts else {}).items():
+            for name in targets:
+                if name not in self.targets:
+                    raise ValueError(
+                        f"concept {concept!r} is said to restate {name!r}, which is no target{nearest(name, self.targets)}"
+                    )
         return self
 
     def input(self, name: str) -> Any:
@@ -252,3 +250,27 @@ class DataSpec(Frozen):
                 f"dataset {self.name!r} has no target {name!r}{nearest(name, self.targets)}; it has: {known}"
             )
         return self.targets[name]
+
+    def asked(self, target: str) -> DataSpec:
+        """The spec of the data where one target is asked for: without the concepts that it is made of.
+
+        A sentence in ``about`` says which were left out.
+        """
+        self.target(target)
+        restating = self.concepts.restating(target) if self.concepts else ()
+        if not restating:
+            return self
+        assert self.concepts is not None
+        return self.model_copy(
+            update={
+                "concepts": self.concepts.without(restating),
+                "about": f"{self.about} {_left_out(restating, target)}".strip(),
+            }
+        )
+
+
+def _left_out(concepts: tuple[str, ...], target: str) -> str:
+    names = " and ".join(f"“{name.replace('_', ' ')}”" for name in concepts)
+    if len(concepts) == 1:
+        return f"The rating {names} is not among the concepts here: “{target}” is made of it."
+    return f"The ratings {names} are not among the concepts here: “{target}” is made of them."

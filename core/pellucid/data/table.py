@@ -32,6 +32,10 @@ def check_frame(frame: pd.DataFrame, spec: DataSpec) -> None:
     wanted = list(labels)
     wanted += list(spec.covariates.names) if spec.covariates else []
     wanted += [f"concept:{name}" for name in spec.concepts.names] if spec.concepts else []
+    apart = (
+        [f"concept-sd:{name}" for name in spec.concepts.names] if spec.concepts and spec.concepts.disagreement else []
+    )
+    wanted += apart
     missing = [c for c in (*spec.groups, *wanted) if c not in frame.columns]
     if missing:
         raise DataError(f"dataset {spec.name!r}: the frame lacks column(s) {', '.join(map(repr, missing))}")
@@ -46,6 +50,8 @@ def check_frame(frame: pd.DataFrame, spec: DataSpec) -> None:
             )
     for column in (c for c in wanted if c not in spec.groups):
         _refuse(frame, spec, column, ~_numeric(frame[column]), "expected a number, or nothing where it is missing")
+    for column in apart:
+        _refuse(frame, spec, column, numbers(frame, [column])[:, 0] < 0, "a standard deviation is not negative")
     for column, target in labels.items():
         if target.classes is None:
             continue

@@ -96,7 +96,7 @@ class FittedFold:
         """What is usual among the training samples, learnt once for all assessments."""
         from pellucid.protocols.usual import Usual
 
-        return self.kept or Usual.of(self.models, self.dataset.subset(self.split.train))
+        return self.kept or Usual.of(self.models, self.dataset.subset(self.split.train), self.target)
 
     def test(self, part: str) -> Subset:
         """The test samples, for scoring one part.

@@ -7,7 +7,7 @@ explanations can be audited on other subjects when the training samples are not 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
@@ -16,8 +16,9 @@ from torch import Tensor
 from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
 from pellucid.data.subjects import LearnedFrom
+from pellucid.heads.base import target_loss
 from pellucid.model import Model, batches
-from pellucid.protocols.explained import explained_space
+from pellucid.protocols.explained import ByConcepts, explained_space
 from pellucid.representation import Representation
 
 ENOUGH = 2048
@@ -43,6 +44,23 @@ class UsualValues:
 
 
 @dataclass(frozen=True)
+class UsualConcepts:
+    """What people said of the training samples, and which of it a model needed most.
+
+    Parameters
+    ----------
+    mean : Tensor, shape (concept,)
+        Mean rating of each concept, over the samples that have one.
+    order : tuple of int
+        All concepts, most useful first: each is the one that lowers the model's training loss most when its prediction is
+        replaced by people's ratings, those before it replaced already.
+    """
+
+    mean: Tensor
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Usual:
     """What is usual, of every model and every input.
 
@@ -53,26 +71,37 @@ class Usual:
     scales : mapping of str to Tensor
         Standard deviation of each input: of each number of a vector, else of the whole.
     learned_from : LearnedFrom
+    concepts : mapping of str to UsualConcepts
+        By part, of models that go by concepts.
     """
 
     parts: Mapping[str, UsualValues]
     scales: Mapping[str, Tensor]
     learned_from: LearnedFrom
+    concepts: Mapping[str, UsualConcepts] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, models: Mapping[str, Model], train: Dataset) -> Usual:
-        """Learn it from training samples."""
-        parts = {part: _values(model, model.representation(train)) for part, model in models.items()}
-        seen = train.learned_from | train.made_by
-        return cls({part: found for part, found in parts.items() if found is not None}, _scales(train), seen)
+    def of(cls, models: Mapping[str, Model], train: Dataset, target: str) -> Usual:
+        """Learn it from training samples, labelled with ``target``."""
+        parts, concepts = {}, {}
+        for part, model in models.items():
+            z = model.representation(train)
+            if (found := _values(model, z)) is not None:
+                parts[part] = found
+            if isinstance(model.head, ByConcepts):
+                concepts[part] = _concepts(model.head, z, train, target)
+        return cls(parts, _scales(train), train.learned_from | train.made_by, concepts)
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists, for a weights file's header."""
-        names = [field.name for field in fields(UsualValues)]
+        names = [one.name for one in fields(UsualValues)]
         return {
             "parts": {part: {n: getattr(own, n).tolist() for n in names} for part, own in self.parts.items()},
             "scales": {name: scale.tolist() for name, scale in self.scales.items()},
             "learned_from": self.learned_from.to_json(),
+            "concepts": {
+                part: {"mean": own.mean.tolist(), "order": list(own.order)} for part, own in self.concepts.items()
+            },
         }
 
     @classmethod
@@ -82,6 +111,10 @@ class Usual:
             {part: UsualValues(**{n: torch.tensor(v) for n, v in own.items()}) for part, own in data["parts"].items()},
             {name: torch.tensor(scale) for name, scale in data["scales"].items()},
             LearnedFrom.from_json(data["learned_from"]),
+            {
+                part: UsualConcepts(torch.tensor(own["mean"]), tuple(own["order"]))
+                for part, own in data.get("concepts", {}).items()
+            },
         )
 
 
@@ -94,6 +127,24 @@ def _values(model: Model, training: Representation) -> UsualValues | None:
     outputs = space.outputs(values)
     rises = (outputs - outputs.mean(0)).t() @ (values - values.mean(0))
     return UsualValues(values.mean(0), values.std(0, correction=0), rises.sign())
+
+
+@torch.no_grad()
+def _concepts(head: Any, training: Representation, train: Dataset, target: str) -> UsualConcepts:
+    ratings = torch.tensor(train.concept_values(), dtype=torch.float32)
+    batch = Batch({}, targets=torch.tensor(train.target_values(target), dtype=torch.float32))
+    known = ~ratings.isnan()
+    mended = head.handed_on(head.concepts(training))
+    order: list[int] = []
+    while len(order) < ratings.shape[1]:
+        tried = {}
+        for at in set(range(ratings.shape[1])) - set(order):
+            one = mended.clone()
+            one[:, at] = torch.where(known[:, at], ratings[:, at], one[:, at])
+            tried[at] = (float(target_loss(head.config.target, head.outcome(one), batch)), at, one)
+        _, best, mended = min(tried.values(), key=lambda found: found[:2])
+        order.append(best)
+    return UsualConcepts(ratings.nanmean(0).nan_to_num(0.0), tuple(order))
 
 
 def _scales(train: Dataset) -> dict[str, Tensor]:

@@ -54,6 +54,16 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
     drawn, problems = pictures.protocol_figures(run)
     predicted = sections.predictions(run)
     others = sections.other_protocols(run)
+    shown = {
+        name: (
+            sentence_case(name.replace("-", " ")),
+            others.get(name, ()),
+            sections.checks(run, name),
+            drawn.get(name, []),
+        )
+        for name in dict.fromkeys([*(r.protocol for r in run.results), *drawn])
+        if name not in ("prediction", AUDIT)
+    }
     return {
         "title": run.document["study"].get("title") or "Study",
         "started": str(run.document.get("started", ""))[:10],
@@ -78,16 +88,8 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "cases": cases.cases(run),
         "each": EACH,
         "traversals": pictures.traversals(run),
-        "others": {
-            name: (
-                sentence_case(name.replace("-", " ")),
-                others.get(name, ()),
-                sections.checks(run, name),
-                drawn.get(name, []),
-            )
-            for name in dict.fromkeys([*(r.protocol for r in run.results), *drawn])
-            if name not in ("prediction", AUDIT)
-        },
+        "concepts": shown.pop(words.CONCEPTS, None),
+        "others": shown,
         "baseline": run.document["baseline_name"],
         "glossary": words.glossary(run.spec.group_word),
         "provenance": sections.provenance(run),

@@ -36,11 +36,42 @@ METRICS = {
     ),
     "rmse": ("Root mean squared error", "like the mean absolute error, but large errors weigh more; lower is better"),
     "r2": ("R²", "share of the variation that is predicted; 0 is no better than the mean"),
+    "concept rank correlation": (
+        "Rank correlation with people's rating",
+        "how well the order by a predicted concept follows that by people's mean rating; without a name, the mean over concepts",
+    ),
+    "concept rmse": (
+        "Distance from people's rating",
+        "root mean square, in the rating's unit; without a name, the mean over concepts; lower is better",
+    ),
+    "intervention gain": (
+        "Gain from correcting all concepts",
+        "how AUROC (for numbers R²) changes when people's ratings replace the predicted ones; higher is better",
+    ),
+    "intervention area": ("Gain from correcting some concepts", "the same, averaged over 1, 2 ... all in random order"),
+    "intervention area learnt order": (
+        "Gain from correcting some concepts, most useful first",
+        "the same in the order that helped most among training samples",
+    ),
+    "ratings alone": ("People's ratings alone", "AUROC (for numbers R²) of a model that reads nothing else"),
+    "leakage bits": (
+        "Leakage in bits",
+        "what predicted concepts tell of the answer beyond people's ratings and beyond chance; 0 is none",
+    ),
+    "leakage bits whole steps": (
+        "Leakage of whole steps in bits",
+        "the same of predicted concepts without their decimals",
+    ),
+    "leakage auroc": ("Leakage in AUROC", "the same, as a gain in AUROC over ratings alone"),
+    "leakage auroc whole steps": ("Leakage of whole steps in AUROC", "the same without decimals"),
 }
 """Metric, normalised, to its name on the page and what it means."""
 
 AUDIT = "explanation-audit"
 """The protocol that says whether an explanation can be believed."""
+
+CONCEPTS = "concept-audit"
+"""The protocol that says whether predicted concepts are what they are called."""
 
 FIRST = ("auroc", "mae", "rmse", "r2", "accuracy", "balanced accuracy")
 """The metric that speaks for a model: the first of these that was measured."""

@@ -109,7 +109,7 @@ def fit_on_everybody(task: Task) -> None:
     models, epochs = _fitted(task, sides, "all subjects", task.folder / "checkpoints")
     if task.writes:
         baseline = TrivialBaseline(dataset.spec, target).fit(dataset)
-        kept = {"baseline": baseline.to_json(), "usual": Usual.of(models, sides.train).to_json()}
+        kept = {"baseline": baseline.to_json(), "usual": Usual.of(models, sides.train, target).to_json()}
         digest = save_models(task.folder / "weights.safetensors", models, kept)
         parts = {
             part: {

@@ -70,7 +70,7 @@ def protocol_keeps_subjects_apart(component: Component) -> None:
 
 @lru_cache(maxsize=1)
 def fitted_fold() -> tuple[FittedFold, Context]:
-    """Models of three families fitted for a moment on planted images and numbers, and subjects they have not seen."""
+    """Models of four families fitted for a moment on planted images and numbers, and subjects they have not seen."""
     from pellucid.assembly import build_encoders, build_head, encoders_of
     from pellucid.protocols.baseline import TrivialBaseline
     from pellucid.studies import Study
@@ -86,7 +86,12 @@ def fitted_fold() -> tuple[FittedFold, Context]:
                 {"input": "image", "name": "vae-gaussian", "latent": 4},
                 {"input": "vector", "name": "identity"},
             ],
-            "head": [{"name": "latent-traversal", "reads": ["image"]}, {"name": "linear"}, {"name": "mlp"}],
+            "head": [
+                {"name": "latent-traversal", "reads": ["image"]},
+                {"name": "linear"},
+                {"name": "mlp"},
+                {"name": "concept-bottleneck"},
+            ],
             "training": {"epochs": 4, "batch_size": 32, "learning_rate": 0.01},
         }
     )

@@ -29,8 +29,12 @@ class ConceptBottleneckConfig(HeadConfig):
     kind : {"soft", "hard"}
         ``"hard"``: only whole ratings (for ratings from 0 to 1: yes or no) are handed on, so that nothing else can hide
         in the decimals.
-    training : {"joint", "sequential"}
-        ``"sequential"``: ratings are learnt first and then stay, so that the target cannot bend them.
+    trained : {"independent", "sequential", "joint"}
+        ``"independent"``, the default: ratings are learnt first and then stay, so that the target cannot bend them, and the
+        target is learnt from people's ratings, so that the model means by a rating what people mean; a rating that nobody
+        gave is the predicted one. ``"sequential"``: the same, but the target is learnt from predicted ratings, whose errors
+        it makes up for. ``"joint"``: both at once; predicts best where ratings do not say all that the target depends on,
+        as predicted ratings then carry the rest, and a person who corrects them takes it away.
     concept_weight : float
         Weight of the ratings' loss beside the target's, in joint training.
     hidden : tuple of int
@@ -41,7 +45,7 @@ class ConceptBottleneckConfig(HeadConfig):
     """
 
     kind: Literal["soft", "hard"] = "soft"
-    training: Literal["joint", "sequential"] = "joint"
+    trained: Literal["independent", "sequential", "joint"] = "independent"
     concept_weight: float = Field(1.0, gt=0)
     hidden: tuple[int, ...] = (32,)
     dropout: float = Field(0.1, ge=0, lt=1)
@@ -57,8 +61,9 @@ class ConceptBottleneck(ScaledHead):
     References
     ----------
     Koh et al. (2020), Concept bottleneck models, arXiv 2007.04612. Deviations: ratings are bounded to their scale and
-    compared in standard deviations; ratings that nobody gave are left out of the loss; hard ratings are rounded to the
-    scale's whole steps, with gradients as if they were not.
+    compared by cross-entropy of their places on it; ratings that nobody gave are left out of the loss; hard ratings are
+    rounded to the scale's whole steps, with gradients as if they were not; what is trained independently learns from
+    people's mean ratings, decimals and all.
     """
 
     tags = HeadTags(family="concept", needs_concepts=True)
@@ -162,23 +167,38 @@ class ConceptBottleneck(ScaledHead):
         return self.outcome(mended)
 
     def stages(self) -> tuple[Stage, ...]:
-        """All at once, or ratings first."""
-        if self.config.training == "joint":
+        """Ratings first, or all at once."""
+        if self.config.trained == "joint":
             return (Stage("fit"),)
+        # The ratings take as long to learn as everything together does; what follows is a weighted sum.
         return (
-            Stage("concepts", ("rating",), 0.5, "concept_loss"),
-            Stage("target", ("outcome",), 0.5, "outcome_loss"),
+            Stage("concepts", ("rating",), 1.0, "concept_loss"),
+            Stage("target", ("outcome",), 0.5, "outcome_loss", encoders=False),
         )
 
     def concept_loss(self, z: Representation, batch: Batch) -> Tensor:
-        """Half the squared error of the ratings that somebody gave, in standard deviations."""
+        """How far ratings that somebody gave are from the predicted ones, mean over them; 0 where all agree.
+
+        A rating's place on its scale, 0 to 1, is compared as a probability is: by cross-entropy, less what remains where both
+        agree. For a prediction that has run to an end of the scale the squared error has no slope left, this has. Weighted
+        so that near the mean rating it is half the squared error in standard deviations.
+        """
         ratings, known = _rated(batch)
-        error = (self.concepts(z) - ratings) / self.rating_scale * known
-        return 0.5 * error.square().sum() / known.sum().clamp(min=1)
+        span = self.high - self.low
+        place, usual = ((ratings - self.low) / span).clamp(0, 1), self._usual_place()
+        weight = usual * (1 - usual) * (span / self.rating_scale).square() * known
+        crossed = functional.binary_cross_entropy_with_logits(
+            self._logit(self.standardised(z)), place, reduction="none"
+        )
+        least = functional.binary_cross_entropy(place, place, reduction="none")
+        return (weight * (crossed - least)).sum() / known.sum().clamp(min=1)
 
     def outcome_loss(self, z: Representation, batch: Batch) -> Tensor:
         """Negative log-likelihood of the target where the ratings, and what they are read from, stay as they are."""
         ratings = self.handed_on(self.concepts(z)).detach()
+        if self.config.trained == "independent":
+            said, known = _rated(batch)
+            ratings = torch.where(known, said, ratings)
         return self.likelihood_loss(self.outcome(ratings), batch) + self._penalty()
 
     def loss(self, z: Representation, batch: Batch) -> Tensor:
@@ -196,13 +216,19 @@ class ConceptBottleneck(ScaledHead):
         return Explanation("concept", target, self.concept_names, contributions, baseline, self(z)[:, at], ratings)
 
     def _soft(self, x: Tensor) -> Tensor:
+        return self.low + (self.high - self.low) * self._logit(x).sigmoid()
+
+    def _logit(self, x: Tensor) -> Tensor:
+        """Place of each rating on its scale, as a logit."""
         logit = self.rating_last(self.rating(x))
         if self.rating_straight is not None:
             logit = logit + functional.linear(x, STRIDE * self.rating_straight)
         # The logit of the mean rating is added, so that an untrained network says what is usual.
-        span = self.high - self.low
-        usual = ((self.rating_mean - self.low) / span).clamp(0.01, 0.99).logit()
-        return self.low + span * (usual + logit).sigmoid()
+        return self._usual_place().logit() + logit
+
+    def _usual_place(self) -> Tensor:
+        """Place of the mean rating on its scale, 0 to 1, not quite at an end."""
+        return ((self.rating_mean - self.low) / (self.high - self.low)).clamp(0.01, 0.99)
 
     def _outcome_score(self, ratings: Tensor) -> Tensor:
         x = (ratings - self.rating_mean) / self.rating_scale
