@@ -11,6 +11,7 @@ import numpy as np
 
 from pellucid.assembly import build_protocols, context_of
 from pellucid.data.dataset import Dataset
+from pellucid.data.spec import DataSpec
 from pellucid.data.splits import Split
 from pellucid.data.subjects import LearnedFrom
 from pellucid.errors import DataError, LeakageError, RunError
@@ -110,10 +111,9 @@ def assess(
 def _opened(done: Run, data: str | Path | None) -> Dataset:
     study = done.study
     dataset = study.open_dataset(data).labelled(study.target)
-    learnt = done.document["dataset"]["spec"]
-    now = dataset.spec.model_dump(mode="json")
+    learnt = DataSpec.model_validate(done.document["dataset"]["spec"])
     for key in ("inputs", "covariates", "concepts", "targets"):
-        if learnt[key] != now[key]:
+        if getattr(learnt, key) != getattr(dataset.spec, key):
             raise RunError(
                 f"{data or 'the dataset'} does not have the {key} that {done.path} was trained on; the dataset or its options differ"
             )
