@@ -19,18 +19,18 @@ PLUGIN = Plugin(
         "mlp": "pellucid.heads.mlp:Mlp",
     },
     measures={
-        "mass": "pellucid.protocols.traversal_monotonicity:mass",
+        "mass": "pellucid.protocols.traversal.monotonicity:mass",
         "outline-area": "pellucid.measures.shape:area",
         "outline-perimeter": "pellucid.measures.shape:perimeter",
         "outline-spiculation": "pellucid.measures.shape:spiculation",
     },
     protocols={
-        "concept-audit": "pellucid.protocols.concept_audit:ConceptAudit",
-        "explanation-audit": "pellucid.protocols.explanation_audit:ExplanationAudit",
-        "latent-clusters": "pellucid.protocols.latent_clusters:LatentClusters",
+        "concept-audit": "pellucid.protocols.concepts.audit:ConceptAudit",
+        "explanation-audit": "pellucid.protocols.explanations.audit:ExplanationAudit",
+        "latent-clusters": "pellucid.protocols.latents.clusters:LatentClusters",
         "nested-subject-cv": "pellucid.protocols.nested_subject_cv:NestedSubjectCv",
         "prediction": "pellucid.protocols.prediction:Prediction",
         "subject-holdout": "pellucid.protocols.subject_holdout:SubjectHoldout",
-        "traversal-monotonicity": "pellucid.protocols.traversal_monotonicity:TraversalMonotonicity",
+        "traversal-monotonicity": "pellucid.protocols.traversal.monotonicity:TraversalMonotonicity",
     },
 )

@@ -131,8 +131,9 @@ def list_data(
 ) -> None:
     """Dataset cards: licence, citation, access, what is here and what is missing."""
     from pellucid import cards, tables
+    from pellucid.cards import printing
 
-    tables.print_cards(tables.console(), cards.rows(data, verify=verify))
+    printing.print_cards(tables.console(), cards.rows(data, verify=verify))
 
 
 CardName = Annotated[str, typer.Argument(metavar="NAME", help="a dataset that has a card, or the path of a card.toml")]
@@ -144,15 +145,16 @@ def fetch_data(
     to: Annotated[Path, typer.Option("--to", help="folder to put the files in; nothing is written outside it")],
 ) -> None:
     """Download a dataset's files and verify them. Goes on where it was cut off."""
-    from pellucid import card_tables, cards, tables
+    from pellucid import cards, tables
+    from pellucid.cards import printing
     from pellucid.fetching import fetch, why_not
     from pellucid.fetching.progress import watching
 
     card, out = cards.card(name), tables.console()
-    card_tables.print_terms(out, card)
+    printing.print_terms(out, card)
     reason = why_not(card)
     if reason:
-        card_tables.print_why_not(out, card, reason)
+        printing.print_why_not(out, card, reason)
         here = all(state.presence == "here" for state in cards.states(card))
         raise typer.Exit(0 if card.access in ("generated", "embedded") and here else 1)
     try:
@@ -160,18 +162,19 @@ def fetch_data(
     except KeyboardInterrupt:
         sys.stderr.write(f"\nStopped. The same command goes on where it was: {to}\n")
         raise typer.Exit(130) from None
-    card_tables.print_fetched(out, fetched, to)
+    printing.print_fetched(out, fetched, to)
 
 
 @data_app.command("verify")
 def verify_data(name: CardName, data: Data = None) -> None:
     """Compare a folder with a dataset's card. Names each missing, wrong or extra file; exit code 1 where there is one."""
-    from pellucid import card_tables, cards, tables
-    from pellucid.verification import verify
+    from pellucid import cards, tables
+    from pellucid.cards import printing
+    from pellucid.cards.verification import verify
 
     card = cards.card(name)
     found = verify(card, data)
-    card_tables.print_verification(tables.console(), card, found)
+    printing.print_verification(tables.console(), card, found)
     if not found.as_described:
         raise typer.Exit(1)
 
@@ -185,7 +188,7 @@ def export_card(
     import json
 
     from pellucid import cards
-    from pellucid.croissant import croissant
+    from pellucid.cards.croissant import croissant
     from pellucid.files import write_json
 
     document = croissant(cards.card(name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -93,32 +93,6 @@ def print_description(out: Console, description: Description) -> None:
         out.print(Text("Paper", style="bold"))
         out.print(Text(description.references))
     out.print()
-
-
-def print_cards(out: Console, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Dataset cards: licence, access, whom to cite, what is here and what is missing."""
-    for row in rows:
-        out.print(Text(row["name"], style="bold cyan"))
-        if row["error"]:
-            out.print(Text(f"  this card is wrong: {row['error']}", style="red"))
-            continue
-        card = row["card"]
-        missing = [state for state in row["states"] if state.presence != "here"]
-        table = _plain("", "")
-        table.add_row("  what", Text(card.title))
-        table.add_row("  licence", card.licence)
-        how = " ".join(card.how.split())
-        table.add_row("  access", Text(f"{card.access}; {how}" if missing or not row["states"] else card.access))
-        for citation in card.citations:
-            table.add_row("  cite", Text(citation))
-        for state in row["states"]:
-            where = f" ({state.path})" if state.path else ""
-            style = "green" if state.presence == "here" else "yellow"
-            table.add_row("  file", Text(f"{state.file.path}: {state.presence}{where}", style=style))
-        if missing:
-            table.add_row("  to mend", Text(how, style="yellow"))
-        out.print(table)
-        out.print()
 
 
 def print_run(out: Console, run: Run, *, everything: bool = False) -> None:

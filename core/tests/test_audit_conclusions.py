@@ -6,8 +6,8 @@ import pytest
 
 from pellucid.data import Binary, DataSpec, Vector
 from pellucid.heads.base import HeadTags
-from pellucid.protocols.audit_conclusions import Conclusions
 from pellucid.protocols.base import Context
+from pellucid.protocols.explanations.conclusions import Conclusions
 
 COUNT = 40
 
@@ -21,7 +21,7 @@ def verdicts(**columns):
     rows = pd.DataFrame(
         {"fold": 0, "subject": [str(i) for i in range(COUNT)], "gap": 0.0, "output": 1.0, "distance": 2.0, **columns}
     )
-    return {r.metric: r for r in Conclusions(rows, "head", tags, context, 200).results()}
+    return {r.metric: r for r in Conclusions(rows, "head", context, 200, tags).results()}
 
 
 def areas(own: float, random: float, size: float, tendency: float, name: str) -> dict[str, float]:

@@ -182,7 +182,7 @@ def test_a_model_that_passed_its_audit_takes_one_line(capsys, monkeypatch):
 
 
 def test_cards_are_listed_with_licence_citation_and_what_is_here(tmp_path):
-    from pellucid.cards import Card, CardFile, FileState
+    from pellucid.cards import Card, CardFile, FileState, printing
 
     file = CardFile(path="a.csv", sha256="0" * 64, bytes=3)
     card = Card.model_validate(json.loads(CARD))
@@ -197,7 +197,7 @@ def test_cards_are_listed_with_licence_citation_and_what_is_here(tmp_path):
         "states": (FileState(file, tmp_path / "a.csv", "missing"),),
         "error": "",
     }
-    tables.print_cards(Console(file=stream, width=160), [row, {"name": "x/bad", "error": "licence: is missing"}])
+    printing.print_cards(Console(file=stream, width=160), [row, {"name": "x/bad", "error": "licence: is missing"}])
     text = stream.getvalue()
     for shown in ("CC0", "Somebody 2020", "a.csv: missing", "ask them", "this card is wrong: licence: is missing"):
         assert shown in text

@@ -17,8 +17,8 @@ from pellucid.heads.concepts.bottleneck import ConceptBottleneck
 from pellucid.heads.functions.linear import Linear
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
-from pellucid.protocols.concept_accuracy import PEOPLE
-from pellucid.protocols.concept_audit import ConceptAudit, ConceptAuditConfig
+from pellucid.protocols.concepts.accuracy import PEOPLE
+from pellucid.protocols.concepts.audit import ConceptAudit, ConceptAuditConfig
 from pellucid.protocols.usual import Usual
 from pellucid.testing.concepts import NAMES, planted_concepts
 from pellucid.training.fit import Sides, fit_model, prepare_encoder

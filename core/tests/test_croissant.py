@@ -6,7 +6,7 @@ import json
 
 from made_cards import made_card, packed_card
 
-from pellucid.croissant import croissant
+from pellucid.cards.croissant import croissant
 
 CARD = made_card(
     {"a.csv": (b"1,2", "https://h.example/a.csv"), "deep/b.npz": (b"xyz", "https://h.example/b")},

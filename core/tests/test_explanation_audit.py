@@ -19,7 +19,7 @@ from pellucid.heads.functions.linear import Linear
 from pellucid.heads.mlp import Mlp
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
-from pellucid.protocols.explanation_audit import ExplanationAudit, ExplanationAuditConfig
+from pellucid.protocols.explanations.audit import ExplanationAudit, ExplanationAuditConfig
 from pellucid.training.fit import Sides, fit_model, prepare_encoder
 from pellucid.training.settings import TrainingSettings
 

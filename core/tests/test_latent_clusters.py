@@ -10,9 +10,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from pellucid.encoders.identity import Identity
 from pellucid.errors import LeakageError
-from pellucid.protocols.cluster_agreement import redealt
-from pellucid.protocols.latent_clusters import LatentClusters, LatentClustersConfig
-from pellucid.protocols.latent_space import Space
+from pellucid.protocols.latents.agreement import redealt
+from pellucid.protocols.latents.clusters import LatentClusters, LatentClustersConfig
+from pellucid.protocols.latents.space import Space
 
 FAST = LatentClustersConfig(replicates=50)
 

@@ -9,7 +9,20 @@ from pellucid import plugins
 from pellucid.errors import ContractError, UnknownComponent
 from pellucid.plugins import API, Component, Plugin
 
-HEAVY = ("torch", "mne", "wfdb", "pydicom", "rdkit", "torch_geometric", "pandas", "pydantic", "matplotlib", "sklearn")
+HEAVY = (
+    "torch",
+    "mne",
+    "wfdb",
+    "pydicom",
+    "rdkit",
+    "torch_geometric",
+    "pandas",
+    "pydantic",
+    "matplotlib",
+    "sklearn",
+    "nibabel",
+    "highdicom",
+)
 
 
 def python(code, *folders, **environment):

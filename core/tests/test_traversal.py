@@ -15,10 +15,10 @@ from pellucid.errors import ContractError
 from pellucid.heads.functions.linear import Linear
 from pellucid.heads.traversal import LatentTraversal, along, mean_rising, rising, traverse
 from pellucid.measures.shape import spiculation
-from pellucid.protocols import latent_walk
-from pellucid.protocols.latent_walk import followed, rank_correlation
-from pellucid.protocols.traversal_monotonicity import TraversalMonotonicity, TraversalMonotonicityConfig, mass
-from pellucid.protocols.traversal_verdict import Verdict
+from pellucid.protocols.traversal import walk as latent_walk
+from pellucid.protocols.traversal.monotonicity import TraversalMonotonicity, TraversalMonotonicityConfig, mass
+from pellucid.protocols.traversal.verdict import Verdict
+from pellucid.protocols.traversal.walk import followed, rank_correlation
 from pellucid.representation import Representation
 
 UNITS = tuple(f"x:z{at}" for at in range(4))

@@ -8,10 +8,10 @@ import pytest
 from made_cards import PLAIN, made_card
 
 from pellucid import cards
-from pellucid.cards import Card
+from pellucid.cards import Card, here
+from pellucid.cards.verification import verify
 from pellucid.errors import DataError, PellucidError
 from pellucid.testing.real_data import real_data
-from pellucid.verification import verify
 
 FILES = {"a.csv": b"x,y\n", "slices/b.bin": b"\x00\x01\x02"}
 CARD = made_card({path: (content, "http://h/x") for path, content in FILES.items()})
@@ -88,14 +88,14 @@ def test_another_folder_of_the_same_layout_is_recognised(folder):
 
 
 def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
-    real = cards.sha256
+    real = here.sha256
 
     def broken(path):
         if path.name == "a.csv":
             raise PermissionError(13, "Permission denied")
         return real(path)
 
-    monkeypatch.setattr(cards, "sha256", broken)
+    monkeypatch.setattr(here, "sha256", broken)
     assert wrong(verify(CARD, folder)) == {"a.csv": "unreadable"}
 
 

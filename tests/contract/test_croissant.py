@@ -8,7 +8,7 @@ import pytest
 
 from pellucid import plugins
 from pellucid.cards import card
-from pellucid.croissant import croissant
+from pellucid.cards.croissant import croissant
 
 CARDS = sorted(plugins.components("card"))
 

@@ -137,7 +137,7 @@ def test_broken_it_stays_visible_with_the_reason_and_the_mend(tmp_path, old, new
 
 @pytest.mark.xdist_group("outside")
 def test_listing_it_imports_no_torch_and_none_of_the_domains(outside):
-    heavy = ("torch", "mne", "wfdb", "pydicom", "rdkit", "torch_geometric")
+    heavy = ("torch", "mne", "wfdb", "pydicom", "nibabel", "highdicom", "rdkit", "torch_geometric")
     listing = "import sys; sys.argv = ['pellucid', 'list']; from pellucid.cli import main; main()"
     code = f"{listing}; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run(

@@ -29,7 +29,7 @@ from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.protocols.nested_subject_cv import NestedSubjectCv
 from pellucid.protocols.prediction import Prediction
-from pellucid.protocols.traversal_monotonicity import TraversalMonotonicity
+from pellucid.protocols.traversal.monotonicity import TraversalMonotonicity
 from pellucid.training.fit import Sides, fit_encoder, fit_model, prepare_encoder
 from pellucid.training.settings import TrainingSettings
 from pellucid_datasets.lesions import PlantedLesions, PlantedLesionsConfig

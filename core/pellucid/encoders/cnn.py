@@ -10,8 +10,10 @@ from torch import Tensor
 
 from pellucid.batch import Batch
 from pellucid.data.spec import Signal
+from pellucid.encoders.augment import Augment, moved, refuse_unfit
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.encoders.convolutions import CONVOLUTION, GRIDS, Downward, Grid, grid_of
+from pellucid.encoders.window import Window, checked_window, windowed
 from pellucid.regions import Box, Region, TimeSpan
 from pellucid.representation import Representation
 
@@ -29,19 +31,27 @@ class CnnConfig(EncoderConfig):
         Axes are halved while they are longer than this; it sets how many tokens there are.
     tokens : bool
         Whether to hand on the units of each cell, with the region it covers.
+    window : pair of float, optional
+        Bounds in units of the input (``(-1000, 400)`` for CT): values are clipped to them and mapped to 0..1. Without a
+        window, numbers are read as they are.
+    augment : {"none", "flips", "turns"}
+        Whether images and volumes are shown in ways drawn at random while the network learns:
+        :data:`~pellucid.encoders.augment.Augment`.
     """
 
     features: int = Field(default=16, gt=0)
     width: int = Field(default=8, gt=0)
     smallest: int = Field(default=4, gt=0)
     tokens: bool = False
+    window: Window | None = None
+    augment: Augment = "none"
 
 
 class Cnn(Encoder):
     """Convolutions, GELU and GroupNorm down to a few cells; each unit is its mean over the cells.
 
-    Numbers are read as they are: no statistics are learnt from the data. Masked values are read as 0; an input that is
-    missing altogether gives units of 0. A token's region is the cell it stands for; it has seen some surroundings too.
+    No statistics are learnt from the data: bring values of another size near 0..1 with a window. Masked values are read as
+    0; an input that is missing altogether gives units of 0. A token's region is the cell it stands for; it has seen some surroundings too.
     """
 
     tags = EncoderTags(accepts=GRIDS)
@@ -52,6 +62,9 @@ class Cnn(Encoder):
         super().__init__()
         self.config = config
         (self.spec,) = config.inputs.values()
+        refuse_unfit(config.augment, self.spec)
+        if config.window is not None:
+            checked_window(config.window, self.input_name)
         self.grid: Grid = grid_of(self.spec)
         self.down = Downward(self.grid, config.width, config.smallest)
         self.last = CONVOLUTION[len(self.grid.size)](self.down.last.channels, config.features, kernel_size=1)
@@ -64,8 +77,12 @@ class Cnn(Encoder):
     def forward(self, batch: Batch) -> Representation:
         """Units, and with ``tokens`` those of each cell."""
         x, known, there = self.read(batch), self.known(batch), self.there(batch)
+        if self.config.window is not None:
+            x = windowed(x, self.config.window)
         if known is not None:
             x = torch.where(known, x, torch.zeros_like(x))
+        if self.training:
+            x = moved(x, self.config.augment)
         cells: Tensor = self.last(self.down(x)).flatten(2).transpose(1, 2)
         values = cells.mean(1)
         if there is not None:

@@ -14,6 +14,7 @@ from pellucid.batch import Batch
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.encoders.convolutions import GRIDS, Downward, Grid, Upward, grid_of
 from pellucid.encoders.similarity import structural_similarity
+from pellucid.encoders.window import Window, checked_window, windowed
 from pellucid.errors import DataError
 from pellucid.moments import Moments
 from pellucid.representation import Representation
@@ -54,7 +55,7 @@ class VaeConfig(EncoderConfig):
     beta: float = Field(default=1.0, ge=0)
     capacity: float = Field(default=0.0, ge=0)
     output: Literal["auto", "sigmoid", "linear"] = "auto"
-    window: tuple[float, float] | None = None
+    window: Window | None = None
 
 
 class Vae(Encoder):
@@ -102,11 +103,7 @@ class Vae(Encoder):
         widen = [nn.Linear(config.latent, self.hidden), nn.GELU(), nn.Linear(self.hidden, last.elements), nn.GELU()]
         self.outward = nn.Sequential(*widen, nn.Unflatten(1, shape))
         self.up = Upward(self.down)
-        low, high = config.window or (0.0, 1.0)
-        if not low < high:
-            raise DataError(
-                f"window {low:g} to {high:g} of input {self.input_name!r} is empty; its first number must be smaller"
-            )
+        low, high = self.window = checked_window(config.window or (0.0, 1.0), self.input_name)
         linear = self.output == "linear"
         self.register_buffer("mean", torch.full((self.grid.channels,), 0.0 if linear else low))
         self.register_buffer("scale", torch.full((self.grid.channels,), 1.0 if linear else high - low))
@@ -208,10 +205,9 @@ class Vae(Encoder):
         return raw.sigmoid() if self.output == "sigmoid" else raw
 
     def _normal(self, batch: Batch) -> Tensor:
-        x = (self.read(batch) - self._by_channel(self.mean)) / self._by_channel(self.scale)
-        if self.output == "sigmoid":
-            x = x.clamp(0, 1)
-        known = self.known(batch)
+        x, known = self.read(batch), self.known(batch)
+        linear = self.output == "linear"
+        x = (x - self._by_channel(self.mean)) / self._by_channel(self.scale) if linear else windowed(x, self.window)
         return x if known is None else torch.where(known, x, torch.zeros_like(x))
 
     def _by_channel(self, numbers: Tensor) -> Tensor:

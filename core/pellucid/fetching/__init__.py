@@ -8,14 +8,14 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
-from pellucid.card_files import CardArchive, CardFile, Content
 from pellucid.cards import Card, presence
+from pellucid.cards.files import CardArchive, CardFile, Content
+from pellucid.cards.inside import place, shown
 from pellucid.errors import DataError
 from pellucid.fetching.archives import unpack
 from pellucid.fetching.download import Patience, download, part_of, unwritable
 from pellucid.fetching.lock import held
 from pellucid.fetching.progress import Watcher
-from pellucid.inside import place, shown
 
 __all__ = ["Fetched", "Patience", "Watcher", "fetch", "why_not"]
 

@@ -24,10 +24,10 @@ from typing import IO, Any, cast
 
 from rich.filesize import decimal
 
-from pellucid.card_files import CardFile
+from pellucid.cards.files import CardFile
+from pellucid.cards.inside import place, shown, why_unsafe
 from pellucid.errors import DataError
 from pellucid.fetching.download import CHUNK, settle, unwritable
-from pellucid.inside import place, shown, why_unsafe
 
 UNLISTED_BYTES = 1 << 26
 UNLISTED_MEMBERS = 10_000

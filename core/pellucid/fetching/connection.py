@@ -14,8 +14,8 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urljoin, urlsplit
 
+from pellucid.cards.inside import shown
 from pellucid.errors import DataError
-from pellucid.inside import shown
 
 REDIRECTS = 5
 """Steps that are followed: archives use one or two."""

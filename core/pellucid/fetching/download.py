@@ -14,12 +14,12 @@ from typing import IO
 
 from rich.filesize import decimal
 
-from pellucid.card_files import Content
+from pellucid.cards.files import Content
+from pellucid.cards.inside import shown
 from pellucid.errors import DataError
 from pellucid.fetching.connection import Answer, Interrupted, RangeRefused, ask
 from pellucid.fetching.progress import Watcher
 from pellucid.files import sha256
-from pellucid.inside import shown
 
 CHUNK = 1 << 18
 """Bytes read at once."""

@@ -161,3 +161,16 @@ class Assessment(Protocol):
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
         """Figures for the report, by caption. Default: none."""
         return {}
+
+
+def rows_of(part: str, samples: Dataset, columns: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Rows of one part: names of samples and subjects beside what was measured, shape (sample,) a column."""
+    import pandas as pd
+
+    frame = samples.frame
+    names = {
+        "part": part,
+        "sample": frame.index.astype(str),
+        "subject": frame[samples.spec.groups[0]].astype(str).to_numpy(),
+    }
+    return pd.DataFrame(names | dict(columns))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pellucid.protocols.latent_walk import decoders
+from pellucid.protocols.traversal.walk import decoders
 
 if TYPE_CHECKING:
     from pellucid.model import Model

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid_ct.lidc.database import RATINGS
+from pellucid_ct.lidc.annotations.database import RATINGS
 
 _RATING_COLUMNS = ", ".join(f'"{rating}" INTEGER' for rating in RATINGS)
 
@@ -78,7 +78,7 @@ def one_nodule(sketch: Sketch) -> Sketch:
 @pytest.fixture(scope="session")
 def lidc():
     """The real annotations."""
-    from pellucid_ct.lidc.database import read_database
+    from pellucid_ct.lidc.annotations.database import read_database
 
     return read_database()
 
@@ -86,7 +86,7 @@ def lidc():
 @pytest.fixture(scope="session")
 def grouped(lidc):
     """Which real nodule each real annotation shows."""
-    from pellucid_ct.lidc.grouping import group_annotations
+    from pellucid_ct.lidc.annotations.grouping import group_annotations
 
     return group_annotations(lidc)
 
@@ -94,7 +94,7 @@ def grouped(lidc):
 @pytest.fixture(scope="session")
 def agreed(lidc, grouped):
     """Consensus masks of the real nodules."""
-    from pellucid_ct.lidc.consensus import consensus_masks
+    from pellucid_ct.lidc.annotations.consensus import consensus_masks
 
     return consensus_masks(lidc, grouped)
 
@@ -102,6 +102,6 @@ def agreed(lidc, grouped):
 @pytest.fixture(scope="session")
 def nodules(lidc):
     """The real table and mid-slices."""
-    from pellucid_ct.lidc.nodules import build_nodules
+    from pellucid_ct.lidc.shapes.table import build_nodules
 
     return build_nodules(lidc)

@@ -58,23 +58,42 @@ def test_a_column_of_labels_may_be_absent(folder):
         ("image,mask\nz.nii,m.nii\n", "line 2, column 'image': z.nii does not exist"),
         ("image,mask\na.nii," + "m" * 5000 + "\n", "does not exist"),
         ("image,mask\na.nii,m\0.nii\n", "does not exist|comma-separated"),
-        ("image,mask,lesion\na.nii,m.nii,0\n", "column 'lesion': '0' is no number"),
-        ("image,mask,lesion\na.nii,m.nii,1.5\n", "column 'lesion': '1.5'"),
-        ("image,mask,lesion\na.nii,m.nii,70000\n", "column 'lesion': '70000'"),
-        ("image,mask,malignant\na.nii,m.nii,2\n", "column 'malignant': '2'; write 0 or 1"),
-        ("image,mask,malignant\na.nii,m.nii,yes\n", "column 'malignant': 'yes'"),
-        ("image,mask,growth\na.nii,m.nii,inf\n", "column 'growth': 'inf'; write a number"),
+        ("image,mask,lesion\na.nii,m.nii,0\n", "column 'lesion': is 0, expected the number"),
+        ("image,mask,lesion\na.nii,m.nii,1.5\n", "column 'lesion': is 1.5"),
+        ("image,mask,lesion\na.nii,m.nii,70000\n", "column 'lesion': is 70000"),
+        ("image,mask,malignant\na.nii,m.nii,2\n", "column 'malignant': is 2; write 0 or 1"),
+        ("image,mask,malignant\na.nii,m.nii,yes\n", "column 'malignant': is no number"),
+        ("image,mask,growth\na.nii,m.nii,inf\n", "column 'growth': is no number; write a number"),
         ("image,mask,lesion\na.nii,m.nii,1\na.nii,m.nii,1\n", "line 3: names lesions that line 2"),
         ("image,mask,lesion\na.nii,m.nii,1\na.nii,m.nii,\n", "line 3: names lesions that line 2"),
         ("image,mask,lesion\na.nii,m.nii,\na.nii,m.nii,4\n", "line 3: names lesions that line 2"),
         ("image,mask,subject\na.nii,m.nii,1\na.nii,n.nii,2\n", "line 3: the image of line 2, but another subject"),
-        ('image,mask\n"a.nii,m.nii\n', "is not a comma-separated table"),
+        ("image,mask,malignant\na.nii,m.nii,0_1\n", "column 'malignant': is no number"),
+        ("image;mask\na.nii;m.nii\n", "column 'image' is missing, as semicolons part its columns"),
+        ("image\tmask\na.nii\tm.nii\n", "as tabs part its columns"),
+        ("image,mask,Malignant\na.nii,m.nii,1\n", "column 'Malignant' is to be written 'malignant'"),
+        ('image,mask\n"a.nii,m.nii\n', "line 2: is no row of a comma-separated table"),
     ],
 )
 def test_a_wrong_table_is_refused_with_its_line(folder, text, told):
     with pytest.raises(DataError, match=told) as refusal:
         read_cases(write(folder, text), LABELS)
     assert "cases.csv" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image,mask,lesion\na.nii,m.nii,Doe\n",
+        "image,mask,malignant\na.nii,m.nii,Doe\n",
+        "Doe,m.nii\na.nii,m.nii\n",
+    ],
+    ids=["lesion", "label", "no header"],
+)
+def test_a_name_in_a_slipped_cell_is_not_quoted(folder, text):
+    with pytest.raises(DataError) as refusal:
+        read_cases(write(folder, text), LABELS)
+    assert "Doe" not in str(refusal.value)
 
 
 def test_a_table_that_is_no_text_is_refused(folder):

@@ -179,6 +179,41 @@ def test_the_mask_of_another_scan_is_refused(cohort):
     refused(cohort, table, "was not drawn on")
 
 
+def test_two_masks_that_number_the_lesions_of_one_scan_alike_are_refused_with_their_lines(cohort):
+    table = rows(cohort)
+    first = table[table["image"] == table["image"].iloc[0]]
+    shutil.copy(cohort / first["mask"].iloc[0], cohort / "other.dcm")
+    told = f"lines 2 and {len(table) + 2}: two masks of one series hold a lesion 1"
+    refused(cohort, pd.concat([table, first.assign(mask="other.dcm")]), told)
+
+
+def test_a_mask_that_cannot_be_read_is_named_with_its_line(cohort):
+    """In exports every patient has a file of this name."""
+    table = rows(cohort)
+    (cohort / "mask.dcm").write_text("no mask")
+    last = table.iloc[-1]["image"]
+    table.loc[table["image"] == last, "mask"] = "mask.dcm"
+    line = int((table["image"] == last).to_numpy().argmax()) + 2
+    refused(cohort, table, f"cases.csv, line {line}: mask.dcm")
+
+
+def test_a_scan_behind_a_linked_folder_is_opened_again_when_it_changes(cohort, tmp_path, monkeypatch):
+    monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path / "cache"))
+    table = rows(cohort)
+    scan = table.iloc[0]["image"]
+    inside = shutil.move(cohort / scan, tmp_path / "elsewhere")
+    (cohort / scan).mkdir()
+    (cohort / scan / "link").symlink_to(inside)
+    config = SMALL.model_copy(update={"cache": True})
+    first = CtSeries(config, cohort)
+    for path in Path(inside).iterdir():
+        image = pydicom.dcmread(path)
+        image.RescaleIntercept = float(image.RescaleIntercept) + 100
+        image.save_as(path)
+    again = CtSeries(config, cohort)
+    assert again.frame["attenuation_hu"].iloc[0] == pytest.approx(first.frame["attenuation_hu"].iloc[0] + 100)
+
+
 def test_a_nifti_without_a_subject_is_refused(cohort):
     refused(cohort, rows(cohort).drop(columns="subject"), "does not say whose it is")
 

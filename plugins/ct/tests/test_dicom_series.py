@@ -266,3 +266,30 @@ def test_ten_thousand_files_are_listed_quickly_and_more_are_refused(tmp_path, mo
     assert time.process_time() - begun < 20  # 1 s here; a library's general reader takes ten times that
     monkeypatch.setattr(series_module, "MOST_FILES", 5000)
     assert "more than 5000 files" in told(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[:100], lambda b: bytes(400) + b[400:]], ids=["cut short", "overwritten"]
+)
+def test_a_damaged_image_at_the_end_of_the_stack_is_not_passed_over(tmp_path, damage):
+    """Without it the series would be shorter, and even."""
+    paths = stack(tmp_path, planes())
+    paths[-1].write_bytes(damage(paths[-1].read_bytes()))
+    message = told(tmp_path)
+    assert str(paths[-1]) in message
+    assert "named like the images" in message
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+@pytest.mark.parametrize("group", [2, 8])
+def test_dicom_without_its_beginning_is_told_as_such(tmp_path, implicit, group):
+    for path in stack(tmp_path, planes(), syntax="implicit" if implicit else "explicit"):
+        content = path.read_bytes()
+        tag = b"\x02\0" if group == 2 else b"\x08\0\x08\0"
+        path.write_bytes(content[content.index(tag, 132) :])
+    assert "DICOM without the 128 bytes" in told(tmp_path)
+
+
+def test_a_series_without_anything_lighter_than_water_has_lost_its_rescale(tmp_path):
+    stack(tmp_path, planes(), RescaleIntercept=0)
+    assert "below 0 HU" in told(tmp_path)

@@ -19,7 +19,7 @@ from pellucid_ct.dicom.segmentation import write_segmentation
 from pellucid_ct.phantom import Phantom, PlantedLesion, write_series
 from pellucid_ct.scans.opening import open_scan
 
-STUDY = f"""
+STUDY = """
 title = "Which lesions are large?"
 dataset = "ct-series"
 target = "malignant"

@@ -15,9 +15,9 @@ from written_lidc import Drawn, write_scan, write_xml
 
 from pellucid.data import pseudonym
 from pellucid.errors import DataError
-from pellucid_ct.lidc.database import RATING_RANGES, find_database
-from pellucid_ct.lidc.options import LidcConfig
-from pellucid_ct.lidc.tree import Lidc
+from pellucid_ct.lidc.annotations.database import RATING_RANGES, find_database
+from pellucid_ct.lidc.archive.dataset import Lidc
+from pellucid_ct.lidc.archive.options import LidcConfig
 from pellucid_ct.scans.crops import native_places
 
 NAMES = "lidc-idri"

@@ -7,9 +7,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from pellucid_ct.lidc import cache as module
-from pellucid_ct.lidc.cache import load_nodules
-from pellucid_ct.lidc.nodules import Drawing
+from pellucid_ct.lidc.shapes import cache as module
+from pellucid_ct.lidc.shapes.cache import load_nodules
+from pellucid_ct.lidc.shapes.table import Framing
 
 
 def digest(salt):
@@ -33,7 +33,7 @@ def built(monkeypatch):
 
 
 def load(sketch, folder, salt=b"one", **drawing):
-    return load_nodules(sketch.path, Drawing(**drawing), pseudonym=digest(salt), cache=folder)
+    return load_nodules(sketch.path, Framing(**drawing), pseudonym=digest(salt), cache=folder)
 
 
 def test_second_load_is_the_first_without_building(two_patients, tmp_path, built):
@@ -143,14 +143,6 @@ def test_without_a_folder_nothing_is_kept(two_patients, tmp_path, built):
         load_nodules(two_patients.path, pseudonym=digest(b"one"))
     assert len(built) == 2
     assert [p.name for p in tmp_path.iterdir()] == ["sketch.sqlite"]
-
-
-def test_folder_of_the_user_can_be_moved(monkeypatch, tmp_path):
-    monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path / "here"))
-    assert module.cache_folder() == tmp_path / "here"
-    monkeypatch.delenv("PELLUCID_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert module.cache_folder() == tmp_path / "pellucid"
 
 
 def test_cached_images_and_volumes_differ_in_type_and_survive(two_patients, tmp_path):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from pellucid.errors import DataError
-from pellucid_ct.lidc.consensus import consensus_masks
-from pellucid_ct.lidc.database import read_database
-from pellucid_ct.lidc.grouping import group_annotations
-from pellucid_ct.lidc.rasterise import interior_pixels
+from pellucid_ct.lidc.annotations.consensus import consensus_masks
+from pellucid_ct.lidc.annotations.database import read_database
+from pellucid_ct.lidc.annotations.grouping import group_annotations
+from pellucid_ct.lidc.annotations.rasterise import interior_pixels
 
 
 def consensus(sketch, agreement=0.5):

@@ -12,9 +12,9 @@ import pytest
 
 from pellucid import cards
 from pellucid.errors import DataError, UnknownComponent
-from pellucid_ct.lidc import database as module
-from pellucid_ct.lidc.coordinates import parse_coordinates
-from pellucid_ct.lidc.database import RATING_RANGES, find_database, read_database
+from pellucid_ct.lidc.annotations import database as module
+from pellucid_ct.lidc.annotations.coordinates import parse_coordinates
+from pellucid_ct.lidc.annotations.database import RATING_RANGES, find_database, read_database
 
 
 def test_real_database_has_the_published_counts(lidc):

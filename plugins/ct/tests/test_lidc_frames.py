@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pellucid.measures.outlines import outlines
-from pellucid_ct.lidc.consensus import consensus_masks
-from pellucid_ct.lidc.database import read_database
-from pellucid_ct.lidc.frames import FILL, mid_slice_images, volumes
-from pellucid_ct.lidc.grouping import group_annotations
+from pellucid_ct.lidc.annotations.consensus import consensus_masks
+from pellucid_ct.lidc.annotations.database import read_database
+from pellucid_ct.lidc.annotations.grouping import group_annotations
+from pellucid_ct.lidc.shapes.frames import FILL, mid_slice_images, volumes
 
 
 def blob(seed, size=40):

@@ -8,8 +8,8 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist, squareform
 
 from pellucid.errors import DataError
-from pellucid_ct.lidc.database import read_database
-from pellucid_ct.lidc.grouping import READERS, group_annotations, group_points
+from pellucid_ct.lidc.annotations.database import read_database
+from pellucid_ct.lidc.annotations.grouping import READERS, group_annotations, group_points
 
 
 def ring(centre, radius=3.0, points=24):

@@ -11,8 +11,9 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pellucid_ct.lidc.database import read_database
-from pellucid_ct.lidc.nodules import FORMS, RATING_NAMES, build_nodules
+from pellucid_ct.lidc.annotations.database import read_database
+from pellucid_ct.lidc.annotations.nodules import FORMS, RATING_NAMES, measure_nodules
+from pellucid_ct.lidc.shapes.table import build_nodules
 
 
 def drawn_by(sketch, malignancies, rating=3, inside=5):
@@ -71,7 +72,7 @@ def test_number_of_labels_follows_from_the_kind_of_median(nodules):
         medians = readers.map(kind)
         counts[kind.__name__] = (int((medians > 3).sum()), int((medians < 3).sum()))
     assert counts == {"median": (556, 1156), "median_high": (591, 821)}
-    said = build_nodules.__doc__.replace("\n", " ")
+    said = measure_nodules.__doc__.replace("\n", " ")
     for number in ("1,712", "556 malignant", "1,156 benign", "1,412", "591 and 821"):
         assert number in said
     label = nodules.table["malignant-vs-benign"]

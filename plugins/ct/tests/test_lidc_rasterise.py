@@ -8,7 +8,7 @@ from scipy.spatial import ConvexHull
 
 from pellucid.errors import DataError
 from pellucid.measures.outlines import outlines
-from pellucid_ct.lidc.rasterise import interior_pixels, outline_coverage, polygon_coverage
+from pellucid_ct.lidc.annotations.rasterise import interior_pixels, outline_coverage, polygon_coverage
 
 
 def shoelace(points):
@@ -101,7 +101,7 @@ def test_interior_counts_obey_picks_theorem(seed, count, size):
 
 
 def test_many_contours_are_filled_as_if_alone(monkeypatch):
-    from pellucid_ct.lidc import rasterise
+    from pellucid_ct.lidc.annotations import rasterise
 
     rng = np.random.default_rng(0)
     contours = [rng.integers(0, 30, (rng.integers(3, 30), 2)) for _ in range(50)]

@@ -15,9 +15,9 @@ from pellucid.errors import DataError
 from pellucid.plugins import Component
 from pellucid.testing import datasets as checks
 from pellucid_ct.dicom.series import read_series
-from pellucid_ct.lidc import cutting
-from pellucid_ct.lidc.options import LidcConfig
-from pellucid_ct.lidc.tree import Lidc
+from pellucid_ct.lidc.archive import cutting
+from pellucid_ct.lidc.archive.dataset import Lidc
+from pellucid_ct.lidc.archive.options import LidcConfig
 from pellucid_ct.scans.crops import PADDING_HU, isotropic_crop
 from pellucid_ct.scans.lesions import find_lesions
 from pellucid_ct.scans.volume import LesionMask
@@ -290,7 +290,7 @@ CHECKS = [name for name in dir(checks) if name.startswith("dataset_") and not na
 )
 def test_contract_of_datasets_is_kept(archive, monkeypatch, check, options):
     monkeypatch.setattr(checks, "opened", lambda component: Lidc(LidcConfig(**options), archive[0]))
-    getattr(checks, check)(Component("dataset", "ct", "lidc", "pellucid_ct.lidc.tree:Lidc"))
+    getattr(checks, check)(Component("dataset", "ct", "lidc", "pellucid_ct.lidc.archive.dataset:Lidc"))
 
 
 def test_opened_twice_it_is_the_same_data(archive):

@@ -12,9 +12,9 @@ from written_lidc import SMALL, Drawn, Scan, ratings, square, write_xml, xml_tex
 
 from pellucid.data import pseudonym
 from pellucid.errors import DataError
-from pellucid_ct.lidc import xml as module
-from pellucid_ct.lidc.rasterise import crossed
-from pellucid_ct.lidc.xml import OtherXmlError, read_xml
+from pellucid_ct.lidc.annotations import xml as module
+from pellucid_ct.lidc.annotations.rasterise import crossed
+from pellucid_ct.lidc.annotations.xml import OtherXmlError, read_xml
 
 NAMES = "lidc-idri"
 

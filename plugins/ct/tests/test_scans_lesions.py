@@ -22,6 +22,12 @@ def small(labels, hu=None, spacing=(2.0, 0.5, 0.8)):
     return CtVolume(hu, geometry, "s", "t", where="the scan"), LesionMask(labels, geometry, "mask.nii")
 
 
+def test_a_picture_in_the_place_of_a_mask_is_refused():
+    scan, mask = small(np.arange(12 * 12 * 12).reshape(12, 12, 12))
+    with pytest.raises(DataError, match="1727 numbers, more than 1000 lesions"):
+        find_lesions(scan, mask)
+
+
 def slow_diameter(inside, spacing):
     """Every pair of points halfway between a pixel inside and its neighbour outside, one slice after the other."""
     longest = 0.0

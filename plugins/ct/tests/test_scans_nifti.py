@@ -86,11 +86,11 @@ def test_the_subject_is_a_pseudonym_and_no_text_of_the_header_is_kept(tmp_path):
     assert "Anna" not in repr(volume)
     # A series is known by what it holds, not by the name of its file.
     assert volume.series == read(save(tmp_path / "b.nii")).series
-    assert volume.series != read(save(tmp_path / "c.nii", np.arange(60, dtype=np.int16).reshape(5, 4, 3))).series
+    assert volume.series != read(save(tmp_path / "c.nii", np.arange(60, dtype=np.int16).reshape(5, 4, 3) - 9)).series
 
 
 def test_one_frame_of_four_dimensions_is_a_volume(tmp_path):
-    values = np.arange(60, dtype=np.int16).reshape(5, 4, 3, 1)
+    values = np.arange(60, dtype=np.int16).reshape(5, 4, 3, 1) - 1000
     assert np.array_equal(read(save(tmp_path / "a.nii", values)).hu.T, values[..., 0])
     with pytest.raises(DataError, match=r"a.nii: holds 2 volumes"):
         read(save(tmp_path / "a.nii", np.zeros((5, 4, 3, 2), np.int16)))
@@ -220,3 +220,39 @@ def test_values_that_are_no_labels_are_refused(tmp_path, value, told):
     values[2, 1, 1] = value
     with pytest.raises(DataError, match=f"m.nii: .*{told}"):
         read_nifti_mask(save(tmp_path / "m.nii", values))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda v: (v - v.min()).astype(np.int16), "no Hounsfield units"),
+        (lambda v: v.astype(np.float32) * 1e30, "no Hounsfield units"),
+    ],
+    ids=["without rescale", "beyond any scale"],
+)
+def test_values_that_no_scan_has_are_refused(tmp_path, change, told):
+    with pytest.raises(DataError, match=told):
+        read(save(tmp_path / "a.nii", change(np.arange(60).reshape(5, 4, 3) - 1000)))
+
+
+@pytest.mark.parametrize("factor", [1000, 1e-6])
+def test_spacings_of_another_unit_are_refused(tmp_path, factor):
+    affine = AFFINE.copy()
+    affine[:3] *= factor
+    with pytest.raises(DataError, match="another unit"):
+        read(save(tmp_path / "a.nii", affine=affine))
+
+
+def test_a_mask_larger_than_its_scan_is_not_unpacked(tmp_path):
+    path = save(tmp_path / "m.nii", np.ones((4, 5, 6), np.uint8))
+    with pytest.raises(DataError, match="more than its scan"):
+        read_nifti_mask(path, most_voxels=119)
+    assert read_nifti_mask(path, most_voxels=120).labels.all()
+
+
+def test_a_scan_packed_denser_than_any_is_refused_before_it_is_unpacked(tmp_path):
+    path = save(tmp_path / "a.nii", np.zeros((200, 200, 50), np.int16))
+    packed = tmp_path / "a.nii.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes(), 9))
+    with pytest.raises(DataError, match="too short"):
+        read(packed)

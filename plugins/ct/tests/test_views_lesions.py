@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from pellucid.data import Image, Vector, Volume
 from pellucid.views import INK, LOWERS, RAISES, view_for
-from pellucid_ct.lidc.nodules import RATING_NAMES
-from pellucid_ct.lidc.shapes import LidcShapes, LidcShapesConfig
+from pellucid_ct.lidc.annotations.nodules import RATING_NAMES
+from pellucid_ct.lidc.shapes.dataset import LidcShapes, LidcShapesConfig
 from pellucid_ct.views.lesions import lesion, lesion_volume, ratings
 
 SIZE = 32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import highdicom
@@ -114,3 +115,39 @@ def test_a_run_folder_gets_no_identity(run, cohort):
     with pytest.raises(DataError, match="run"):
         write_back(run.path, scan, mask, run.path / "out", head="linear")
     assert not list(run.path.rglob("*.dcm"))
+    assert not (run.path / "out").exists()
+
+
+def test_one_lesion_is_written_as_three_are(run, cohort, tmp_path):
+    scan, mask, _ = opened(cohort)
+    one = replace(mask, labels=np.where(mask.labels == mask.labels.max(), mask.labels, 0).astype(np.uint16))
+    written = write_back(run.path, scan, one, tmp_path / "out", head="linear")
+    assert len(written.said) == 1
+    told = numbers_in(highdicom.sr.srread(written.report))
+    assert np.abs(told - written.said["malignant"].iloc[0]).min() < 1e-3
+
+
+def test_what_cannot_be_finished_leaves_nothing(run, cohort, tmp_path, monkeypatch):
+    scan, mask, _ = opened(cohort)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise DataError("no report today")
+
+    monkeypatch.setattr("pellucid_ct.cases.write_back.write_report", refuse)
+    with pytest.raises(DataError, match="today"):
+        write_back(run.path, scan, mask, tmp_path / "out", head="linear")
+    assert not list(tmp_path.iterdir())
+
+
+def test_evidence_of_another_model_does_not_stay_beside_a_report(run, cohort, tmp_path):
+    scan, mask, _ = opened(cohort)
+    assert write_back(run.path, scan, mask, tmp_path / "out", head="linear").evidence.exists()
+    assert write_back(run.path, scan, mask, tmp_path / "out", head="size alone").evidence is None
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["lesions.dcm", "report.dcm"]
+
+
+def test_a_place_that_cannot_be_written_to_is_refused(run, cohort, tmp_path):
+    scan, mask, _ = opened(cohort)
+    (tmp_path / "out").write_text("here")
+    with pytest.raises(DataError, match="another folder"):
+        write_back(run.path, scan, mask, str(tmp_path / "out"), head="linear")

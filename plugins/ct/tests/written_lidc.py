@@ -11,7 +11,7 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from pellucid_ct.lidc.database import RATING_RANGES
+from pellucid_ct.lidc.annotations.database import RATING_RANGES
 
 Points = Sequence[tuple[int, int]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from pellucid.data import Arrays, Binary, Dataset, DataSpec, Image, Regression, Target, Vector, Volume, pseudonym
+from pellucid.cache import cache_folder
+from pellucid.data import Arrays, Binary, Dataset, DataSpec, Regression, Target, Vector, pseudonym
 from pellucid.data.spec import Frozen
 from pellucid.errors import DataError
 from pellucid_ct.cases.table import Case, read_cases
-from pellucid_ct.lidc.cache import cache_folder
-from pellucid_ct.scans.crops import PLANES, Dimensions, isotropic_crop
+from pellucid_ct.dicom.folders import MOST_FILES, walk_files
+from pellucid_ct.scans.crops import Dimensions, isotropic_crop
 from pellucid_ct.scans.geometry import Vector3
+from pellucid_ct.scans.inputs import crop_inputs, crop_views
 from pellucid_ct.scans.kept import Crops, kept, key_of
 from pellucid_ct.scans.lesions import find_lesions
 from pellucid_ct.scans.opening import open_mask, open_scan
@@ -160,18 +163,20 @@ class CtSeries(Dataset):
             scans.setdefault((case.image, case.mask), []).append(case)
         parts = []
         for (image, mask), rows in scans.items():
-            crops = self._kept(image, mask, rows[0].subject)
+            try:
+                crops = self._kept(image, mask, rows[0].subject)
+            except DataError as error:
+                # Files of one name lie in the folders of many patients.
+                raise DataError(f"{data}, cases.csv, line {rows[0].line}: {error}") from None
             parts.append((crops, _labelled(crops.table, rows, data)))
-        _refuse_one_scan_of_two(parts, [rows[0].line for rows in scans.values()], data)
+        _refuse_twice(parts, [rows[0].line for rows in scans.values()], data)
         return parts
 
     def _kept(self, image: Path, mask: Path, subject: str | None) -> Crops:
         config = self.config
-        files = sorted(image.rglob("*")) if image.is_dir() else [image]
+        files = islice(walk_files(image), MOST_FILES + 1) if image.is_dir() else [image]
         options = config.model_dump(include={"dimensions", "size", "spacing_mm", "namespace"})
-        key = key_of(
-            [*(file for file in files if file.is_file()), mask], options | {"subject": subject}, self._pseudonym
-        )
+        key = key_of([*files, mask], options | {"subject": subject}, self._pseudonym)
 
         def make() -> Crops:
             volume = open_scan(image, namespace=config.namespace, subject=subject)
@@ -248,9 +253,10 @@ def _labelled(table: pd.DataFrame, rows: Sequence[Case], data: Path) -> pd.DataF
     return pd.concat(found)
 
 
-def _refuse_one_scan_of_two(parts: Sequence[tuple[Crops, pd.DataFrame]], lines: Sequence[int], data: Path) -> None:
-    """One series under two names of subjects would be learnt from and tested on."""
+def _refuse_twice(parts: Sequence[tuple[Crops, pd.DataFrame]], lines: Sequence[int], data: Path) -> None:
+    """One series under two names of subjects would be learnt from and tested on; two masks may number lesions alike."""
     seen: dict[str, tuple[str, int]] = {}
+    drawn: dict[str, int] = {}
     for (_, table), line in zip(parts, lines, strict=True):
         series, subject = str(table["series"].iloc[0]), str(table["subject"].iloc[0])
         whose, first = seen.setdefault(series, (subject, line))
@@ -259,38 +265,32 @@ def _refuse_one_scan_of_two(parts: Sequence[tuple[Crops, pd.DataFrame]], lines: 
                 f"{data}, cases.csv, lines {first} and {line}: the same series under two subjects; a split would put one "
                 "patient on both sides"
             )
+        for name, number in table["lesion"].items():
+            if (first := drawn.setdefault(str(name), line)) != line:
+                raise DataError(
+                    f"{data}, cases.csv, lines {first} and {line}: two masks of one series hold a lesion {number}; name one "
+                    "mask a series, or number their lesions apart"
+                )
 
 
 def _spec(config: CtSeriesConfig) -> DataSpec:
-    kind: Any
-    if config.dimensions == "3":
-        kind = Volume(channels=("axial",), size=(config.size,) * 3, spacing_mm=(config.spacing_mm,) * 3, units="HU")
-    else:
-        channels = PLANES if config.dimensions == "2.5" else PLANES[:1]
-        kind = Image(channels=channels, size=(config.size,) * 2, spacing_mm=(config.spacing_mm,) * 2, units="HU")
-    mask = kind.model_copy(update={"channels": _mask_channels(kind.channels), "units": "share covered"})
     targets: dict[str, Target] = {
         name: Binary(names=(f"not {name}", name), about=f"column {name!r} of cases.csv") for name in config.binary
     }
     targets |= {
         name: Regression(names=(name,), units=("",), about=f"column {name!r} of cases.csv") for name in config.numbers
     }
-    volume = config.dimensions == "3"
     return DataSpec(
         name="ct-series",
-        inputs={"pixels": kind, "mask": mask},
+        inputs=crop_inputs(config.dimensions, config.size, config.spacing_mm),
         targets=targets,
         group_word=("patient", "patients"),
         namespace=config.namespace,
         covariates=Vector(names=tuple(COVARIATES), units=tuple(COVARIATES.values())),
         trivial=("log_diameter",),
-        views={"pixels": "ct/volume" if volume else "ct/slice", "mask": "ct/lesion-volume" if volume else "ct/lesion"},
+        views=crop_views(config.dimensions),
         about=(
             "Lesions of the user's own scans, with the labels of the user's own table. What a score is worth depends on "
             "how these labels were found."
         ),
     )
-
-
-def _mask_channels(channels: Sequence[str]) -> tuple[str, ...]:
-    return ("mask",) if len(channels) == 1 else tuple(f"mask {name}" for name in channels)

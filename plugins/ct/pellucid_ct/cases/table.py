@@ -1,4 +1,8 @@
-"""``cases.csv``: one row a lesion or a scan, read as text and checked before any image is opened."""
+"""``cases.csv``: one row a lesion or a scan, read as text and checked before any image is opened.
+
+Cells are not quoted in messages, but for the paths that cannot be found: a row whose cells have slipped may hold a
+patient's name in any of them.
+"""
 
 from __future__ import annotations
 
@@ -73,9 +77,11 @@ def read_cases(folder: Path, labels: Mapping[str, Sequence[float] | None]) -> tu
     header, rows = _rows(path)
     for name in COLUMNS:
         if name not in header:
-            raise DataError(
-                f"{path}, line 1: column {name!r} is missing{nearest(name, header)}; here: {', '.join(header)}"
-            )
+            raise DataError(f"{path}, line 1: column {name!r} is missing{_parted(header) or nearest(name, header)}")
+    for name in labels:
+        alike = [other for other in header if other.casefold() == name.casefold()]
+        if alike and name not in header:
+            raise DataError(f"{path}, line 1: column {alike[0]!r} is to be written {name!r}")
     for name in header:
         if header.count(name) > 1:
             raise DataError(f"{path}, line 1: column {name!r} stands more than once")
@@ -84,6 +90,14 @@ def read_cases(folder: Path, labels: Mapping[str, Sequence[float] | None]) -> tu
         raise DataError(f"{path}: has a header and no rows")
     _refuse_twice(path, found)
     return found
+
+
+def _parted(header: Sequence[str]) -> str:
+    """What to do with a table whose one column holds all names: spreadsheets of some countries write semicolons."""
+    for mark, told in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and mark in header[0]:
+            return f", as {told} part its columns; save it with commas"
+    return ""
 
 
 def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -105,8 +119,12 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
                     raise DataError(f"{path}: more than {MAX_ROWS:,} rows")
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: is not a comma-separated table in UTF-8: {error}") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: is no text in UTF-8; save it as a comma-separated table in UTF-8") from None
+    except csv.Error:
+        raise DataError(
+            f"{path}, line {reader.line_num}: is no row of a comma-separated table; is a quotation mark not closed?"
+        ) from None
     return header, rows
 
 
@@ -119,6 +137,10 @@ def _case(path: Path, line: int, row: Mapping[str, str], labels: Mapping[str, Se
         # A path with a null byte, or one that is too long, is no path.
         try:
             there = place.exists()
+        except PermissionError:
+            raise DataError(
+                f"{path}, line {line}, column {name!r}: {row[name]} lies where you may not read; ask for access"
+            ) from None
         except (OSError, ValueError):
             there = False
         if not there:
@@ -140,7 +162,7 @@ def _lesion(path: Path, line: int, cell: str) -> int | None:
     number = _number(cell)
     if not (number.is_integer() and 0 < number < 2**16):
         raise DataError(
-            f"{path}, line {line}, column 'lesion': {cell!r} is no number of a lesion; write 1, 2 ... or nothing"
+            f"{path}, line {line}, column 'lesion': {_told(number)}, expected the number of a lesion: 1, 2 ... or nothing"
         )
     return int(number)
 
@@ -152,16 +174,21 @@ def _label(path: Path, line: int, name: str, cell: str, allowed: Sequence[float]
     if not math.isfinite(value) or (allowed is not None and value not in allowed):
         said = "a number" if allowed is None else " or ".join(f"{one:g}" for one in allowed)
         raise DataError(
-            f"{path}, line {line}, column {name!r}: {cell!r}; write {said}, or nothing where it is not known"
+            f"{path}, line {line}, column {name!r}: {_told(value)}; write {said}, or nothing where it is not known"
         )
     return value
 
 
 def _number(cell: str) -> float:
     try:
-        return float(cell)
+        # Python would take 0_1 for one.
+        return math.nan if "_" in cell else float(cell)
     except ValueError:
         return math.nan
+
+
+def _told(number: float) -> str:
+    return f"is {number:g}" if math.isfinite(number) else "is no number"
 
 
 def _refuse_twice(path: Path, cases: Sequence[Case]) -> None:

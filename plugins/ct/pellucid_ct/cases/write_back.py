@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +18,7 @@ import pellucid
 from pellucid.errors import DataError
 from pellucid.run import Run, load
 from pellucid_ct.cases.lesions import CtSeries
-from pellucid_ct.dicom.outgoing import MadeBy
+from pellucid_ct.dicom.outgoing import LONGEST, MadeBy, refuse_place, source_headers
 from pellucid_ct.dicom.report import Finding, write_report
 from pellucid_ct.dicom.segmentation import write_evidence, write_segmentation
 from pellucid_ct.scans.geometry import Geometry, rearranged
@@ -25,6 +30,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pellucid.model import Model
+
+SEGMENTATION, EVIDENCE, REPORT = "lesions.dcm", "evidence.dcm", "report.dcm"
 
 PARTS = 8
 """Windows along each side of a crop that are filled, one after the other, to see what an output rests on."""
@@ -54,7 +61,7 @@ def write_back(
     run: str | Path,
     scan: CtVolume,
     mask: LesionMask,
-    folder: Path,
+    folder: str | Path,
     *,
     head: str | None = None,
     target: str | None = None,
@@ -75,8 +82,9 @@ def write_back(
     scan, mask
         From :func:`~pellucid_ct.scans.opening.open_scan` (a DICOM folder) and
         :func:`~pellucid_ct.scans.opening.open_mask`.
-    folder : Path
-        Made where it is not there.
+    folder : path
+        Made where it is not there. All files are written or none; older ones of these names are replaced, and evidence
+        of another model is removed where this one has none.
     head : str, optional
         Which model of the run; may be left out where it has one.
     target : str, optional
@@ -85,19 +93,22 @@ def write_back(
     Raises
     ------
     DataError
-        If the run is of another dataset or predicts numbers, the scan's files are not DICOM, or the folder is refused.
+        If the run is of another dataset or predicts numbers, the scan's files are not DICOM, or the folder is refused or
+        cannot be written to.
     RunError
         If the run cannot be read.
     """
-    done = Run(run)
+    folder, done = Path(folder), Run(run)
     model = load(run, head=head)
     lesions_of = done.study.dataset_of((scan, mask))
     if not isinstance(lesions_of, CtSeries):
         raise DataError(f"{run} is a run of {done.study.dataset!r}, not of 'ct-series'; its models read no scans")
     if model.head.config.target.kind == "regression":
         raise DataError(f"{run} predicts numbers; a report holds probabilities of classes")
-    folder.mkdir(parents=True, exist_ok=True)
-    made_by = MadeBy(name=f"{done.study.name} {head or ''}".strip()[:64], version=pellucid.__version__)
+    # Both before the work begins: where the folder is one of a run, and where the scan has no files of its own.
+    refuse_place(folder / SEGMENTATION, scan)
+    source_headers(scan)
+    made_by = MadeBy(name=f"{done.study.name} {head or ''}".strip()[:LONGEST], version=pellucid.__version__)
     output = target or model.head.outputs[0]
     probabilities, explained = model.predict(lesions_of), model.explain(lesions_of, output)
     frame, about = lesions_of.frame, done.study.target
@@ -105,31 +116,48 @@ def write_back(
     findings = [
         Finding(
             lesion=lesion,
-            probabilities={f"{about}: {name}"[:64]: float(probabilities[name].iloc[at]) for name in probabilities},
+            probabilities={f"{about}: {name}"[:LONGEST]: float(probabilities[name].iloc[at]) for name in probabilities},
             contributions=[
-                (str(n)[:64], float(c)) for n, c in zip(explained.names, explained.contributions[at], strict=True)
+                (str(n)[:LONGEST], float(c)) for n, c in zip(explained.names, explained.contributions[at], strict=True)
             ],
             baseline=float(explained.baseline[at]),
             gap=float(explained.gap[at]),
         )
         for at, lesion in enumerate(lesions)
     ]
-    segments = write_segmentation(folder / "lesions.dcm", scan, mask)
-    write_report(
-        folder / "report.dcm",
-        scan,
-        findings,
-        segmentation=folder / "lesions.dcm",
-        made_by=made_by,
-        segments=segments,
-    )
     drawn = evidence_on_scan(model, lesions_of, scan, output)
-    evidence = None
-    if drawn is not None and drawn.any():
-        evidence = folder / "evidence.dcm"
-        write_evidence(evidence, scan, drawn, made_by=made_by, target=output)
+    with _all_or_none(folder) as new:
+        segments = write_segmentation(new / SEGMENTATION, scan, mask)
+        write_report(new / REPORT, scan, findings, segmentation=new / SEGMENTATION, made_by=made_by, segments=segments)
+        if drawn is not None and drawn.any():
+            write_evidence(new / EVIDENCE, scan, drawn, made_by=made_by, target=output)
+    evidence = folder / EVIDENCE
     said = probabilities.assign(lesion=frame["lesion"].to_numpy())
-    return WrittenBack(folder / "lesions.dcm", folder / "report.dcm", evidence, said)
+    return WrittenBack(folder / SEGMENTATION, folder / REPORT, evidence if evidence.exists() else None, said)
+
+
+@contextmanager
+def _all_or_none(folder: Path) -> Iterator[Path]:
+    """A folder to write into, whose files come into the given one together, or not at all."""
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix=".part-", dir=folder))
+    except OSError as error:
+        raise DataError(
+            f"{folder}: cannot be written to ({error.strerror or type(error).__name__}); choose another folder"
+        ) from None
+    try:
+        yield new
+        for name in (SEGMENTATION, EVIDENCE, REPORT):
+            if (new / name).exists():
+                os.replace(new / name, folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        if made and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def evidence_on_scan(model: Model, lesions: CtSeries, scan: CtVolume, target: str) -> npt.NDArray[np.float32] | None:
@@ -198,7 +226,8 @@ def _lay(
         offset_mm = (np.arange(count) - middle) * step
         if axis == plane:
             near = np.flatnonzero(np.abs(offset_mm) <= max(step, spacing_mm) / 2)
-            places.append(near), where.append(np.zeros(len(near), np.int64))
+            places.append(near)
+            where.append(np.zeros(len(near), np.int64))
             continue
         pixel = np.rint(offset_mm / spacing_mm + (size - 1) / 2).astype(np.int64)
         near = np.flatnonzero((pixel >= 0) & (pixel < size))
@@ -206,7 +235,8 @@ def _lay(
         # Upright planes are hung with the head above, while slices count from the feet.
         if plane not in (None, 0) and axis == 0:
             pixel = size - 1 - pixel
-        places.append(near), where.append(pixel)
+        places.append(near)
+        where.append(pixel)
     solid = values if plane is None else np.expand_dims(values, plane)
     new = solid[np.ix_(*where)]
     at = np.ix_(*places)

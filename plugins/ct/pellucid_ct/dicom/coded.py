@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import struct
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,6 +11,7 @@ import numpy.typing as npt
 from pellucid.errors import DataError
 from pellucid_ct.dicom.elements import unreadable
 from pellucid_ct.dicom.headers import SliceHeader
+from pellucid_ct.dicom.library import silenced
 
 
 def decode(header: SliceHeader, out: npt.NDArray[np.int16]) -> None:
@@ -54,7 +51,7 @@ def decode(header: SliceHeader, out: npt.NDArray[np.int16]) -> None:
         "pixel_keyword": "PixelData",
     }
     try:
-        with pydicom_silenced():
+        with silenced():
             decoder = get_decoder(header.syntax.uid)
             if not decoder.is_available:
                 raise DataError(
@@ -76,21 +73,6 @@ def decode(header: SliceHeader, out: npt.NDArray[np.int16]) -> None:
 
 _DECODERS = {"jpeg2000": "pylibjpeg pylibjpeg-openjpeg", "jpeg-ls": "pyjpegls"}
 """What to install; for the old lossless JPEG there is one decoder of a free licence, and it is a large library."""
-
-
-@contextmanager
-def pydicom_silenced() -> Iterator[None]:
-    """Neither a warning nor a line of log from pydicom, either of which may quote what stands in a header."""
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    # The level of its loggers is that of this one: those below it would still speak if this one alone were disabled.
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def _whole_fragments(data: bytes, told: str) -> bytes:

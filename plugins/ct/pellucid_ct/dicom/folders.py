@@ -9,6 +9,9 @@ from pathlib import Path
 from pellucid.errors import DataError
 from pellucid_ct.dicom.elements import unreadable
 
+MOST_FILES = 20_000
+"""Files of a folder that is read as a series at most: a scan has some hundreds, a study a few thousand."""
+
 
 def walk_files(folder: Path) -> Iterator[Path]:
     """Files under a folder, by folder in the order of their names. Links are followed, each folder is entered once.

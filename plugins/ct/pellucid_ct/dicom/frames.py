@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.errors import DataError
-from pellucid_ct.dicom.outgoing import read_values, refusing
+from pellucid_ct.dicom.library import read_values, refusing
 from pellucid_ct.scans.geometry import SAME_MM, Geometry
 from pellucid_ct.scans.volume import CtVolume
 

@@ -7,18 +7,15 @@ again, at the moment of writing, and only because a user asked for such a file a
 
 from __future__ import annotations
 
-import logging
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.errors import DataError, PellucidError
+from pellucid.errors import DataError
+from pellucid_ct.dicom.library import read_header, refusing
 from pellucid_ct.scans.geometry import Geometry
 from pellucid_ct.scans.volume import CtVolume
 
@@ -118,7 +115,7 @@ def source_headers(volume: CtVolume) -> tuple[list[Dataset], Geometry]:
         )
     if len(volume.sources) != volume.geometry.shape[0]:
         raise DataError(f"{volume.where}: {len(volume.sources)} files for {volume.geometry.shape[0]} slices")
-    headers = [_header(path) for path in volume.sources]
+    headers = [read_header(path) for path in volume.sources]
     with refusing(f"{volume.where}: the headers of this series cannot be used for a file that refers to it"):
         for path, header in zip(volume.sources, headers, strict=True):
             if header.SeriesInstanceUID != headers[0].SeriesInstanceUID or "SOPInstanceUID" not in header:
@@ -148,46 +145,6 @@ def new_uid() -> str:
     from highdicom import UID
 
     return str(UID())
-
-
-def read_values(path: Path, *keywords: str) -> tuple[str, ...]:
-    """Some attributes of a DICOM file as text; empty where one is missing."""
-    with refusing(f"{path.name}: cannot be read as DICOM; it is missing, truncated or of another kind"):
-        header = _header(path, *keywords)
-        # Values are decoded when they are asked for, so also here a library may complain about one and quote it.
-        return tuple(str(header.get(keyword) or "") for keyword in keywords)
-
-
-@contextmanager
-def refusing(what: str) -> Iterator[None]:
-    """Let whatever a DICOM library raises or says in this block end in one :class:`DataError` that quotes no value.
-
-    What libraries raise, warn or log quotes headers, and a header may name a patient.
-    """
-    log = logging.getLogger("pydicom"), logging.getLogger("highdicom")
-    before = [one.disabled for one in log]
-    for one in log:
-        one.disabled = True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except PellucidError:
-        raise
-    except MemoryError:
-        raise DataError(f"{what} (not enough memory)") from None
-    except Exception as error:  # noqa: BLE001 - hundreds of kinds, from struct.error to the libraries' own
-        raise DataError(f"{what} ({type(error).__name__})") from None
-    finally:
-        for one, was in zip(log, before, strict=True):
-            one.disabled = was
-
-
-def _header(path: Path, *keywords: str) -> Dataset:
-    import pydicom
-
-    with refusing(f"{path.name}: cannot be read as DICOM; it is missing, truncated or of another kind"):
-        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(keywords) or None)
 
 
 def _completed(header: Dataset, where: str) -> None:

@@ -32,7 +32,7 @@ class SliceReader:
     def __init__(self, rows: int, columns: int) -> None:
         self._raw = np.empty((rows, columns), np.int16)
 
-    def read(self, header: SliceHeader, out: npt.NDArray[np.float32]) -> None:
+    def read(self, header: SliceHeader, out: npt.NDArray[np.float32]) -> float:
         """Read one slice.
 
         Parameters
@@ -40,6 +40,11 @@ class SliceReader:
         header : SliceHeader
         out : ndarray of float32, shape (row, column)
             Filled with Hounsfield units.
+
+        Returns
+        -------
+        float
+            The lowest of them, padding aside.
 
         Raises
         ------
@@ -69,6 +74,7 @@ class SliceReader:
         out += np.float32(header.intercept)
         if padded is not None:
             out[padded] = FLOOR_HU
+        return low
 
     def _fill(self, header: SliceHeader) -> None:
         buffer = memoryview(self._raw.data).cast("B")

@@ -12,6 +12,7 @@ import numpy as np
 
 from pellucid.errors import DataError
 from pellucid.files import writing
+from pellucid_ct.dicom.library import refusing
 from pellucid_ct.dicom.outgoing import (
     LONGEST,
     MadeBy,
@@ -19,7 +20,6 @@ from pellucid_ct.dicom.outgoing import (
     new_uid,
     refuse_place,
     refuse_text,
-    refusing,
     source_headers,
 )
 from pellucid_ct.scans.lesions import Lesion
@@ -151,7 +151,16 @@ def _segmentation(path: Path, header: Dataset, volume: CtVolume) -> tuple[Datase
                 f"{path.name}: ReferencedSeriesSequence (0008,1115) does not name the series in {volume.where}; write the "
                 "segmentation of this scan first"
             )
+        _say_in_each_frame(drawn)
         return drawn, {int(item.SegmentNumber): item for item in drawn.SegmentSequence}
+
+
+def _say_in_each_frame(drawn: Dataset) -> None:
+    """Of one segment alone, the file says once for all frames whose they are; highdicom looks for it in each frame."""
+    shared = (drawn.get("SharedFunctionalGroupsSequence") or [{}])[0]
+    if "SegmentIdentificationSequence" in shared:
+        for frame in drawn.PerFrameFunctionalGroupsSequence:
+            frame.SegmentIdentificationSequence = shared.SegmentIdentificationSequence
 
 
 # --- content ----------------------------------------------------------------------------------------------------------
@@ -221,7 +230,7 @@ def _save(path: Path, evidence: list[Dataset], groups: list[Any], made_by: MadeB
             new_uid(),
             name=made_by.name,
             manufacturer_name="pellucid",
-            model_name=f"{made_by.name} {made_by.version}"[:64],
+            model_name=f"{made_by.name} {made_by.version}"[:LONGEST],
         ),
     )
     content = sr.MeasurementReport(

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from pellucid.errors import DataError
 from pellucid.files import writing
 from pellucid_ct.dicom.frames import read_frames
-from pellucid_ct.dicom.outgoing import MadeBy, equipment, new_uid, refuse_place, refuse_text, refusing, source_headers
+from pellucid_ct.dicom.library import refusing
+from pellucid_ct.dicom.outgoing import LONGEST, MadeBy, equipment, new_uid, refuse_place, refuse_text, source_headers
 from pellucid_ct.scans.geometry import rearranged
 from pellucid_ct.scans.volume import CtVolume, LesionMask
 
@@ -185,7 +186,7 @@ def write_evidence(
         described = [_described(n, f"{word} the output", kind, made_by) for n, word in ((1, "Raises"), (2, "Lowers"))]
         for item in described:
             item.SegmentDescription = said
-        _save(path, [headers[i] for i in some], both, described, f"Evidence: {target}"[:64], kind="FRACTIONAL")
+        _save(path, [headers[i] for i in some], both, described, f"Evidence: {target}"[:LONGEST], kind="FRACTIONAL")
     return strongest
 
 
@@ -221,7 +222,7 @@ def _described(number: int, label: str, kind: Any, made_by: MadeBy | None) -> An
         algorithm,
         identified,
         tracking_uid=new_uid(),
-        tracking_id=f"{label} ({number})"[:64],
+        tracking_id=f"{label} ({number})"[:LONGEST],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.errors import DataError
-from pellucid_ct.dicom.folders import walk_files
+from pellucid_ct.dicom.elements import unreadable
+from pellucid_ct.dicom.folders import MOST_FILES, walk_files
 from pellucid_ct.dicom.headers import SliceHeader, identify
 from pellucid_ct.dicom.pixels import SliceReader
 from pellucid_ct.dicom.stacking import stacked
 from pellucid_ct.scans.volume import CtVolume
 
-MOST_FILES = 20_000
-"""Files of a folder that is read as a series at most: a scan has some hundreds, a study a few thousand."""
-
 DENSEST = 500
 """Bytes of pixels for one byte of compressed files at most; real slices shrink to a half or a tenth."""
+
+_BARE = re.compile(rb"[\x02\x08]\0.\0([A-Z]{2}|.\0)", re.DOTALL)
+"""How a data set begins that stands at byte 0: an element of group 2 or 8, with its type or with a length."""
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".dic", ".ima")
 _NAMED = 8
@@ -129,8 +131,12 @@ def read_series(folder: Path, *, namespace: str, series: str | None = None, subj
     del headers
     hu = _room(ordered, geometry.shape, folder)
     reader = SliceReader(geometry.shape[1], geometry.shape[2])
-    for header, out in zip(ordered, hu, strict=True):
-        reader.read(header, out)
+    lowest = min(reader.read(header, out) for header, out in zip(ordered, hu, strict=True))
+    if lowest >= 0:
+        raise DataError(
+            f"{folder}: no pixel of the series lies below 0 HU, which is water: air is -1000, fat -100; see RescaleIntercept "
+            "(0028,1052) and PixelRepresentation (0028,0103), and export the series again from the archive"
+        )
     return CtVolume(
         hu=hu,
         geometry=geometry,
@@ -145,7 +151,7 @@ def _headers(folder: Path, namespace: str, series: str | None, subject: str | No
     """Of the series asked for, or of the only one."""
     headers: dict[str, list[SliceHeader]] = {}
     files, problems = Counter[str](), dict[str, DataError]()
-    others, first_other, not_dicom = Counter[str](), None, 0
+    others, first_other, not_dicom = Counter[str](), None, list[Path]()
     for seen, path in enumerate(walk_files(folder), 1):
         if seen > MOST_FILES:
             raise DataError(
@@ -155,7 +161,7 @@ def _headers(folder: Path, namespace: str, series: str | None, subject: str | No
         candidate = identify(path, namespace=namespace)
         if candidate is None:
             _refuse_broken(path)
-            not_dicom += 1
+            not_dicom.append(path)
         elif candidate.kind != "CT":
             others[candidate.kind] += 1
             first_other = first_other or candidate
@@ -170,7 +176,7 @@ def _headers(folder: Path, namespace: str, series: str | None, subject: str | No
     if not files:
         if first_other is not None and len(others) == 1 and not not_dicom:
             first_other.header(subject)  # says what is wrong with it
-        told = [f"{not_dicom} file{'s' if not_dicom > 1 else ''} not DICOM"] if not_dicom else []
+        told = [f"{len(not_dicom)} file{'s' if len(not_dicom) > 1 else ''} not DICOM"] if not_dicom else []
         told += [f"{count} of kind {kind}" for kind, count in others.most_common()]
         raise DataError(
             f"{folder}: no CT images in it by Modality (0008,0060) ({', '.join(told) or 'it is empty'}); give the folder of a CT series"
@@ -187,6 +193,7 @@ def _headers(folder: Path, namespace: str, series: str | None, subject: str | No
         raise DataError(f"{folder}: no CT series {chosen!r} in it with this namespace and salt; there is {listed}")
     if chosen in problems:
         raise problems[chosen]
+    _refuse_named_alike(not_dicom, headers[chosen])
     return headers[chosen]
 
 
@@ -198,6 +205,33 @@ def _refuse_broken(path: Path) -> None:
             f"{path}: {'is empty' if empty else 'is named like DICOM, but is not (no DICM at byte 128)'}: truncated, or "
             "another kind of file; copy it again or remove it"
         )
+    try:
+        with open(path, "rb", buffering=0) as file:
+            begins = file.read(6)
+    except OSError as error:
+        raise DataError(unreadable(path, error)) from None
+    if _BARE.match(begins):
+        raise DataError(
+            f"{path}: is DICOM without the 128 bytes and the DICM that begin a file (PS3.10), as old archives wrote it; "
+            "export it again, or convert it, with dcmconv of DCMTK for instance"
+        )
+
+
+def _refuse_named_alike(not_dicom: list[Path], headers: list[SliceHeader]) -> None:
+    """A file that is no DICOM but is named like the images beside it was one: truncated or overwritten."""
+    if not not_dicom:
+        return
+    names = {(header.path.parent, _pattern(header.path.name)) for header in headers}
+    for path in not_dicom:
+        if (path.parent, _pattern(path.name)) in names:
+            raise DataError(
+                f"{path}: is named like the images of the series beside it, but is not DICOM (no DICM at byte 128): "
+                "truncated or overwritten; copy it again or remove it"
+            )
+
+
+def _pattern(name: str) -> str:
+    return re.sub(r"\d+", "0", name)
 
 
 def _room(ordered: list[SliceHeader], shape: tuple[int, int, int], folder: Path) -> npt.NDArray[np.float32]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 from pellucid.data import pseudonym
 from pellucid.errors import DataError
 from pellucid_ct.dicom.elements import PIXEL_DATA, DicomFile
+from pellucid_ct.dicom.library import silenced
 
 KEYWORDS = {
     0x00020002: "MediaStorageSOPClassUID",
@@ -119,10 +119,9 @@ def _decoded(text: bytes, character_set: bytes) -> str:
     # The same person has the same name in whichever character set an archive writes it.
     from pydicom.charset import convert_encodings, decode_bytes
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
+    try:
+        with silenced():
             names = [name.strip() for name in character_set.decode("ascii").split("\\")]
             return decode_bytes(text, convert_encodings(names), set()).strip()
-        except Exception:  # noqa: BLE001 - a damaged name must not be quoted by whatever that library raises
-            return text.decode("latin-1")
+    except Exception:  # noqa: BLE001 - a damaged name must not be quoted by whatever that library raises
+        return text.decode("latin-1")

@@ -168,8 +168,8 @@ def oriented(volume: CtVolume, mask: LesionMask, orientation: str) -> tuple[CtVo
     order, flipped = volume.geometry.to_match(wanted, volume.where)
     geometry = volume.geometry.reoriented(order, flipped)
     return (
-        CtVolume(rearranged(volume.hu, order, flipped), geometry, volume.subject, volume.series, (), volume.where),  # type: ignore[arg-type]
-        LesionMask(rearranged(mask.labels, order, flipped), geometry, mask.where),  # type: ignore[arg-type]
+        CtVolume(rearranged(volume.hu, order, flipped), geometry, volume.subject, volume.series, (), volume.where),
+        LesionMask(rearranged(mask.labels, order, flipped), geometry, mask.where),
     )
 
 

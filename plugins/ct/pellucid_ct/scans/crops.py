@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BeforeValidator
 
 from pellucid.errors import DataError
 from pellucid_ct.scans.geometry import Vector3
 from pellucid_ct.scans.lesions import Lesion
 from pellucid_ct.scans.volume import CtVolume, LesionMask
 
-Dimensions = Literal["2", "2.5", "3"]
+
+def _as_text(value: object) -> object:
+    return f"{value:g}" if isinstance(value, int | float) else value
+
+
+Dimensions = Annotated[Literal["2", "2.5", "3"], BeforeValidator(_as_text)]
+"""Ways to see a lesion: a plane, three planes at right angles, or a cube. A number does as well in a study."""
 
 PLANES = ("axial", "coronal", "sagittal")
 """Channels of a crop in "2.5" dimensions."""

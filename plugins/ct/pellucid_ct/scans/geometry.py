@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -153,9 +154,12 @@ def to_canonical(geometry: Geometry, where: str) -> tuple[tuple[int, int, int], 
     return order, flipped  # type: ignore[return-value]
 
 
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
 def rearranged(
-    values: npt.NDArray[np.generic], order: tuple[int, int, int], flipped: tuple[bool, bool, bool]
-) -> npt.NDArray[np.generic]:
+    values: npt.NDArray[Scalar], order: tuple[int, int, int], flipped: tuple[bool, bool, bool]
+) -> npt.NDArray[Scalar]:
     """Values of a grid after :meth:`Geometry.reoriented`; a view, nothing is copied."""
     return values.transpose(order)[tuple(slice(None, None, -1 if flip else 1) for flip in flipped)]
 

@@ -17,6 +17,9 @@ from pellucid_ct.scans.volume import CtVolume, LesionMask
 MOST = 2**16 - 1
 """Lesions that a mask can hold: their numbers are 16 bits wide."""
 
+MOST_OF_A_SCAN = 1000
+"""Lesions of one scan that are measured at most: what has more is no mask of lesions."""
+
 _HULL = 64
 """Boundary points from which on a convex hull is faster than all their distances."""
 
@@ -87,6 +90,11 @@ def find_lesions(volume: CtVolume, mask: LesionMask, *, labels: tuple[int, ...] 
     boxes = _boxes(mask)
     if labels is None:
         labels = tuple(boxes)
+    if len(labels) > MOST_OF_A_SCAN:
+        raise DataError(
+            f"{mask.where}: this mask has {len(labels)} numbers, more than {MOST_OF_A_SCAN} lesions: is it a picture, or a map "
+            "of organs? Give a mask of lesions, numbered 1, 2, ..."
+        )
     if absent := [label for label in labels if label not in boxes]:
         raise DataError(f"{mask.where}: this mask has no lesion {absent[0]}; it has {_listed(list(boxes))}")
     return tuple(_measured(volume, mask, label, boxes[label]) for label in labels)

@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 from pellucid.data import pseudonym
 from pellucid.errors import DataError
+from pellucid_ct.dicom.checks import FARTHEST_MM
+from pellucid_ct.dicom.pixels import PLAUSIBLE_HU
 from pellucid_ct.scans.geometry import Geometry
 from pellucid_ct.scans.volume import CtVolume, LesionMask
 
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
 _SUFFIXES = (".nii", ".nii.gz")
 _MOST_DEFLATED = 1032
 """How many bytes one byte of a gzip file can stand for at most, by the design of the format (RFC 1951)."""
+
+DENSEST = 300
+"""How many bytes of a scan one byte of a gzip file stands for at most: noise shrinks to a half, padding to nothing."""
+
+_SPACING_MM = (0.01, 50.0)
+"""As for DICOM: smallest distance of pixels, largest of slices."""
 
 _MILLIMETRES, _UNKNOWN = 2, 0
 _LEAST_RANGE_HU = 10
@@ -61,7 +69,7 @@ def read_nifti(path: Path, *, subject: str, namespace: str) -> CtVolume:
         that is zero or contradicts its affine, more than one volume, values that are no numbers (NaN) or no Hounsfield
         units, or if its grid is oblique. Names the file and the field.
     """
-    raw = _read(path)
+    raw = _read(path, densest=DENSEST)
     hu = raw.scaled()
     if not np.isfinite(hu).all():
         count = int((~np.isfinite(hu)).sum())
@@ -73,21 +81,32 @@ def read_nifti(path: Path, *, subject: str, namespace: str) -> CtVolume:
             f"{path.name}: values lie between {hu.min():g} and {hu.max():g}, these are no Hounsfield units (air is -1000); "
             "convert the scan without scaling its values, and check 'scl_slope' and 'scl_inter'"
         )
+    if float(hu.min()) < PLAUSIBLE_HU[0] or float(hu.max()) > PLAUSIBLE_HU[1] or float(hu.min()) >= 0:
+        raise DataError(
+            f"{path.name}: values run from {hu.min():g} to {hu.max():g}, these are no Hounsfield units (air is -1000, fat "
+            "-100, water 0); convert the scan with its rescale, and check 'scl_slope' and 'scl_inter'"
+        )
     who = pseudonym(subject, namespace)
     # By what it holds: files of one name lie in the folders of many patients, and twice in those of one.
     content = hashlib.blake2b(np.ascontiguousarray(raw.stored).data, digest_size=16).hexdigest()
     return CtVolume(hu, raw.geometry, who, pseudonym(f"nifti {content}", namespace), where=path.name)
 
 
-def read_nifti_mask(path: Path) -> LesionMask:
+def read_nifti_mask(path: Path, *, most_voxels: int | None = None) -> LesionMask:
     """Read a mask of lesions from a NIfTI file: 0 outside, a whole number for each lesion.
+
+    Parameters
+    ----------
+    path : Path
+    most_voxels : int, optional
+        Those of its scan: a larger mask is refused before it is unpacked, as an empty one shrinks to a thousandth.
 
     Raises
     ------
     DataError
         As :func:`read_nifti`; and if a value is negative, is not whole, or is above 65535.
     """
-    raw = _read(path)
+    raw = _read(path, most_voxels=most_voxels)
     values = raw.stored if raw.scaling is None else raw.scaled(np.float64)
     if values.dtype.kind == "f":
         whole = np.isfinite(values) & (values == np.rint(values))
@@ -123,12 +142,12 @@ class _Raw:
         return values
 
 
-def _read(path: Path) -> _Raw:
+def _read(path: Path, *, densest: int = _MOST_DEFLATED, most_voxels: int | None = None) -> _Raw:
     packed = path.name.lower().endswith(".gz")
     if not path.name.lower().endswith(_SUFFIXES):
         raise DataError(f"{path.name}: expected a file ending in {' or '.join(_SUFFIXES)}")
     try:
-        room = path.stat().st_size * (_MOST_DEFLATED if packed else 1)
+        room = path.stat().st_size * (densest if packed else 1)
         with gzip.open(path) if packed else path.open("rb") as file:
             header = _header(file.read(540), path.name)
             shape, kind = _shape(header, path.name), _kind(header, path.name)
@@ -138,6 +157,11 @@ def _read(path: Path) -> _Raw:
                 raise DataError(
                     f"{path.name}: the header ('dim', 'datatype') promises {count} bytes of voxels, the file is too short for "
                     "them; it is truncated or broken, copy it again"
+                )
+            if most_voxels is not None and math.prod(shape) > most_voxels:
+                raise DataError(
+                    f"{path.name}: has {' x '.join(map(str, shape))} voxels (columns, rows, slices), more than its scan; give "
+                    "the mask that was drawn on this scan"
                 )
             file.seek(start)
             content = file.read(count)
@@ -239,6 +263,13 @@ def _geometry(header: Nifti1Header, shape: tuple[int, int, int], where: str) -> 
             f"{where}: the affine has spacings of {', '.join(f'{v:g}' for v in spacing)} mm and field 'pixdim' "
             f"{', '.join(f'{v:g}' for v in told)} mm; convert the scan from its source again"
         )
+    if spacing.min() < _SPACING_MM[0] or spacing.max() > _SPACING_MM[1]:
+        raise DataError(
+            f"{where}: the affine has spacings of {', '.join(f'{v:g}' for v in spacing)} mm, expected {_SPACING_MM[0]:g} to "
+            f"{_SPACING_MM[1]:g} mm; are they in another unit?"
+        )
+    if np.abs(affine[:3, 3]).max() > FARTHEST_MM:
+        raise DataError(f"{where}: the affine puts the scan more than {FARTHEST_MM / 1000:g} m away")
     x, y, z = affine[:3, 3]
     return Geometry(
         shape[::-1],

@@ -10,6 +10,9 @@ from pellucid_ct.scans.volume import CtVolume, LesionMask
 
 NIFTI = (".nii", ".nii.gz")
 
+_MOST_MORE = 10
+"""A mask with so many times the voxels of its scan is not even unpacked to be compared with it."""
+
 
 def open_scan(path: Path, *, namespace: str, subject: str | None = None) -> CtVolume:
     """A scan from a folder of DICOM files or from a NIfTI file.
@@ -59,7 +62,7 @@ def open_mask(path: Path, volume: CtVolume) -> LesionMask:
     if path.name.lower().endswith(NIFTI):
         from pellucid_ct.scans.nifti import read_nifti_mask
 
-        return read_nifti_mask(path).on(volume)
+        return read_nifti_mask(path, most_voxels=_MOST_MORE * volume.hu.size).on(volume)
     if path.is_dir():
         raise DataError(f"{path}: is a folder; give the file of the mask, NIfTI or a DICOM segmentation")
     from pellucid_ct.dicom.segmentation import read_segmentation

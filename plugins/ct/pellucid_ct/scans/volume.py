@@ -85,4 +85,4 @@ class LesionMask:
             raise DataError(
                 f"{self.where}: this mask was not drawn on {volume.where}: {told}; give the mask of this series, or resample it to its grid"
             )
-        return LesionMask(rearranged(self.labels, order, flipped), volume.geometry, self.where)  # type: ignore[arg-type]
+        return LesionMask(rearranged(self.labels, order, flipped), volume.geometry, self.where)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pellucid.views import INK, LOWERS, NEUTRAL, RAISES, Beside, evidence_layer, frame, scale_bar
-from pellucid_ct.lidc.database import RATING_RANGES, RATINGS
-from pellucid_ct.lidc.nodules import RATING_NAMES
+from pellucid_ct.lidc.annotations.database import RATING_RANGES, RATINGS
+from pellucid_ct.lidc.annotations.nodules import RATING_NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,1 @@
+"""What the latent space of an encoder holds: clusters, neighbours, and how far they follow the labels."""

@@ -1,0 +1,1 @@
+"""The dataset ``lidc-crops``: pixels of nodules inside one reader's contour, as they were handed on without their scans."""
