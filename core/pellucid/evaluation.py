@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from pellucid.assembly import build_protocols, context_of
 from pellucid.data.dataset import Dataset
@@ -20,7 +21,7 @@ from pellucid.protocols.base import FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.protocols.usual import Usual
 from pellucid.result import Results
-from pellucid.run import FORMAT, Run
+from pellucid.run import DOCUMENT, FORMAT, Run
 
 
 def evaluate(
@@ -50,8 +51,8 @@ def evaluate(
         If the run (a model, its trivial baseline, or what it keeps of what is usual) has learnt from any of the subjects; says how
         many of how many. With ``skip_known`` only if nobody else is there.
     RunError
-        If the run is not finished, its subjects were digested with another salt, or the data do not have the inputs that its models
-        read.
+        If the run is not finished or was changed, its subjects were digested with another salt or named in another namespace, or
+        the data do not have the inputs that its models read.
     DataError
         If what is left cannot be scored, for instance as all labels are of one class.
     """
@@ -90,6 +91,12 @@ def assess(
     seen = whole.made_by | baseline.learned_from | usual.learned_from
     for model in models.values():
         seen = seen | model.learned_from
+    if seen and whole.spec.namespace not in seen.namespaces:
+        # The models' own record is checked by its digest; the study, which says how to open the data, is not.
+        raise RunError(
+            f"{run}: its models have learnt from subjects named otherwise (namespace) than those of {data or 'the dataset'}, so "
+            "leakage cannot be ruled out: run.json was changed; restore it"
+        )
     dataset = _unknown(whole, study.target, seen, f"{run} has learnt from", data, skip_known)
     nobody = np.array([], np.int64)
     split = Split(0, nobody, nobody, np.arange(len(dataset)))
@@ -111,7 +118,10 @@ def assess(
 def _opened(done: Run, data: str | Path | None) -> Dataset:
     study = done.study
     dataset = study.open_dataset(data).labelled(study.target)
-    learnt = DataSpec.model_validate(done.document["dataset"]["spec"])
+    try:
+        learnt = DataSpec.model_validate(done.document["dataset"]["spec"])
+    except (KeyError, ValidationError):
+        raise RunError(f"{done.path / DOCUMENT} lacks a proper 'dataset': it was changed; restore it") from None
     for key in ("inputs", "covariates", "concepts", "targets"):
         if getattr(learnt, key) != getattr(dataset.spec, key):
             raise RunError(

@@ -173,3 +173,21 @@ def test_a_run_folder_is_not_written_into(run, tmp_path):
     copy = Path(shutil.copytree(run.path, tmp_path / "copy"))
     with pytest.raises(RunError, match="lies inside the run"):
         pellucid.evaluate(copy, out=copy / "out.json", skip_known=True)
+
+
+def test_names_of_another_namespace_are_refused_as_nobody_can_tell(run, monkeypatch):
+    """As after an edit of run.json: the same people under other names would pass for unknown."""
+    data = everybody(0)
+    monkeypatch.setattr(data, "spec", data.spec.model_copy(update={"namespace": "elsewhere"}))
+    monkeypatch.setattr(Study, "open_dataset", lambda *_: data)
+    with pytest.raises(RunError, match="namespace"):
+        pellucid.evaluate(run.path)
+
+
+@pytest.mark.parametrize("damage", [{}, {"spec": []}])
+def test_a_run_that_no_longer_says_what_it_was_trained_on_is_refused(run, tmp_path, damage):
+    copy = Path(shutil.copytree(run.path, tmp_path / "copy"))
+    document = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps(document | {"dataset": damage}))
+    with pytest.raises(RunError, match="dataset"):
+        pellucid.evaluate(copy)

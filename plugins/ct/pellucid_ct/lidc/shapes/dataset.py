@@ -102,7 +102,9 @@ class LidcShapes(Dataset):
 
 
 def _frame(table: pd.DataFrame) -> pd.DataFrame:
-    frame = table.rename(columns={name: f"concept:{name}" for name in RATING_NAMES})
+    names = {name: f"concept:{name}" for name in RATING_NAMES}
+    apart = {f"{name}:sd": f"concept-sd:{name}" for name in RATING_NAMES}
+    frame = table.rename(columns=names | apart)
     return frame.assign(log_area=np.log(frame["area_mm2"]), log_volume=np.log(frame["volume_mm3"]))
 
 
@@ -138,7 +140,7 @@ def _spec(config: LidcShapesConfig, table: pd.DataFrame) -> DataSpec:
         covariates=Vector(names=tuple(COVARIATES), units=tuple(COVARIATES.values())),
         trivial=("log_area",),
         views={"shape": "ct/lesion" if config.dimensions == 2 else "ct/lesion-volume", "ratings": "ct/ratings"},
-        concepts=rating_concepts(RATING_NAMES),
+        concepts=rating_concepts(RATING_NAMES, disagreement=True),
         measures={"shape": ("core/outline-area", "core/outline-perimeter", "core/outline-spiculation")},
         about=(
             "The label is the median malignancy rating of the radiologists who also drew the outlines and gave the "
