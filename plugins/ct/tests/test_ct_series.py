@@ -12,7 +12,7 @@ import pydicom
 import pytest
 
 import pellucid
-from pellucid.errors import DataError, StudyError
+from pellucid.errors import DataError, LeakageError, StudyError
 from pellucid_ct.cases.lesions import CtSeries, CtSeriesConfig
 from pellucid_ct.phantom import Phantom, PlantedLesion, write_cohort, write_nifti, write_nifti_mask
 from pellucid_ct.scans.opening import open_mask, open_scan
@@ -244,3 +244,15 @@ def test_a_series_that_lost_its_patient_id_is_whose_the_table_says(cohort):
     assert data.frame["subject"].nunique() == table["subject"].nunique()
     table["subject"] = table["subject"].where(table["image"] != first)
     refused(cohort, table, r"PatientID .* name the patient \(column 'subject'\)")
+
+
+def test_the_same_scan_under_another_name_is_still_known(cohort):
+    """A table that calls every patient otherwise must not turn training scans into new ones."""
+    before = CtSeries(SMALL, cohort).learned_from
+    table = rows(cohort)
+    table["subject"] = "A" + table["subject"]
+    table.to_csv(cohort / "cases.csv", index=False)
+    after = CtSeries(SMALL, cohort).learned_from
+    assert before.shared_with(after) == {"series": table["image"].nunique()}
+    with pytest.raises(LeakageError, match="series"):
+        before.refuse(after, part="a model")

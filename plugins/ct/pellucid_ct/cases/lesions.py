@@ -284,6 +284,8 @@ def _spec(config: CtSeriesConfig) -> DataSpec:
         name="ct-series",
         inputs=crop_inputs(config.dimensions, config.size, config.spacing_mm),
         targets=targets,
+        # The same scan under another name of its patient is still the same scan.
+        groups=("subject", "series"),
         group_word=("patient", "patients"),
         namespace=config.namespace,
         covariates=Vector(names=tuple(COVARIATES), units=tuple(COVARIATES.values())),
