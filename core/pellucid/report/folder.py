@@ -86,6 +86,12 @@ class RunFolder:
         """Names of the interpretable models, in the study's order; the first one speaks for the study."""
         return tuple(part for part, tags in self.tags.items() if interpretable(tags))
 
+    @cached_property
+    def learnt_codes(self) -> dict[str, float]:
+        """Share of the units in each model's explanations that an encoder has learnt: they add up, but nobody named them."""
+        units = self.explanations[["part", "unit", "comparable"]].drop_duplicates()
+        return {str(part): 1 - float(some["comparable"].astype(bool).mean()) for part, some in units.groupby("part")}
+
     @property
     def shown(self) -> tuple[str, ...]:
         """Names of the models whose cases are shown: the interpretable ones, or the first where there is none."""

@@ -72,7 +72,10 @@ def role(run: RunFolder, part: str) -> str:
     if part == run.black_box:
         return "black box"
     if part in run.interpretable:
-        return "interpretable"
+        learnt = run.learnt_codes.get(part, 0.0)
+        if learnt == 1:
+            return "a sum of learnt codes"
+        return "interpretable" if learnt == 0 else "interpretable, learnt codes among its terms"
     return "explained afterwards" if part in run.tags else ""
 
 

@@ -25,13 +25,18 @@ def leakage(audited: AuditedPart) -> Iterator[Result]:
     cost = {probe: _cost(audited, probe) for probe in PROBES}
     soft, whole = (audited.interval(_mean(cost[f"{probe}_control"] - cost[probe])) for probe in ("soft", "whole"))
     leaks = soft.low > LEAK
-    verdict = "more" if leaks else "no more"
+    if leaks:
+        verdict = "Predicted concepts tell more of the answer than people's ratings do"
+    elif soft.value > LEAK:
+        verdict = "Whether predicted concepts tell more of the answer than people's ratings do is open"
+    else:
+        verdict = "Predicted concepts tell no more of the answer than people's ratings do"
     unknown = _unknown(audited)
     yield audited.result(
         "leakage_bits", soft, passed=not leaks, higher=False, chance=0.0, baseline=whole.value,
         baseline_name="whole steps of the same concepts",
         sentence=(
-            f"Predicted concepts tell {verdict} of the answer than people's ratings do: {soft.value:+.3f} bits beyond what "
+            f"{verdict}: {soft.value:+.3f} bits ({soft.low:+.3f} to {soft.high:+.3f}) beyond what "
             f"chance finds, where the ratings tell {max(unknown - cost['ratings'].mean(), 0.0):.3f} of {unknown:.3f} bits. "
             f"Rounded to whole steps, they add {whole.value:+.3f}."
         ),
