@@ -144,4 +144,5 @@ def _facts(run: RunFolder, case: Mapping[str, Any]) -> tuple[tuple[str, str], ..
                 (readable(name), f"{value:.2g} on {ends[name][0]:g} to {ends[name][1]:g}")
                 for name, value in case["concepts"].items()
             ]
-    return tuple(facts)
+    # A quantity and its logarithm are the same fact.
+    return tuple(dict.fromkeys(facts))

@@ -10,9 +10,13 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
+import torch
 
 import pellucid
+from pellucid import plugins
+from pellucid.batch import collate
 from pellucid.errors import DataError, LeakageError, StudyError
+from pellucid.part import configured
 from pellucid_ct.cases.lesions import CtSeries, CtSeriesConfig
 from pellucid_ct.phantom import Phantom, PlantedLesion, write_cohort, write_nifti, write_nifti_mask
 from pellucid_ct.scans.opening import open_mask, open_scan
@@ -256,3 +260,30 @@ def test_the_same_scan_under_another_name_is_still_known(cohort):
     assert before.shared_with(after) == {"series": table["image"].nunique()}
     with pytest.raises(LeakageError, match="series"):
         before.refuse(after, part="a model")
+
+
+@pytest.mark.parametrize("dimensions", ["2", "2.5", "3"])
+@pytest.mark.parametrize("name", ["cnn", "vae-gaussian", "vae-dirichlet"])
+def test_encoders_read_hounsfield_units_in_every_way_to_look(planted, dimensions, name):
+    """And what they say depends on the lesion's own values, not on what lies beyond the window."""
+    data = CtSeries(SMALL.model_copy(update={"dimensions": dimensions}), planted[0])
+    inputs = {"pixels": data.spec.input("pixels")}
+    made = plugins.load("encoder", name)
+    torch.manual_seed(0)
+    encoder = made(
+        configured("encoder", name, made.config_type, {"window": (-1000, 400), "width": 2}, inputs=inputs)
+    ).eval()
+    batch = collate(data, range(4))
+    encoder.prepare([batch])
+    with torch.no_grad():
+        values = encoder(batch).values
+        pixels = batch.inputs["pixels"]
+        darker = encoder(batch.with_input("pixels", torch.where(pixels <= -1000, pixels - 500, pixels))).values
+        other = encoder(batch.with_input("pixels", torch.where(batch.inputs["mask"] > 0, pixels - 300, pixels))).values
+    assert values.isfinite().all()
+    assert torch.equal(values, darker)
+    assert (values - other).abs().max() > 1e-6
+    if encoder.tags.decodes:
+        again = encoder.decode(values)
+        assert again.shape == pixels.shape
+        assert -1000 <= float(again.min()) < float(again.max()) <= 400

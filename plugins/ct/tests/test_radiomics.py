@@ -73,6 +73,11 @@ def test_a_ball_has_the_form_of_a_ball(radius, soft):
     assert found["ellipsoid density"] == pytest.approx(1, abs=0.06)
 
 
+@pytest.mark.parametrize(("radius", "sphericity"), [(2.0, 1.06), (3.0, 1.025)])
+def test_a_small_ball_comes_out_rounder_than_a_ball(radius, sphericity):
+    assert form_of(radiomics(), ellipsoid((radius,) * 3))["sphericity"] == pytest.approx(sphericity, abs=0.015)
+
+
 def spheroid_surface(long: float, short: float) -> float:
     e = math.sqrt(1 - (short / long) ** 2)
     return 2 * math.pi * short**2 * (1 + long / (short * e) * math.asin(e))

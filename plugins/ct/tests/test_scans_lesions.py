@@ -62,6 +62,17 @@ def test_diameter_of_a_large_disc_is_its_own_on_any_pixels():
         assert longest_diameter(disc, spacing)[0] == pytest.approx(80, abs=max(spacing))
 
 
+@pytest.mark.parametrize("radius", [3, 7, 20, 70])
+def test_what_is_round_comes_out_longer_by_half_a_pixel_to_a_whole_one(radius):
+    rng, at = np.random.default_rng(radius), np.arange(-radius - 2, radius + 3)
+    excess = []
+    for row, column in rng.uniform(-0.5, 0.5, (12, 2)):
+        disc = np.square(at[:, None] - row) + np.square(at - column) <= radius**2
+        excess.append(longest_diameter(disc[None], (1.0, 1.0))[0] - 2 * radius)
+    assert 0.4 < np.mean(excess) < 0.95
+    assert 0 < min(excess) <= max(excess) < 1
+
+
 def test_the_first_of_two_equal_slices_is_named():
     inside = np.zeros((5, 3, 6), bool)
     inside[[2, 3], 1, 1:5] = inside[4, 1, 1:3] = True

@@ -90,8 +90,9 @@ class Radiomics(Encoder):
     space; images have features of the plane, means over the planes where channels hold several.
 
     - ``log volume`` (``log area``): logarithm of the volume.
-    - ``sphericity``: surface of the ball of this volume by the surface; 1 for a ball, less for anything else. In the plane
-      ``circularity``, likewise with perimeters.
+    - ``sphericity``: surface of the ball of this volume by the surface; 1 for a ball, less for anything else. A grid rounds
+      what is small: a ball 6 voxels across comes out as 1.03, one of 4 as 1.06. In the plane ``circularity``, likewise
+      with perimeters.
     - ``surface to volume ratio`` (``perimeter to area ratio``).
     - ``elongation``, ``flatness``: second and third principal axis by the first; 1 for a ball.
     - ``ellipsoid density`` (``ellipse density``): volume by that of the ellipsoid with the same variances; 1 for any

@@ -143,8 +143,8 @@ def longest_diameter(inside: npt.NDArray[np.bool_], spacing_mm: tuple[float, flo
     """Greatest distance between two points of a lesion's boundary in one slice.
 
     The boundary runs halfway between the centre of the last pixel inside and that of the first one outside, in the
-    directions of rows and columns. So a single pixel measures its own side, n pixels in a row n sides, and a disc on a
-    fine grid neither gains nor loses: from centre to centre it would lose a pixel, from corner to corner gain one.
+    directions of rows and columns. So a single pixel measures its own side and n pixels in a row n sides. What is round
+    comes out longer by 0.5 to 0.9 pixels, as the longest of many directions finds the pixels that stand out most.
 
     Parameters
     ----------
