@@ -94,7 +94,9 @@ def test_a_person_who_presses_ctrl_c_is_told_how_to_go_on(card_file, tmp_path):
     part = tmp_path / "to/sub/.a.csv.part"
     with serving(file(CONTENT, cut=4, stall_s=8), file(CONTENT)) as server:
         card = card_file(server.url())
-        command = [sys.executable, "-c", "from pellucid.cli import main; main()", "data", "fetch", str(card)]
+        # What a shell starts in the background ignores Ctrl-C, and so would this test's process.
+        awake = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+        command = [sys.executable, "-c", f"{awake}; from pellucid.cli import main; main()", "data", "fetch", str(card)]
         environment = {**os.environ, "no_proxy": "127.0.0.1"}
         process = subprocess.Popen(
             [*command, "--to", str(tmp_path / "to")], env=environment, stderr=subprocess.PIPE, text=True
