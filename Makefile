@@ -20,7 +20,7 @@ test: $(STAMPS)/test  ## all tests but the nightly ones and the papers' acceptan
 	$(SINGLE) $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not nightly and not reproduction"
 
 reproduce: $(STAMPS)/test  ## the papers' acceptance tests
-	$(SINGLE) $(BIN)/python -m pytest -n 2 --dist loadgroup -m reproduction
+	$(SINGLE) $(BIN)/python -m pytest -n 2 --dist loadgroup -m "reproduction and not nightly"
 
 bench: $(STAMPS)/test  ## speed and memory beside a bare loop; ratios are printed, nothing fails for being slow
 	@for script in tests/benchmarks/bench_*.py; do echo "$$script"; $(SINGLE) $(BIN)/python $$script || exit 1; done
