@@ -133,11 +133,14 @@ def test_a_patient_on_both_sides_is_refused(fitted):
 # --- 2 to 5: one fit --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="after twelve epochs on 900 nodules the network still underfits: 0.79 of 0.89 where 0.83 was asked for",
-)
-def test_the_network_comes_near_to_the_best(fitted):
+SHORT = (0, 1)
+"""Seeds with which the network stays below what was asked for; with seed 2 it reaches it by 0.001."""
+
+
+def test_the_network_comes_near_to_the_best(fitted, request):
+    if request.node.callspec.params["fitted"] in SHORT:
+        reason = "after twelve epochs on 900 nodules the network still underfits (seed 0: 0.79 of 0.89, asked for 0.83)"
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     net = roc_auc_score(fitted.labels, fitted.logits(fitted.volumes))
     print(f"Bayes {fitted.bayes:.3f}, resnet3d {net:.3f}")
     assert net >= fitted.bayes - 0.06
