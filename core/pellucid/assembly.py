@@ -15,6 +15,7 @@ from pellucid.heads.base import Head
 from pellucid.part import configured
 from pellucid.protocols.base import Assessment, Context, Protocol, Splitting
 from pellucid.protocols.baseline import TrivialBaseline
+from pellucid.representation import tokens_name
 from pellucid.seeds import seed_of
 from pellucid.studies import EncoderEntry, HeadEntry, Study
 
@@ -91,8 +92,14 @@ def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec
         raise StudyError(
             f"head {entry.name!r} needs an encoder that decodes (a VAE); it reads {_listed(list(encoders))}"
         )
+    tokens = {tokens_name(k, name): one for k, e in encoders.items() for name, one in e.token_shapes.items()}
+    if made.tags.needs_tokens and not tokens:
+        raise StudyError(
+            f"head {entry.name!r} reads places of the input, but none of {_listed(list(encoders))} hands on tokens; an "
+            "encoder with an option tokens does with tokens = true"
+        )
     units = tuple(f"{prefix}:{name}" for prefix, encoder in encoders.items() for name in encoder.names)
-    facts: dict[str, Any] = {"units": units, "target": wanted, "concepts": spec.concepts}
+    facts: dict[str, Any] = {"units": units, "target": wanted, "concepts": spec.concepts, "tokens": tokens}
     config = configured("head", entry.name, made.config_type, entry.options, **facts)
     torch.manual_seed(seed_of(seed, entry.part))
     head: Head = made(config)

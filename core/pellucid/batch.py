@@ -27,6 +27,10 @@ class Batch:
         float32, shape (sample, column).
     concepts, concept_mask : Tensor, optional
         Human ratings in their own units, shape (sample, concept), and where they are known.
+    samples : tuple of str
+        Sample ids, for parts that remember which sample something came from; empty where nobody asked.
+    groups : mapping of str to tuple of str
+        By group column, which group each sample belongs to (a pseudonym, for people).
     """
 
     inputs: Mapping[str, Tensor]
@@ -34,6 +38,8 @@ class Batch:
     targets: Tensor | None = None
     concepts: Tensor | None = None
     concept_mask: Tensor | None = None
+    samples: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
@@ -50,6 +56,8 @@ class Batch:
             move(self.targets),
             move(self.concepts),
             move(self.concept_mask),
+            self.samples,
+            self.groups,
         )
 
     def known(self, name: str) -> Tensor | None:
@@ -88,11 +96,13 @@ def collate(dataset: Dataset, indices: np.ndarray | Sequence[int], target: str |
         inputs[COVARIATES] = _tensor(extra.inputs[COVARIATES])
         masks[COVARIATES] = torch.from_numpy(extra.masks[COVARIATES])
     targets = None if target is None else _tensor(dataset.target_values(target)[at])
+    ids, groups = _who(dataset, at)
     if dataset.spec.concepts is None:
-        return Batch(inputs, masks, targets)
+        return Batch(inputs, masks, targets, samples=ids, groups=groups)
     ratings = dataset.concept_values()[at]
     known = np.isfinite(ratings)
-    return Batch(inputs, masks, targets, _tensor(np.where(known, ratings, 0.0)), torch.from_numpy(known))
+    concepts = _tensor(np.where(known, ratings, 0.0))
+    return Batch(inputs, masks, targets, concepts, torch.from_numpy(known), ids, groups)
 
 
 def batch_of(samples: Sequence[Sample]) -> Batch:
@@ -109,7 +119,14 @@ def batch_of(samples: Sequence[Sample]) -> Batch:
         known = np.isfinite(values)
         inputs[COVARIATES] = _tensor(np.where(known, values, 0.0))
         masks[COVARIATES] = torch.from_numpy(known)
-    return Batch(inputs, masks)
+    groups = {column: tuple(str(s.row[column]) for s in samples) for column in first.spec.groups}
+    return Batch(inputs, masks, samples=tuple(s.id for s in samples), groups=groups)
+
+
+def _who(dataset: Dataset, at: np.ndarray) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    frame = dataset.frame
+    groups = {column: tuple(map(str, frame[column].to_numpy()[at])) for column in dataset.spec.groups}
+    return tuple(map(str, frame.index[at])), groups
 
 
 def _tensor(values: np.ndarray) -> Tensor:

@@ -20,12 +20,30 @@ Family = Literal["attribution", "function", "concept", "prototype", "rule", "dic
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a contribution points at: a region of the input, a source sample, an equation or a rule."""
+    """What a contribution points at: a region of the input, a source sample, an equation or a rule.
+
+    Parameters
+    ----------
+    unit : str
+        Name of the contribution.
+    region : Region, optional
+        Where in the explained sample.
+    source : str, optional
+        Id of a training sample that it looks like.
+    text : str
+        An equation, a rule, or a sentence.
+    source_region : Region, optional
+        Where in the source.
+    input : str
+        Name of the input that the regions lie in; empty where there is only one.
+    """
 
     unit: str
     region: Region | None = None
     source: str | None = None
     text: str = ""
+    source_region: Region | None = None
+    input: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from pellucid.batch import Batch, batch_of, collate
 from pellucid.data.dataset import Dataset, Sample
 from pellucid.data.subjects import LearnedFrom
 from pellucid.encoders.base import Encoder
-from pellucid.errors import DataError
+from pellucid.errors import ContractError, DataError
 from pellucid.explanation import Explanation
+from pellucid.fingerprint import fingerprint
 from pellucid.heads.base import Head, probabilities
-from pellucid.representation import Representation, joined
+from pellucid.representation import Representation, concatenated, joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +61,17 @@ class Model(nn.Module):
             total = total | encoder.learned_from
         return total
 
+    def check(self) -> None:
+        """Refuse a head that remembers encoders as they are no longer.
+
+        Raises
+        ------
+        ContractError
+            If an encoder has changed since training samples were remembered of it, or nothing was remembered yet.
+        """
+        if self.head.tags.remembers and (why := self.head.stale(fingerprint(self.named_encoders()))):
+            raise ContractError(why)
+
     def named_encoders(self) -> Iterator[tuple[str, Encoder]]:
         """Prefix and encoder, in order."""
         for name, encoder in self.encoders.items():
@@ -77,13 +89,14 @@ class Model(nn.Module):
     @torch.no_grad()
     def logits(self, data: Dataset | Sample | Sequence[Sample]) -> Tensor:
         """Logits in evaluation mode, shape (sample, output)."""
+        self.check()
         return torch.cat([self.eval()(batch) for batch, _ in batches(data)])
 
     @torch.no_grad()
     def representation(self, data: Dataset | Sample | Sequence[Sample]) -> Representation:
         """What the encoders say, in evaluation mode."""
         parts = [self.eval().encode(batch) for batch, _ in batches(data)]
-        return Representation(torch.cat([p.values for p in parts]), parts[0].names)
+        return concatenated(parts)
 
     def predict(self, data: Any) -> pd.DataFrame:
         """Probabilities (numbers for regression), one row a sample, one column an output.
@@ -112,6 +125,7 @@ class Model(nn.Module):
             Name of the output; the first by default.
         """
         self.eval()
+        self.check()
         parts = []
         for batch, ids in batches(self._opened(data)):
             with torch.no_grad():

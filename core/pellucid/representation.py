@@ -2,14 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from pellucid.data.frozen import Frozen
 from pellucid.errors import ContractError
 from pellucid.regions import Region
+
+
+class TokenShape(Frozen):
+    """How many tokens there are, and how wide each is: known before any batch is seen.
+
+    Parameters
+    ----------
+    count, width : int
+    """
+
+    count: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Units of each place of an input.
+
+    Parameters
+    ----------
+    values : Tensor, shape (sample, token, width)
+    regions : tuple of Region, optional
+        The region of the input that each token covers, the same for every sample; none where tokens are no places.
+    """
+
+    values: Tensor
+    regions: tuple[Region, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 3 or (self.regions and self.values.shape[1] != len(self.regions)):
+            raise ContractError(
+                f"tokens of shape {tuple(self.values.shape)} have {len(self.regions)} regions; they need one a token"
+            )
 
 
 @dataclass(frozen=True)
@@ -21,15 +55,14 @@ class Representation:
     values : Tensor, shape (sample, unit)
     names : tuple of str
         One a unit.
-    tokens : Tensor, optional, shape (sample, token, width)
-    regions : tuple of Region, optional
-        The region of the input that each token covers, the same for every sample.
+    tokens : mapping of str to Tokens, optional
+        Sets of tokens by name. An encoder that has one set calls it ``""``, one with several (branches, scales) by their
+        names; side by side with others they are called ``prefix`` and ``prefix:name``.
     """
 
     values: Tensor
     names: tuple[str, ...]
-    tokens: Tensor | None = None
-    regions: tuple[Region, ...] = ()
+    tokens: Mapping[str, Tokens] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != len(self.names):
@@ -37,15 +70,43 @@ class Representation:
                 f"a representation of shape {tuple(self.values.shape)} has {len(self.names)} names; it needs one a unit"
             )
 
+    def __len__(self) -> int:
+        return len(self.values)
+
     def with_values(self, values: Tensor) -> Representation:
         """The same units with other values: for perturbations. Tokens would no longer belong to them and are left out."""
         return Representation(values, self.names)
 
+    def rows(self, rows: slice | Tensor) -> Representation:
+        """Some of the samples, tokens included."""
+        tokens = {name: Tokens(one.values[rows], one.regions) for name, one in self.tokens.items()}
+        return Representation(self.values[rows], self.names, tokens)
+
 
 def joined(parts: Sequence[tuple[str, Representation]]) -> Representation:
     """Representations side by side; names become ``input:unit`` so that each says where it comes from."""
-    if len(parts) == 1:
-        prefix, only = parts[0]
-        return Representation(only.values, tuple(f"{prefix}:{n}" for n in only.names), only.tokens, only.regions)
     names = tuple(f"{prefix}:{name}" for prefix, part in parts for name in part.names)
-    return Representation(torch.cat([part.values for _, part in parts], dim=1), names)
+    tokens = {tokens_name(prefix, name): one for prefix, part in parts for name, one in part.tokens.items()}
+    values = parts[0][1].values if len(parts) == 1 else torch.cat([part.values for _, part in parts], dim=1)
+    return Representation(values, names, tokens)
+
+
+def tokens_name(prefix: str, name: str) -> str:
+    """What a set of tokens of an encoder is called in a model.
+
+    Examples
+    --------
+    >>> tokens_name("ecg", ""), tokens_name("ecg", "rhythm")
+    ('ecg', 'ecg:rhythm')
+    """
+    return f"{prefix}:{name}" if name else prefix
+
+
+def concatenated(parts: Sequence[Representation]) -> Representation:
+    """Representations of several batches by the same encoders as one."""
+    first = parts[0]
+    tokens = {
+        name: Tokens(torch.cat([part.tokens[name].values for part in parts]), one.regions)
+        for name, one in first.tokens.items()
+    }
+    return Representation(torch.cat([part.values for part in parts]), first.names, tokens)

@@ -27,8 +27,8 @@ def cnn(spec, **options) -> Cnn:
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.kind)
 def test_units_are_the_mean_of_the_tokens(spec):
     z = cnn(spec, tokens=True, features=5).eval()(Batch({"x": torch.rand(3, *spec.shape)}))
-    assert torch.allclose(z.values, z.tokens.mean(1), atol=1e-6)
-    assert len(z.regions) == z.tokens.shape[1]
+    assert torch.allclose(z.values, z.tokens[""].values.mean(1), atol=1e-6)
+    assert len(z.tokens[""].regions) == z.tokens[""].values.shape[1]
     assert z.names == ("f0", "f1", "f2", "f3", "f4")
 
 
@@ -54,15 +54,15 @@ def test_the_token_that_changes_most_is_the_one_whose_region_was_touched(spec):
     encoder = cnn(spec, tokens=True, smallest=5, features=32).eval()
     x = torch.zeros(1, *spec.shape)
     before = encoder(Batch({"x": x}))
-    for token in range(len(before.regions)):
-        region = before.regions[token]
+    for token in range(len(before.tokens[""].regions)):
+        region = before.tokens[""].regions[token]
         touched = x.clone()
         if isinstance(region, Box):
             touched[(0, 0, *(slice(a, b) for a, b in zip(region.start, region.stop, strict=True)))] = 1
         else:
             touched[0, :, round(region.start_s * 10) : round(region.stop_s * 10)] = 1
         # Group norm spreads a little of any change over all tokens; the touched one stands out all the same.
-        change = (encoder(Batch({"x": touched})).tokens - before.tokens).norm(dim=2)[0]
+        change = (encoder(Batch({"x": touched})).tokens[""].values - before.tokens[""].values).norm(dim=2)[0]
         assert change[token] >= change.median()
         assert change[token] >= 0.5 * change.max()
 

@@ -16,6 +16,7 @@ from pellucid.data.subjects import LearnedFrom
 from pellucid.data.table import check_frame, numbers
 from pellucid.data.targets import ONE_CLASS_EACH
 from pellucid.errors import DataError, StudyError
+from pellucid.regions import Region
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,28 @@ class Sample:
     spec: DataSpec
 
 
+@dataclass(frozen=True)
+class Finding:
+    """Something about one sample that a reader of a score must know: it is broken, or not as it should be.
+
+    Parameters
+    ----------
+    sample : str
+        Id of the sample, or the name of a file that gives none.
+    what : str
+        In a few words, the same for all samples that have it: ``"flat channel"``.
+    where : str
+        Channels, seconds, the tag or line of a file.
+    done : str
+        What was done about it: ``"left out"``, ``"kept"``, or words of the dataset's own (``"masked"``).
+    """
+
+    sample: str
+    what: str
+    where: str = ""
+    done: str = "kept"
+
+
 class Dataset(ABC):
     """Indexable samples, a frame with one row a sample, and a spec.
 
@@ -69,6 +92,24 @@ class Dataset(ABC):
     made_by: LearnedFrom = LearnedFrom()
     """Whom the model that made these samples has learnt from, where a model made them (activations, latents). Whatever is
     fitted on such samples is refused on those subjects too."""
+
+    findings: tuple[Finding, ...] = ()
+    """What was found wrong with samples, whether they were left out or kept; printed in every report, kept in run.json."""
+
+    def planted(self, output: str) -> list[tuple[Region, ...]] | None:
+        """Where in each sample lies what makes this output true, for generated data that know it; None for all others.
+
+        Parameters
+        ----------
+        output : str
+            Name of an output of a target.
+
+        Returns
+        -------
+        list of tuple of Region, one a sample
+            An empty tuple where the output is not true.
+        """
+        return None
 
     @classmethod
     def of_objects(cls, objects: Any, config: Any) -> Dataset:
@@ -226,11 +267,17 @@ class Subset(Dataset):
         self.indices: np.ndarray = source.indices[indices] if isinstance(source, Subset) else indices
         self.spec = source.spec
         self.made_by = source.made_by
+        self.findings = source.findings
 
     @cached_property
     def frame(self) -> pd.DataFrame:  # type: ignore[override]
         """Rows of the samples in this subset."""
         return self.source.frame.iloc[self.indices]
+
+    def planted(self, output: str) -> list[tuple[Region, ...]] | None:
+        """Of these samples."""
+        found = self.source.planted(output)
+        return None if found is None else [found[index] for index in self.indices]
 
     def read(self, indices: np.ndarray) -> Arrays:
         """Read from the source."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from pellucid.batch import Batch
 from pellucid.data.spec import InputSpec
 from pellucid.part import Config, Part
-from pellucid.representation import Representation
+from pellucid.representation import Representation, TokenShape
 
 
 class EncoderConfig(Config):
@@ -81,6 +81,11 @@ class Encoder(Part):
     @abstractmethod
     def names(self) -> tuple[str, ...]:
         """Names of the units, before any batch is seen."""
+
+    @property
+    def token_shapes(self) -> Mapping[str, TokenShape]:
+        """The sets of tokens that it hands on in evaluation mode, before any batch is seen. Default: none."""
+        return {}
 
     @abstractmethod
     def forward(self, batch: Batch) -> Representation:

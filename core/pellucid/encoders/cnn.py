@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Mapping
 
 import torch
 from pydantic import Field
@@ -15,7 +17,7 @@ from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.encoders.convolutions import CONVOLUTION, GRIDS, Downward, Grid, grid_of
 from pellucid.encoders.window import Window, checked_window, windowed
 from pellucid.regions import Box, Region, TimeSpan
-from pellucid.representation import Representation
+from pellucid.representation import Representation, Tokens, TokenShape
 
 
 class CnnConfig(EncoderConfig):
@@ -34,9 +36,9 @@ class CnnConfig(EncoderConfig):
     window : pair of float, optional
         Bounds in units of the input (``(-1000, 400)`` for CT): values are clipped to them and mapped to 0..1. Without a
         window, numbers are read as they are.
-    augment : {"none", "flips", "turns"}
-        Whether images and volumes are shown in ways drawn at random while the network learns:
-        :data:`~pellucid.encoders.augment.Augment`.
+    augment : {"none", "flips", "turns", "signals"}
+        Whether inputs are shown in ways drawn at random while the network learns: ``"flips"`` and ``"turns"`` for images
+        and volumes, ``"signals"`` for signals; see :data:`~pellucid.encoders.augment.Augment`.
     """
 
     features: int = Field(default=16, gt=0)
@@ -74,6 +76,13 @@ class Cnn(Encoder):
         """``f0``, ``f1`` ..."""
         return tuple(f"f{unit}" for unit in range(self.config.features))
 
+    @property
+    def token_shapes(self) -> Mapping[str, TokenShape]:
+        """One set, with ``tokens``: the cells."""
+        if not self.config.tokens:
+            return {}
+        return {"": TokenShape(count=math.prod(self.down.last.size), width=self.config.features)}
+
     def forward(self, batch: Batch) -> Representation:
         """Units, and with ``tokens`` those of each cell."""
         x, known, there = self.read(batch), self.known(batch), self.there(batch)
@@ -89,7 +98,7 @@ class Cnn(Encoder):
             values = values * there[:, None]
         if not self.config.tokens:
             return Representation(values, self.names)
-        return Representation(values, self.names, cells, self.regions())
+        return Representation(values, self.names, {"": Tokens(cells, self.regions())})
 
     def regions(self) -> tuple[Region, ...]:
         """The part of the input that each token stands for, in the order of the tokens."""

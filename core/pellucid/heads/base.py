@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,7 +16,7 @@ from pellucid.data.spec import Concepts, Target
 from pellucid.errors import ContractError, nearest
 from pellucid.explanation import Explanation, Family
 from pellucid.part import Config, Part
-from pellucid.representation import Representation
+from pellucid.representation import Representation, TokenShape
 
 
 class HeadConfig(Config):
@@ -29,11 +30,14 @@ class HeadConfig(Config):
         What is predicted.
     concepts : Concepts, optional
         Human ratings of the dataset, for heads that use them.
+    tokens : mapping of str to TokenShape
+        Sets of tokens that the encoders hand on, for heads that read places rather than values.
     """
 
     units: tuple[str, ...]
     target: Target
     concepts: Concepts | None = None
+    tokens: Mapping[str, TokenShape] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,11 @@ class HeadTags:
     needs_concepts : bool
     needs_decoder : bool
         Whether an encoder it reads must be able to decode.
+    needs_tokens : bool
+        Whether it reads tokens, so that an encoder must hand some on.
+    remembers : bool
+        Whether it keeps what encoders said of training samples (prototypes). It is then out of date as soon as one of
+        these encoders changes; :meth:`~pellucid.model.Model.check` notices.
     """
 
     family: Family
@@ -64,6 +73,8 @@ class HeadTags:
     targets: tuple[str, ...] = ("binary", "multiclass", "multilabel", "ordinal", "regression")
     needs_concepts: bool = False
     needs_decoder: bool = False
+    needs_tokens: bool = False
+    remembers: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,8 @@ class Stage:
         Whether encoders that learn with the head learn in this stage too.
     finish : str, optional
         Name of a method called when the stage ends (projection, refit) with one pass over the training samples: pairs of
-        representation and batch, as :meth:`Head.prepare` gets them.
+        representation and batch, as :meth:`Head.prepare` gets them, encoders in evaluation mode. A head that
+        ``remembers`` is then told the fingerprint of its encoders.
     """
 
     name: str
@@ -123,6 +135,27 @@ class Head(Part):
     def stages(self) -> tuple[Stage, ...]:
         """How training proceeds. Default: all parameters, one stage."""
         return (Stage("fit"),)
+
+    @property
+    def explained_names(self) -> tuple[str, ...]:
+        """What its explanations speak of; by default the representation's units."""
+        return self.config.units
+
+    def explained(self, z: Representation) -> Tensor:
+        """Values of what its explanations speak of (units, concepts, similarities), shape (sample, name)."""
+        return z.values
+
+    def outcome(self, explained: Tensor) -> Tensor:
+        """Logits from the values of :meth:`explained`, which somebody may have changed; shape (sample, output)."""
+        return self(Representation(explained, self.explained_names))
+
+    def remember(self, encoders: Tensor) -> None:
+        """Keep the fingerprint of the encoders that something was remembered of; only with ``tags.remembers``."""
+        raise TypeError(f"{type(self).__name__} remembers nothing of its encoders")
+
+    def stale(self, encoders: Tensor) -> str:
+        """Why what was remembered does not belong to encoders of this fingerprint, or an empty string."""
+        return ""
 
     def output_index(self, target: str) -> int:
         """Position of an output.

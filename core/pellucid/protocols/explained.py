@@ -35,7 +35,7 @@ class ByConcepts(Protocol):
 
 @dataclass(frozen=True)
 class Explained:
-    """Outputs and contributions of a head as functions of the values that its explanations speak of.
+    """Outputs of a head as a function of the values that its explanations speak of.
 
     Parameters
     ----------
@@ -43,24 +43,18 @@ class Explained:
         In evaluation mode.
     names : tuple of str
         What contributions are of.
-    by_concepts : bool
-        Whether these are concepts; otherwise they are the representation's units.
     """
 
     head: Head
     names: tuple[str, ...]
-    by_concepts: bool
 
     def values(self, z: Representation) -> Tensor:
         """What is explained, shape (sample, value)."""
-        return _values(self.head, z, self.by_concepts)
+        return self.head.explained(z)
 
     def outputs(self, values: Tensor) -> Tensor:
         """Logits or numbers of the head, shape (row, value) to (row, output)."""
-        if self.by_concepts:
-            assert isinstance(self.head, ByConcepts)
-            return self.head.outcome(values)
-        return self.head(Representation(values, self.names))
+        return self.head.outcome(values)
 
 
 def explained_space(head: Head, z: Representation) -> Explained | None:
@@ -70,14 +64,10 @@ def explained_space(head: Head, z: Representation) -> Explained | None:
     ----------
     head : Head
     z : Representation
-        Of any samples: the names of its units are compared with those of an explanation.
+        Of any samples.
     """
-    some = Representation(z.values[:1], z.names)
-    names = head.explain(some, head.outputs[0]).names
-    by_concepts = names != z.names
-    if by_concepts and not (isinstance(head, ByConcepts) and head.concept_names == names):
-        return None
-    return Explained(head, names, by_concepts)
+    names = head.explain(z.rows(slice(0, 1)), head.outputs[0]).names
+    return Explained(head, names) if names == head.explained_names else None
 
 
 def contributions(head: Head, z: Representation) -> tuple[Tensor, Tensor]:
@@ -87,10 +77,3 @@ def contributions(head: Head, z: Representation) -> tuple[Tensor, Tensor]:
         torch.stack([e.contributions.detach() for e in found], dim=1),
         torch.stack([e.baseline.detach() for e in found], dim=1),
     )
-
-
-def _values(head: Head, z: Representation, by_concepts: bool) -> Tensor:
-    if not by_concepts:
-        return z.values
-    assert isinstance(head, ByConcepts)
-    return head.handed_on(head.concepts(z))

@@ -85,11 +85,10 @@ class Usual:
         """Learn it from training samples, labelled with ``target``."""
         parts, concepts = {}, {}
         for part, model in models.items():
-            z = model.representation(train)
-            if (found := _values(model, z)) is not None:
+            if (found := _values(model, train)) is not None:
                 parts[part] = found
             if isinstance(model.head, ByConcepts):
-                concepts[part] = _concepts(model.head, z, train, target)
+                concepts[part] = _concepts(model.head, model.representation(train), train, target)
         return cls(parts, _scales(train), train.learned_from | train.made_by, concepts)
 
     def to_json(self) -> dict[str, Any]:
@@ -119,12 +118,16 @@ class Usual:
 
 
 @torch.no_grad()
-def _values(model: Model, training: Representation) -> UsualValues | None:
-    space = explained_space(model.head, training)
-    if space is None:
-        return None
-    values = space.values(training).detach()
-    outputs = space.outputs(values)
+def _values(model: Model, train: Dataset) -> UsualValues | None:
+    some = []
+    for batch, _ in batches(train):
+        z = model.eval().encode(batch)
+        space = explained_space(model.head, z)
+        if space is None:
+            return None
+        # Batch by batch: the tokens of all training samples would not fit in memory.
+        some.append((space.values(z), space.outputs(space.values(z))))
+    values, outputs = (torch.cat(column) for column in zip(*some, strict=True))
     rises = (outputs - outputs.mean(0)).t() @ (values - values.mean(0))
     return UsualValues(values.mean(0), values.std(0, correction=0), rises.sign())
 

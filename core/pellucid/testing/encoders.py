@@ -9,6 +9,7 @@ import torch
 from pellucid.batch import Batch
 from pellucid.encoders.base import Encoder
 from pellucid.plugins import Component
+from pellucid.representation import TokenShape
 from pellucid.testing.instances import encoders, need, rows_of
 
 CLOSE = 1e-4
@@ -43,10 +44,12 @@ def encoder_names_match_width(component: Component) -> None:
             f"{len(batch)} samples gave {tuple(z.values.shape)}",
         )
         need(bool(torch.isfinite(z.values).all()), component, "gives NaN or infinity")
-        if z.tokens is not None and z.regions:
-            need(
-                z.tokens.shape[1] == len(z.regions), component, f"{z.tokens.shape[1]} tokens, {len(z.regions)} regions"
-            )
+        said = {name: TokenShape(count=t.values.shape[1], width=t.values.shape[2]) for name, t in z.tokens.items()}
+        need(
+            said == dict(encoder.token_shapes),
+            component,
+            f"hands on tokens {said}, but says they are {dict(encoder.token_shapes)}",
+        )
 
 
 def encoder_same_input_gives_same_values(component: Component) -> None:

@@ -10,7 +10,6 @@ from pellucid import plugins
 from pellucid.explanation import Family
 from pellucid.heads.base import HeadTags
 from pellucid.plugins import Component
-from pellucid.representation import Representation
 from pellucid.testing.encoders import same
 from pellucid.testing.instances import heads, need, rows_of
 
@@ -80,10 +79,10 @@ def head_sample_is_scored_as_if_alone(component: Component) -> None:
     """No logit and no contribution depends on who else is in the batch, and different samples differ."""
     for head, z, _ in heads(component):
         together = head(z)
-        alone = torch.cat([head(z.with_values(z.values[at : at + 1])) for at in range(len(z.values))])
+        alone = torch.cat([head(z.rows(slice(at, at + 1))) for at in range(len(z.values))])
         need(same(together, alone), component, "scores a sample differently when others are in the batch")
         need(bool((together.std(0) > 0).any()), component, "says the same of every sample")
-        some = z.with_values(z.values[:5])
+        some = z.rows(slice(0, 5))
         for target in head.outputs:
             whole, part = head.explain(z, target), head.explain(some, target)
             need(
@@ -127,7 +126,7 @@ def head_loss_is_finite_and_teaches(component: Component) -> None:
     for head, z, batch in heads(component):
         head.train()
         rows = slice(0, 16)
-        some, few = Representation(z.values[rows], z.names), rows_of(batch, rows)
+        some, few = z.rows(rows), rows_of(batch, rows)
         for stage in head.stages():
             learns = [p for name, p in head.named_parameters() if name.startswith(stage.learns)]
             if not learns:

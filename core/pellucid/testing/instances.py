@@ -18,7 +18,8 @@ from pellucid.errors import ContractError, PellucidError
 from pellucid.heads.base import Head
 from pellucid.part import configured
 from pellucid.plugins import Component
-from pellucid.representation import Representation
+from pellucid.regions import TimeSpan
+from pellucid.representation import Representation, Tokens, TokenShape
 from pellucid.testing.planted import INPUTS, planted
 
 
@@ -91,11 +92,16 @@ def heads(component: Component) -> Iterator[tuple[Head, Representation, Batch]]:
         z = representation(data, batch)
         concepts = data.spec.concepts
         config = configured(
-            "head", component.name, made.config_type, options_of(made), units=z.names, target=target, concepts=concepts
-        )
+            "head", component.name, made.config_type, options_of(made), units=z.names, target=target, concepts=concepts,
+            tokens={key: TokenShape(count=one.values.shape[1], width=one.values.shape[2]) for key, one in z.tokens.items()},
+        )  # fmt: skip
         head: Head = made(config)
         head.prepare([(z, batch)])
         _stir(head)
+        for stage in head.stages():
+            if stage.finish is not None:
+                with torch.no_grad():
+                    getattr(head, stage.finish)([(z, batch)])
         yield head.eval(), z, batch
     need(tried, component, f"predicts {', '.join(made.tags.targets)}; to try it, give it a class method example_data()")
 
@@ -112,7 +118,11 @@ def representation(data: Dataset, batch: Batch) -> Representation:
     vectors = {name: spec for name, spec in data.spec.inputs.items() if spec.kind == "vector" and name != COVARIATES}
     names = tuple(f"{name}:{unit}" for name, spec in vectors.items() for unit in spec.names)
     values = torch.cat([batch.inputs[name] for name in vectors], dim=1)
-    return Representation((values - values.mean(0)) / values.std(0), names)
+    values = (values - values.mean(0)) / values.std(0)
+    # Eight places of a second each, in which the units are more or less strong.
+    strength = torch.rand(8, values.shape[1], generator=torch.Generator().manual_seed(0))
+    places = tuple(TimeSpan(("x",), float(at), float(at + 1)) for at in range(len(strength)))
+    return Representation(values, names, {"planted": Tokens(values[:, None] * strength, places)})
 
 
 def rows_of(batch: Batch, rows: slice) -> Batch:
@@ -127,6 +137,8 @@ def rows_of(batch: Batch, rows: slice) -> Batch:
         cut(batch.targets),
         cut(batch.concepts),
         cut(batch.concept_mask),
+        batch.samples[rows],
+        {column: names[rows] for column, names in batch.groups.items()},
     )
 
 

@@ -16,6 +16,7 @@ from pellucid.batch import Batch, collate
 from pellucid.data.dataset import Dataset
 from pellucid.data.subjects import LearnedFrom
 from pellucid.encoders.base import Encoder
+from pellucid.fingerprint import fingerprint
 from pellucid.heads.base import Head, Stage
 from pellucid.model import BATCH, Model, batches
 from pellucid.representation import Representation
@@ -139,7 +140,8 @@ def fit_model(
     session = session or Session()
     together = {k for k, e in encoders.items() if learns_with_head(e, settings)}
     model = Model({k: copy.deepcopy(e) if k in together else e for k, e in encoders.items()}, head)
-    fixed = not together
+    # Tokens of all samples would not fit in memory: encoders that are frozen say them anew in each epoch.
+    fixed = not together and not head.tags.needs_tokens
     training = _encoded(model, sides.train, sides.target) if fixed else _samples(sides.train, sides.target)
     validation = _encoded(model, sides.validation, sides.target) if fixed else _samples(sides.validation, sides.target)
     head.prepare(_pairs(model, training, fixed))
@@ -159,6 +161,8 @@ def fit_model(
                 )  # fmt: skip
         if stage.finish is not None:
             getattr(head, stage.finish)(_pairs(model, training, fixed))
+            if head.tags.remembers:
+                head.remember(fingerprint(model.named_encoders()))
     head.learned_from = head.learned_from | sides.learned_from
     for prefix, encoder in model.named_encoders():
         if prefix in together:
@@ -197,6 +201,13 @@ class _ModelLoss(nn.Module):
         self._with_encoders = stage.encoders
         for prefix, encoder in model.named_encoders():
             encoder.requires_grad_(stage.encoders and prefix in together)
+
+    def train(self, mode: bool = True) -> _ModelLoss:
+        """Encoders that do not learn in this stage say what they will say afterwards: no dropout, no moving statistics."""
+        super().train(mode)
+        for prefix, encoder in self.model.named_encoders():
+            encoder.train(mode and self._with_encoders and prefix in self._together)
+        return self
 
     def forward(self, batch: Batch) -> Tensor:
         loss = getattr(self.model.head, self._loss)(self.model.encode(batch), batch)

@@ -101,6 +101,15 @@ class ConceptBottleneck(ScaledHead):
         """Names of the ratings, in order."""
         return self.named.names
 
+    @property
+    def explained_names(self) -> tuple[str, ...]:
+        """The ratings."""
+        return self.concept_names
+
+    def explained(self, z: Representation) -> Tensor:
+        """Ratings as they are handed on, in their own units."""
+        return self.handed_on(self.concepts(z))
+
     def watched(self, parts: Iterable[tuple[Representation, Batch]]) -> Iterator[tuple[Representation, Batch]]:
         """Learn mean and deviation of each rating where it is known."""
         moments = Moments()

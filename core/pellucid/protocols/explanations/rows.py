@@ -22,7 +22,7 @@ from pellucid.model import Model, batches
 from pellucid.protocols.explained import ByConcepts, Explained, contributions, explained_space
 from pellucid.protocols.explanations.view import View
 from pellucid.protocols.usual import UsualValues
-from pellucid.representation import Representation
+from pellucid.representation import Representation, concatenated
 
 if TYPE_CHECKING:
     pass
@@ -198,7 +198,7 @@ class Measured:
                 step = torch.randn(x.shape, generator=self.generator) * scale * self.noise
                 batch = batch.with_input(name, x + step)
             found.append(self.model.encode(batch))
-        return Representation(torch.cat([z.values for z in found]), found[0].names)
+        return concatenated(found)
 
     def _concepts(self, head: Any, z: Representation, view: View) -> Columns:
         """Predicted beside given ratings, leakage, and the gain from correcting ratings."""

@@ -1,0 +1,1 @@
+"""Electrocardiograms for pellucid."""

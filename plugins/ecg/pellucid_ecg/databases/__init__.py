@@ -1,0 +1,1 @@
+"""Databases of electrocardiograms, each in its own layout."""

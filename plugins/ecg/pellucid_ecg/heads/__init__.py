@@ -1,0 +1,1 @@
+"""Heads that know how a cardiologist groups statements."""

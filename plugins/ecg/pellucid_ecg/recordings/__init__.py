@@ -1,0 +1,1 @@
+"""Recordings: signals with leads, rate and units, and what is wrong with them."""

@@ -1,0 +1,1 @@
+"""Files of the WFDB kind: headers and samples."""
