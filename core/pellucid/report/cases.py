@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pellucid.data.spec import COVARIATES
-from pellucid.explanation import Evidence
 from pellucid.report import figures, places
 from pellucid.report.figures import Bars, Picture
 from pellucid.report.folder import RunFolder
+from pellucid.report.looks import Look, looks, marks, reasons
 from pellucid.report.names import measured, number, readable, sentence_case
 from pellucid.report.pictures import units_of, view_of
-from pellucid.views import View
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from pellucid.views import Marked, Shown
 
 TOP_BARS = 8
 HOW = {"rightly": 0, "wrongly": 1}
@@ -35,6 +32,7 @@ class Case:
     facts: tuple[tuple[str, str], ...]
     inputs: tuple[Picture, ...]
     bars: Picture
+    looks: tuple[Look, ...] = ()
 
 
 def cases(run: RunFolder) -> dict[str, list[Case]]:
@@ -53,55 +51,49 @@ def cases(run: RunFolder) -> dict[str, list[Case]]:
 def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
     rows = run.explanations
     rows = rows[(rows["part"] == case["part"]) & (rows["sample"] == case["sample"]) & (rows["fold"] == case["fold"])]
-    bars = replace(Bars.of_rows(rows, units_of(run)).strongest(TOP_BARS), said=_share(run.target, case))
-    inputs = []
-    # Folders of earlier versions kept none.
-    evidence = [places.from_json(one) for one in case.get("evidence", ())]
+    singly = run.tags[case["part"]].remembers
+    bars = replace(Bars.of_rows(rows, units_of(run), singly=singly).strongest(TOP_BARS), said=_share(run.target, case))
+    told = reasons(run, case)
     kept = {name: run.gallery.arrays.get(f"case/{case['sample']}/{name}") for name in run.spec.inputs}
-    shown = {name: values for name, values in kept.items() if values is not None}
-    for name, spec in run.spec.inputs.items():
-        if name in shown:
-            drawn = run.gallery.arrays.get(f"evidence/{case['part']}/{case['sample']}/{name}")
-            strongest = next((one for one in evidence if one.unit == name), None)
-            inputs.append(_input(view_of(run, name), name, spec, shown, drawn, strongest))
+    here = {name: values for name, values in kept.items() if values is not None}
+    inputs = tuple(_input(run, case, name, here, marks(run, name, told)) for name in here)
     return Case(
         sentence_case(case["kind"]),
         case["sample"],
         _said(run.target, case),
         _label(run.target, case["label"]),
         _facts(run, case),
-        tuple(inputs),
+        inputs,
         figures.picture(
             lambda figure: figures.draw_bars(figure.add_subplot(), bars),
             (3.9, 0.29 * (len(bars.labels) + 3) + 0.5),
             bars.words(),
         ),
+        looks(run, case, told),
     )
 
 
 def _input(
-    view: View,
-    name: str,
-    spec: Any,
-    inputs: Mapping[str, np.ndarray],
-    evidence: np.ndarray | None,
-    strongest: Evidence | None,
+    run: RunFolder, case: Mapping[str, Any], name: str, inputs: Mapping[str, np.ndarray], marked: tuple[Marked, ...]
 ) -> Picture:
-    values = inputs[name]
-    others = {other: value for other, value in inputs.items() if other != name}
-    told = ", with the places that raise and lower the output" if evidence is not None else ""
-    size = {"image": (2.1, 2.3), "volume": (3.9, 1.7), "vector": (2.9, 0.24 * min(values.shape[-1], 12) + 0.5)}.get(
-        spec.kind, (3.9, 2.2)
-    )
-
-    def draw(figure: Figure) -> None:
-        ax = figure.add_subplot()
-        view(ax, values, spec, evidence=evidence, caption=readable(name), beside=others)
+    """One input of a case: with the places that the head itself points at, else with those found by filling them."""
+    told, caption, evidence = "", "", None
+    if marked:
+        told = ", with the places that the model goes by: " + ", ".join(one.label for one in marked)
+    else:
+        evidence = run.gallery.arrays.get(f"evidence/{case['part']}/{case['sample']}/{name}")
+        if evidence is not None:
+            told = ", with the places that raise and lower the output"
+        # Folders of earlier versions kept none.
+        strongest = next((one for one in case.get("evidence", ()) if one["unit"] == name), None)
         if strongest is not None:
-            places.frame_place(ax, strongest.region)
-
-    caption = f"Strongest region: {strongest.text}." if strongest is not None else ""
-    return figures.picture(draw, size, f"{readable(name)} of this case{told}", caption)
+            found = places.from_json(strongest)
+            caption = f"Strongest region: {found.text}."
+            marked = () if found.region is None else (Marked(found.region, float(strongest.get("adds", 0.0))),)
+    others = {other: value for other, value in inputs.items() if other != name}
+    shown = Shown(evidence, readable(name), others, marked)
+    alt = f"{readable(name)} of this case{told}"
+    return figures.view_picture(view_of(run, name), inputs[name], run.spec.inputs[name], shown, alt, caption)
 
 
 def _said(target: Any, case: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.report.names import distinct, measured, number, readable
-from pellucid.views import INK, LOWERS, NEUTRAL, RAISES
+from pellucid.views import INK, LOWERS, NEUTRAL, RAISES, Shown, View, inches, is_to_scale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,8 @@ class Picture:
     alt: str
     width: int
     caption: str = ""
+    to_scale: bool = False
+    """Whether it has a size of its own, which the page must not change."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Bars:
         )
 
     @classmethod
-    def of_rows(cls, rows: pd.DataFrame, units: Mapping[str, str]) -> Bars:
+    def of_rows(cls, rows: pd.DataFrame, units: Mapping[str, str], *, singly: bool = False) -> Bars:
         """One sample of ``explanations.parquet``; learnt units of one input, which nobody can read singly, as one bar.
 
         Parameters
@@ -80,8 +82,10 @@ class Bars:
         rows : DataFrame
         units : mapping of str to str
             Physical units of the representation's units, by their names, where they have any.
+        singly : bool
+            Whether each learnt unit can be read by itself after all: a prototype is a training sample.
         """
-        learnt = ~rows["comparable"].to_numpy(bool)
+        learnt = ~rows["comparable"].to_numpy(bool) & (not singly)
         shown = rows[~learnt]
         told = [
             measured(unit, value, units.get(unit, ""))
@@ -217,6 +221,30 @@ def picture(draw: Callable[[Figure], object], size: tuple[float, float], alt: st
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         return embedded(figure, alt, caption)
+
+
+def view_picture(view: View, values: np.ndarray, spec: Any, shown: Shown, alt: str, caption: str = "") -> Picture:
+    """What a view draws of one sample, at the size that it asks for."""
+    if not is_to_scale(view):
+        size = inches(view, values, spec, shown)
+        return picture(lambda figure: view(figure.add_subplot(), values, spec, shown), size, alt, caption)
+    return scaled_picture([(view, values, spec, shown)], alt, caption)
+
+
+def scaled_picture(views: Sequence[tuple[View, np.ndarray, Any, Shown]], alt: str, caption: str = "") -> Picture:
+    """What views that have a size of their own draw, below each other, none of it shrunk."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    sizes = [inches(*one) for one in views]
+    width, height = max(w for w, _ in sizes), sum(h for _, h in sizes)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height))
+        top = height
+        for (view, values, spec, shown), (wide, high) in zip(views, sizes, strict=True):
+            top -= high
+            view(figure.add_axes((0.0, top / height, wide / width, high / height)), values, spec, shown)
+        return replace(embedded(figure, alt, caption), to_scale=True)
 
 
 def embedded(figure: Figure, alt: str, caption: str = "") -> Picture:

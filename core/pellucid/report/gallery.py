@@ -18,22 +18,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.batch import collate
+from pellucid.errors import ContractError
 from pellucid.files import write_json, writing
+from pellucid.report.explained import explanation_rows
+from pellucid.report.names import listed, number
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pellucid.data.dataset import Dataset, Sample
     from pellucid.heads.base import HeadTags
-    from pellucid.model import Model
     from pellucid.protocols.base import Context, FittedFold
 
 EACH = 2
 """Cases of each kind that are kept of a model."""
 
-ROWS = ("part", "fold", "sample", "subject", "label", "predicted", "probability", "threshold", "target", "output", "baseline",
-        "gap", "unit", "comparable", "value", "contribution")  # fmt: skip
+REASONS = 3
+"""Contributions of a case of which it is shown what they point at."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,12 @@ class Gallery:
     ----------
     cases : tuple of dict
         Plain values, one a case: part, fold, sample, kind, lot, label, predicted, probability, threshold, covariates,
-        concepts, and as ``evidence`` the strongest places of its inputs.
+        concepts; as ``evidence`` the strongest places of its inputs, found by filling them; and as ``reasons`` what the
+        strongest contributions point at by the head's own account, each with ``adds`` and, for a training sample that the
+        case looks like, ``source_label``.
     arrays : mapping of str to ndarray
-        ``case/<sample>/<input>`` (NaN where masked), ``evidence/<part>/<sample>/<input>`` of the same shape,
-        and ``traversal/<part>/<input>`` of shape (step, *input shape) with ``traversal-sd/<part>/<input>``.
+        ``case/<sample>/<input>`` and ``source/<sample>/<input>`` (NaN where masked), ``evidence/<part>/<sample>/<input>``
+        of the same shape, and ``traversal/<part>/<input>`` of shape (step, *input shape) with ``traversal-sd/<part>/<input>``.
     """
 
     cases: tuple[dict[str, Any], ...] = ()
@@ -80,6 +83,7 @@ class Gallery:
             arrays = {**fold.arrays, **arrays}
         cases = tuple(case for some in kinds.values() for case in sorted(some, key=lambda c: c["lot"])[:EACH])
         kept = {("case", case["sample"]) for case in cases} | {(case["part"], case["sample"]) for case in cases}
+        kept |= {("source", one["source"]) for case in cases for one in case.get("reasons", ()) if one["source"]}
         return cls(cases, {name: array for name, array in arrays.items() if _belongs(name, kept)})
 
 
@@ -102,95 +106,6 @@ def lot(seed: int, part: str, sample: str) -> str:
     True
     """
     return hashlib.blake2b(f"{seed}\x1f{part}\x1f{sample}".encode(), digest_size=8).hexdigest()
-
-
-def explanation_rows(fold: FittedFold) -> pd.DataFrame:
-    """Explain every test case of a fold by every model.
-
-    The output explained is that of class 1 for yes or no, of the predicted class for several classes, of the middle step
-    for ordered classes, and the first one otherwise.
-
-    Returns
-    -------
-    DataFrame
-        One row a part, case and unit; columns :data:`ROWS`. ``comparable`` says whether the unit means the same in every
-        fold: a rating does, a unit that an encoder has learnt does not.
-
-    Raises
-    ------
-    LeakageError
-        If a model has learnt from a test subject.
-    """
-    import pandas as pd
-
-    frames = [_explained(fold, part, model) for part, model in fold.models.items()]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(ROWS))
-
-
-def _explained(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
-    import pandas as pd
-
-    samples = fold.test(part)
-    target = fold.dataset.spec.target(fold.target)
-    chances = model.predict(samples).to_numpy(np.float64)
-    explained = _explained_output(target, chances)
-    learnt = tuple(f"{name}:" for name, encoder in model.named_encoders() if any(True for _ in encoder.parameters()))
-    labels = samples.target_values(fold.target)
-    raw = _raw(model, samples)
-    frames = []
-    for output in np.unique(explained):
-        at = np.flatnonzero(explained == output)
-        found = model.explain(samples.subset(at), target=model.head.outputs[output])
-        units, count = len(found.names), len(at)
-        values = np.full((count, units), np.nan) if found.values is None else found.values.detach().double().numpy()
-        for column, name in enumerate(found.names):
-            values[:, column] = raw[name][at] if name in raw else values[:, column]
-        row = {
-            "sample": np.asarray(found.samples), "subject": samples.frame[samples.spec.groups[0]].astype(str).to_numpy()[at],
-            "label": labels[at, output if labels.shape[1] > 1 else 0],
-            "predicted": _predicted(target, chances[at], model.threshold.value), "probability": chances[at, output],
-            "output": found.output.numpy(), "baseline": found.baseline.numpy(), "gap": found.gap.numpy(),
-        }  # fmt: skip
-        long = pd.DataFrame({name: np.repeat(column, units) for name, column in row.items()})
-        long["unit"] = np.tile(np.asarray(found.names, dtype=object), count)
-        long["comparable"] = np.tile([not name.startswith(learnt) if learnt else True for name in found.names], count)
-        long["value"], long["contribution"] = values.ravel(), found.contributions.numpy().ravel()
-        frames.append(long.assign(target=found.target))
-    every = pd.concat(frames, ignore_index=True)
-    return every.assign(part=part, fold=fold.split.fold, threshold=model.threshold.value)[list(ROWS)]
-
-
-def _raw(model: Model, samples: Dataset) -> dict[str, np.ndarray]:
-    """Numbers that a head reads more or less as they were measured, by unit name, in their own units; NaN where missing.
-
-    An encoder may standardise a rating or an area. A reader of an explanation asks what was measured.
-    """
-    batch = collate(samples, np.arange(len(samples)))
-    found: dict[str, np.ndarray] = {}
-    for prefix, encoder in model.named_encoders():
-        for input, spec in encoder.config.inputs.items():
-            if spec.kind != "vector":
-                continue
-            values, mask = batch.inputs[input].double().numpy(), batch.masks.get(input)
-            if mask is not None:
-                known = mask.numpy()
-                values = np.where(known if known.ndim == 2 else known[:, None], values, np.nan)
-            found |= {f"{prefix}:{name}": values[:, at] for at, name in enumerate(spec.names)}
-    return found
-
-
-def _explained_output(target: Any, chances: np.ndarray) -> np.ndarray:
-    if target.kind == "multiclass":
-        return chances.argmax(1)
-    return np.full(len(chances), (chances.shape[1] - 1) // 2 if target.kind == "ordinal" else 0)
-
-
-def _predicted(target: Any, chances: np.ndarray, threshold: float) -> np.ndarray:
-    if target.kind == "multiclass":
-        return chances.argmax(1).astype(float)
-    if target.kind == "ordinal":
-        return (chances > 0.5).sum(1).astype(float)
-    return chances[:, 0] if target.kind == "regression" else (chances[:, 0] >= threshold).astype(float)
 
 
 def kind_of(target: Any, label: float, predicted: float) -> str:
@@ -243,13 +158,59 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
         evidence, maps = places.strongest_places(model, shown, [case["target"] for case in chosen], usual)
         for name, drawn in maps.items():
             arrays |= {f"evidence/{part}/{c['sample']}/{name}": one for c, one in zip(chosen, drawn, strict=True)}
+        reasons = [_reasons(fold, str(part), some[some["sample"] == case["sample"]]) for case in chosen]
+        for source in {one["source"] for told in reasons for one in told if one["source"]}:
+            sample = train[int(train.frame.index.get_indexer(pd.Index([source]))[0])]
+            arrays |= {f"source/{source}/{name}": _known(sample, name) for name in sample.inputs}
+        filled = [[{**places.to_json(one), "adds": fall} for one, fall in found] for found in evidence]
         cases += [
-            {**_with_row(case, samples), "evidence": [places.to_json(one) for one in some_evidence]}
-            for case, some_evidence in zip(chosen, evidence, strict=True)
+            {**_with_row(case, samples), "evidence": found, "reasons": told}
+            for case, found, told in zip(chosen, filled, reasons, strict=True)
         ]
         if fold.split.fold == 0:
             arrays |= traversals(str(part), model, fold)
     return Gallery(tuple(cases), arrays)
+
+
+def _reasons(fold: FittedFold, part: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """What the strongest contributions of one case point at, by the head's own account."""
+    if "evidence" not in rows:
+        return []
+    rows = rows[rows["evidence"] != ""]
+    rows = rows.iloc[np.argsort(-rows["contribution"].abs().to_numpy(), kind="stable")[:REASONS]]
+    told = []
+    for pointed, adds in zip(rows["evidence"], rows["contribution"], strict=True):
+        one = json.loads(pointed)
+        if one["source"] is not None:
+            one["source_label"] = _label_of(fold, part, one["source"])
+        told.append({**one, "adds": float(adds)})
+    return told
+
+
+def _label_of(fold: FittedFold, part: str, source: str) -> str:
+    """The label of a training sample, in words.
+
+    Raises
+    ------
+    ContractError
+        If it is none of the samples that this fold has learnt from.
+    """
+    import pandas as pd
+
+    frame, target = fold.dataset.frame, fold.dataset.spec.target(fold.target)
+    known = frame.index[fold.split.train]
+    at = int(known.get_indexer(pd.Index([source]))[0])
+    if at < 0:
+        raise ContractError(
+            f"head {part!r} says that a case looks like sample {source!r}, which is none of the {len(known)} training samples "
+            "of this fold; a head may point only at samples that it was fitted on"
+        )
+    values = fold.dataset.subset(fold.split.train).target_values(fold.target)[at]
+    if target.kind in ("multilabel", "links"):
+        return listed(name for name, value in zip(target.outputs, values, strict=True) if value == 1) or "none"
+    if target.kind == "regression":
+        return ", ".join(f"{number(float(v))} {u}".strip() for v, u in zip(values, target.units, strict=True))
+    return str(target.names[int(values[0])])
 
 
 def _chosen(target: Any, part: str, rows: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
@@ -291,8 +252,8 @@ def _known(sample: Sample, name: str) -> np.ndarray:
 
 def _belongs(name: str, kept: set[tuple[str, str]]) -> bool:
     what, _, rest = name.partition("/")
-    if what == "case":
-        return any(who == "case" and rest.startswith(f"{sample}/") for who, sample in kept)
+    if what in ("case", "source"):
+        return any(who == what and rest.startswith(f"{sample}/") for who, sample in kept)
     if what == "evidence":
         return any(rest.startswith(f"{part}/{sample}/") for part, sample in kept)
     return True

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.files import writing
-from pellucid.report import cases, pictures, sections, words
+from pellucid.report import cases, findings, pictures, published, sections, words
 from pellucid.report.folder import RunFolder
 from pellucid.report.gallery import EACH
 from pellucid.report.names import sentence_case
@@ -74,6 +74,9 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "notes": [*(run.document.get("notes") or ()), *problems],
         "models": sections.models(run),
         "cohort": sections.cohort(run),
+        "found": findings.grouped(run.document.get("findings") or ()),
+        "found_said": findings.said(run.document.get("findings") or ()),
+        "published": published.beside(run),
         "one": run.spec.group_word[0],
         "several": run.spec.group_word[1],
         "samples": predicted.samples,
@@ -89,6 +92,8 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "each": EACH,
         "traversals": pictures.traversals(run),
         "concepts": shown.pop(words.CONCEPTS, None),
+        "prototypes": shown.pop(words.PROTOTYPES, None),
+        "codes": {name: shown.pop(name) for name in words.CODES if name in shown},
         "others": shown,
         "baseline": run.document["baseline_name"],
         "glossary": words.glossary(run.spec.group_word),

@@ -17,7 +17,7 @@ from pellucid.report import figures
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
 from pellucid.report.names import distinct, measured, number, readable, unit_sign
-from pellucid.views import DEFAULT, View, view_for
+from pellucid.views import DEFAULT, Shown, View, is_to_scale, view_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +36,7 @@ class Whole:
     importance: Picture
     curves: tuple[Picture, ...]
     is_function: bool
+    remembers: bool = False
 
 
 def protocol_figures(run: RunFolder) -> tuple[dict[str, list[Picture]], list[str]]:
@@ -63,6 +64,9 @@ def whole_models(run: RunFolder) -> list[Whole]:
     found = []
     for part in run.shown:
         rows = run.explanations[run.explanations["part"] == part]
+        if run.tags[part].remembers:
+            # Another fold's prototypes are other samples: what they do cannot be put together.
+            rows = rows[rows["fold"] == rows["fold"].min()]
         if len(rows):
             output = str(rows["target"].mode().iloc[0])
             found.append(
@@ -74,8 +78,8 @@ def whole_models(run: RunFolder) -> list[Whole]:
 
 
 def _whole(run: RunFolder, part: str, output: str, rows: pd.DataFrame, is_function: bool) -> Whole:
-    source = rows["unit"].str.partition(":")[0]
-    shown = rows.assign(shown=rows["unit"].where(rows["comparable"].astype(bool), "learnt code of " + source))
+    source, singly = rows["unit"].str.partition(":")[0], rows["comparable"].astype(bool) | run.tags[part].remembers
+    shown = rows.assign(shown=rows["unit"].where(singly, "learnt code of " + source))
     each = shown.groupby(["fold", "sample", "shown"], sort=False)["contribution"].sum().reset_index()
     # Within folds, as the models of two folds may start from different baselines.
     spread = (
@@ -98,7 +102,7 @@ def _whole(run: RunFolder, part: str, output: str, rows: pd.DataFrame, is_functi
     pictures = tuple(
         _curve(unit, units.get(unit, ""), curves[curves["unit"] == unit], is_function, limits) for unit in top
     )
-    return Whole(part, output, bars, pictures, is_function)
+    return Whole(part, output, bars, pictures, is_function, run.tags[part].remembers)
 
 
 def _curve(unit: str, measured_in: str, rows: pd.DataFrame, is_function: bool, limits: tuple[float, float]) -> Picture:
@@ -168,18 +172,21 @@ def traversals(run: RunFolder) -> list[tuple[str, Picture]]:
 
 def _strip(run: RunFolder, part: str, name: str, decoded: np.ndarray, steps: np.ndarray) -> Picture:
     spec, view = run.spec.input(name), view_of(run, name)
-    wide = spec.kind == "volume"
+    captions = ["average" if step == 0 else f"{step:+g} SD" for step in steps]
+    ends = f"from {steps[0]:+g} to {steps[-1]:+g} standard deviations"
+    alt = f"{readable(name)} decoded at {len(steps)} steps, {ends}, along the direction in which the output of {part} grows"
+    if is_to_scale(view):
+        drawn = [(view, values, spec, Shown(caption=said)) for values, said in zip(decoded, captions, strict=True)]
+        return figures.scaled_picture(drawn, alt)
+    wide = spec.kind != "image"
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots(*((len(steps), 1) if wide else (1, len(steps))), squeeze=False).ravel()
-        for ax, values, step in zip(axes, decoded, steps, strict=True):
-            view(ax, values, spec, caption="average" if step == 0 else f"{step:+g} SD")
+        for ax, values, said in zip(axes, decoded, captions, strict=True):
+            view(ax, values, spec, Shown(caption=said))
         _alike(list(axes))
 
-    size = (3.9, 1.6 * len(steps)) if wide else (3.9, 1.3)
-    ends = f"from {steps[0]:+g} to {steps[-1]:+g} standard deviations"
-    alt = f"{readable(name)} decoded at {len(steps)} steps, {ends}, along the direction in which the output of {part} grows"
-    return figures.picture(draw, size, alt)
+    return figures.picture(draw, (3.9, 1.6 * len(steps)) if wide else (3.9, 1.3), alt)
 
 
 def _alike(axes: Sequence[Axes]) -> None:

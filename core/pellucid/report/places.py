@@ -1,4 +1,4 @@
-"""Places of an input that a case's output rests on: found by filling them, kept as JSON, said in words, drawn as a frame."""
+"""Places of an input that a case's output rests on: found by filling them, kept as JSON, said in words."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import numpy as np
 from pellucid.explanation import Evidence
 from pellucid.regions import Box, Region, Steps, TimeSpan, Voxels, Words
 from pellucid.report.names import listed, number, plural
-from pellucid.views import INK
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from torch import Tensor
 
     from pellucid.data.dataset import Dataset
@@ -26,12 +24,15 @@ PLACED = ("image", "volume", "signal", "trajectory")
 TOP = 3
 """Strongest places kept of each input."""
 
+MOST_NAMED = 6
+"""Channels that are named one by one."""
+
 _KINDS: Mapping[str, Any] = {kind.__name__: kind for kind in get_args(Region)}
 
 
 def strongest_places(
     model: Model, samples: Dataset, targets: Sequence[str], usual: Callable[[str], Tensor]
-) -> tuple[list[list[Evidence]], dict[str, np.ndarray]]:
+) -> tuple[list[list[tuple[Evidence, float]]], dict[str, np.ndarray]]:
     """Fill one place of an input after the other with what is usual there, and watch an output.
 
     Parameters
@@ -45,15 +46,16 @@ def strongest_places(
 
     Returns
     -------
-    evidence : list of list of Evidence
-        For each sample the strongest places of each input, strongest first; places that change nothing are left out.
+    evidence : list of list of (Evidence, float)
+        For each sample the strongest places of each input and how much the output falls without them, strongest first;
+        places that change nothing are left out.
     maps : dict of str to ndarray of float32, shape (sample, *input shape)
         By input, how much the output falls without each place.
     """
     from pellucid.attribution import region_map
     from pellucid.batch import collate
 
-    evidence: list[list[Evidence]] = [[] for _ in range(len(samples))]
+    evidence: list[list[tuple[Evidence, float]]] = [[] for _ in range(len(samples))]
     maps: dict[str, np.ndarray] = {}
     read = {name: spec for _, encoder in model.named_encoders() for name, spec in encoder.config.inputs.items()}
     for name in sorted(name for name, spec in read.items() if spec.kind in PLACED):
@@ -64,7 +66,7 @@ def strongest_places(
             maps[name][at] = found.values.numpy()
             for row, sample in enumerate(at):
                 evidence[sample] += [
-                    Evidence(name, region, text=_sentence(region, fall))
+                    (Evidence(name, region, text=_sentence(region, fall), input=name), fall)
                     for region, fall in found.strongest(row, TOP)
                     if fall != 0
                 ]
@@ -88,7 +90,10 @@ def place(region: Region) -> str:
         axes = ("slices", "rows", "columns")[-len(region.start) :]
         return ", ".join(_span(axis, *ends) for axis, *ends in zip(axes, region.start, region.stop, strict=True))
     if isinstance(region, TimeSpan):
-        return f"{listed(region.channels)} from {region.start_s:.3g} s to {region.stop_s:.3g} s"
+        whose = (
+            listed(region.channels) if len(region.channels) <= MOST_NAMED else plural(len(region.channels), "channel")
+        )
+        return f"{whose} from {region.start_s:.3g} s to {region.stop_s:.3g} s"
     if isinstance(region, Steps):
         return f"{listed(region.variables)}, {_span('steps', region.start, region.stop)}"
     if isinstance(region, Words):
@@ -102,34 +107,31 @@ def _span(several: str, start: int, stop: int) -> str:
 
 def to_json(evidence: Evidence) -> dict[str, Any]:
     """Plain values of one piece of evidence."""
-    region = None if evidence.region is None else {"kind": type(evidence.region).__name__, **asdict(evidence.region)}
-    return {"unit": evidence.unit, "region": region, "source": evidence.source, "text": evidence.text}
+    return {
+        "unit": evidence.unit,
+        "input": evidence.input,
+        "region": _region_to_json(evidence.region),
+        "source": evidence.source,
+        "source_region": _region_to_json(evidence.source_region),
+        "text": evidence.text,
+    }
 
 
 def from_json(data: Mapping[str, Any]) -> Evidence:
-    """Inverse of :func:`to_json`."""
+    """Inverse of :func:`to_json`; folders of earlier versions know no input and no region of a source."""
+    region, source_region = (_region_from_json(data.get(name)) for name in ("region", "source_region"))
+    return Evidence(data["unit"], region, data["source"], data["text"], source_region, data.get("input", ""))
+
+
+def _region_to_json(region: Region | None) -> dict[str, Any] | None:
+    return None if region is None else {"kind": type(region).__name__, **asdict(region)}
+
+
+def _region_from_json(data: Mapping[str, Any] | None) -> Region | None:
     from pydantic import TypeAdapter
 
-    region = data["region"]
-    if region is not None:
-        plain = {name: value for name, value in region.items() if name != "kind"}
-        region = TypeAdapter(_KINDS[region["kind"]]).validate_python(plain)
-    return Evidence(data["unit"], region, data["source"], data["text"])
-
-
-def frame_place(ax: Axes, region: Region | None) -> None:
-    """Draw a broken line around a rectangle of an image; other regions are said in words alone."""
-    if not isinstance(region, Box) or len(region.start) != 2 or not ax.images:
-        return
-    from matplotlib.patches import Rectangle
-    from matplotlib.patheffects import withStroke
-
-    (top, left), (bottom, right) = region.start, region.stop
-    # Pixels are drawn around whole numbers.
-    around = Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, fill=False, edgecolor=INK, linestyle="--")
-    around.set(linewidth=1.3, path_effects=[withStroke(linewidth=2.6, foreground="white")])
-    ax.add_patch(around)
-    # A view may have zoomed in.
-    x, y = sorted(ax.get_xlim()), sorted(ax.get_ylim())
-    ax.set_xlim(min(x[0], left - 0.5), max(x[1], right - 0.5))
-    ax.set_ylim(max(y[1], bottom - 0.5), min(y[0], top - 0.5))
+    if data is None:
+        return None
+    plain = {name: value for name, value in data.items() if name != "kind"}
+    region: Region = TypeAdapter(_KINDS[data["kind"]]).validate_python(plain)
+    return region

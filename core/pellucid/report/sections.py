@@ -72,6 +72,8 @@ def role(run: RunFolder, part: str) -> str:
     if part == run.black_box:
         return "black box"
     if part in run.interpretable:
+        if run.tags[part].family == "prototype":
+            return "interpretable: compares with training samples"
         learnt = run.learnt_codes.get(part, 0.0)
         if learnt == 1:
             return "a sum of learnt codes"

@@ -64,6 +64,39 @@ METRICS = {
     ),
     "leakage auroc": ("Leakage in AUROC", "the same, as a gain in AUROC over ratings alone"),
     "leakage auroc whole steps": ("Leakage of whole steps in AUROC", "the same without decimals"),
+    "source cosine": (
+        "Prototypes are the samples they are shown as",
+        "cosine of the worst prototype with its training sample, read and encoded anew; 1 is the same",
+    ),
+    "source in training": ("Prototypes come from training subjects", "share of them; 1 is all"),
+    "source of class": ("Prototypes come from samples of their class", "share of them; 1 is all"),
+    "projected": ("Prototypes that are a training sample", "share of them; the others weigh nothing"),
+    "unique sources": ("Prototypes that differ from each other", "share that are different places of training samples"),
+    "purity": ("Purity", "share of what lies closest together that is of one class"),
+    "prototypes per decision": (
+        "Prototypes that a decision rests on",
+        "effective number: how many prototypes of equal weight would do the same; fewer are read more easily",
+    ),
+    "stability": ("Stays in place under noise", "share of cases in which what is pointed at stays where it is"),
+    "consistency": (
+        "Prototypes that always point at the same thing",
+        "share of prototypes that point at what was planted in nearly all samples that have it",
+    ),
+    "localisation": ("Points at the planted place", "share of samples where the model is right; higher is better"),
+    "channel": ("Points at the planted channel", "share of samples where the model is right; higher is better"),
+    "localisation and channel": (
+        "Points at the planted place and channel",
+        "share of samples where the model is right; higher is better",
+    ),
+    "auroc nothing missing": ("AUROC with nothing made missing", "after learning where an input was missing by a rule"),
+    "auroc same missing": ("AUROC, missing by the same rule", "as in training"),
+    "auroc flipped missing": ("AUROC, missing by the rule turned round", "those who lacked the input now have it"),
+    "mnar gap": (
+        "Fall of AUROC when the rule turns round",
+        "a model that goes by who lacks an input falls; 0 is best",
+    ),
+    "importance": ("Importance", "how the score grows when this input is read after others, averaged over orders"),
+    "importance sd": ("Spread of importance", "over orders of reading; lower is better"),
 }
 """Metric, normalised, to its name on the page and what it means."""
 
@@ -72,6 +105,12 @@ AUDIT = "explanation-audit"
 
 CONCEPTS = "concept-audit"
 """The protocol that says whether predicted concepts are what they are called."""
+
+PROTOTYPES = "prototype-audit"
+"""The protocol that says whether prototypes are what they are shown as."""
+
+CODES = ("latent-clusters", "traversal-monotonicity")
+"""The protocols that examine a learnt code."""
 
 FIRST = ("auroc", "mae", "rmse", "r2", "accuracy", "balanced accuracy")
 """The metric that speaks for a model: the first of these that was measured."""
@@ -222,6 +261,8 @@ _GLOSSARY = {
     "Log-odds": "The scale on which contributions add up: 0 is a probability of 50 %, +1 is 73 %, +2 is 88 %, +3 is 95 %; "
     "negative values mirror them.",
     "Gap": "The part of the output that starting point and contributions do not account for. Zero means that nothing is hidden.",
+    "Prototype": "A part of a training sample that others are compared with. Each case's likeness to it, times a weight, is a "
+    "contribution.",
     "Fold": "All {several} are dealt into groups; each group is tested once by models that have learnt from the others alone.",
     "Validation": "Some {several} are set aside from learning to choose when to stop and where a probability becomes a yes.",
     "Occlusion": "A place of the input is filled with what is usual there among the samples learnt from, and the change of the "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from unittest import SkipTest
 
 import numpy as np
@@ -11,8 +12,10 @@ from pellucid import plugins
 from pellucid.data.dataset import Dataset
 from pellucid.errors import UnknownComponent
 from pellucid.plugins import Component
+from pellucid.regions import Box, Region, Steps, TimeSpan
 from pellucid.testing.instances import need, open_all
 from pellucid.testing.planted import planted
+from pellucid.views import Marked, Shown, inches, is_to_scale
 
 
 def _inputs_that_name(component: Component) -> Iterator[tuple[Dataset, str]]:
@@ -43,29 +46,69 @@ def _same(component: Component, name: str) -> bool:
 
 def view_draws_what_it_is_named_for(component: Component) -> None:
     """It draws a sample, with and without evidence and caption, into the axis it is given, and changes no value."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     view = plugins.load("view", component.qualified)
     for data, name in _inputs_that_name(component):
-        values = data[0].inputs[name]
+        values, spec = data[0].inputs[name], data.spec.input(name)
         others = {other: value for other, value in data[0].inputs.items() if other != name}
         for evidence in (None, np.linspace(-1, 1, values.size, dtype=np.float32).reshape(values.shape)):
             before = values.copy()
-            figure = Figure()
-            canvas = FigureCanvasAgg(figure)
-            ax = figure.add_subplot()
-            ax.set_axis_off()
-            canvas.draw()
-            empty = np.asarray(canvas.buffer_rgba()).copy()
-            view(ax, values, data.spec.input(name), evidence=evidence, caption="a caption", beside=others)
-            canvas.draw()
-            need(
-                not np.array_equal(empty, np.asarray(canvas.buffer_rgba())),
-                component,
-                f"draws nothing for input {name!r}",
-            )
+            drawn = _drawn(view, values, spec, Shown(evidence=evidence, caption="a caption", beside=others))
+            need(drawn.min() < 255, component, f"draws nothing for input {name!r}")
             need(np.array_equal(before, values, equal_nan=True), component, f"changes the values of input {name!r}")
+
+
+def view_marks_places_and_draws_one_alone(component: Component) -> None:
+    """A marked place changes the picture, one that raises and one that lowers differ, and a place can be drawn alone."""
+    view = plugins.load("view", component.qualified)
+    tried = False
+    for data, name in _inputs_that_name(component):
+        values, spec = data[0].inputs[name], data.spec.input(name)
+        place = a_place(spec)
+        if place is None:
+            continue
+        tried = True
+        plain = _drawn(view, values, spec, Shown())
+        up, down = (_drawn(view, values, spec, Shown(regions=(Marked(place, weight),))) for weight in (1.0, -1.0))
+        need(not _same_picture(plain, up), component, f"does not mark a place of input {name!r}")
+        # In grey, as colour must not be the only sign.
+        need(
+            not _same_picture(up, down), component, f"marks of {name!r} that raise and that lower look the same in grey"
+        )
+        alone = _drawn(view, values, spec, Shown(only=place))
+        need(not _same_picture(plain, alone), component, f"draws a place of input {name!r} alone like the whole")
+    if not tried:
+        raise SkipTest("no input with this view has places")
+
+
+def a_place(spec: Any) -> Region | None:
+    """A place of an input, away from its edges; None for kinds that have none."""
+    if spec.kind == "signal":
+        seconds = spec.length / spec.rate_hz
+        return TimeSpan(spec.channels[:1], 0.25 * seconds, 0.5 * seconds)
+    if spec.kind == "trajectory":
+        return Steps(spec.names[:1], spec.length // 4, spec.length // 2)
+    if spec.kind in ("image", "volume"):
+        middle = [size // 2 for size in spec.size]
+        return Box(tuple(at - max(1, at // 4) for at in middle), tuple(at + max(1, at // 4) for at in middle))
+    return None
+
+
+def _drawn(view: Any, values: np.ndarray, spec: Any, shown: Shown) -> np.ndarray:
+    """The picture in shades of grey, shape (row, column)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=inches(view, values, spec, Shown()))
+    canvas = FigureCanvasAgg(figure)
+    ax = figure.add_axes((0.0, 0.0, 1.0, 1.0)) if is_to_scale(view) else figure.add_subplot()
+    ax.set_axis_off()
+    view(ax, values, spec, shown)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3] @ np.array([0.299, 0.587, 0.114])
+
+
+def _same_picture(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool(np.allclose(one, other, atol=1.0))
 
 
 def measure_gives_one_number_a_sample(component: Component) -> None:

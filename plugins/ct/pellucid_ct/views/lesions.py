@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.views import INK, LOWERS, NEUTRAL, RAISES, Beside, evidence_layer, frame, scale_bar
+from pellucid.views import (
+    INK,
+    LOWERS,
+    NEUTRAL,
+    RAISES,
+    Shown,
+    box_in_plane,
+    evidence_layer,
+    frame,
+    look_at,
+    mark_box,
+    middle,
+    scale_bar,
+)
 from pellucid_ct.lidc.annotations.database import RATING_RANGES, RATINGS
 from pellucid_ct.lidc.annotations.nodules import RATING_NAMES
 
@@ -24,67 +37,45 @@ FAINT = 0.02
 RANGES = {shown: RATING_RANGES[name] for shown, name in zip(RATING_NAMES, RATINGS, strict=True)}
 
 
-def lesion(
-    ax: Axes,
-    values: np.ndarray,
-    spec: Image,
-    *,
-    evidence: np.ndarray | None = None,
-    caption: str = "",
-    beside: Beside | None = None,
-) -> None:
+def lesion(ax: Axes, values: np.ndarray, spec: Image, shown: Shown) -> None:
     """Draw a lesion's slice: its pixels in grey, its outline as a line, evidence inside it, a scale bar in mm."""
-    _slice(ax, values[0], None if evidence is None else evidence[0], spec.spacing_mm)
+    _slice(ax, values[0], None if shown.evidence is None else shown.evidence[0], spec.spacing_mm)
+    _mark(ax, shown, spec.size)
     if spec.spacing_mm is not None:
         scale_bar(ax, spec.spacing_mm[1])
-    ax.set_title(caption, fontsize=8)
+    ax.set_title(shown.caption, fontsize=8)
 
 
-def lesion_volume(
-    ax: Axes,
-    values: np.ndarray,
-    spec: Volume,
-    *,
-    evidence: np.ndarray | None = None,
-    caption: str = "",
-    beside: Beside | None = None,
-) -> None:
+def lesion_volume(ax: Axes, values: np.ndarray, spec: Volume, shown: Shown) -> None:
     """Draw the three planes in which a lesion is largest, side by side."""
     mask, spacing = values[0], spec.spacing_mm
     zoom = _zoom(mask)
     for panel, name in enumerate(("axial", "coronal", "sagittal")):
         others = tuple(axis for axis in range(3) if axis != panel)
-        at = int(np.argmax(mask.sum(axis=others)))
+        asked = box_in_plane(shown.only, panel) is not None
+        at = middle(shown.only, panel, mask.shape[panel]) if asked else int(np.argmax(mask.sum(axis=others)))
         plane = ax.inset_axes((0.34 * panel, 0.0, 0.32, 1.0))
-        shown = None if evidence is None else np.take(evidence[0], at, panel)
-        _slice(
-            plane, np.take(mask, at, panel), shown, None if spacing is None else tuple(spacing[i] for i in others), zoom
-        )
+        evidence = None if shown.evidence is None else np.take(shown.evidence[0], at, panel)
+        across = None if spacing is None else (spacing[others[0]], spacing[others[1]])
+        _slice(plane, np.take(mask, at, panel), evidence, across, zoom)
+        _mark(plane, shown, (mask.shape[others[0]], mask.shape[others[1]]), panel)
         plane.set_title(name, fontsize=7)
         if panel == 0 and spacing is not None:
             scale_bar(plane, spacing[2])
     ax.set_axis_off()
-    ax.set_title(caption, fontsize=8, pad=14)
+    ax.set_title(shown.caption, fontsize=8, pad=14)
 
 
-def ratings(
-    ax: Axes,
-    values: np.ndarray,
-    spec: Vector,
-    *,
-    evidence: np.ndarray | None = None,
-    caption: str = "",
-    beside: Beside | None = None,
-) -> None:
+def ratings(ax: Axes, values: np.ndarray, spec: Vector, shown: Shown) -> None:
     """Draw the readers' mean ratings on their scales; a whisker of one standard deviation says how far they disagree.
 
     Names ``<rating>`` are means and ``<rating>:sd`` disagreements. No whisker: one reader, or no disagreement in the
     data.
     """
-    known = dict(zip(spec.names, values, strict=True))
+    known, evidence = dict(zip(spec.names, values, strict=True)), shown.evidence
     weight = dict(zip(spec.names, np.zeros(len(values)) if evidence is None else evidence, strict=True))
-    shown = [name for name in spec.names if not name.endswith(":sd")]
-    for row, name in enumerate(shown):
+    rated = [name for name in spec.names if not name.endswith(":sd")]
+    for row, name in enumerate(rated):
         low, high = RANGES.get(name, (1, 5))
         ax.plot([low, high], [row, row], color="#d5d9de", linewidth=5, solid_capstyle="butt", zorder=0)
         value, spread = float(known[name]), float(known.get(f"{name}:sd", np.nan))
@@ -99,12 +90,20 @@ def ratings(
         ax.text(6.25, row, f"{value:.1f}", va="center", fontsize=8)
     ax.set_xlim(0.8, 7.0)
     ax.set_xticks(range(1, 7))
-    ax.set_yticks(range(len(shown)), shown)
-    ax.set_ylim(len(shown) - 0.5, -0.5)
+    ax.set_yticks(range(len(rated)), rated)
+    ax.set_ylim(len(rated) - 0.5, -0.5)
     ax.tick_params(length=0, labelsize=8)
     for side in ax.spines.values():
         side.set_visible(False)
-    ax.set_title(caption, fontsize=8)
+    ax.set_title(shown.caption, fontsize=8)
+
+
+def _mark(ax: Axes, shown: Shown, size: tuple[int, int], axis: int | None = None) -> None:
+    """Frame the places that lie in a slice, or show one of them alone."""
+    look_at(ax, box_in_plane(shown.only, axis), size)
+    for marked in shown.regions:
+        if (box := box_in_plane(marked.region, axis)) is not None:
+            mark_box(ax, *box, marked)
 
 
 def _slice(

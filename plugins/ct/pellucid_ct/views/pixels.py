@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.views import NEUTRAL, Beside, evidence_layer, frame, scale_bar
+from pellucid.regions import Region
+from pellucid.views import NEUTRAL, Shown, box_in_plane, evidence_layer, frame, look_at, mark_box, middle, scale_bar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,61 +61,74 @@ def window_of(units: str) -> Window:
     return LUNG if units == "HU" else GREY
 
 
-def ct_slice(
-    ax: Axes,
-    values: np.ndarray,
-    spec: Image,
-    *,
-    evidence: np.ndarray | None = None,
-    caption: str = "",
-    beside: Beside | None = None,
-) -> None:
+def ct_slice(ax: Axes, values: np.ndarray, spec: Image, shown: Shown) -> None:
     """Draw slices in a named window: the outline of the lesion, evidence, a scale bar in mm; one panel a channel."""
-    mask = _mask(values, beside)
+    mask, evidence = _mask(values, shown.beside), shown.evidence
     for panel, name in enumerate(spec.channels):
         inside = _panel(ax, panel, len(spec.channels))
-        shown = None if evidence is None else evidence[panel]
+        dense = None if evidence is None else evidence[panel]
         outline = None if mask is None else mask[panel]
-        _plane(inside, values[panel], spec.units, spec.spacing_mm, shown, outline, _top(evidence))
+        _plane(inside, values[panel], spec.units, spec.spacing_mm, dense, outline, _top(evidence))
+        # A rectangle of the image is one of each of its channels.
+        look_at(inside, box_in_plane(shown.only), spec.size)
+        for marked in shown.regions:
+            if (box := box_in_plane(marked.region)) is not None:
+                mark_box(inside, *box, marked)
         if len(spec.channels) > 1:
             inside.set_title(name, fontsize=7)
         if panel == 0 and spec.spacing_mm is not None:
             scale_bar(inside, spec.spacing_mm[1])
-    _finish(ax, spec.units, caption)
+    _finish(ax, spec.units, shown.caption)
 
 
-def ct_volume(
-    ax: Axes,
-    values: np.ndarray,
-    spec: Volume,
-    *,
-    evidence: np.ndarray | None = None,
-    caption: str = "",
-    beside: Beside | None = None,
-) -> None:
+def ct_volume(ax: Axes, values: np.ndarray, spec: Volume, shown: Shown) -> None:
     """Draw the three planes in which the lesion is largest in a named window, with its outline and evidence.
 
     Where no mask is at hand, the planes through the middle.
     """
-    mask = _mask(values, beside)
+    mask, evidence = _mask(values, shown.beside), shown.evidence
     for panel, name in enumerate(("axial", "coronal", "sagittal")):
         others = tuple(axis for axis in range(3) if axis != panel)
-        at = values.shape[1 + panel] // 2 if mask is None else int(np.argmax(mask[0].sum(axis=others)))
+        at = _cut(mask, shown.only, panel, values.shape[1 + panel])
         spacing = None if spec.spacing_mm is None else (spec.spacing_mm[others[0]], spec.spacing_mm[others[1]])
         inside = _panel(ax, panel, 3)
         # The lowest slice is the first; a person stands the other way up.
         up = slice(None, None, -1) if panel else slice(None)
-        shown = None if evidence is None else np.take(evidence[0], at, panel)[up]
+        dense = None if evidence is None else np.take(evidence[0], at, panel)[up]
         outline = None if mask is None else np.take(mask[0], at, panel)[up]
-        _plane(inside, np.take(values[0], at, panel)[up], spec.units, spacing, shown, outline, _top(evidence))
+        plane = np.take(values[0], at, panel)[up]
+        _plane(inside, plane, spec.units, spacing, dense, outline, _top(evidence))
+        size = (plane.shape[0], plane.shape[1])
+        look_at(inside, _standing(box_in_plane(shown.only, panel), size[0], panel), size)
+        for marked in shown.regions:
+            if (box := _standing(box_in_plane(marked.region, panel), size[0], panel)) is not None:
+                mark_box(inside, *box, marked)
         inside.set_title(name, fontsize=7)
         if panel == 0 and spacing is not None:
             scale_bar(inside, spacing[1])
-    _finish(ax, spec.units, caption)
+    _finish(ax, spec.units, shown.caption)
 
 
-def _mask(values: np.ndarray, beside: Beside | None) -> np.ndarray | None:
-    mask = None if beside is None else beside.get(MASK)
+Rectangle = tuple[tuple[int, int], tuple[int, int]]
+
+
+def _cut(mask: np.ndarray | None, only: Region | None, axis: int, length: int) -> int:
+    """Which plane across an axis is drawn: through the place asked for, else where the lesion is largest."""
+    if mask is None or box_in_plane(only, axis) is not None:
+        return middle(only, axis, length)
+    return int(np.argmax(mask[0].sum(axis=tuple(other for other in range(3) if other != axis))))
+
+
+def _standing(box: Rectangle | None, rows: int, panel: int) -> Rectangle | None:
+    """A rectangle in a plane whose rows are drawn from the feet up, all but the axial one's."""
+    if box is None or panel == 0:
+        return box
+    (top, left), (bottom, right) = box
+    return (rows - bottom, left), (rows - top, right)
+
+
+def _mask(values: np.ndarray, beside: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    mask = beside.get(MASK)
     return mask if mask is not None and mask.shape == values.shape and np.nanmax(mask) > 0 else None
 
 

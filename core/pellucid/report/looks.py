@@ -1,0 +1,120 @@
+"""What a case looks like: parts of its inputs, each beside the part of a training sample that the model compares it with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.explanation import Evidence
+from pellucid.regions import Atoms, Box, Region, Steps, TimeSpan, Voxels, Words
+from pellucid.report import figures, places
+from pellucid.report.figures import Picture
+from pellucid.report.folder import RunFolder
+from pellucid.report.names import readable
+from pellucid.report.pictures import view_of
+from pellucid.views import Marked, Shown
+
+KINDS: Mapping[type, tuple[str, ...]] = {
+    TimeSpan: ("signal",),
+    Box: ("image", "volume"),
+    Voxels: ("image", "volume"),
+    Steps: ("trajectory",),
+    Words: ("text",),
+    Atoms: ("graph",),
+}
+"""Kinds of input that a region may lie in."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One contribution that points at a place, and at a training sample if the case is compared with one."""
+
+    letter: str
+    sentence: str
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A contribution with what it points at."""
+
+    letter: str
+    evidence: Evidence
+    adds: float
+    label: str
+
+    @property
+    def mark(self) -> str:
+        """What stands beside its mark in a picture."""
+        return f"{self.letter} {self.adds:+.2f}"
+
+
+def reasons(run: RunFolder, case: Mapping[str, Any]) -> tuple[Reason, ...]:
+    """What the strongest contributions of a case point at, strongest first; each gets a letter."""
+    found = case.get("reasons", ())
+    return tuple(
+        Reason(chr(ord("A") + at), places.from_json(one), float(one["adds"]), str(one.get("source_label", "")))
+        for at, one in enumerate(found)
+    )
+
+
+def marks(run: RunFolder, name: str, told: tuple[Reason, ...]) -> tuple[Marked, ...]:
+    """The places that reasons point at in one input."""
+    return tuple(
+        Marked(one.evidence.region, one.adds, one.mark)
+        for one in told
+        if one.evidence.region is not None and _input(run, one.evidence, one.evidence.region) == name
+    )
+
+
+def looks(run: RunFolder, case: Mapping[str, Any], told: tuple[Reason, ...]) -> tuple[Look, ...]:
+    """Each reason in words and, where it points at a place, with pictures of the place here and in the training sample."""
+    return tuple(Look(one.letter, _sentence(one, case), _pictures(run, case, one)) for one in told)
+
+
+def _sentence(reason: Reason, case: Mapping[str, Any]) -> str:
+    evidence, label = reason.evidence, f", labelled {reason.label}" if reason.label else ""
+    here = f"This part ({places.place(evidence.region)})" if evidence.region is not None else "This case"
+    told = ""
+    if evidence.source is not None:
+        there = f", {places.place(evidence.source_region)}" if evidence.source_region is not None else ""
+        told = f"{here} looks like training sample {evidence.source}{label}{there}. "
+    elif evidence.region is not None:
+        told = f"{here}. "
+    text = f"{evidence.text[0].upper()}{evidence.text[1:].rstrip('.')}. " if evidence.text else ""
+    way = "raises" if reason.adds > 0 else "lowers"
+    return f"{told}{text}It {way} “{case['target']}”: {reason.adds:+.2f} ({readable(evidence.unit)})."
+
+
+def _pictures(run: RunFolder, case: Mapping[str, Any], reason: Reason) -> tuple[Picture, ...]:
+    evidence = reason.evidence
+    found = []
+    for region, kept, whose in (
+        (evidence.region, f"case/{case['sample']}", "this case"),
+        (evidence.source_region, f"source/{evidence.source}", "the training sample"),
+    ):
+        name = None if region is None else _input(run, evidence, region)
+        values = run.gallery.arrays.get(f"{kept}/{name}")
+        if region is None or name is None or values is None:
+            continue
+        others = {
+            o: v for o in run.spec.inputs if o != name and (v := run.gallery.arrays.get(f"{kept}/{o}")) is not None
+        }
+        caption = f"{reason.letter}: {whose}"
+        # Only in the case it adds something; in the training sample it is where to look.
+        weight = reason.adds if whose == "this case" else 0.0
+        shown = Shown(caption=caption, beside=others, regions=(Marked(region, weight),), only=region)
+        alt = f"{caption}, {readable(name)}, {places.place(region)}"
+        found.append(figures.view_picture(view_of(run, name), np.asarray(values), run.spec.inputs[name], shown, alt))
+    return tuple(found)
+
+
+def _input(run: RunFolder, evidence: Evidence, region: Region) -> str | None:
+    """The input that a region lies in: the one named, else the only one of a fitting kind."""
+    fitting = [name for name, spec in run.spec.inputs.items() if spec.kind in KINDS[type(region)]]
+    if evidence.input in fitting:
+        return evidence.input
+    return fitting[0] if len(fitting) == 1 else None

@@ -1,0 +1,137 @@
+"""What a view is given and what it may say of itself; the contract stands in :mod:`pellucid.views`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+
+from pellucid import plugins
+from pellucid.regions import Region
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from pellucid.data.spec import DataSpec
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A place to mark, and what it adds to the explained output.
+
+    Parameters
+    ----------
+    region : Region
+        In the input that is drawn.
+    weight : float
+        Above 0 it raises the output (orange, a solid line), below 0 it lowers it (blue, a broken line); 0 only marks.
+    label : str
+        A few characters that stand beside the mark.
+    """
+
+    region: Region
+    weight: float = 0.0
+    label: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What is drawn beside the values of an input.
+
+    Parameters
+    ----------
+    evidence : ndarray, optional
+        Of the input's shape: how much each value raises (above 0) or lowers (below 0) the explained output. Its scale is
+        the view's business.
+    caption : str
+        Goes above the picture.
+    beside : mapping of str to ndarray
+        The other inputs of the same sample by name (the mask whose outline belongs on the pixels); empty where they are
+        not at hand.
+    regions : tuple of Marked
+        Places to mark.
+    only : Region, optional
+        Draw this place alone, larger, with a little around it.
+    """
+
+    evidence: np.ndarray | None = None
+    caption: str = ""
+    beside: Mapping[str, np.ndarray] = field(default_factory=dict)
+    regions: tuple[Marked, ...] = ()
+    only: Region | None = None
+
+
+PLAIN = Shown()
+"""Nothing but the values."""
+
+
+class View(Protocol):
+    """Draws one input of one sample; see :mod:`pellucid.views`."""
+
+    def __call__(self, ax: Axes, values: np.ndarray, spec: Any, shown: Shown) -> None:
+        """Draw into ``ax``."""
+
+
+class Sized(View, Protocol):
+    """A view whose picture has a size of its own."""
+
+    inches: Callable[[np.ndarray, Any, Shown], tuple[float, float]]
+
+
+Drawing = TypeVar("Drawing", bound=Callable[..., None])
+
+
+def sized(size: Callable[[np.ndarray, Any, Shown], tuple[float, float]]) -> Callable[[Drawing], Drawing]:
+    """Say how wide and high a view's picture is, in inches, from what the view is given: it is drawn to scale.
+
+    Examples
+    --------
+    >>> @sized(lambda values, spec, shown: (spec.length / spec.rate_hz, 1.0))
+    ... def one_inch_a_second(ax, values, spec, shown): ...
+    """
+
+    def said(view: Drawing) -> Drawing:
+        view.inches = size  # type: ignore[attr-defined]
+        return view
+
+    return said
+
+
+def is_to_scale(view: View) -> bool:
+    """Whether a view's picture has a size of its own."""
+    return hasattr(view, "inches")
+
+
+def inches(view: View, values: np.ndarray, spec: Any, shown: Shown) -> tuple[float, float]:
+    """Width and height of the figure that a view's picture fits into.
+
+    Examples
+    --------
+    >>> from pellucid.data.spec import Vector
+    >>> inches(lambda ax, values, spec, shown: None, np.zeros(2), Vector(names=("a", "b")), PLAIN)
+    (2.9, 0.98)
+    """
+    if is_to_scale(view):
+        width, height = view.inches(values, spec, shown)  # type: ignore[attr-defined]
+        return float(width), float(height)
+    if spec.kind == "vector":
+        return 2.9, round(0.24 * min(len(spec.names), 12) + 0.5, 2)
+    return {"image": (2.1, 2.3), "volume": (3.9, 1.7)}.get(spec.kind, (3.9, 2.2))
+
+
+def view_for(spec: DataSpec, input: str) -> View:
+    """The view that draws an input: the one the dataset names, else the core's for its kind.
+
+    Raises
+    ------
+    StudyError
+        If the dataset has no such input.
+    UnknownComponent
+        If the view that it names is not installed.
+    """
+    from pellucid.views.plain import DEFAULT
+
+    kind = spec.input(input).kind
+    return plugins.load("view", spec.views[input]) if input in spec.views else DEFAULT[kind]

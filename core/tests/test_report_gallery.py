@@ -1,0 +1,212 @@
+"""What the report gathers inside a fold: rows of explanations, cases drawn by lot, evidence in their inputs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_runs import GAP, Reader, Weighted, context_of, fold_of, planted, run_folder
+
+from pellucid.errors import LeakageError
+from pellucid.explanation import Evidence
+from pellucid.heads.base import HeadTags
+from pellucid.protocols.base import Context
+from pellucid.regions import Box, Steps, TimeSpan
+from pellucid.report import build
+from pellucid.report.cases import cases
+from pellucid.report.explained import explanation_rows
+from pellucid.report.figures import Picture
+from pellucid.report.folder import RunFolder
+from pellucid.report.gallery import EACH, Gallery, collect, kind_of, lot
+from pellucid.report.latent import STEPS_SD, traversals
+from pellucid.report.names import number
+from pellucid.report.places import from_json, place, to_json
+
+EMPTY = Picture("data:,", "nothing", 1)
+
+
+def test_explanation_rows_account_for_the_whole_output_and_cover_the_test_cases():
+    dataset, target = planted()
+    fold = fold_of(dataset, target)
+    rows = explanation_rows(fold)
+    assert set(rows["sample"]) == set(dataset.frame.index[fold.split.test])
+    whole = rows.groupby("sample").agg({"baseline": "first", "contribution": "sum", "gap": "first", "output": "first"})
+    np.testing.assert_allclose(whole["baseline"] + whole["contribution"] + whole["gap"], whole["output"], atol=1e-5)
+    np.testing.assert_allclose(whole["gap"], GAP, atol=1e-5)
+    np.testing.assert_allclose(rows["probability"], 1 / (1 + np.exp(-rows["output"])), atol=1e-5)
+    one = rows[rows["unit"] == "ratings:margin"].set_index("sample")
+    np.testing.assert_allclose(one["contribution"], 0.8 * (one["value"] - 3) / 2, atol=1e-5)
+    assert (rows["predicted"] == (rows["probability"] >= 0.9)).all()
+    labels = dataset.frame["y"]
+    assert (rows["label"] == rows["sample"].map(labels)).all()
+
+
+def test_values_are_those_measured_and_not_those_standardised():
+    dataset, target = planted()
+    rows = explanation_rows(fold_of(dataset, target))
+    margin = rows[rows["unit"] == "ratings:margin"].set_index("sample")["value"]
+    np.testing.assert_allclose(margin, dataset.frame.loc[margin.index, "concept:margin"], rtol=1e-6)
+    spread = rows[rows["unit"] == "ratings:margin:sd"].set_index("sample")["value"]
+    assert (spread.isna() == [int(sample[1:]) % 2 == 1 for sample in spread.index]).all()
+
+
+def test_units_that_an_encoder_learnt_are_not_called_comparable():
+    rows = explanation_rows(fold_of(*planted()))
+    assert set(rows.loc[~rows["comparable"], "unit"]) == {f"shape:z{i}" for i in range(4)}
+
+
+def test_several_classes_are_explained_by_the_predicted_one():
+    dataset, target = planted("multiclass")
+    rows = explanation_rows(fold_of(dataset, target))
+    model = fold_of(dataset, target).models["weighted"]
+    said = model.predict(dataset).idxmax(axis=1)
+    assert rows["target"].nunique() > 1
+    assert (rows["target"] == rows["sample"].map(said)).all()
+
+
+def test_every_model_is_explained_and_cases_are_those_of_interpretable_ones_or_of_the_first():
+    dataset, target = planted()
+    fold, context = fold_of(dataset, target), context_of(dataset, target)
+    model, after = fold.models["weighted"], HeadTags(family="function", stage="post_hoc")
+    fold = replace(fold, models={"box": model, "weighted": model, "other": model})
+    rows = explanation_rows(fold)
+    assert list(rows["part"].unique()) == ["box", "weighted", "other"]
+    for tags, shown in [
+        ({"box": after, "weighted": Weighted.tags, "other": after}, "weighted"),
+        ({"box": after, "weighted": after, "other": after}, "box"),
+    ]:
+        gallery = collect(fold, replace(context, parts=tags), rows)
+        assert {case["part"] for case in gallery.cases} == {shown}
+        assert {name.split("/")[1] for name in gallery.arrays if name.split("/")[0] != "case"} == {shown}
+
+
+def test_a_model_that_learnt_from_a_test_subject_is_not_shown():
+    dataset, target = planted()
+    fold = fold_of(dataset, target)
+    fold.models["weighted"].head.learned_from = dataset.learned_from
+    with pytest.raises(LeakageError):
+        explanation_rows(fold)
+    with pytest.raises(LeakageError):
+        collect(fold, context_of(dataset, target), explanation_rows(fold_of(dataset, target)))
+
+
+def test_the_cases_shown_are_those_with_the_smallest_lots_whatever_the_order_of_folds():
+    dataset, target = planted()
+    context = context_of(dataset, target)
+    folds = [collect(fold_of(dataset, target, number), context) for number in range(3)]
+    rows = pd.concat(explanation_rows(fold_of(dataset, target, number)) for number in range(3)).drop_duplicates(
+        "sample"
+    )
+    rows["kind"] = [
+        kind_of(dataset.spec.target(target), a, b) for a, b in zip(rows["label"], rows["predicted"], strict=True)
+    ]
+    rows["lot"] = [lot(context.seed, "weighted", s) for s in rows["sample"]]
+    wanted = set(rows.sort_values("lot").groupby("kind").head(EACH)["sample"])
+    for order in (folds, folds[::-1]):
+        joined = Gallery.joined(order)
+        assert {case["sample"] for case in joined.cases} == wanted
+        assert {name.split("/")[1] for name in joined.arrays if name.startswith("case/")} == wanted
+    other = Context(context.spec, target, context.parts, context.baseline_name, seed=6)
+    assert {
+        c["sample"] for c in Gallery.joined(collect(fold_of(dataset, target, n), other) for n in range(3)).cases
+    } != wanted
+
+
+def test_a_gallery_comes_back_as_it_was_saved_and_masked_values_are_missing(tmp_path):
+    dataset, target = planted()
+    gallery = collect(fold_of(dataset, target), context_of(dataset, target))
+    gallery.save(tmp_path)
+    again = Gallery.load(tmp_path)
+    assert json.dumps(again.cases) == json.dumps(gallery.cases)
+    assert set(again.arrays) == set(gallery.arrays)
+    for name, array in gallery.arrays.items():
+        np.testing.assert_array_equal(again.arrays[name], array)
+    for case in again.cases:
+        missing = np.isnan(again.arrays[f"case/{case['sample']}/ratings"])
+        assert missing.tolist() == [False, int(case["sample"][1:]) % 2 == 1]
+
+
+def test_evidence_is_how_the_output_falls_when_a_place_is_filled_with_the_mean_of_the_training_samples():
+    dataset, target = planted()
+    fold = fold_of(dataset, target)
+    gallery = collect(fold, context_of(dataset, target))
+    every = dataset.read(np.arange(len(dataset))).inputs["shape"]
+    mean = every[fold.split.train].mean(0)
+    assert len(gallery.cases) >= 4
+    for case in gallery.cases:
+        # One pixel a place; the mean of the last quarter is over 16 pixels and weighs 3.
+        wanted = np.zeros((1, 8, 8))
+        image = every[dataset.frame.index.get_loc(case["sample"])]
+        wanted[:, 4:, 4:] = (image - mean)[:, 4:, 4:] * 3 / 16
+        found = gallery.arrays[f"evidence/weighted/{case['sample']}/shape"]
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+        first = from_json(case["evidence"][0])
+        row, column = np.unravel_index(np.abs(wanted[0]).argmax(), (8, 8))
+        assert (first.unit, first.region) == ("shape", Box((row, column), (row + 1, column + 1)))
+        fall = wanted[0, row, column]
+        told = f"row {row + 1}, column {column + 1}: filled with the training mean, the output "
+        assert first.text == f"{told}{'falls' if fall > 0 else 'rises'} by {number(abs(fall), 2)}"
+        assert len(case["evidence"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("region", "said"),
+    [
+        (Box((9, 0), (14, 4)), "rows 10 to 14, columns 1 to 4"),
+        (Box((2, 0, 7), (3, 4, 8)), "slice 3, rows 1 to 4, column 8"),
+        (TimeSpan(("I", "II"), 0.5, 0.625), "I and II from 0.5 s to 0.625 s"),
+        (Steps(("speed",), 0, 2), "speed, steps 1 to 2"),
+    ],
+)
+def test_a_place_is_said_as_people_count_and_comes_back_from_json(region, said):
+    assert place(region) == said
+    evidence = Evidence("shape", region, source="s1", text=said, source_region=region, input="shape")
+    assert from_json(json.loads(json.dumps(to_json(evidence)))) == evidence
+
+
+def test_the_strongest_place_is_framed_by_its_sign_and_told_below_the_picture(tmp_path, monkeypatch):
+    run = run_folder(tmp_path)
+    drawn = []
+    monkeypatch.setattr("pellucid.report.cases.figures.view_picture", lambda *given: drawn.append(given) or EMPTY)
+    made = cases(RunFolder.read(run))["weighted"]
+    kept = {case["sample"]: case for case in Gallery.load(run).cases}
+    assert len(made) == len(kept)
+    # In the order of the cases: of each its image, which alone has places.
+    pictures = [(shown, caption) for _, _, spec, shown, _, caption in drawn if spec.kind == "image"]
+    for one, (shown, caption) in zip(made, pictures, strict=True):
+        strongest = kept[one.sample]["evidence"][0]
+        assert caption == f"Strongest region: {strongest['text']}."
+        (marked,) = shown.regions
+        assert marked.region == from_json(strongest).region
+        assert (marked.weight > 0) == ("the output falls" in strongest["text"])
+        assert marked.weight == pytest.approx(strongest["adds"])
+
+
+def test_a_folder_of_an_earlier_version_still_shows_its_cases(tmp_path):
+    """Its evidence knows no input, no region of a source and no amount; its rows have no evidence."""
+    run = run_folder(tmp_path)
+    document = json.loads((run / "gallery.json").read_text())
+    for case in document["cases"]:
+        del case["reasons"]
+        for one in case["evidence"]:
+            for name in ("input", "source_region", "adds"):
+                del one[name]
+    (run / "gallery.json").write_text(json.dumps(document))
+    pd.read_parquet(run / "explanations.parquet").drop(columns="evidence").to_parquet(run / "explanations.parquet")
+    said = Reader(build(run).read_text("utf-8")).words
+    assert f"Strongest region: {document['cases'][0]['evidence'][0]['text']}." in said
+
+
+def test_a_traversal_starts_from_the_mean_and_moves_along_what_raises_the_output():
+    dataset, target = planted()
+    fold = fold_of(dataset, target)
+    strip = traversals("weighted", fold.models["weighted"], fold)["traversal/weighted/shape"]
+    code = fold.models["weighted"].representation(dataset.subset(fold.split.train)).values[:, :4]
+    assert strip.shape == (len(STEPS_SD), 1, 8, 8)
+    np.testing.assert_allclose(
+        strip[:, 0, 6, 6], code[:, 3].mean().item() + np.array(STEPS_SD) * code[:, 3].std().item(), atol=1e-5
+    )
+    np.testing.assert_allclose(strip[:, 0, 1, 1], code[:, 0].mean(), atol=1e-5)
