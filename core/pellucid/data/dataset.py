@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from pellucid.data.published import Published
 from pellucid.data.spec import COVARIATES, DataSpec
 from pellucid.data.subjects import LearnedFrom
 from pellucid.data.table import check_frame, numbers
@@ -110,6 +111,18 @@ class Dataset(ABC):
             An empty tuple where the output is not true.
         """
         return None
+
+    def published(self, target: str) -> tuple[Published, ...]:
+        """Published scores that runs on these very samples may stand beside; none by default.
+
+        A dataset that was opened in part, or whose samples are not those of the publications, gives none.
+
+        Parameters
+        ----------
+        target : str
+            Name of a target.
+        """
+        return ()
 
     @classmethod
     def of_objects(cls, objects: Any, config: Any) -> Dataset:
@@ -278,6 +291,14 @@ class Subset(Dataset):
         """Of these samples."""
         found = self.source.planted(output)
         return None if found is None else [found[index] for index in self.indices]
+
+    def published(self, target: str) -> tuple[Published, ...]:
+        """Those of the source, where no sample that is labelled for the target is left out."""
+        scores = self.source.published(target)
+        if not scores:
+            return ()
+        labelled = ~np.isnan(self.source.target_values(target)).any(axis=1)
+        return scores if set(np.flatnonzero(labelled)) <= set(self.indices.tolist()) else ()
 
     def read(self, indices: np.ndarray) -> Arrays:
         """Read from the source."""

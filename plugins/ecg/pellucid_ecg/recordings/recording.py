@@ -47,9 +47,13 @@ class EcgRecording:
                 f"{self.name}: signals of shape {self.signals.shape} for {len(self.leads)} leads; expected (lead, time)"
             )
         if self.known is not None and self.known.shape != self.signals.shape:
-            raise DataError(f"{self.name}: a mask of shape {self.known.shape} for signals of shape {self.signals.shape}")
+            raise DataError(
+                f"{self.name}: a mask of shape {self.known.shape} for signals of shape {self.signals.shape}"
+            )
         if not np.isfinite(self.signals).all():
-            raise DataError(f"{self.name}: signals hold NaN or infinity; mark missing samples in the mask and set them to 0")
+            raise DataError(
+                f"{self.name}: signals hold NaN or infinity; mark missing samples in the mask and set them to 0"
+            )
 
     @property
     def length(self) -> int:

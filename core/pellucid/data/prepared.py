@@ -1,0 +1,300 @@
+"""The prepared store: samples that were read once, kept as one array an input and one table, from which training reads."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pellucid.data.rows import Rows, RowsWriter
+from pellucid.errors import DataError, RunError
+from pellucid.files import sha256
+
+__all__ = ["Prepared", "Preparing", "made_from", "prepared"]
+
+FORMAT = 1
+"""Of the folder. Others are made again."""
+
+ABANDONED_S = 24 * 3600
+"""A half-written folder in which nothing was written for so long belongs to a process that was killed."""
+
+NAMES = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+
+
+class Prepared:
+    """Samples in a folder: ``NAME.npy`` for each array, ``table.parquet``, and ``prepared.json`` that says what belongs to it.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    OSError, ValueError
+        If the folder is not whole. :func:`prepared` makes it again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        said = json.loads((folder / "prepared.json").read_text("utf-8"))
+        if not isinstance(said, dict) or said.get("format") != FORMAT:
+            raise ValueError("another format")
+        self.notes: dict[str, Any] = said["notes"]
+        """What the maker noted beside samples and table, as JSON holds it."""
+        self.arrays = {name: Rows(folder / f"{name}.npy") for name in said["arrays"]}
+        """The arrays by name, for whoever wants some rows without keeping a file mapped."""
+        self._maps: dict[str, npt.NDArray[Any]] = {}
+        for name, array in self.arrays.items():
+            if [str(array.dtype), *array.shape] != said["arrays"][name]["is"]:
+                raise ValueError(f"{name} is not the array that was written")
+        if sha256(folder / "table.parquet") != said["table"]:
+            raise ValueError("the table is not the one that was written")
+        self.table: pd.DataFrame = pd.read_parquet(folder / "table.parquet")
+        """One row a sample, in the order of the arrays."""
+        self._digests = {name: one["digest"] for name, one in said["arrays"].items()}
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __reduce__(self) -> tuple[type[Prepared], tuple[Path]]:
+        # By its place: a map that is sent to another process would be sent with all its bytes.
+        return Prepared, (self.folder,)
+
+    def read(self, rows: npt.NDArray[np.integer], names: Sequence[str] | None = None) -> dict[str, npt.NDArray[Any]]:
+        """Some samples of all arrays, or of those named, in the order asked for.
+
+        The files are mapped at the first read and stay so.
+
+        Raises
+        ------
+        DataError
+            If a file was removed or cut short in between.
+        """
+        return {name: self._mapped(name)[rows] for name in (self.arrays if names is None else names)}
+
+    def _mapped(self, name: str) -> npt.NDArray[Any]:
+        array = self.arrays[name]
+        try:
+            # To read where a mapped file has ended would end the process.
+            if array.path.stat().st_size != array.bytes:
+                raise DataError(f"{array.path}: became shorter; open the data again, so that it is made again")
+            if name not in self._maps:
+                self._maps[name] = np.load(array.path, mmap_mode="r").view(np.ndarray)
+        except OSError as error:
+            raise DataError(
+                f"{array.path}: cannot be read ({error.strerror or error}); open the data again, so that it is made again"
+            ) from None
+        return self._maps[name]
+
+    def damaged(self) -> tuple[str, ...]:
+        """Arrays whose bytes are not those that were written. Reads everything; opening looks at sizes only."""
+        return tuple(name for name, array in self.arrays.items() if sha256(array.path) != self._digests[name])
+
+
+class Preparing:
+    """What a maker writes to: samples one after the other, so that they never have to be in memory together."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.notes: dict[str, Any] = {}
+        """For facts beside samples and table (what was found wrong, what was left out); anything that JSON holds."""
+        self._writers: dict[str, RowsWriter] = {}
+
+    def add(self, **arrays: npt.ArrayLike) -> None:
+        """Append one sample: one array for each input or mask.
+
+        Raises
+        ------
+        DataError
+            If names, shapes or types are not those of the samples before.
+        RunError
+            If the disk is full.
+        """
+        self.extend(**{name: np.asarray(values)[None] for name, values in arrays.items()})
+
+    def extend(self, **arrays: npt.NDArray[Any]) -> None:
+        """Append several samples; the first axis of each array counts them.
+
+        Raises
+        ------
+        DataError
+            As :meth:`add`.
+        """
+        if not self._writers:
+            self._writers = {name: self._writer(name, values) for name, values in arrays.items()}
+        if set(arrays) != set(self._writers):
+            raise DataError(f"a sample has the arrays {sorted(arrays)}, those before it {sorted(self._writers)}")
+        if len({len(values) for values in arrays.values()}) > 1:
+            counts = ", ".join(f"{len(values)} of {name}" for name, values in arrays.items())
+            raise DataError(f"arrays of different numbers of samples: {counts}")
+        try:
+            for name, values in arrays.items():
+                self._writers[name].extend(values)
+        except OSError as error:
+            raise _not_written(self.folder, error) from error
+
+    def finish(self, table: pd.DataFrame, key: str) -> None:
+        """Write the table and what belongs together.
+
+        Raises
+        ------
+        DataError
+            If the table has another number of rows than there are samples.
+        """
+        for name, writer in self._writers.items():
+            writer.finish()
+            if writer.count != len(table):
+                raise DataError(f"{writer.count} samples of {name!r} were written, but the table has {len(table)} rows")
+        table.to_parquet(self.folder / "table.parquet")
+        said = {
+            "format": FORMAT,
+            "key": key,
+            "arrays": {
+                name: {
+                    "is": [str(writer.dtype), writer.count, *writer.shape],
+                    "digest": sha256(self.folder / f"{name}.npy"),
+                }
+                for name, writer in self._writers.items()
+            },
+            "table": sha256(self.folder / "table.parquet"),
+            "notes": self.notes,
+        }
+        (self.folder / "prepared.json").write_text(json.dumps(said, indent=1, allow_nan=False) + "\n", "utf-8")
+
+    def close(self) -> None:
+        """Close what is open."""
+        for writer in self._writers.values():
+            writer.close()
+
+    def _writer(self, name: str, values: npt.NDArray[Any]) -> RowsWriter:
+        if not name or not NAMES.issuperset(name):
+            raise DataError(f"{name!r} cannot name an array; use letters, digits, - and _")
+        return RowsWriter(self.folder / f"{name}.npy", values.shape[1:], values.dtype)
+
+
+def prepared(place: Path, key: str, make: Callable[[Preparing], pd.DataFrame]) -> Prepared:
+    """The store ``place-key`` where it is there and whole, else made.
+
+    It is written beside its place and moved there when it is whole, so that nobody ever sees half of it. Where two processes
+    make the same one, the first to end wins, and both read that.
+
+    Parameters
+    ----------
+    place : Path
+        Folder and first part of the store's name: ``cache_folder() / "ptb-xl"``.
+    key : str
+        See :func:`made_from`.
+    make : callable
+        Gets a :class:`Preparing`, adds the samples to it and returns the table, one row a sample in the same order. What it
+        raises is passed on, and nothing is kept.
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    RunError
+        If the folder cannot be written, or the disk is full.
+    """
+    folder = place.with_name(f"{place.name}-{key}")
+    found = _opened(folder)
+    if found is not None:
+        return found
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(folder)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise _not_written(folder, error) from error
+    preparing = Preparing(temporary)
+    try:
+        table = make(preparing)
+        try:
+            preparing.finish(table, key)
+            _move(temporary, folder)
+        except OSError as error:
+            raise _not_written(folder, error) from error
+    finally:
+        preparing.close()
+        shutil.rmtree(temporary, ignore_errors=True)
+    found = _opened(folder)
+    if found is None:
+        raise RunError(f"{folder} is not what was written there a moment ago; remove it and run the same command again")
+    return found
+
+
+def made_from(facts: Mapping[str, Any], files: Sequence[Path] = ()) -> str:
+    """A key that names what a store is made from: options and other facts, and the places, sizes and times of files.
+
+    Contents are not read for it: a tree of records would take hours. A file that is replaced has another time.
+
+    Parameters
+    ----------
+    facts : mapping
+        What JSON holds. A version of the code that makes the samples belongs among them: raise it when they come out
+        differently.
+    files : sequence of Path
+    """
+    total = hashlib.blake2b(digest_size=12)
+    total.update(json.dumps(dict(facts), sort_keys=True).encode())
+    for file in files:
+        status = file.stat()
+        total.update(f"\x1f{file.resolve()}\x1f{status.st_size}\x1f{status.st_mtime_ns}".encode())
+    return total.hexdigest()
+
+
+def _opened(folder: Path) -> Prepared | None:
+    try:
+        return Prepared(folder)
+    except (OSError, ValueError, EOFError, KeyError, TypeError):
+        return None
+
+
+def _move(temporary: Path, folder: Path) -> None:
+    """Put a whole store in its place, unless another process has put one there in the meantime."""
+    for _ in range(3):
+        try:
+            os.rename(temporary, folder)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+        if _opened(folder) is not None:
+            return
+        # Damaged. It is moved away first, as a removal is not done at once: others would see half of it.
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        with suppress(FileNotFoundError):
+            os.rename(folder, aside / "damaged")
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for other in folder.parent.glob(f".{folder.name}.*"):
+        with suppress(OSError):
+            written = max(path.stat().st_mtime for path in (other, *other.iterdir()))
+            if time.time() - written > ABANDONED_S:
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def _not_written(folder: Path, error: OSError) -> RunError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RunError(
+            f"no space left on the disk while writing {folder}: free some, or name another place by PELLUCID_CACHE, and run "
+            "the same command again"
+        )
+    return RunError(
+        f"cannot write {folder}: {error.strerror or error}; name a place that you may write to by PELLUCID_CACHE"
+    )
