@@ -92,18 +92,24 @@ def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec
         raise StudyError(
             f"head {entry.name!r} needs an encoder that decodes (a VAE); it reads {_listed(list(encoders))}"
         )
-    tokens = {tokens_name(k, name): one for k, e in encoders.items() for name, one in e.token_shapes.items()}
-    if made.tags.needs_tokens and not tokens:
+    read = facts_of(encoders)
+    if made.tags.needs_tokens and not read["tokens"]:
         raise StudyError(
             f"head {entry.name!r} reads places of the input, but none of {_listed(list(encoders))} hands on tokens; an "
             "encoder with an option tokens does with tokens = true"
         )
-    units = tuple(f"{prefix}:{name}" for prefix, encoder in encoders.items() for name in encoder.names)
-    facts: dict[str, Any] = {"units": units, "target": wanted, "concepts": spec.concepts, "tokens": tokens}
+    facts: dict[str, Any] = {**read, "target": wanted, "concepts": spec.concepts}
     config = configured("head", entry.name, made.config_type, entry.options, **facts)
     torch.manual_seed(seed_of(seed, entry.part))
     head: Head = made(config)
     return head
+
+
+def facts_of(encoders: Mapping[str, Encoder]) -> dict[str, Any]:
+    """What a head's config says of the encoders that it reads: their units and their tokens, by name."""
+    units = tuple(f"{prefix}:{name}" for prefix, encoder in encoders.items() for name in encoder.names)
+    tokens = {tokens_name(k, name): one for k, e in encoders.items() for name, one in e.token_shapes.items()}
+    return {"units": units, "tokens": tokens}
 
 
 def encoders_of(entry: HeadEntry, encoders: Mapping[str, Encoder]) -> dict[str, Encoder]:

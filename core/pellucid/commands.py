@@ -29,6 +29,10 @@ Kind = Annotated[
 ]
 Everything = Annotated[bool, typer.Option("--all", help="print every result")]
 Data = Annotated[Path | None, typer.Option("--data", help="folder with the data, where it is not inside a package")]
+SkipBroken = Annotated[
+    bool,
+    typer.Option("--skip-broken", help="leave out samples whose files cannot be used, and list them in the report"),
+]
 
 
 @app.command("list")
@@ -62,6 +66,7 @@ def run(
     jobs: Annotated[
         int, typer.Option("--jobs", min=1, help="folds fitted at a time, each by a process of its own")
     ] = 1,
+    skip_broken: SkipBroken = False,
     everything: Everything = False,
 ) -> None:
     """Train, judge and explain what a study asks for. A run folder that was cut off is continued."""
@@ -69,6 +74,8 @@ def run(
     from pellucid.studies import study as find_study
 
     asked = find_study(study).with_settings(overrides(settings or []))
+    if skip_broken:
+        asked = asked.skipping_broken()
     folder = out or Path("runs") / asked.name
     try:
         done = asked.run(folder, data, jobs=jobs)
@@ -88,6 +95,7 @@ def evaluate(
     skip_known: Annotated[
         bool, typer.Option("--skip-known", help="leave out those that the run has learnt from, and score the rest")
     ] = False,
+    skip_broken: SkipBroken = False,
     everything: Everything = False,
 ) -> None:
     """Score a finished run on other data. Subjects that it has learnt from are refused."""
@@ -95,7 +103,8 @@ def evaluate(
     from pellucid.evaluation import assess
     from pellucid.run import Run
 
-    found, run, shown_on = assess(folder, data, out, skip_known=skip_known), Run(folder), tables.console()
+    found = assess(folder, data, out, skip_known=skip_known, skip_broken=skip_broken)
+    run, shown_on = Run(folder), tables.console()
     if skip_known:
         tables.print_skipped(shown_on, run, found.skipped, found.scored)
     tables.print_evaluation(shown_on, run, list(found.results), everything=everything)
@@ -143,6 +152,12 @@ CardName = Annotated[str, typer.Argument(metavar="NAME", help="a dataset that ha
 def fetch_data(
     name: CardName,
     to: Annotated[Path, typer.Option("--to", help="folder to put the files in; nothing is written outside it")],
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only", help="of a dataset in several folders these alone, and the files beside them: records100"
+        ),
+    ] = None,
 ) -> None:
     """Download a dataset's files and verify them. Goes on where it was cut off."""
     from pellucid import cards, tables
@@ -158,7 +173,7 @@ def fetch_data(
         here = all(state.presence == "here" for state in cards.states(card))
         raise typer.Exit(0 if card.access in ("generated", "embedded") and here else 1)
     try:
-        fetched = fetch(card, to, watcher=watching())
+        fetched = fetch(card, to, watcher=watching(), only=tuple(only or ()))
     except KeyboardInterrupt:
         sys.stderr.write(f"\nStopped. The same command goes on where it was: {to}\n")
         raise typer.Exit(130) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,12 @@ from pellucid.run import DOCUMENT, FORMAT, Run
 
 
 def evaluate(
-    run: str | Path, data: str | Path | None = None, out: str | Path | None = None, *, skip_known: bool = False
+    run: str | Path,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    *,
+    skip_known: bool = False,
+    skip_broken: bool = False,
 ) -> Results:
     """Score the final models of a run on another folder of the same layout.
 
@@ -39,6 +44,8 @@ def evaluate(
         A JSON file to write: the results, with the digests of the run and the data, and how many were skipped.
     skip_known : bool
         Leave out the samples of whom any part of the run has learnt from, and score the rest. Without, they are refused.
+    skip_broken : bool
+        Leave out samples whose files cannot be used, also where the run itself was made without doing so.
 
     Returns
     -------
@@ -56,7 +63,7 @@ def evaluate(
     DataError
         If what is left cannot be scored, for instance as all labels are of one class.
     """
-    return assess(run, data, out, skip_known=skip_known).results
+    return assess(run, data, out, skip_known=skip_known, skip_broken=skip_broken).results
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,12 @@ class Evaluation:
 
 
 def assess(
-    run: str | Path, data: str | Path | None = None, out: str | Path | None = None, *, skip_known: bool = False
+    run: str | Path,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    *,
+    skip_known: bool = False,
+    skip_broken: bool = False,
 ) -> Evaluation:
     """:func:`evaluate`, with the counts of who was scored and who was skipped."""
     done = Run(run)
@@ -84,7 +96,7 @@ def assess(
         raise RunError(f"{run} is not finished: pellucid run {done.study.name} --out {run} continues it")
     if out is not None and (Path(out).is_dir() or done.path.resolve() in Path(out).resolve().parents):
         raise RunError(f"{out} is a folder or lies inside the run: --out names a JSON file outside it")
-    whole = _opened(done, data)
+    whole = _opened(done, data, skip_broken)
     study, models, kept = done.study, done.models(), done.kept()
     baseline = TrivialBaseline.from_json(kept["baseline"], whole.spec, study.target)
     usual = Usual.from_json(kept["usual"])
@@ -115,8 +127,8 @@ def assess(
     return found
 
 
-def _opened(done: Run, data: str | Path | None) -> Dataset:
-    study = done.study
+def _opened(done: Run, data: str | Path | None, skip_broken: bool) -> Dataset:
+    study = done.study.skipping_broken() if skip_broken else done.study
     dataset = study.open_dataset(data).labelled(study.target)
     try:
         learnt = DataSpec.model_validate(done.document["dataset"]["spec"])
@@ -141,6 +153,7 @@ def _document(done: Run, dataset: Dataset, found: Evaluation, left_out: list[str
         "skipped": dict(found.skipped),
         # These look at the training samples themselves, which an evaluation does not have.
         "not_assessed": left_out,
+        "findings": [asdict(finding) for finding in dataset.findings],
         "results": [result.to_json() for result in found.results],
     }
 

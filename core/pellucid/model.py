@@ -72,6 +72,36 @@ class Model(nn.Module):
         if self.head.tags.remembers and (why := self.head.stale(fingerprint(self.named_encoders()))):
             raise ContractError(why)
 
+    @torch.no_grad()
+    def project(self, dataset: Dataset, target: str) -> None:
+        """Let the head look at training samples again and remember them as the encoders see them now.
+
+        What a fit does once the encoders have learnt all they will (projection, refit) is done again.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Training samples; this model has learnt from their subjects afterwards.
+        target : str
+            Name of the labels.
+
+        Raises
+        ------
+        ContractError
+            If the head remembers nothing.
+        """
+        if not self.head.tags.remembers:
+            raise ContractError(f"head {type(self.head).__name__} remembers no training samples: nothing to project")
+        self.eval()
+        stages = self.head.stages()
+        last = max(at for at, stage in enumerate(stages) if stage.encoders)
+        for stage in stages[last:]:
+            if stage.finish is not None:
+                samples = (batch for batch, _ in batches(dataset, target))
+                getattr(self.head, stage.finish)((self.encode(batch), batch) for batch in samples)
+        self.head.remember(fingerprint(self.named_encoders()))
+        self.head.learned_from = self.head.learned_from | dataset.learned_from | dataset.made_by
+
     def named_encoders(self) -> Iterator[tuple[str, Encoder]]:
         """Prefix and encoder, in order."""
         for name, encoder in self.encoders.items():

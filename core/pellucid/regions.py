@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -55,3 +56,37 @@ class Words:
 
 
 Region = TimeSpan | Box | Voxels | Atoms | Steps | Words
+
+
+def around(regions: Sequence[Region]) -> Region:
+    """The smallest region that covers some regions of one kind.
+
+    Examples
+    --------
+    >>> around([TimeSpan(("a",), 0.0, 1.0), TimeSpan(("b",), 1.0, 2.0)])
+    TimeSpan(channels=('a', 'b'), start_s=0.0, stop_s=2.0)
+    """
+    first = regions[0]
+    if len(regions) == 1:
+        return first
+    if isinstance(first, TimeSpan):
+        spans = [one for one in regions if isinstance(one, TimeSpan)]
+        channels = tuple(dict.fromkeys(name for one in spans for name in one.channels))
+        return TimeSpan(channels, min(one.start_s for one in spans), max(one.stop_s for one in spans))
+    if isinstance(first, Box):
+        boxes = [one for one in regions if isinstance(one, Box)]
+        start, stop = (zip(*ends, strict=True) for ends in ([one.start for one in boxes], [one.stop for one in boxes]))
+        return Box(tuple(map(min, start)), tuple(map(max, stop)))
+    if isinstance(first, Steps):
+        steps = [one for one in regions if isinstance(one, Steps)]
+        variables = tuple(dict.fromkeys(name for one in steps for name in one.variables))
+        return Steps(variables, min(one.start for one in steps), max(one.stop for one in steps))
+    if isinstance(first, Words):
+        words = [one for one in regions if isinstance(one, Words)]
+        return Words(min(one.start for one in words), max(one.stop for one in words))
+    if isinstance(first, Voxels):
+        voxels = (index for one in regions if isinstance(one, Voxels) for index in one.indices)
+        return Voxels(tuple(dict.fromkeys(voxels)))
+    parts = [one for one in regions if isinstance(one, Atoms)]
+    atoms = tuple(dict.fromkeys(atom for one in parts for atom in one.atoms))
+    return Atoms(atoms, tuple(dict.fromkeys(bond for one in parts for bond in one.bonds)))

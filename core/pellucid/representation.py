@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
+from pydantic import model_validator
 from torch import Tensor
 
 from pellucid.data.frozen import Frozen
@@ -19,10 +20,19 @@ class TokenShape(Frozen):
     Parameters
     ----------
     count, width : int
+    names : tuple of str
+        One a token, where tokens are no places: the steps of a calculation. Empty for places, which have regions.
     """
 
     count: int
     width: int
+    names: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_name_a_token(self) -> TokenShape:
+        if self.names and len(self.names) != self.count:
+            raise ValueError(f"{self.count} tokens but {len(self.names)} names")
+        return self
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,21 @@ class Study(Frozen):
             _assign(settings, key, value)
         return Study.from_mapping(settings, "study with --set")
 
+    def skipping_broken(self) -> Study:
+        """The same study on the samples whose files can be used; the others are findings of the dataset.
+
+        Raises
+        ------
+        StudyError
+            If its dataset does not know how to leave samples out.
+        """
+        if "skip_broken" not in plugins.load("dataset", self.dataset).config_type.model_fields:
+            raise StudyError(
+                f"dataset {self.dataset!r} cannot leave broken samples out, so --skip-broken fits nothing here: "
+                "mend what its error names, or take it out of the data"
+            )
+        return self.with_settings({f"options.{self.dataset}.skip_broken": True})
+
     def settings(self) -> dict[str, Any]:
         """Plain settings, as a TOML file would hold them."""
         return self.model_dump(mode="json")

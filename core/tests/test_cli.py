@@ -218,3 +218,14 @@ CARD = json.dumps(
         "units": {"x": "mm"},
     }
 )
+
+
+def test_a_dataset_that_cannot_leave_broken_samples_out_says_so(tmp_path):
+    study = tmp_path / "study.toml"
+    study.write_text(
+        'title = "t"\ndataset = "planted-lesions"\ntarget = "spiculated"\n'
+        '[[encoder]]\nname = "identity"\ninput = "covariates"\n[[head]]\nname = "linear"\n'
+    )
+    said = refused(pellucid("run", str(study), "--skip-broken", "--out", str(tmp_path / "run")))
+    assert "dataset 'planted-lesions' cannot leave broken samples out" in said
+    assert not (tmp_path / "run").exists()

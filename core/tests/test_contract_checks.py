@@ -1,6 +1,7 @@
 """Each contract check must find the breach that it is there for: one broken component for every check."""
 
 import dataclasses
+from dataclasses import replace
 from unittest import SkipTest
 
 import numpy as np
@@ -22,6 +23,7 @@ from pellucid.representation import Representation
 from pellucid.testing import datasets, instances, pictures
 from pellucid.testing.contract import NAMES, Check
 from pellucid.testing.planted import planted
+from pellucid.views import DEFAULT, image
 
 # --- encoders ---------------------------------------------------------------------------------------------------------
 
@@ -346,21 +348,53 @@ def test_a_protocol_that_breaks_its_contract_is_found_out(monkeypatch, check, ma
 # --- views and measures -----------------------------------------------------------------------------------------------
 
 
-def draws_nothing(ax, values, spec, *, evidence=None, caption="", beside=None):
+def draws_nothing(ax, values, spec, shown):
     pass
 
 
-def spoils(ax, values, spec, *, evidence=None, caption="", beside=None):
+def spoils(ax, values, spec, shown):
     ax.imshow(values[0])
     values[:] = 0
 
 
-@pytest.mark.parametrize(("view", "said"), [(draws_nothing, "draws nothing"), (spoils, "changes the values")])
-def test_a_view_that_breaks_its_contract_is_found_out(monkeypatch, view, said):
+def marks_nothing(ax, values, spec, shown):
+    ax.imshow(values[0])
+
+
+def marks_by_colour_alone(ax, values, spec, shown):
+    ax.imshow(values[0])
+    for marked in shown.regions:
+        # Red and green of the same lightness.
+        ax.axhspan(2, 4, color=(1.0, 0.0, 0.0) if marked.weight > 0 else (0.0, 0.299 / 0.587, 0.0))
+
+
+def draws_no_place_alone(ax, values, spec, shown):
+    image(ax, values, spec, replace(shown, only=None))
+
+
+@pytest.mark.parametrize(
+    ("check", "view", "said"),
+    [
+        ("draws_what_it_is_named_for", draws_nothing, "draws nothing"),
+        ("draws_what_it_is_named_for", spoils, "changes the values"),
+        ("marks_places_and_draws_one_alone", marks_nothing, "does not mark"),
+        ("marks_places_and_draws_one_alone", marks_by_colour_alone, "look the same in grey"),
+        ("marks_places_and_draws_one_alone", draws_no_place_alone, "alone like the whole"),
+    ],
+)
+def test_a_view_that_breaks_its_contract_is_found_out(monkeypatch, check, view, said):
     monkeypatch.setattr(plugins, "load", lambda kind, name: view)
     monkeypatch.setattr(pictures, "_inputs_that_name", lambda component: [(planted(("image",)), "image")])
     with pytest.raises(ContractError, match=said):
-        pictures.view_draws_what_it_is_named_for(Component("view", "test", "broken", "x:y"))
+        Check("view", check)(Component("view", "test", "broken", "x:y"))
+
+
+def test_the_cores_own_views_keep_the_contract_for_every_kind_with_places(monkeypatch):
+    for kind in ("image", "volume", "signal", "trajectory"):
+        monkeypatch.setattr(plugins, "load", lambda _, name, kind=kind: DEFAULT[kind])
+        monkeypatch.setattr(pictures, "_inputs_that_name", lambda component, kind=kind: [(planted((kind,)), kind)])
+        for check in ("draws_what_it_is_named_for", "marks_places_and_draws_one_alone"):
+            Check("view", check)(Component("view", "test", kind, "x:y"))
 
 
 @pytest.mark.parametrize(

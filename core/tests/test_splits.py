@@ -230,6 +230,21 @@ def test_an_official_split_without_validation_gets_some_from_its_training_subjec
     assert sorted(np.r_[split.train, split.validation]) == list(range(40))
 
 
+def test_an_official_split_is_drawn_where_the_data_have_none_if_asked_to():
+    asked = SubjectHoldoutConfig(column="split", otherwise="drawn", test=0.3)
+    subjects, labels = [f"p{i // 2}" for i in range(60)], [0, 1] * 30
+    (drawn,) = SubjectHoldout(SubjectHoldoutConfig(test=0.3)).splits(cohort(subjects, labels), "ill", 4)
+    for sides in ({}, {"split": ["Training"] * 60}, {"split": ["train"] * 50 + ["val"] * 10}):
+        (split,) = SubjectHoldout(asked).splits(cohort(subjects, labels, **sides), "ill", 4)
+        assert split.test.tolist() == drawn.test.tolist()
+        assert split.train.tolist() == drawn.train.tolist()
+    official = cohort(subjects, labels, split=["train"] * 50 + ["test"] * 10)
+    (split,) = SubjectHoldout(asked).splits(official, "ill", 4)
+    assert split.test.tolist() == list(range(50, 60))
+    with pytest.raises(DataError, match="sample 's59' has 'hold'"):
+        list(SubjectHoldout(asked).splits(cohort(subjects, labels, split=["train"] * 59 + ["hold"]), "ill", 4))
+
+
 def test_an_official_split_that_leaks_is_refused_with_the_number_of_subjects():
     data = cohort(["a", "b", "c", "a", "d", "d"], [0, 1] * 3, split=["train", "train", "val", "test", "val", "test"])
     with pytest.raises(LeakageError, match="column 'split': 2 subject"):

@@ -300,3 +300,19 @@ def test_a_bin_that_few_replicates_reach_has_no_interval():
     assert np.isfinite(curve.low[0])
     assert np.isnan(curve.low[-1])
     assert np.isnan(curve.high[-1])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_areas_of_several_labels_are_the_macro_average_of_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    labels = (rng.random((120, 7)) < rng.uniform(0.05, 0.7, 7)).astype(float)
+    labels[:2] = [[1] * 7, [0] * 7]
+    scores = (labels + rng.normal(0, 1, labels.shape)).round(1)
+    assert macro(auroc, labels, scores, np.ones(120)) == pytest.approx(
+        metrics.roc_auc_score(labels, scores, average="macro")
+    )
+    # A label that nobody has, or everybody, has no part in the mean.
+    labels[:, [2, 5]] = [1, 0]
+    rest = [0, 1, 3, 4, 6]
+    expected = metrics.roc_auc_score(labels[:, rest], scores[:, rest], average="macro")
+    assert macro(auroc, labels, scores, np.ones(120)) == pytest.approx(expected)

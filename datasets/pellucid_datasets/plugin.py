@@ -10,11 +10,17 @@ PLUGIN = Plugin(
         "planted-nodules": "pellucid_datasets.nodules:PlantedNodules",
     },
     cards={
+        "cinc": "pellucid_datasets/cards/cinc.toml",
+        "cpsc2018": "pellucid_datasets/cards/cpsc2018.toml",
         "ct-series": "pellucid_datasets/cards/ct-series.toml",
+        "ecg-folder": "pellucid_datasets/cards/ecg-folder.toml",
+        "ecg-synthetic": "pellucid_datasets/cards/ecg-synthetic.toml",
         "lidc": "pellucid_datasets/cards/lidc.toml",
         "lidc-crops": "pellucid_datasets/cards/lidc-crops.toml",
         "lidc-shapes": "pellucid_datasets/cards/lidc-shapes.toml",
+        "mit-bih": "pellucid_datasets/cards/mit-bih.toml",
         "planted-lesions": "pellucid_datasets/cards/planted-lesions.toml",
         "planted-nodules": "pellucid_datasets/cards/planted-nodules.toml",
+        "ptb-xl": "pellucid_datasets/cards/ptb-xl.toml",
     },
 )

@@ -33,15 +33,42 @@ class Content(Frozen):
     @field_validator("url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        # Asking for the port is what checks it.
-        if parts.scheme not in ("https", "http") or not parts.hostname or "@" in parts.netloc or parts.port == 0:
-            raise ValueError("write an address as 'https://host/path', without a user's name in it")
-        if not value.isprintable() or " " in value:
-            raise ValueError("write an address with %20 for a space")
-        return value
+        return None if value is None else _checked_address(value)
+
+
+def _checked_address(value: str) -> str:
+    parts = urlsplit(value)
+    # Asking for the port is what checks it.
+    if parts.scheme not in ("https", "http") or not parts.hostname or "@" in parts.netloc or parts.port == 0:
+        raise ValueError("write an address as 'https://host/path', without a user's name in it")
+    if not value.isprintable() or " " in value:
+        raise ValueError("write an address with %20 for a space")
+    return value
+
+
+class Sums(Frozen):
+    """A list of digests that a server keeps beside its files: of a dataset of so many that no card could list them.
+
+    Without a digest of the list itself, it vouches for what arrives being what the server has, and not for who wrote it.
+
+    Parameters
+    ----------
+    url : str
+        The folder, ending with ``/``; the list and all files are below it.
+    name : str
+        The list: a line a file, the SHA-256, space, and the path.
+    sha256 : str, optional
+        Digest of the list.
+    """
+
+    url: str = Field(pattern=r"/$")
+    name: str = Field(default="SHA256SUMS.txt", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        return _checked_address(value)
 
 
 class CardFile(Content):

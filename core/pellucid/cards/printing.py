@@ -69,10 +69,10 @@ def print_fetched(out: Console, fetched: Fetched, to: Path) -> None:
     """What is here now."""
     counts = []
     if fetched.new:
-        counts.append(f"{_files(len(fetched.new))} fetched ({decimal(sum(file.bytes for file in fetched.new))})")
+        counts.append(f"{_files(len(fetched.new))} fetched ({decimal(sum(file.bytes or 0 for file in fetched.new))})")
     if fetched.here:
         counts.append(f"{_files(len(fetched.here))} here already")
-    out.print(Text(f"{', '.join(counts)}. Each has the SHA-256 of the card.", style="green"))
+    out.print(Text(f"{', '.join(counts)}. Each has the SHA-256 of {fetched.vouched_by}.", style="green"))
     out.print(f"To use it: --data {to}", soft_wrap=True)
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pellucid import plugins
-from pellucid.cards.files import CardArchive, CardFile
+from pellucid.cards.files import CardArchive, CardFile, Sums
 from pellucid.data.spec import Frozen
 from pellucid.errors import DataError, nearest
 
@@ -58,6 +58,8 @@ class Card(Frozen):
     files : tuple of CardFile
     archives : tuple of CardArchive
         What some of the files come in.
+    sums : Sums, optional
+        Where the server keeps a list of all files with their digests; then the card lists none.
     retriever : str
         The owner's own program that downloads it, where files are not served, and listed, one by one.
     about_bytes : int, optional
@@ -88,6 +90,7 @@ class Card(Frozen):
     how: str = Field(min_length=1)
     files: tuple[CardFile, ...] = ()
     archives: tuple[CardArchive, ...] = ()
+    sums: Sums | None = None
     retriever: str = ""
     about_bytes: int | None = Field(default=None, gt=0)
     page: str = Field(default="", pattern=r"^(https?://\S+)?$")
@@ -112,7 +115,9 @@ class Card(Frozen):
             raise ValueError(
                 f"{'generated data' if self.access == 'generated' else 'your own data'} has no files to list"
             )
-        if self.access in ("open", "embedded") and not self.files and not self.retriever:
+        if self.sums is not None and (self.files or self.access != "open"):
+            raise ValueError("a card with [sums] lists no files, and anybody may have them: access = 'open'")
+        if self.access in ("open", "embedded") and not self.files and not self.retriever and self.sums is None:
             raise ValueError(f"access = {self.access!r} needs at least one [[files]] entry: what has to be here?")
         if self.access == "embedded" and not all(file.package for file in self.files):
             raise ValueError("access = 'embedded' needs 'package' in every [[files]] entry")
@@ -176,7 +181,7 @@ def _first(error: ValidationError) -> str:
     first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     where = ".".join(str(step + 1) if isinstance(step, int) else step for step in first["loc"]) or "card"
     if first["type"] == "extra_forbidden":
-        kinds: dict[str, type[Frozen]] = {"files": CardFile, "archives": CardArchive}
+        kinds: dict[str, type[Frozen]] = {"files": CardFile, "archives": CardArchive, "sums": Sums}
         known = kinds.get(str(first["loc"][0]), Card).model_fields
         return f"{where}: there is no such field{nearest(str(first['loc'][-1]), known)}"
     if first["type"] == "missing":
@@ -186,5 +191,14 @@ def _first(error: ValidationError) -> str:
 
 
 def card(name: str) -> Card:
-    """The installed card of a dataset, by bare or qualified name, or the card in a file whose name ends with ``.toml``."""
-    return read_card(Path(name) if name.endswith(".toml") else plugins.load("card", name))
+    """The installed card of a dataset, by bare or qualified name, or the card in a file whose name ends with ``.toml``.
+
+    A name may lack its hyphens: people write ``ptbxl`` for ``ptb-xl``.
+    """
+    if name.endswith(".toml"):
+        return read_card(Path(name))
+    known = plugins.components("card").values()
+    if not any(name in (one.name, one.qualified) for one in known):
+        alike = [one for one in known if name.casefold().replace("-", "") == one.name.replace("-", "")]
+        name = alike[0].qualified if len(alike) == 1 else name
+    return read_card(plugins.load("card", name))

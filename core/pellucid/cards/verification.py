@@ -75,6 +75,8 @@ def verify(card: Card, data: Path | None = None) -> Verification:
             "generated": "is made by this software when it is asked for",
             "own": "is your own data",
         }.get(card.access, "has so many files that its card does not list them")
+        if card.sums is not None:
+            why += f" (in a complete folder, sha256sum -c {card.sums.name} compares it with the list beside them)"
         raise DataError(f"{card.name} {why}, so there is nothing to compare a folder with")
     if data is None and not all(file.package for file in card.files):
         raise DataError(f"{card.name}: --data names the folder that holds its files")

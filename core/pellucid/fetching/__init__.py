@@ -14,6 +14,7 @@ from pellucid.cards.inside import place, shown
 from pellucid.errors import DataError
 from pellucid.fetching.archives import unpack
 from pellucid.fetching.download import Patience, download, part_of, unwritable
+from pellucid.fetching.listed import ListedFile, chosen, fetch_listed
 from pellucid.fetching.lock import held
 from pellucid.fetching.progress import Watcher
 
@@ -24,8 +25,9 @@ __all__ = ["Fetched", "Patience", "Watcher", "fetch", "why_not"]
 class Fetched:
     """Files that were fetched and files that were here already; all are what the card says."""
 
-    new: tuple[CardFile, ...]
-    here: tuple[CardFile, ...]
+    new: tuple[CardFile | ListedFile, ...]
+    here: tuple[CardFile | ListedFile, ...]
+    vouched_by: str = "the card"
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,19 @@ def why_not(card: Card) -> str:
     if card.retriever:
         size = f"; it is about {decimal(card.about_bytes)}" if card.about_bytes else ""
         return f"anybody may have it, but it is handed out by {card.retriever} and not file by file{size}"
-    if not all(file.url or file.archive for file in card.files):
+    if card.sums is None and not all(file.url or file.archive for file in card.files):
         return "anybody may have it, but its card knows no address that serves its files"
     return ""
 
 
-def fetch(card: Card, to: Path, *, watcher: Watcher | None = None, patience: Patience | None = None) -> Fetched:
+def fetch(
+    card: Card,
+    to: Path,
+    *,
+    watcher: Watcher | None = None,
+    patience: Patience | None = None,
+    only: tuple[str, ...] = (),
+) -> Fetched:
     """Fetch the files of a dataset that are not here yet.
 
     Parameters
@@ -70,6 +79,8 @@ def fetch(card: Card, to: Path, *, watcher: Watcher | None = None, patience: Pat
     watcher : Watcher, optional
         Told what goes on.
     patience : Patience, optional
+    only : tuple of str
+        Folders of the dataset: files in other folders are left out. Files that lie in no folder always come.
 
     Returns
     -------
@@ -88,7 +99,10 @@ def fetch(card: Card, to: Path, *, watcher: Watcher | None = None, patience: Pat
     watcher, patience = watcher or Watcher(), patience or Patience()
     try:
         _refuse_no_folder(to)
-        plan = _plan(card, to, watcher)
+        if card.sums is not None:
+            new, here = fetch_listed(card.sums, to, only, watcher, patience)
+            return Fetched(new, here, card.sums.name)
+        plan = _plan(card, chosen(card.files, only), to, watcher)
         _refuse_too_little_room(plan, to)
         to.mkdir(parents=True, exist_ok=True)
         with held(to):
@@ -108,12 +122,12 @@ def _refuse_no_folder(to: Path) -> None:
         raise DataError(f"{to} is a file: --to names a folder")
 
 
-def _plan(card: Card, to: Path, watcher: Watcher) -> _Plan:
+def _plan(card: Card, files: tuple[CardFile, ...], to: Path, watcher: Watcher) -> _Plan:
     here: list[CardFile] = []
     missing: list[CardFile] = []
     if to.is_dir() and any(to.iterdir()):
         watcher.say(f"Looking at what is in {to}")
-    for file in card.files:
+    for file in files:
         path = place(to, file.path)
         found = presence(file, path)
         # Also a dangling link or a folder is something: it is not written over.

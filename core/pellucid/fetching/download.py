@@ -10,11 +10,10 @@ import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from rich.filesize import decimal
 
-from pellucid.cards.files import Content
 from pellucid.cards.inside import shown
 from pellucid.errors import DataError
 from pellucid.fetching.connection import Answer, Interrupted, RangeRefused, ask
@@ -23,6 +22,9 @@ from pellucid.files import sha256
 
 CHUNK = 1 << 18
 """Bytes read at once."""
+
+LARGEST_BYTES = 1 << 36
+"""Of a file whose size only the server states."""
 
 WORTH_SAYING_S = 2.0
 """A pause from which on a person is told why nothing happens."""
@@ -55,19 +57,36 @@ def part_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")
 
 
-def download(content: Content, path: Path, patience: Patience, watcher: Watcher) -> None:
+class Vouched(Protocol):
+    """What is known of a file before it is here: where it is served, its digest, and perhaps its size."""
+
+    @property
+    def sha256(self) -> str:
+        """64 hexadecimal digits."""
+
+    @property
+    def url(self) -> str | None:
+        """Where it is served."""
+
+    @property
+    def bytes(self) -> int | None:
+        """Its size; None where the server is to be asked."""
+
+
+def download(content: Vouched, path: Path, patience: Patience, watcher: Watcher) -> None:
     """Download what a card vouches for.
 
     What arrived stays in :func:`part_of` the path when the connection, the process or the disk gives out, and the next call
     goes on from there. Lengths that a server states are not believed: what counts are the card's size, beyond which nothing
-    is read, and its SHA-256, of the file as it stands on the disk.
+    is read, and its SHA-256, of the file as it stands on the disk. Where no size is known the server's bounds what is read,
+    and the SHA-256 alone decides.
 
     Between connections of one call an ETag says whether the file was changed meanwhile. It is not kept between calls: the
     digest finds that out as well, and then the file is fetched once more from its beginning.
 
     Parameters
     ----------
-    content : Content
+    content : Vouched
         With a ``url``.
     path : Path
         In a folder that exists.
@@ -82,8 +101,12 @@ def download(content: Content, path: Path, patience: Patience, watcher: Watcher)
     """
     part = part_of(path)
     transfer = _Transfer(content, part, patience, watcher)
-    watcher.start(shown(path.name), transfer.here(), content.bytes)
+    watcher.start(shown(path.name), transfer.here(), content.bytes or 0)
     try:
+        if content.bytes is None and transfer.here() and sha256(part) == content.sha256:
+            # Whole already: a server that is asked for what follows has nothing to send.
+            settle(part, path)
+            return
         for last in (False, True):
             transfer.complete()
             found = sha256(part)
@@ -109,7 +132,7 @@ def settle(part: Path, path: Path) -> None:
     os.replace(part, path)
 
 
-def _other_bytes(content: Content, path: Path, found: str, stated: str) -> DataError:
+def _other_bytes(content: Vouched, path: Path, found: str, stated: str) -> DataError:
     return DataError(
         f"{shown(path.name)}: what {shown(content.url or '')} sends is not what the card describes: SHA-256 {found}, expected "
         f"{content.sha256}{stated}. It was removed. The file was changed, or somebody stands between: tell whoever keeps the card"
@@ -128,8 +151,9 @@ def unwritable(path: Path, error: OSError) -> DataError:
 class _Transfer:
     """A part that grows over as many connections as it takes."""
 
-    def __init__(self, content: Content, part: Path, patience: Patience, watcher: Watcher) -> None:
+    def __init__(self, content: Vouched, part: Path, patience: Patience, watcher: Watcher) -> None:
         self.content, self.part, self.patience, self.watcher = content, part, patience, watcher
+        self.size = content.bytes
         self.name = shown(part.name.removeprefix(".").removesuffix(".part"))
         self.etag, self.stated = "", ""
         self.from_start = False
@@ -144,23 +168,24 @@ class _Transfer:
             return 0
         if not stat.S_ISREG(found.st_mode):
             raise DataError(f"{self.part} is not a plain file, so nothing is written to it: remove it")
-        return found.st_size if found.st_size <= self.content.bytes else 0
+        return found.st_size if self.size is None or found.st_size <= self.size else 0
 
     def complete(self) -> None:
         """Fetch until all bytes are here."""
         most, barren = self.here(), 0
-        while (have := self.here()) < self.content.bytes:
+        while (have := self.here()) < (LARGEST_BYTES if self.size is None else self.size):
             reason, wait_s = self._try(have)
             have = self.here()
             # A server that always begins anew and breaks off brings bytes, but nothing new.
             barren = 0 if have > most else barren + 1
             most = max(most, have)
-            if have == self.content.bytes:
+            if have == self.size:
                 return
             if barren == self.patience.tries:
+                whole = "an unknown size" if self.size is None else decimal(self.size)
                 raise DataError(
                     f"{shown(self.content.url or '')}: {reason}, {barren} times in a row; {decimal(have)} of "
-                    f"{decimal(self.content.bytes)} are here{self.stated}. The same command goes on from there"
+                    f"{whole} are here{self.stated}. The same command goes on from there"
                 )
             usual = self.patience.wait_s * 2 ** max(barren - 1, 0)
             pause_s = min(max(usual, wait_s), self.patience.longest_wait_s)
@@ -190,6 +215,8 @@ class _Transfer:
             self.pieced |= start > 0
             kind, length = answer.header("Content-Type").partition(";")[0], answer.header("Content-Length")
             self.stated = f" (the server calls it {shown(kind) or 'nothing'}, {shown(length) or 'unknown'} bytes)"
+            if self.size is None:
+                self.size = self._size(answer)
             etag = answer.header("ETag")
             # A weak one says that the meaning is the same, not the bytes.
             self.etag = etag if etag.startswith('"') and etag.isprintable() else ""
@@ -197,6 +224,17 @@ class _Transfer:
                 file.truncate(start)
                 file.seek(start)
                 self._copy(answer, file, start)
+
+    def _size(self, answer: Answer) -> int:
+        """What the server says of the size of the whole file."""
+        ranged = answer.status == 206
+        said = answer.header("Content-Range").rpartition("/")[2] if ranged else answer.header("Content-Length")
+        if not (said.isascii() and said.isdigit()) or int(said) > LARGEST_BYTES:
+            raise DataError(
+                f"{shown(self.content.url or '')}: the server does not say how large the file is, or calls it larger than "
+                f"{decimal(LARGEST_BYTES)}; nothing of it was fetched"
+            )
+        return int(said)
 
     def _start(self, answer: Answer, have: int) -> int:
         """Byte that an answer begins with."""
@@ -213,9 +251,10 @@ class _Transfer:
 
     def _copy(self, answer: Answer, file: IO[bytes], at: int) -> None:
         self.from_start = False
-        while at < self.content.bytes:
+        assert self.size is not None
+        while at < self.size:
             try:
-                chunk = answer.body.read1(min(CHUNK, self.content.bytes - at))
+                chunk = answer.body.read1(min(CHUNK, self.size - at))
             except TimeoutError:
                 raise Interrupted(f"nothing came for {self.patience.stall_s:g} s") from None
             except (OSError, http.client.HTTPException, ValueError):

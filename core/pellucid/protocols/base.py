@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pellucid.model import Model
     from pellucid.protocols.baseline import TrivialBaseline
     from pellucid.protocols.usual import Usual
+    from pellucid.training.settings import TrainingSettings
 
 
 class Protocol(ABC):  # noqa: B024 - its two kinds below have the abstract methods
@@ -81,6 +82,9 @@ class FittedFold:
         Seed for whatever an assessment draws.
     kept : Usual, optional
         What is usual among the training samples, where it was learnt before and these are not at hand.
+    training : mapping of str to TrainingSettings
+        With which settings ``"encoder <prefix>"`` and ``"head <part>"`` were trained, for assessments that fit models of
+        their own (:func:`~pellucid.protocols.refit.refitted`); empty where no training samples are at hand.
     """
 
     dataset: Dataset
@@ -90,6 +94,7 @@ class FittedFold:
     baseline: TrivialBaseline
     seed: int
     kept: Usual | None = None
+    training: Mapping[str, TrainingSettings] = field(default_factory=dict)
 
     @cached_property
     def usual(self) -> Usual:

@@ -157,7 +157,18 @@ def _auroc_words(p: Predictions, value: float, chance: float, baseline: float) -
     return (
         f"Averaged over {each[p.target.kind]}: of one of the {p.noun} that is it and one that is not, the first gets the "
         f"higher score in {value:.1%} of pairs; a coin reaches {chance:.0%}, the trivial baseline {baseline:.1%}."
+        f"{_not_judged(p)}"
     )
+
+
+def _not_judged(p: Predictions) -> str:
+    """Which outputs have no part in a mean over outputs, as a sentence; empty where all have one."""
+    share = p.indicators.mean(0)
+    alike = [name for name, of in zip(p.target.outputs, share, strict=True) if of in (0.0, 1.0)]
+    if not alike:
+        return ""
+    named = ", ".join(f"“{name}”" for name in alike)
+    return f" Left out, as none or all of these {p.noun} are it: {named}."
 
 
 def _auprc_words(p: Predictions, value: float, chance: float, baseline: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field
@@ -13,6 +14,9 @@ from pellucid.errors import DataError, LeakageError, nearest
 from pellucid.part import Config
 from pellucid.protocols.base import Splitting
 from pellucid.protocols.nested_subject_cv import checked, named
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SIDES = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
          "dev": "validation", "test": "test"}  # fmt: skip
@@ -30,11 +34,15 @@ class SubjectHoldoutConfig(Config):
         Share of the other samples that is kept for early stopping and thresholds, unless the column names some.
     column : str, optional
         Frame column with an official split: ``train``, ``validation`` (may be absent) and ``test``.
+    otherwise : {"refuse", "drawn"}
+        What to do with data that lack the column, or of which nobody stands on the test side (the published training part
+        alone): refuse them, or draw the sides as if no column were named.
     """
 
     test: float = Field(default=0.25, gt=0, lt=1)
     validation: float = Field(default=0.2, gt=0, le=0.5)
     column: str | None = None
+    otherwise: Literal["refuse", "drawn"] = "refuse"
 
 
 class SubjectHoldout(Splitting):
@@ -54,7 +62,7 @@ class SubjectHoldout(Splitting):
             If the official split has a subject on two sides.
         """
         sets, strata = self.sets(dataset), self.strata(dataset, target)
-        side = self._drawn(sets, strata, seed) if self.config.column is None else self._official(dataset, sets)
+        side = self._official(dataset, sets) if self._laid_down(dataset) else self._drawn(sets, strata, seed)
         test = np.flatnonzero(side == "test")
         rest = np.flatnonzero(side != "test")
         for name, positions in (("test", test), ("training", rest)):
@@ -68,6 +76,16 @@ class SubjectHoldout(Splitting):
                 raise DataError(f"{named(dataset, target)}: {error}") from None
             train, held = rest[at], rest[chosen]
         yield from checked([Split(0, train, held, test)], dataset, target)
+
+    def _laid_down(self, dataset: Dataset) -> bool:
+        """Whether the sides are as a column says."""
+        column = self.config.column
+        if column is None or self.config.otherwise == "refuse":
+            return column is not None
+        if column not in dataset.frame.columns:
+            return False
+        # A word that names no side is no reason to draw: the column is there, and to be mended.
+        return any(SIDES.get(word, "test") == "test" for word in _words(dataset, column).unique())
 
     def _drawn(self, sets: np.ndarray, strata: np.ndarray, seed: int) -> np.ndarray:
         count = len(np.unique(sets))
@@ -83,7 +101,7 @@ class SubjectHoldout(Splitting):
             raise DataError(
                 f"dataset {name!r} has no column {column!r} for an official split{nearest(str(column), known)}"
             )
-        words = dataset.frame[column].astype(str).str.strip().str.lower()
+        words = _words(dataset, str(column))
         strange = ~words.isin(list(SIDES))
         if strange.any():
             at = int(np.flatnonzero(strange)[0])
@@ -104,3 +122,7 @@ class SubjectHoldout(Splitting):
                 "out to have subjects dealt here, or mend the split"
             )
         return side
+
+
+def _words(dataset: Dataset, column: str) -> pd.Series:
+    return dataset.frame[column].astype(str).str.strip().str.lower()

@@ -56,6 +56,8 @@ def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
         "started": time.strftime("%Y-%m-%d"),
         "command": f"pellucid run {study.name}",
         "duration_s": 0.0,
+        "findings": [asdict(finding) for finding in dataset.findings],
+        "published": [score.model_dump(mode="json") for score in dataset.published(study.target)],
         "cohort": cohort(dataset, study.target, splits),
         "subjects": {
             str(s.fold): {

@@ -18,6 +18,7 @@ from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.protocols.usual import Usual
 from pellucid.running.task import Task
 from pellucid.training.fit import Session, Sides, fit_encoder, fit_model
+from pellucid.training.settings import TrainingSettings
 from pellucid.weights import save_models
 
 FINAL_VALIDATION = 0.2
@@ -43,7 +44,9 @@ def fit_and_examine(task: Task, split: Split, folds: int) -> None:
     models, epochs = _fitted(task, sides, f"fold {split.fold + 1} of {folds}", folder / "checkpoints")
     if task.writes:
         baseline = TrivialBaseline(task.dataset.spec, task.study.target).fit(sides.train)
-        fold = FittedFold(task.dataset, task.study.target, split, models, baseline, task.study.training.seed)
+        fold = FittedFold(
+            task.dataset, task.study.target, split, models, baseline, task.study.training.seed, training=_settings(task)
+        )
         task.watcher.say(f"fold {split.fold + 1} of {folds}: scoring, explaining and auditing the test subjects")
         _examine(task, fold, folder)
         digest = save_models(folder / "weights.safetensors", models)
@@ -54,13 +57,22 @@ def fit_and_examine(task: Task, split: Split, folds: int) -> None:
 
 
 def _examine(task: Task, fold: FittedFold, folder: Path) -> None:
-    from pellucid.report.gallery import collect, explanation_rows
+    from pellucid.report.explained import explanation_rows
+    from pellucid.report.gallery import collect
 
     for name, assessment in task.assessments.items():
         write_rows(folder / f"{name}.parquet", assessment.examine(fold).assign(fold=fold.split.fold))
     rows = explanation_rows(fold)
     write_rows(folder / "explanations.parquet", rows)
     collect(fold, task.context, rows).save(folder)
+
+
+def _settings(task: Task) -> dict[str, TrainingSettings]:
+    """How each encoder and head of the study is trained."""
+    study = task.study
+    return {f"encoder {entry.prefix}": study.training_of(entry) for entry in study.encoder} | {
+        f"head {entry.part}": study.training_of(entry) for entry in study.head
+    }
 
 
 def _fitted(task: Task, sides: Sides, where: str, checkpoints: Path) -> tuple[dict[str, Model], dict[str, list[int]]]:

@@ -30,7 +30,7 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 
 
 class Interval(NamedTuple):
-    """A value and its 95 % interval."""
+    """A value and its interval, of 95 % unless another level was asked for."""
 
     value: float
     low: float
@@ -105,8 +105,8 @@ def replicated(statistic: Statistic, weights: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def interval(statistic: Statistic, weights: np.ndarray, *, centred: bool = False) -> Interval:
-    """A statistic of all samples and its 95 % percentile interval over subjects.
+def interval(statistic: Statistic, weights: np.ndarray, *, centred: bool = False, level: float = LEVEL) -> Interval:
+    """A statistic of all samples and its percentile interval over subjects, of 95 % unless another level is asked for.
 
     Parameters
     ----------
@@ -117,6 +117,8 @@ def interval(statistic: Statistic, weights: np.ndarray, *, centred: bool = False
     centred : bool
         Move the interval so that the median replicate falls on the value: for statistics such as calibration errors,
         whose replicates are biased upwards because resampling adds noise of its own.
+    level : float
+        Share of replicates inside: 0.9 where a published interval to compare with is one of 90 %.
 
     Returns
     -------
@@ -125,7 +127,7 @@ def interval(statistic: Statistic, weights: np.ndarray, *, centred: bool = False
         are defined, and where nothing varies because there is one subject only.
     """
     value, replicates = estimate(statistic, weights)
-    return percentiles(value, replicates, centred=centred)
+    return percentiles(value, replicates, centred=centred, level=level)
 
 
 def estimate(statistic: Statistic, weights: np.ndarray) -> tuple[float, np.ndarray]:
@@ -139,12 +141,12 @@ def estimate(statistic: Statistic, weights: np.ndarray) -> tuple[float, np.ndarr
     return value, replicated(statistic, weights)
 
 
-def percentiles(value: float, replicates: np.ndarray, *, centred: bool = False) -> Interval:
+def percentiles(value: float, replicates: np.ndarray, *, centred: bool = False, level: float = LEVEL) -> Interval:
     """The interval of a value from its replicates; see :func:`interval`."""
     found = replicates[np.isfinite(replicates)]
     if len(found) * 2 < len(replicates):
         return Interval(value, np.nan, np.nan)
-    tail = (1 - LEVEL) / 2
+    tail = (1 - level) / 2
     low, middle, high = np.quantile(found, [tail, 0.5, 1 - tail])
     shift = value - middle if centred else 0.0
     return Interval(value, float(low + shift), float(high + shift))

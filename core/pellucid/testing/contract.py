@@ -71,7 +71,7 @@ NAMES = {
     ),
     "study": ("is_valid_and_its_parts_fit",),
     "card": ("is_complete_and_agrees_with_its_dataset",),
-    "view": ("draws_what_it_is_named_for",),
+    "view": ("draws_what_it_is_named_for", "marks_places_and_draws_one_alone"),
     "measure": ("gives_one_number_a_sample",),
 }
 """Checks of each kind, by the name of the function in its home."""

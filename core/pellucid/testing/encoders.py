@@ -9,7 +9,6 @@ import torch
 from pellucid.batch import Batch
 from pellucid.encoders.base import Encoder
 from pellucid.plugins import Component
-from pellucid.representation import TokenShape
 from pellucid.testing.instances import encoders, need, rows_of
 
 CLOSE = 1e-4
@@ -44,12 +43,9 @@ def encoder_names_match_width(component: Component) -> None:
             f"{len(batch)} samples gave {tuple(z.values.shape)}",
         )
         need(bool(torch.isfinite(z.values).all()), component, "gives NaN or infinity")
-        said = {name: TokenShape(count=t.values.shape[1], width=t.values.shape[2]) for name, t in z.tokens.items()}
-        need(
-            said == dict(encoder.token_shapes),
-            component,
-            f"hands on tokens {said}, but says they are {dict(encoder.token_shapes)}",
-        )
+        given = {name: tuple(tokens.values.shape[1:]) for name, tokens in z.tokens.items()}
+        said = {name: (shape.count, shape.width) for name, shape in encoder.token_shapes.items()}
+        need(given == said, component, f"hands on tokens of shape {given}, but says they are {said}")
 
 
 def encoder_same_input_gives_same_values(component: Component) -> None:

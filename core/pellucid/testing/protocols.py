@@ -110,7 +110,9 @@ def fitted_fold() -> tuple[FittedFold, Context]:
         models[entry.part], _ = fit_model(own, head, sides, study.training, name=entry.part, session=Session())
     baseline = TrivialBaseline(data.spec, TARGET).fit(sides.train)
     tags = {part: model.head.tags for part, model in models.items()}
-    return FittedFold(data, TARGET, split, models, baseline, 0), Context(data.spec, TARGET, tags, baseline.name, 0)
+    trained = [f"encoder {prefix}" for prefix in encoders] + [f"head {part}" for part in models]
+    fold = FittedFold(data, TARGET, split, models, baseline, 0, training={name: study.training for name in trained})
+    return fold, Context(data.spec, TARGET, tags, baseline.name, 0)
 
 
 def _assessed(component: Component) -> tuple[Assessment, FittedFold, Context]:

@@ -98,8 +98,8 @@ def fit_encoder(
         return None
     progress = train(
         _EncoderLoss(encoder),
-        _samples(sides.train),
-        _samples(sides.validation),
+        _samples(sides.train, sides.target),
+        _samples(sides.validation, sides.target),
         settings,
         stage=session.stage(name),
         checkpoint=session.checkpoint(name, settings),
@@ -112,7 +112,7 @@ def fit_encoder(
 def prepare_encoder(encoder: Encoder, sides: Sides) -> None:
     """Learn closed-form statistics from the training samples, and remember whom they came from if there were any."""
     before = _state(encoder)
-    encoder.prepare(batch for batch, _ in batches(sides.train))
+    encoder.prepare(batch for batch, _ in batches(sides.train, sides.target))
     if any(not torch.equal(value, before[name]) for name, value in _state(encoder).items()):
         encoder.learned_from = encoder.learned_from | sides.learned_from
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pellucid_ct.scans.kept import Crops, OnDisk, kept, key_of
+from pellucid.data.rows import Rows
+from pellucid_ct.scans.kept import Crops, kept, key_of
 
 
 def crops(seed: int = 0) -> Crops:
@@ -31,7 +32,7 @@ def test_what_is_kept_comes_back_row_by_row(tmp_path):
     made = crops()
     first = kept("k", lambda: made, tmp_path)
     again = kept("k", lambda: pytest.fail("made again"), tmp_path)
-    assert isinstance(again.pixels, OnDisk)
+    assert isinstance(again.pixels, Rows)
     assert again.pixels.shape == (3, 1, 4, 5)
     assert len(again.mask) == 3
     assert same(made, first)

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from pellucid.data import Image, Vector, Volume
-from pellucid.views import INK, LOWERS, RAISES, view_for
+from pellucid.views import INK, LOWERS, PLAIN, RAISES, Shown, view_for
 from pellucid_ct.lidc.annotations.nodules import RATING_NAMES
 from pellucid_ct.lidc.shapes.dataset import LidcShapes, LidcShapesConfig
 from pellucid_ct.views.lesions import lesion, lesion_volume, ratings
@@ -38,14 +38,14 @@ def outline(ax) -> np.ndarray:
 @pytest.mark.parametrize("radius", [4.0, 9.0])
 def test_the_outline_is_drawn_around_the_lesion(radius):
     ax = axis()
-    lesion(ax, disc(radius), image())
+    lesion(ax, disc(radius), image(), PLAIN)
     distance = np.hypot(*(outline(ax) - (SIZE - 1) / 2).T)
     assert distance.mean() == pytest.approx(radius, abs=0.6)
 
 
 def test_a_lesion_at_the_edge_of_the_frame_keeps_a_closed_outline():
     ax = axis()
-    lesion(ax, disc(6, shift=14), image())
+    lesion(ax, disc(6, shift=14), image(), PLAIN)
     points = outline(ax)
     np.testing.assert_allclose(points[0], points[-1])
     assert points[:, 0].max() > SIZE - 1
@@ -53,14 +53,14 @@ def test_a_lesion_at_the_edge_of_the_frame_keeps_a_closed_outline():
 
 def test_an_empty_mask_is_drawn_without_an_outline():
     ax = axis()
-    lesion(ax, np.zeros((1, SIZE, SIZE), np.float32), image())
+    lesion(ax, np.zeros((1, SIZE, SIZE), np.float32), image(), PLAIN)
     assert not any(len(p.vertices) for c in ax.collections for p in c.get_paths())
 
 
 @pytest.mark.parametrize(("radius", "share"), [(2.0, 0.25), (5.0, 0.5), (12.0, 1.0)])
 def test_a_small_lesion_is_shown_larger_but_never_cut(radius, share):
     ax = axis()
-    lesion(ax, disc(radius), image())
+    lesion(ax, disc(radius), image(), PLAIN)
     left, right = ax.get_xlim()
     assert right - left == pytest.approx(SIZE * share)
     points = outline(ax)
@@ -71,7 +71,7 @@ def test_a_small_lesion_is_shown_larger_but_never_cut(radius, share):
 @pytest.mark.parametrize("radius", [2.0, 12.0])
 def test_the_scale_bar_is_as_long_as_it_says(radius):
     ax = axis()
-    lesion(ax, disc(radius), image(spacing=1.75))
+    lesion(ax, disc(radius), image(spacing=1.75), PLAIN)
     (bar,) = ax.lines
     (label,) = [text.get_text() for text in ax.texts]
     assert np.ptp(bar.get_xdata()) * 1.75 == pytest.approx(float(label.split()[0]))
@@ -80,7 +80,7 @@ def test_the_scale_bar_is_as_long_as_it_says(radius):
 
 def test_without_a_spacing_no_length_is_claimed():
     ax = axis()
-    lesion(ax, disc(5), image(spacing=None))
+    lesion(ax, disc(5), image(spacing=None), PLAIN)
     assert not ax.lines
     assert not ax.texts
 
@@ -89,7 +89,7 @@ def test_evidence_is_shown_inside_the_lesion_only_and_by_its_sign():
     evidence = np.ones((1, SIZE, SIZE))
     evidence[:, :, : SIZE // 2] = -1
     ax = axis()
-    lesion(ax, disc(8), image(), evidence=evidence)
+    lesion(ax, disc(8), image(), Shown(evidence=evidence))
     layer = np.asarray(ax.images[1].get_array())
     assert (layer[..., 3] > 0).sum() == disc(8).sum()
     assert layer[16, 20, 0] > layer[16, 20, 2], "raising is orange: more red than blue"
@@ -100,7 +100,7 @@ def test_evidence_is_as_strong_as_a_pixel_is_covered():
     mask, evidence = np.zeros((1, SIZE, SIZE), np.float32), np.ones((1, SIZE, SIZE))
     mask[0, 14:18, 14:18], mask[0, 14:18, 18] = 1.0, 0.25
     ax = axis()
-    lesion(ax, mask, image(), evidence=evidence)
+    lesion(ax, mask, image(), Shown(evidence=evidence))
     layer = np.asarray(ax.images[1].get_array())
     assert layer[15, 18, 3] == pytest.approx(layer[15, 15, 3] / 4)
 
@@ -110,7 +110,9 @@ def test_a_volume_shows_the_largest_slice_of_each_plane():
     values[0, 10] = disc(8)[0]
     values[0, 20] = disc(3)[0]
     ax = axis()
-    lesion_volume(ax, values, Volume(channels=("mask",), size=(SIZE,) * 3, spacing_mm=(1.0, 1.0, 1.0), units="share"))
+    lesion_volume(
+        ax, values, Volume(channels=("mask",), size=(SIZE,) * 3, spacing_mm=(1.0, 1.0, 1.0), units="share"), PLAIN
+    )
     axial, coronal, sagittal = ax.child_axes
     np.testing.assert_array_equal(axial.images[0].get_array(), disc(8)[0])
     assert coronal.images[0].get_array().sum() == values[0][:, SIZE // 2].sum()
@@ -120,7 +122,7 @@ def test_a_volume_shows_the_largest_slice_of_each_plane():
 def test_ratings_stand_on_their_scale_with_the_readers_disagreement():
     spec = Vector(names=("margin", "calcification", "margin:sd", "calcification:sd"), units="rating")
     ax = axis()
-    ratings(ax, np.array([4.5, 6.0, 1.0, np.nan], np.float32), spec)
+    ratings(ax, np.array([4.5, 6.0, 1.0, np.nan], np.float32), spec, PLAIN)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["margin", "calcification"]
     scales = [line.get_xdata() for line in ax.lines if line.get_linewidth() == 5]
     assert [list(scale) for scale in scales] == [[1, 5], [1, 6]]
@@ -134,14 +136,14 @@ def test_ratings_stand_on_their_scale_with_the_readers_disagreement():
 
 def test_a_rating_that_nobody_gave_is_said_to_be_missing():
     ax = axis()
-    ratings(ax, np.array([np.nan, np.nan], np.float32), Vector(names=("margin", "margin:sd"), units="rating"))
+    ratings(ax, np.array([np.nan, np.nan], np.float32), Vector(names=("margin", "margin:sd"), units="rating"), PLAIN)
     assert [text.get_text() for text in ax.texts] == ["not rated"]
 
 
 def test_evidence_of_ratings_colours_by_sign():
     ax = axis()
     values, evidence = np.array([2.0, 3.0], np.float32), np.array([0.5, -0.5])
-    ratings(ax, values, Vector(names=("margin", "texture"), units="rating"), evidence=evidence)
+    ratings(ax, values, Vector(names=("margin", "texture"), units="rating"), Shown(evidence=evidence))
     assert [line.get_color() for line in ax.lines if line.get_marker() == "o"] == [RAISES, LOWERS]
 
 
@@ -151,5 +153,5 @@ def test_the_dataset_names_views_that_are_installed(dimensions, drawn, one_nodul
     assert view_for(spec, "shape") is drawn
     assert view_for(spec, "ratings") is ratings
     ax = axis()
-    ratings(ax, np.full(len(spec.inputs["ratings"].names), 2.0, np.float32), spec.inputs["ratings"])
+    ratings(ax, np.full(len(spec.inputs["ratings"].names), 2.0, np.float32), spec.inputs["ratings"], PLAIN)
     assert len(ax.get_yticklabels()) == len(RATING_NAMES)

@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from pellucid.data import Image, Volume
+from pellucid.views import Shown
 from pellucid_ct.views.pixels import GREY, LUNG, OUTLINE, ct_slice, ct_volume
 
 mpl.use("Agg")
@@ -20,7 +21,7 @@ GREYS = PLANE.model_copy(update={"units": "grey"})
 
 def drawn(view, values, spec, **more):
     ax = Figure().add_subplot()
-    view(ax, values, spec, **more)
+    view(ax, values, spec, Shown(**more))
     return ax, [panel for panel in ax.child_axes]
 
 
@@ -52,7 +53,7 @@ def test_the_outline_is_the_masks():
     assert points.max(0).tolist() == [11.5, 8.5]
 
 
-@pytest.mark.parametrize("beside", [None, {}, {"mask": np.zeros((1, 16, 16))}, {"mask": np.ones((1, 8, 8))}])
+@pytest.mark.parametrize("beside", [{}, {"mask": np.zeros((1, 16, 16))}, {"mask": np.ones((1, 8, 8))}])
 def test_no_outline_without_a_mask_of_the_same_grid(beside):
     _, (panel,) = drawn(ct_slice, np.zeros((1, 16, 16)), PLANE, beside=beside)
     assert not panel.collections

@@ -1,0 +1,115 @@
+"""One linear decoder after every step of an encoder: what each input adds to the output."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from pellucid.batch import Batch
+from pellucid.errors import ContractError, StudyError, nearest
+from pellucid.explanation import Explanation
+from pellucid.heads.base import HeadConfig, HeadTags
+from pellucid.heads.scaled import ScaledHead
+from pellucid.representation import Representation
+
+
+class CumulativeConfig(HeadConfig):
+    """Settings of :class:`Cumulative`.
+
+    Parameters
+    ----------
+    states : str
+        Which tokens are the states, by the name of their encoder; needed only where several encoders hand some on.
+    state_change : float
+        Penalty on the squared change of the state, mean over samples and steps. It also suppresses useful changes.
+    """
+
+    states: str = ""
+    state_change: float = Field(0.0, ge=0)
+
+
+class Cumulative(ScaledHead):
+    """Reads the state after every input with one linear decoder, and learns from all of them alike.
+
+    The output is what the decoder says of the last state. An input adds the difference that its step makes: the output
+    after it less the output before. The baseline is the output at the start, where nothing was read, the same for all
+    samples; so baseline and contributions are the output by construction, and an input that was passed over adds
+    nothing. What an input adds depends on what was read before it: of two inputs that say the same, the first gets all
+    (:class:`~pellucid.protocols.missingness.ModalityImportance` averages over orders). The value beside each contribution
+    is how far the step moved the state (Euclidean norm).
+
+    References
+    ----------
+    Swamy et al. (2023), MultiModN, arXiv 2309.14118. Deviations: likelihood of the logits, where the released code squashes
+    them twice; outputs start at the prevalence.
+    """
+
+    tags = HeadTags(
+        family="attribution", needs_tokens=True, targets=("binary", "multiclass", "multilabel", "ordinal", "regression")
+    )
+    config_type = CumulativeConfig
+    config: CumulativeConfig
+
+    def __init__(self, config: CumulativeConfig) -> None:
+        super().__init__(config)
+        self.states_name = _states(config)
+        shape = config.tokens[self.states_name]
+        self.decoder = nn.Linear(shape.width, len(self.outputs))
+        self.step_names = shape.names[1:] or tuple(f"step {at}" for at in range(1, shape.count))
+
+    def score(self, x: Tensor) -> Tensor:
+        """Score of states, shape (..., state) to (..., output). The states are what learns, so they are not standardised."""
+        return self.decoder(x)
+
+    def states(self, z: Representation) -> Tensor:
+        """States from the start to the last, shape (sample, step + 1, state).
+
+        Raises
+        ------
+        ContractError
+            If the representation has lost its tokens.
+        """
+        if self.states_name not in z.tokens:
+            raise ContractError(f"the states {self.states_name!r} are missing: this representation has no such tokens")
+        return z.tokens[self.states_name].values
+
+    def trajectory(self, z: Representation) -> Tensor:
+        """Outputs at the start and after each step, shape (sample, step + 1, output)."""
+        return self.prior + self.scale * self.score(self.states(z))
+
+    def forward(self, z: Representation) -> Tensor:
+        """Outputs after the last step."""
+        return self.prior + self.scale * self.score(self.states(z)[:, -1])
+
+    def loss(self, z: Representation, batch: Batch) -> Tensor:
+        """Negative log-likelihood, mean over all states, and the penalty."""
+        said = self.trajectory(z)
+        likelihood = torch.stack([self.likelihood_loss(output, batch) for output in said.unbind(1)]).mean()
+        if not self.config.state_change:
+            return likelihood
+        return likelihood + self.config.state_change * self.states(z).diff(dim=1).square().sum(2).mean()
+
+    def explain(self, z: Representation, target: str) -> Explanation:
+        """What each step adds to one output."""
+        said = self.trajectory(z)[:, :, self.output_index(target)]
+        moved = self.states(z).diff(dim=1).norm(dim=2)
+        return Explanation("attribution", target, self.step_names, said.diff(dim=1), said[:, 0], said[:, -1], moved)
+
+
+def _states(config: CumulativeConfig) -> str:
+    """Name of the tokens that are states."""
+    if config.states:
+        if config.states not in config.tokens:
+            raise StudyError(
+                f"head cumulative: states = {config.states!r} names no tokens{nearest(config.states, config.tokens)}; there are: "
+                f"{', '.join(config.tokens)}"
+            )
+        return config.states
+    # Places have no names, steps have: a signal's own tokens beside them are not meant.
+    found = [name for name, shape in config.tokens.items() if shape.names] or list(config.tokens)
+    if len(found) != 1:
+        raise StudyError(
+            f"head cumulative: several encoders hand on tokens ({', '.join(found)}); say with states = which are to be read"
+        )
+    return found[0]

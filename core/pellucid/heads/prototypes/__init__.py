@@ -1,0 +1,1 @@
+"""Heads that compare what they see with pieces of training samples: prototypes."""

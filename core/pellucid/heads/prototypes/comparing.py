@@ -1,0 +1,221 @@
+"""What heads with prototypes share: groups, add-ons, projection onto training samples, and the memory of both."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.batch import Batch
+from pellucid.errors import ContractError
+from pellucid.fingerprint import BYTES
+from pellucid.heads.base import Head
+from pellucid.heads.prototypes.groups import ComparingConfig, Group, class_names, decided, directions, members
+from pellucid.heads.prototypes.placing import Placing
+from pellucid.heads.prototypes.projection import ID_BYTES, Projection, decoded_ids, encoded_ids
+from pellucid.heads.prototypes.similarity import alike, largest, pooled, windows
+from pellucid.regions import Region, around
+from pellucid.representation import Representation
+from pellucid.seeds import seed_of
+
+LEVELS = 101
+"""Percentiles of each prototype's similarity that are kept, 0 to 100."""
+
+
+class Comparing(Head):
+    """A head that compares tokens with prototypes, each of which is a window of a training sample once it is fitted."""
+
+    config: ComparingConfig
+    class_of: Tensor
+    group_of: Tensor
+    source_id: Tensor
+    source_window: Tensor
+    projected: Tensor
+    levels: Tensor
+    encoders_then: Tensor
+    prototypes_then: Tensor
+
+    def __init__(self, config: ComparingConfig, name: str) -> None:
+        super().__init__()
+        self.config = config
+        self.groups = decided(config, name)
+        self.addon = nn.ModuleList(_addon(group) for group in self.groups)
+        self.prototypes = nn.ParameterList(torch.rand(g.size, g.window * g.width) for g in self.groups)
+        owners = [one for group in self.groups for one in group.class_of]
+        count = len(owners)
+        self.register_buffer("class_of", torch.tensor(owners), persistent=False)
+        sizes = torch.tensor([group.size for group in self.groups])
+        self.register_buffer("group_of", torch.arange(len(sizes)).repeat_interleave(sizes), persistent=False)
+        self.register_buffer("source_id", torch.zeros(count, ID_BYTES, dtype=torch.uint8))
+        self.register_buffer("source_window", torch.zeros(count, dtype=torch.long))
+        self.register_buffer("projected", torch.zeros(count, dtype=torch.bool))
+        self.register_buffer("levels", torch.zeros(count, LEVELS))
+        self.register_buffer("encoders_then", torch.zeros(BYTES, dtype=torch.uint8))
+        self.register_buffer("prototypes_then", torch.zeros(BYTES, dtype=torch.uint8))
+
+    # --- names --------------------------------------------------------------------------------------------------------
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What prototypes are of."""
+        return class_names(self.config.target)
+
+    @property
+    def prototype_names(self) -> tuple[str, ...]:
+        """``"<class> #<number>"``, numbered through all groups."""
+        counted, found = [0] * len(self.classes), []
+        for one in self.class_of.tolist():
+            counted[one] += 1
+            found.append(f"{self.classes[one]} #{counted[one]}")
+        return tuple(found)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Id of the training sample that each prototype is a window of; empty where there is none."""
+        return decoded_ids(self.source_id)
+
+    def span(self, group: int) -> slice:
+        """Where a group's prototypes stand among all."""
+        start = sum(one.size for one in self.groups[:group])
+        return slice(start, start + self.groups[group].size)
+
+    @property
+    def direction(self) -> Tensor:
+        """1 where a prototype's class speaks for an output, -1 against it, else 0; shape (output, prototype)."""
+        return directions(self.config.target).to(self.class_of.device)[:, self.class_of]
+
+    def present(self, batch: Batch) -> Tensor:
+        """Whether each sample is of each class, bool, shape (sample, class)."""
+        if batch.targets is None:
+            raise ContractError("this batch carries no labels; collate it with a target")
+        return members(self.config.target, batch.targets)
+
+    # --- comparing ----------------------------------------------------------------------------------------------------
+
+    def tokens(self, z: Representation, group: int) -> Tensor:
+        """Tokens of a group as encoders hand them on, shape (sample, token, width)."""
+        name = self.groups[group].tokens
+        if name not in z.tokens:
+            raise ContractError(
+                f"prototypes are compared with tokens {name!r}, which this representation does not have"
+            )
+        return z.tokens[name].values
+
+    def cells(self, z: Representation, group: int) -> Tensor:
+        """Tokens of a group as they are compared, shape (sample, token, width)."""
+        found: Tensor = self.addon[group](self.tokens(z, group))
+        return found
+
+    def patches(self, z: Representation, group: int) -> Tensor:
+        """Windows of a group as they are compared, shape (sample, window, value)."""
+        return windows(self.cells(z, group), self.groups[group].window)
+
+    def similar(self, z: Representation, group: int) -> Tensor:
+        """Similarities of every window, shape (sample, window, prototype of this group)."""
+        return alike(self.patches(z, group), self.prototypes[group], self.groups[group])
+
+    def similarities(self, z: Representation) -> Tensor:
+        """One similarity a sample and prototype, shape (sample, prototype)."""
+        return torch.cat([pooled(self.similar(z, at), g.pool, g.top) for at, g in enumerate(self.groups)], dim=1)
+
+    def best_windows(self, z: Representation) -> Tensor:
+        """The window that is most like each prototype, whatever the pooling; int, shape (sample, prototype)."""
+        return torch.cat([self.similar(z, at).argmax(1) for at in range(len(self.groups))], dim=1)
+
+    def region(self, z: Representation, prototype: int, window: int) -> Region | None:
+        """The part of an input that a window covers; None where tokens are no places."""
+        group = self.groups[int(self.group_of[prototype])]
+        regions = z.tokens[group.tokens].regions
+        return around(regions[window : window + group.window]) if regions else None
+
+    def speaking(self, z: Representation, output: int) -> Tensor:
+        """How much each prototype speaks for an output, in logits, shape (sample, prototype)."""
+        raise NotImplementedError
+
+    def percentile(self, similarities: Tensor) -> Tensor:
+        """Share of training samples that were less like each prototype, 0 to 100; shape (sample, prototype)."""
+        below = torch.searchsorted(self.levels, similarities.t().contiguous(), right=True).t()
+        return ((below - 1).clamp(min=0) * (100 / (LEVELS - 1))).clamp(max=100)
+
+    # --- placing and projecting ---------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def placed(self, parts: Iterable[tuple[Representation, Batch]], scores: bool) -> list[Placing]:
+        """Put prototypes at windows of training samples; with ``scores`` at those that speak for their class."""
+        placing = [Placing(group, seed_of("place", at)) for at, group in enumerate(self.groups)]
+        for z, batch in parts:
+            for at, one in enumerate(placing):
+                one.add(self.cells(z, at), self.present(batch), self.window_scores(z, at) if scores else None)
+        for at, one in enumerate(placing):
+            self.prototypes[at].copy_(one.prototypes(self.prototypes[at]))
+        return placing
+
+    def window_scores(self, z: Representation, group: int) -> Tensor:
+        """How much each window speaks for each class before there are prototypes, shape (sample, window, class)."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def project(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
+        """Make every prototype the window of a training sample of its class that it is most alike.
+
+        The best window counts, whatever the pooling. A prototype whose class no sample is of stays where it is; it is not
+        ``projected`` and weighs nothing from then on.
+        """
+        found = [
+            Projection(prototypes.detach(), group, unique=self.config.unique)
+            for prototypes, group in zip(self.prototypes, self.groups, strict=True)
+        ]
+        for z, batch in parts:
+            for at, one in enumerate(found):
+                one.add(self.cells(z, at), self.present(batch), batch.samples)
+        for at, one in enumerate(found):
+            outcome, own = one.projected(), self.span(at)
+            self.prototypes[at].copy_(outcome.patches)
+            self.source_id[own] = encoded_ids(outcome.samples)
+            self.source_window[own] = outcome.window
+            self.projected[own] = outcome.found
+
+    def learn_levels(self, similarities: Tensor) -> None:
+        """Keep the percentiles of the training samples' similarities, shape (sample, prototype)."""
+        share = torch.linspace(0, 1, LEVELS, dtype=similarities.dtype)
+        ordered = similarities.sort(0).values
+        # Whole ranks, so that a similarity among the training samples is found again exactly.
+        self.levels.copy_(ordered[(share * (len(ordered) - 1)).round().long()].t())
+
+    # --- memory -------------------------------------------------------------------------------------------------------
+
+    def remember(self, encoders: Tensor) -> None:
+        """Keep the fingerprints of the encoders, and of the prototypes and what lies before them."""
+        self.encoders_then.copy_(encoders)
+        self.prototypes_then.copy_(self._state())
+
+    def stale(self, encoders: Tensor) -> str:
+        """Why the prototypes are not the training samples that they are shown as, or an empty string."""
+        mend = "project it again with model.project(dataset, target), where dataset holds the training samples"
+        if not self.projected.any():
+            return f"the prototypes of this model were never projected onto training samples: fit it, or {mend}"
+        if not torch.equal(self.encoders_then, encoders.to(self.encoders_then.device)):
+            return f"an encoder has changed since the prototypes of this model were projected onto training samples: {mend}"
+        if not torch.equal(self.prototypes_then, self._state()):
+            return f"the prototypes of this model have changed since they were projected onto training samples: {mend}"
+        return ""
+
+    def _state(self) -> Tensor:
+        total = hashlib.blake2b(digest_size=BYTES)
+        for value in (*self.addon.state_dict().values(), *self.prototypes, self.source_id, self.source_window):
+            total.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        return torch.frombuffer(bytearray(total.digest()), dtype=torch.uint8).clone().to(self.prototypes_then.device)
+
+    @property
+    def reach(self) -> list[float]:
+        """Largest similarity of each group."""
+        return [largest(group.similarity, group.width, group.window) for group in self.groups]
+
+
+def _addon(group: Group) -> nn.Module:
+    if not group.addon_width:
+        return nn.Identity()
+    width = group.addon_width
+    return nn.Sequential(nn.Linear(group.shape.width, width), nn.ReLU(), nn.Linear(width, width), nn.Sigmoid())

@@ -1,0 +1,195 @@
+"""Groups of prototypes: which tokens they are compared with, which outputs they serve, how many and how long they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from pellucid.data.frozen import Frozen
+from pellucid.errors import StudyError, nearest
+from pellucid.heads.base import HeadConfig
+from pellucid.representation import TokenShape
+
+Similarity = Literal["arc", "cosine", "l2"]
+Pool = Literal["max", "mean", "topk"]
+
+
+class PrototypeGroup(Frozen):
+    """Prototypes that are compared with one set of tokens. What is left out is as the head's own option says.
+
+    Parameters
+    ----------
+    tokens : str
+        Name of the set (``"ecg:rhythm"``); may be left out where there is only one.
+    outputs : tuple of str
+        Outputs that they serve; empty for all. An output may be served by several groups.
+    per_class, window, similarity, pool, top, addon_width
+        See :class:`ComparingConfig`.
+    """
+
+    tokens: str = ""
+    outputs: tuple[str, ...] = ()
+    per_class: int | None = Field(None, gt=0)
+    window: int | None = Field(None, ge=0)
+    similarity: Similarity | None = None
+    pool: Pool | None = None
+    top: int | None = Field(None, gt=0)
+    addon_width: int | None = Field(None, ge=0)
+
+
+class ComparingConfig(HeadConfig):
+    """What every head with prototypes can be told of them.
+
+    Parameters
+    ----------
+    groups : tuple of PrototypeGroup
+        Empty: one for each set of tokens, serving all outputs.
+    per_class : int
+        Prototypes of each class in a group. For a binary target both sides have prototypes.
+    window : int
+        How many neighbouring tokens a prototype is compared with; 0 for all of them at once. Windows longer than 1 need
+        tokens in a line.
+    similarity : {"arc", "cosine", "l2"}
+        ``"cosine"``; ``"arc"``: cosine times ``floor(sqrt(width * window)) / window``; ``"l2"``:
+        ``log((d + 1) / (d + 1e-4))`` of the squared distance ``d``.
+    pool : {"max", "mean", "topk"}
+        A sample's similarity: of its best window, the mean over windows, or over the ``top`` best.
+    top : int
+    addon_width : int
+        Width of two linear maps, with ReLU between and a sigmoid at the end, that tokens pass first; 0 for none.
+    unique : bool
+        Whether prototypes of a class are projected onto different windows.
+    """
+
+    groups: tuple[PrototypeGroup, ...] = ()
+    per_class: int = Field(5, gt=0)
+    window: int = Field(1, ge=0)
+    similarity: Similarity = "arc"
+    pool: Pool = "max"
+    top: int = Field(3, gt=0)
+    addon_width: int = Field(64, ge=0)
+    unique: bool = True
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group with everything decided.
+
+    Parameters
+    ----------
+    tokens : str
+    shape : TokenShape
+        Of the tokens as encoders hand them on.
+    classes : tuple of int
+        Positions of the classes served, among :func:`class_names`.
+    per_class, window, similarity, pool, top, addon_width
+        As in :class:`ComparingConfig`, ``window`` at least 1.
+    """
+
+    tokens: str
+    shape: TokenShape
+    classes: tuple[int, ...]
+    per_class: int
+    window: int
+    similarity: Similarity
+    pool: Pool
+    top: int
+    addon_width: int
+
+    @property
+    def width(self) -> int:
+        """Width of a token where it is compared."""
+        return self.addon_width or self.shape.width
+
+    @property
+    def windows(self) -> int:
+        """Windows of a sample."""
+        return self.shape.count - self.window + 1
+
+    @property
+    def size(self) -> int:
+        """Number of prototypes."""
+        return len(self.classes) * self.per_class
+
+    @property
+    def class_of(self) -> list[int]:
+        """Class of each prototype."""
+        return [one for one in self.classes for _ in range(self.per_class)]
+
+
+def class_names(target: Any) -> tuple[str, ...]:
+    """What prototypes are of: both classes of a binary target, else the outputs."""
+    return tuple(target.names) if target.kind == "binary" else tuple(target.outputs)
+
+
+def directions(target: Any) -> Tensor:
+    """1 where a class speaks for an output, -1 against it, else 0; shape (output, class)."""
+    return torch.tensor([[-1.0, 1.0]]) if target.kind == "binary" else torch.eye(len(target.outputs))
+
+
+def members(target: Any, labels: Tensor) -> Tensor:
+    """Whether each sample is of each class, bool, shape (sample, class); of several labels any may be true.
+
+    Examples
+    --------
+    >>> from pellucid.data.spec import Binary
+    >>> members(Binary(names=("no", "yes")), torch.tensor([[1.0], [0.0]])).tolist()
+    [[False, True], [True, False]]
+    """
+    if target.kind == "binary":
+        return torch.cat([labels < 0.5, labels >= 0.5], dim=1)
+    return torch.as_tensor(target.steps(labels)) > 0.5
+
+
+def decided(config: ComparingConfig, head: str) -> tuple[Group, ...]:
+    """The groups of a head, checked against the tokens and outputs that there are.
+
+    Raises
+    ------
+    StudyError
+        If a group names tokens or outputs that do not exist, its window is longer than there are tokens, or an output is
+        served by no group.
+    """
+    asked = config.groups or tuple(PrototypeGroup(tokens=name) for name in config.tokens)
+    found = tuple(_decided(config, one, head) for one in asked)
+    names = class_names(config.target)
+    unserved = [name for at, name in enumerate(names) if not any(at in group.classes for group in found)]
+    if unserved:
+        raise StudyError(f"head {head!r}: no group of prototypes serves {', '.join(map(repr, unserved))}")
+    return found
+
+
+def _decided(config: ComparingConfig, asked: PrototypeGroup, head: str) -> Group:
+    tokens = asked.tokens or (next(iter(config.tokens)) if len(config.tokens) == 1 else "")
+    if tokens not in config.tokens:
+        known = ", ".join(config.tokens) or "none"
+        raise StudyError(
+            f"head {head!r}: a group of prototypes asks for tokens {tokens!r}{nearest(tokens, config.tokens)}; tokens here: "
+            f"{known}"
+        )
+    said = {key: value for key, value in asked.model_dump().items() if value is not None}
+    own = {k: said.get(k, getattr(config, k)) for k in PrototypeGroup.model_fields if k not in ("tokens", "outputs")}
+    shape = config.tokens[tokens]
+    own["window"] = own["window"] or shape.count
+    if own["window"] > shape.count:
+        raise StudyError(
+            f"head {head!r}: a window of {own['window']} is longer than the {shape.count} tokens of {tokens!r}"
+        )
+    return Group(tokens=tokens, shape=shape, classes=_served(config.target, asked.outputs, head), **own)
+
+
+def _served(target: Any, outputs: Sequence[str], head: str) -> tuple[int, ...]:
+    for name in outputs:
+        if name not in target.outputs:
+            raise StudyError(
+                f"head {head!r}: a group of prototypes serves {name!r}{nearest(name, target.outputs)}, which is no output; "
+                f"outputs: {', '.join(target.outputs)}"
+            )
+    if target.kind == "binary" or not outputs:
+        return tuple(range(len(class_names(target))))
+    return tuple(target.outputs.index(name) for name in outputs)

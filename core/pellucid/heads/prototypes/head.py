@@ -1,0 +1,303 @@
+"""Prototypes: an output is a weighted sum of how alike a sample is to windows of training samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pellucid.batch import Batch
+from pellucid.explanation import Evidence, Explanation
+from pellucid.heads.base import HeadTags, Stage, target_loss
+from pellucid.heads.prototypes.comparing import Comparing
+from pellucid.heads.prototypes.groups import ComparingConfig, directions
+from pellucid.heads.prototypes.losses import Together, clustering, cooccurrence, diversity, same_places, separation
+from pellucid.heads.prototypes.placing import Placing, initial_weights
+from pellucid.heads.prototypes.refit import Penalties, refitted
+from pellucid.heads.prototypes.similarity import apart, pooled
+from pellucid.heads.scaled import STRIDE
+from pellucid.representation import Representation
+
+SHOWN = 5
+"""Contributions of a sample that are given evidence, the strongest first."""
+
+SPREAD = 1.5
+"""Standard deviation of an output over samples where joint training begins, in logits."""
+
+
+class PrototypesConfig(ComparingConfig):
+    """Settings of :class:`Prototypes`.
+
+    Parameters
+    ----------
+    groups, per_class, window, similarity, pool, top, addon_width, unique
+        See :class:`~pellucid.heads.prototypes.groups.ComparingConfig`.
+    warm_up : float
+        Length of the first stage, in which the encoders learn with a plain linear layer, as a share of the head's epochs;
+        0 for none.
+    clustering, separation, diversity, cooccurrence, spread : float
+        Weights of the losses beside the likelihood: samples near a prototype of their class; away from those of others;
+        prototypes unlike each other; prototypes of classes that occur together alike; prototypes of a class at different
+        places of a sample.
+    separation_as_released : bool
+        Push samples away from the prototypes of other classes that they are of, too.
+    l1, pull : float
+        Penalties when the last layer is learnt: :class:`~pellucid.heads.prototypes.refit.Penalties`.
+    """
+
+    warm_up: float = Field(0.5, ge=0)
+    clustering: float = Field(0.1, ge=0)
+    separation: float = Field(0.01, ge=0)
+    diversity: float = Field(0.1, ge=0)
+    cooccurrence: float = Field(0.0, ge=0)
+    spread: float = Field(0.0, ge=0)
+    separation_as_released: bool = False
+    l1: float = Field(1e-4, ge=0)
+    pull: float = Field(1e-3, ge=0)
+
+
+class Prototypes(Comparing):
+    """Logits are weighted similarities to prototypes, each of which is a window of one training sample.
+
+    It is fitted in stages. Warm-up: encoders learn with a plain linear layer, and prototypes are placed at windows of training
+    samples that it takes for their class. Joint: prototypes and encoders learn together under a last layer in which a
+    prototype speaks for its own class, and half as much against every other; only its scale, one number a group, learns. Then
+    each prototype becomes the most similar window of a training sample of its class. Refit: the last layer is learnt to the
+    end, all else still.
+
+    A contribution is the weight of a prototype times how much more alike than the mean training sample the sample is to
+    it, and the sum is the output exactly. Evidence are the window that is most alike, and the prototype's source.
+
+    References
+    ----------
+    Global, partial and mixed groups as ProtoECGNet (2025, PMLR 298); places as ScaleProtoSeg (arXiv 2409.09497). Deviations:
+    prototypes begin at training windows, not at random; the initial weights 1 and -0.5 are divided by the number of
+    prototypes and by the largest similarity, times a learnt scale, as sums of large similarities that hardly vary leave a
+    sigmoid no slope; biases learn throughout; the best window is the default pool; separation spares prototypes of all
+    classes that a sample is of; one weight matrix over all groups, learnt in closed form of penalised likelihood.
+    """
+
+    tags = HeadTags(
+        family="prototype", targets=("binary", "multiclass", "multilabel"), needs_tokens=True, remembers=True
+    )
+    config_type = PrototypesConfig
+    config: PrototypesConfig
+    centre: Tensor
+    jaccard: Tensor
+
+    def __init__(self, config: PrototypesConfig) -> None:
+        super().__init__(config, "prototypes")
+        outputs, classes, count = len(self.outputs), len(self.classes), len(self.class_of)
+        direction = directions(config.target)
+        self.register_buffer("centre", torch.zeros(count))
+        self.register_buffer("jaccard", torch.eye(classes))
+        self.plain = nn.ModuleList(nn.Linear(group.shape.width, outputs, bias=False) for group in self.groups)
+        self.gain = nn.Parameter(torch.zeros(len(self.groups)))
+        self.weight = nn.Parameter(initial_weights(self.class_of, direction, self.reach, self.group_of))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    # --- output -------------------------------------------------------------------------------------------------------
+
+    @property
+    def explained_names(self) -> tuple[str, ...]:
+        """The prototypes."""
+        return self.prototype_names
+
+    def explained(self, z: Representation) -> Tensor:
+        """Similarities, shape (sample, prototype)."""
+        return self.similarities(z)
+
+    def outcome(self, explained: Tensor) -> Tensor:
+        """Logits from similarities."""
+        return self.weighted(explained)
+
+    def weighted(self, similarities: Tensor) -> Tensor:
+        """Weighted sum of similarities."""
+        # In float64, so that many contributions of either sign add up to the output but for its own rounding.
+        total = functional.linear((similarities - self.centre).double(), self.weights.double(), self.bias.double())
+        return total.to(similarities.dtype)
+
+    def forward(self, z: Representation) -> Tensor:
+        """Logits."""
+        return self.outcome(self.similarities(z))
+
+    @property
+    def weights(self) -> Tensor:
+        """Weights of similarities, shape (output, prototype)."""
+        return self.weight * (STRIDE * self.gain).exp()[self.group_of]
+
+    def explain(self, z: Representation, target: str) -> Explanation:
+        """What each prototype adds to one output, with the places that are alike."""
+        at = self.output_index(target)
+        found = self.similarities(z)
+        contributions = (found - self.centre) * self.weights[at]
+        baseline = self.bias[at].expand(len(found))
+        evidence = self.evidence(z, found.detach(), contributions.detach())
+        return Explanation(
+            "prototype",
+            target,
+            self.prototype_names,
+            contributions,
+            baseline,
+            self.outcome(found)[:, at],
+            found,
+            evidence,
+        )
+
+    def speaking(self, z: Representation, output: int) -> Tensor:
+        """The contributions of :meth:`explain`."""
+        return (self.similarities(z) - self.centre) * self.weights[output]
+
+    @torch.no_grad()
+    def evidence(self, z: Representation, found: Tensor, contributions: Tensor) -> tuple[tuple[Evidence, ...], ...]:
+        """For each sample, the regions and sources behind its strongest contributions."""
+        strongest = contributions.abs().topk(min(SHOWN, contributions.shape[1]), dim=1).indices
+        best, rank = self.best_windows(z), self.percentile(found)
+        names, sources = self.prototype_names, self.sources
+        return tuple(
+            tuple(
+                self.told(
+                    z, sample, one, int(best[sample, one]), float(found[sample, one]), float(rank[sample, one]),
+                    source=sources[one], unit=names[one],
+                )
+                for one in chosen
+            )
+            for sample, chosen in enumerate(strongest.tolist())
+        )  # fmt: skip
+
+    def told(
+        self, z: Representation, sample: int, one: int, window: int, similarity: float, percentile: float, *,
+        source: str, unit: str, before: str = "",
+    ) -> Evidence:  # fmt: skip
+        """Where a sample is like a prototype, and what the prototype is."""
+        return Evidence(
+            unit=unit,
+            region=self.region(z, one, window),
+            source=source or None,
+            text=f"{before}similarity {similarity:.2f}, above that of {percentile:.0f} % of the training samples",
+            source_region=self.region(z, one, int(self.source_window[one])) if self.projected[one] else None,
+            input=self.groups[int(self.group_of[one])].tokens.partition(":")[0],
+        )
+
+    # --- learning -----------------------------------------------------------------------------------------------------
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Warm-up, joint and projection, refit."""
+        joint = Stage("joint", ("addon", "prototypes", "gain", "bias"), finish="project")
+        refit = Stage("refit", ("nothing by steps",), encoders=False, finish="refit")
+        if not self.config.warm_up:
+            return (joint, refit)
+        return (Stage("warm-up", ("plain", "bias"), self.config.warm_up, "warm_up_loss", finish="place"), joint, refit)
+
+    def prepare(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
+        """Learn the prevalence of classes and which occur together; without warm-up place the prototypes too."""
+        together = Together()
+
+        def watched() -> Iterator[tuple[Representation, Batch]]:
+            for z, batch in parts:
+                together.add(self.present(batch))
+                yield z, batch
+
+        self.begin(self.placed(watched(), scores=False))
+        self.jaccard.copy_(together.jaccard)
+        # Half a sample is added to each side: a class that no training sample is of keeps a finite bias.
+        chance = (together.counts + 0.5) / (together.samples + 1)
+        prior = (chance.log() if self.config.target.kind == "multiclass" else chance.logit()).float()
+        with torch.no_grad():
+            self.bias.copy_(prior[-1:] if self.config.target.kind == "binary" else prior)
+
+    def warm_up_loss(self, z: Representation, batch: Batch) -> Tensor:
+        """Likelihood by a plain linear layer over tokens, pooled as similarities are."""
+        told = [pooled(self.plain_scores(z, at), group.pool, group.top) for at, group in enumerate(self.groups)]
+        return self.likelihood(self.bias + torch.stack(told).sum(0), batch)
+
+    def plain_scores(self, z: Representation, group: int) -> Tensor:
+        """What the plain layer says of each window, shape (sample, window, output): the mean over its tokens."""
+        told: Tensor = self.plain[group](self.tokens(z, group))
+        return told.unfold(1, self.groups[group].window, 1).mean(3)
+
+    def window_scores(self, z: Representation, group: int) -> Tensor:
+        """What the plain layer says of each window and class."""
+        return self.plain_scores(z, group) @ directions(self.config.target).to(self.bias)
+
+    def place(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
+        """Put the prototypes where the plain layer found their classes."""
+        self.begin(self.placed(parts, scores=True))
+
+    @torch.no_grad()
+    def begin(self, placing: list[Placing]) -> None:
+        """Centre and scale outputs as they are before prototypes learn."""
+        for at, (one, prototypes) in enumerate(zip(placing, self.prototypes, strict=True)):
+            found, own = one.similarities(prototypes), self.span(at)
+            self.centre[own] = found.mean(0)
+            varying = ((found - found.mean(0)) @ self.weight[:, own].t()).square().mean().sqrt()
+            self.gain[at] = (SPREAD / varying.clamp(min=1e-4)).log() / STRIDE
+
+    def likelihood(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """Negative log-likelihood of the labels."""
+        return target_loss(self.config.target, outputs, batch)
+
+    def loss(self, z: Representation, batch: Batch) -> Tensor:
+        """Likelihood and what makes prototypes good examples; each of these per group, mean over groups."""
+        config, present = self.config, self.present(batch)
+        found, total = [], torch.zeros((), device=self.bias.device)
+        for at, (group, prototypes) in enumerate(zip(self.groups, self.prototypes, strict=True)):
+            patches = self.patches(z, at)
+            similar = self.similar(z, at)
+            one = pooled(similar, group.pool, group.top)
+            found.append(one)
+            class_of = self.class_of[self.span(at)]
+            owner = class_of[None] == torch.arange(len(self.classes), device=class_of.device)[:, None]
+            scaled = one / self.reach[at]
+            terms: list[tuple[float, Any]] = [
+                (config.clustering, lambda s=scaled, o=owner: clustering(s, present, o)),
+                (config.separation, lambda s=scaled, o=owner: separation(s, present, o, as_released=config.separation_as_released)),
+                (config.diversity, lambda p=prototypes: diversity(p)),
+                (config.cooccurrence, lambda p=prototypes, c=class_of: cooccurrence(p, c, self.jaccard)),
+                (config.spread, lambda x=patches, p=prototypes, g=group, c=class_of: same_places(apart(x, p, g), present, c)),
+            ]  # fmt: skip
+            total = total + sum(weight * term() for weight, term in terms if weight) / len(self.groups)
+        return self.likelihood(self.weighted(torch.cat(found, dim=1)), batch) + total
+
+    @torch.no_grad()
+    def refit(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
+        """Learn the last layer from the similarities of all training samples, which are kept for the length of it."""
+        x, labels = self.learnt_similarities(parts)
+        weight, bias = refitted(
+            x - self.centre, labels, self.weights, self.bias, self.direction, self.projected,
+            Penalties(self.config.l1, self.config.pull), one_class=self.config.target.kind == "multiclass",
+        )  # fmt: skip
+        self.weight.copy_(weight)
+        self.bias.copy_(bias)
+        self.gain.zero_()
+
+    def learnt_similarities(self, parts: Iterable[tuple[Representation, Batch]]) -> tuple[Tensor, Tensor]:
+        """Similarities of all training samples, whose mean and percentiles are kept, and their labels by output.
+
+        A prototype and the sample that it is a window of are a perfect match, as no new sample is; the mean over the other
+        samples of its class stands for it, so that nothing is learnt from a sample's likeness to itself.
+        """
+        found, labels, present, itself = [], [], [], []
+        sources = self.sources
+        for z, batch in parts:
+            assert batch.targets is not None
+            found.append(self.similarities(z))
+            labels.append(self.config.target.steps(batch.targets).float())
+            present.append(self.present(batch))
+            own = {name: row for row, name in enumerate(batch.samples)}
+            same = torch.zeros(found[-1].shape, dtype=torch.bool)
+            for prototype, name in enumerate(sources):
+                if name and name in own:
+                    same[own[name], prototype] = True
+            itself.append(same)
+        x, same = torch.cat(found), torch.cat(itself)
+        others = torch.cat(present)[:, self.class_of] & ~same
+        usual = (x * others).sum(0) / others.sum(0).clamp(min=1)
+        self.centre.copy_(x.double().mean(0))
+        self.learn_levels(x)
+        x = torch.where(same & others.any(0), usual, x)
+        return x, torch.cat(labels)

@@ -1,0 +1,117 @@
+"""Where prototypes begin: at windows of training samples that the network already takes for their class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pellucid.errors import ContractError
+from pellucid.heads.prototypes.groups import Group
+from pellucid.heads.prototypes.similarity import alike, pooled, windows
+
+KEPT = 256
+"""Samples of which the spread of similarities is learnt."""
+
+SPARE = 4
+"""Candidates kept for each prototype."""
+
+
+class Placing:
+    """Looks at training samples as they pass by, and then places the prototypes of one group.
+
+    Each class keeps windows of samples of it, drawn at random, one a sample: the window that ``score`` likes best. Of these
+    the prototypes are chosen one after the other, each as far from those before it as can be.
+
+    Parameters
+    ----------
+    group : Group
+    seed : int
+    """
+
+    def __init__(self, group: Group, seed: int) -> None:
+        self.group = group
+        self.generator = torch.Generator().manual_seed(seed)
+        self.patches: list[list[Tensor]] = [[] for _ in group.classes]
+        self.seen = [0 for _ in group.classes]
+        self.cells: list[Tensor] = []
+        self.kept = 0
+
+    def add(self, cells: Tensor, present: Tensor, scores: Tensor | None) -> None:
+        """Take in a batch.
+
+        Parameters
+        ----------
+        cells : Tensor, shape (sample, token, width)
+        present : Tensor of bool, shape (sample, class)
+        scores : Tensor, optional, shape (sample, window, class)
+            Without them a sample's window is drawn at random.
+        """
+        if self.kept < KEPT:
+            self.cells.append(cells[: KEPT - self.kept].clone())
+            self.kept += len(self.cells[-1])
+        patches = windows(cells, self.group.window)
+        limit = SPARE * self.group.per_class
+        for slot, one in enumerate(self.group.classes):
+            for at in torch.nonzero(present[:, one])[:, 0].tolist():
+                self.seen[slot] += 1
+                kept = self.patches[slot]
+                # Reservoir sampling: every sample of the class has the same chance to be among the kept.
+                place = len(kept) if len(kept) < limit else self._draw(self.seen[slot])
+                if place >= limit:
+                    continue
+                window = self._draw(patches.shape[1]) if scores is None else int(scores[at, :, one].argmax())
+                kept[place : place + 1] = [patches[at, window].clone()]
+
+    def prototypes(self, before: Tensor) -> Tensor:
+        """Prototypes, shape (prototype, value); those of a class that no sample is of stay as they were before."""
+        found = before.clone()
+        for slot, kept in enumerate(self.patches):
+            if not kept:
+                continue
+            start = slot * self.group.per_class
+            found[start : start + self.group.per_class] = self._spread_out(torch.stack(kept))
+        return found
+
+    def similarities(self, prototypes: Tensor) -> Tensor:
+        """Similarities of the kept samples, shape (sample, prototype)."""
+        if not self.cells:
+            raise ContractError("a head is prepared with training samples, and there were none")
+        patches = windows(torch.cat(self.cells), self.group.window)
+        return pooled(alike(patches, prototypes, self.group), self.group.pool, self.group.top)
+
+    def _spread_out(self, kept: Tensor) -> Tensor:
+        order, away = [0], torch.full((len(kept),), torch.inf)
+        while len(order) < self.group.per_class:
+            away = torch.minimum(away, (kept - kept[order[-1]]).square().sum(1))
+            order.append(int(away.argmax()))
+        return kept[order]
+
+    def _draw(self, below: int) -> int:
+        return int(torch.randint(below, (1,), generator=self.generator))
+
+
+def initial_weights(class_of: Tensor, direction: Tensor, reach: Sequence[float], group_of: Tensor) -> Tensor:
+    """Weights from similarities to outputs before anything is learnt, shape (output, prototype).
+
+    Parameters
+    ----------
+    class_of, group_of : Tensor of int, shape (prototype,)
+    direction : Tensor, shape (output, class)
+        See :func:`~pellucid.heads.prototypes.groups.directions`.
+    reach : sequence of float
+        Largest similarity of each group.
+
+    Notes
+    -----
+    1 for the own class and -0.5 for others, as in the papers, over the largest similarity and over the number of prototypes
+    of that kind, so that an output does not grow with their number. A class that speaks against an output (the other side of
+    a binary target) has -1.
+    """
+    own = direction[:, class_of]
+    scale = 1 / torch.tensor(reach)[group_of]
+    other = own == 0
+    return (
+        own / (own != 0).sum(1, keepdim=True).clamp(min=1) - 0.5 * other / other.sum(1, keepdim=True).clamp(min=1)
+    ) * scale

@@ -1,0 +1,1 @@
+"""The audit of prototypes: whether they are what they are shown as, and whether they point at what matters."""

@@ -1,0 +1,111 @@
+"""The prototype audit: are prototypes real training samples of their class, steady, and do they point at what matters?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from pellucid.heads.prototypes.comparing import Comparing
+from pellucid.part import Config
+from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
+from pellucid.protocols.prototypes.conclusions import PrototypeConclusions
+from pellucid.protocols.prototypes.places import channel_means
+from pellucid.protocols.prototypes.rows import PrototypeMeasures
+from pellucid.protocols.prototypes.sources import sources
+from pellucid.result import Result
+from pellucid.statistics.bootstrap import REPLICATES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class PrototypeAuditConfig(Config):
+    """Settings of :class:`PrototypeAudit`.
+
+    Parameters
+    ----------
+    neighbours : int
+        New samples most like each prototype, of which it is asked whether they are of its class.
+    noise : float
+        Noise on the inputs, as a share of their standard deviation.
+    channel_samples : int
+        Samples of each output whose channels are covered one by one, at most.
+    replicates : int
+        Resamplings of subjects behind each interval.
+    """
+
+    neighbours: int = Field(10, ge=1)
+    noise: float = Field(0.2, gt=0)
+    channel_samples: int = Field(200, ge=1)
+    replicates: int = Field(REPLICATES, ge=100)
+
+
+class PrototypeAudit(Assessment):
+    """Checks of models that compare samples with prototypes, on subjects that they have not learnt from.
+
+    - Sources: each prototype's training sample is read and encoded anew; cosine and distance of the prototype and the window it should be;
+      whether the sample stands on the training side and is of the prototype's class; how many sources differ.
+    - Purity: of the new samples most like a prototype, how many are of its class, beside the prevalence.
+    - Prototypes per decision: the effective number of contributions to each sample's surest output.
+    - Stability: how often prototypes of a sample's own classes point at the same place with noise on the input.
+    - Where the data know what was planted (:meth:`~pellucid.data.dataset.Dataset.planted`): consistency, the share of
+      prototypes that point at it in most samples that have it; localisation, whether the strongest prototype of the output
+      does, where the model is right to say it; and whether, of the window's channels, the one whose replacement by its
+      training mean lowers the likeness most is one that something was planted in. Beside them windows and channels drawn at
+      random. Prototypes of whole samples have one place only and are left out.
+
+    References
+    ----------
+    Consistency and stability as ScaleProtoSeg (arXiv 2409.09497), after Huang et al. (2023), Evaluation and improvement of
+    interpretability for self-explainable part-prototype networks, arXiv 2212.05946. Deviations: a prototype's place is its
+    best window and not all that lies above a quantile; planted regions stand for parts.
+    """
+
+    name: ClassVar[str] = "prototype-audit"
+    needs_training: ClassVar[bool] = True
+    config_type = PrototypeAuditConfig
+    config: PrototypeAuditConfig
+
+    def unfit(self, context: Context) -> str:
+        """A head must remember training samples."""
+        if not any(tags.remembers and tags.family == "prototype" for tags in context.parts.values()):
+            return "no head of this study compares samples with prototypes; add prototypes"
+        return ""
+
+    def examine(self, fold: FittedFold) -> pd.DataFrame:
+        """One row a part with prototypes and test sample; columns ``fold:...`` are the same for all rows of a fold."""
+        import pandas as pd
+
+        rows = []
+        means = channel_means(fold.dataset.subset(fold.split.train))
+        for part, model in fold.models.items():
+            if not isinstance(model.head, Comparing):
+                continue
+            samples = fold.test(part)
+            measures = PrototypeMeasures(
+                model=model,
+                test=samples,
+                target=fold.target,
+                neighbours=self.config.neighbours,
+                noise=self.config.noise,
+                scales=fold.usual.scales,
+                means=means,
+                channel_samples=self.config.channel_samples,
+                seed=fold.seed,
+            )
+            fixed = sources(model, fold.dataset, fold.target, np.asarray(fold.split.train), fold.seed)
+            columns = measures.columns()
+            columns |= {f"fold:{name}": np.full(len(samples), value) for name, value in fixed.items()}
+            rows.append(rows_of(part, samples, columns))
+        return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["part", "sample", "subject"])
+
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+        """Every check of every part with prototypes."""
+        results: list[Result] = []
+        for part in context.parts:
+            own = rows[rows["part"] == part]
+            if len(own):
+                results += PrototypeConclusions(own, part, context, self.config.replicates).results()
+        return results

@@ -1,0 +1,123 @@
+"""Where prototypes point: regions that overlap, and the channel of a window that a likeness rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from pellucid.batch import Batch
+from pellucid.data.dataset import Dataset
+from pellucid.data.spec import Signal
+from pellucid.heads.prototypes.comparing import Comparing
+from pellucid.model import Model, batches
+from pellucid.regions import Atoms, Box, Region, Steps, TimeSpan, Voxels, Words, around
+
+
+def overlap(one: Region, other: Region) -> bool:
+    """Whether two regions of one kind have a place in common; channels and variables do not matter.
+
+    Examples
+    --------
+    >>> overlap(TimeSpan(("a",), 0.0, 1.0), TimeSpan(("b",), 1.0, 2.0))
+    False
+    """
+    if isinstance(one, TimeSpan) and isinstance(other, TimeSpan):
+        return one.start_s < other.stop_s and other.start_s < one.stop_s
+    if isinstance(one, Steps | Words) and isinstance(other, Steps | Words):
+        return one.start < other.stop and other.start < one.stop
+    if isinstance(one, Box) and isinstance(other, Box):
+        ends = zip(one.start, one.stop, other.start, other.stop, strict=True)
+        return all(a < d and c < b for a, b, c, d in ends)
+    if isinstance(one, Voxels) and isinstance(other, Voxels):
+        return not set(one.indices).isdisjoint(other.indices)
+    if isinstance(one, Atoms) and isinstance(other, Atoms):
+        return not set(one.atoms).isdisjoint(other.atoms)
+    return False
+
+
+def window_regions(head: Comparing, regions: Sequence[Region], group: int) -> list[Region]:
+    """The region of every window of a group."""
+    length = head.groups[group].window
+    return [around(regions[start : start + length]) for start in range(len(regions) - length + 1)]
+
+
+def channel_means(train: Dataset) -> dict[str, Tensor]:
+    """Mean of each channel of every signal over training samples and time, shape (channel,); masked values left out."""
+    total: dict[str, Tensor] = {}
+    count: dict[str, Tensor] = {}
+    for batch, _ in batches(train):
+        for name, spec in train.spec.inputs.items():
+            if not isinstance(spec, Signal):
+                continue
+            x, known = batch.inputs[name].double(), batch.known(name)
+            there = torch.ones_like(x) if known is None else known.double()
+            total[name] = total.get(name, torch.zeros(())) + (x * there).sum((0, 2))
+            count[name] = count.get(name, torch.zeros(())) + there.sum((0, 2))
+    return {name: (total[name] / count[name].clamp(min=1)).float() for name in total}
+
+
+def input_of(model: Model, tokens: str) -> str | None:
+    """The one input that a set of tokens is made from; None where there are several."""
+    prefix = tokens.partition(":")[0]
+    encoder = dict(model.named_encoders()).get(prefix)
+    names = () if encoder is None else tuple(encoder.config.inputs)
+    return names[0] if len(names) == 1 else None
+
+
+@torch.no_grad()
+def strongest_channel(
+    model: Model,
+    batch: Batch,
+    row: int,
+    prototype: int,
+    span: TimeSpan,
+    name: str,
+    spec: Signal,
+    means: Mapping[str, Tensor],
+) -> str:
+    """The channel of a window without which the window's own likeness to a prototype falls most.
+
+    Parameters
+    ----------
+    model : Model
+    batch : Batch
+    row : int
+        Of the sample.
+    prototype : int
+    span : TimeSpan
+        Of the window; a channel is filled with its training mean there.
+    name : str
+        Of the input, a signal.
+    spec : Signal
+    means : mapping of str to Tensor
+        From :func:`channel_means`.
+    """
+    head = model.head
+    assert isinstance(head, Comparing)
+    group = int(head.group_of[prototype])
+    own = prototype - head.span(group).start
+    start, stop = (round(moment * spec.rate_hz) for moment in (span.start_s, span.stop_s))
+    channels = len(spec.channels)
+    x = batch.inputs[name][row].expand(channels, -1, -1).clone()
+    each = torch.arange(channels)
+    x[each, each, start:stop] = means[name][:, None]
+    alone = _row(batch, row)
+    # One more row, as it is: the window that the likeness is of is found in it.
+    many = {key: value.expand(channels + 1, *value.shape[1:]) for key, value in alone.inputs.items()}
+    many[name] = torch.cat([x, alone.inputs[name]])
+    masks = {key: value.expand(channels + 1, *value.shape[1:]) for key, value in alone.masks.items()}
+    similar = head.similar(model.encode(Batch(many, masks)), group)[:, :, own]
+    window = int(similar[-1].argmax())
+    return spec.channels[int(similar[:-1, window].argmin())]
+
+
+def _row(batch: Batch, row: int) -> Batch:
+    at = slice(row, row + 1)
+    return replace(
+        batch,
+        inputs={name: value[at] for name, value in batch.inputs.items()},
+        masks={name: value[at] for name, value in batch.masks.items()},
+    )

@@ -1,0 +1,249 @@
+"""What the prototype audit measures on each test sample of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.batch import Batch
+from pellucid.data.dataset import Dataset
+from pellucid.data.spec import Signal
+from pellucid.faithfulness.complexity import effective_number
+from pellucid.heads.prototypes.comparing import Comparing
+from pellucid.heads.prototypes.groups import members
+from pellucid.model import Model, batches
+from pellucid.protocols.explanations.view import View
+from pellucid.protocols.prototypes.places import input_of, overlap, strongest_channel, window_regions
+from pellucid.regions import Region, TimeSpan
+from pellucid.representation import Representation
+
+Columns = dict[str, np.ndarray]
+Planted = Mapping[str, list[tuple[Region, ...]] | None]
+
+SAME_PART = 0.8
+"""Share of samples in which a consistent prototype points at the same part."""
+
+
+@dataclass(frozen=True)
+class PrototypeMeasures:
+    """One model on the test samples of one fold.
+
+    Parameters
+    ----------
+    model : Model
+        With a head of the family of :class:`~pellucid.heads.prototypes.comparing.Comparing`.
+    test : Dataset
+    target : str
+    neighbours : int
+        Test samples most like each prototype, of which it is asked whether they are of its class.
+    noise : float
+        Standard deviation of noise on inputs, as a share of theirs.
+    scales : mapping of str to Tensor
+        Standard deviation of each input among the training samples.
+    means : mapping of str to Tensor
+        Training mean of each channel of the signals.
+    channel_samples : int
+        Samples of each output whose channels are covered one by one, at most.
+    seed : int
+    """
+
+    model: Model
+    test: Dataset
+    target: str
+    neighbours: int
+    noise: float
+    scales: Mapping[str, Tensor]
+    means: Mapping[str, Tensor]
+    channel_samples: int
+    seed: int
+
+    @property
+    def head(self) -> Comparing:
+        """The head."""
+        assert isinstance(self.model.head, Comparing)
+        return self.model.head
+
+    @cached_property
+    def present(self) -> Tensor:
+        """Whether each test sample is of each class, bool, shape (sample, class)."""
+        return members(self.head.config.target, torch.tensor(self.test.target_values(self.target), dtype=torch.float32))
+
+    @torch.no_grad()
+    def columns(self) -> Columns:
+        """Everything that is measured, one number a sample and column."""
+        self.model.eval()
+        generator = torch.Generator().manual_seed(self.seed)
+        found: dict[str, list[Tensor]] = {}
+        likeness, likely, first = [], [], 0
+        planted = {name: self.test.planted(name) for name in self.head.outputs}
+        covered = dict.fromkeys(self.head.outputs, 0)
+        for batch, _ in batches(self.test, self.target):
+            z = self.model.encode(batch)
+            similar = [self.head.similar(z, at) for at in range(len(self.head.groups))]
+            likeness.append(torch.cat([one.amax(1) for one in similar], dim=1))
+            likely.append(torch.cat([one.argmax(1) for one in similar], dim=1))
+            self._remember_regions(z)
+            present = self.present[first : first + len(batch)]
+            one = self._decision(z)
+            one |= self._steadiness(batch, similar, present, generator)
+            one |= self._places(batch, z, similar, planted, covered, first)
+            for key, value in one.items():
+                found.setdefault(key, []).append(value)
+            first += len(batch)
+        columns = {key: torch.cat(values).double().numpy() for key, values in found.items()}
+        return columns | self._purity(torch.cat(likeness)) | self._consistency(torch.cat(likely), planted)
+
+    def _decision(self, z: Representation) -> dict[str, Tensor]:
+        """On how many prototypes each sample's surest output rests."""
+        logits = self.head(z)
+        view = View.of(self.head.config.target, logits, None)
+        parts = torch.stack([self.head.speaking(z, at) for at in range(len(self.head.outputs))], dim=1)
+        return {"used": effective_number(view.pick(parts))}
+
+    def _steadiness(
+        self, batch: Batch, similar: list[Tensor], present: Tensor, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Share of the prototypes of a sample's own classes whose best window stays in place under noise.
+
+        Windows that share a token count as one place. Groups of one window, which cannot move, are left out.
+        """
+        inputs = {
+            name: x + self.noise * self.scales[name] * torch.randn(x.shape, generator=generator)
+            if name in self.scales
+            else x
+            for name, x in batch.inputs.items()
+        }
+        z = self.model.encode(Batch(inputs, batch.masks))
+        stayed, chance, count = (torch.zeros(len(batch)) for _ in range(3))
+        for at, group in enumerate(self.head.groups):
+            if group.windows < 2:
+                continue
+            before, after = similar[at].argmax(1), self.head.similar(z, at).argmax(1)
+            own = present[:, self.head.class_of[self.head.span(at)]]
+            near = (before - after).abs() < group.window
+            place = torch.arange(group.windows)
+            reach = ((before[:, :, None] - place).abs() < group.window).float().mean(2)
+            stayed += (near & own).sum(1)
+            chance += (reach * own).sum(1)
+            count += own.sum(1)
+        nothing = count == 0
+        return {
+            "steady": (stayed / count.clamp(min=1)).masked_fill(nothing, torch.nan),
+            "steady_chance": (chance / count.clamp(min=1)).masked_fill(nothing, torch.nan),
+        }
+
+    def _purity(self, likeness: Tensor) -> Columns:
+        """How often each test sample is among those most like a prototype, and how often it is then of its class."""
+        head, count = self.head, min(self.neighbours, len(likeness))
+        usable = head.projected
+        nearest = likeness[:, usable].topk(count, dim=0).indices
+        classes = head.class_of[usable]
+        right = self.present.float()[nearest, classes]
+        usual = self.present.float().mean(0)[classes].expand(count, -1)
+        columns = {}
+        for name, values in (("near", torch.ones_like(right)), ("near_of_class", right), ("near_usual", usual)):
+            columns[name] = (
+                torch.zeros(len(likeness)).index_add(0, nearest.flatten(), values.flatten()).double().numpy()
+            )
+        return columns
+
+    def _places(
+        self,
+        batch: Batch,
+        z: Representation,
+        similar: list[Tensor],
+        planted: Planted,
+        covered: dict[str, int],
+        first: int,
+    ) -> dict[str, Tensor]:
+        """Whether the strongest prototype of each true and found output points at what was planted for it."""
+        names = ("located", "located_chance", "channel", "channel_chance", "both", "both_chance")
+        found = {name: torch.full((len(batch), len(self.head.outputs)), torch.nan) for name in names}
+        for at, output in enumerate(self.head.outputs):
+            truth = planted[output]
+            if truth is None:
+                continue
+            strongest, said = self._strongest(z, output)
+            for row in torch.nonzero(said)[:, 0].tolist():
+                where, prototype = truth[first + row], int(strongest[row])
+                group = int(self.head.group_of[prototype])
+                if not where or prototype < 0 or not self.regions[group]:
+                    continue
+                hits = self._hits(group, where)
+                window = int(similar[group][row, :, prototype - self.head.span(group).start].argmax())
+                found["located"][row, at] = float(hits[window])
+                found["located_chance"][row, at] = share = float(hits.mean())
+                if covered[output] >= self.channel_samples:
+                    continue
+                judged = self._channel(batch, row, prototype, self.regions[group][window], where)
+                if judged is None:
+                    continue
+                covered[output] += 1
+                right, chance = judged
+                found["channel"][row, at], found["channel_chance"][row, at] = float(right), chance
+                found["both"][row, at] = float(right and hits[window])
+                found["both_chance"][row, at] = chance * share
+        return {f"{name}:{output}": found[name][:, at] for name in names for at, output in enumerate(self.head.outputs)}
+
+    def _consistency(self, best: Tensor, planted: Planted) -> Columns:
+        """Share of prototypes that point at what was planted for their output in most samples that have it."""
+        steady, usual = [], []
+        for at, output in enumerate(self.head.outputs):
+            truth = planted[output]
+            if truth is None:
+                continue
+            for one in torch.nonzero((self.head.direction[at] > 0) & self.head.projected)[:, 0].tolist():
+                group = int(self.head.group_of[one])
+                if self.head.groups[group].windows < 2 or not self.regions[group]:
+                    continue
+                hits = [self._hits(group, where) for where in truth]
+                rows = [row for row, where in enumerate(truth) if where]
+                if rows:
+                    steady.append(np.mean([hits[row][int(best[row, one])] for row in rows]) >= SAME_PART)
+                    usual.append(np.mean([hits[row].mean() for row in rows]) >= SAME_PART)
+        if not steady:
+            return {}
+        every = np.ones(len(best))
+        return {"consistent": every * np.mean(steady), "consistent_chance": every * np.mean(usual)}
+
+    def _hits(self, group: int, where: tuple[Region, ...]) -> np.ndarray:
+        return np.array([any(overlap(region, one) for one in where) for region in self.regions[group]], bool)
+
+    def _remember_regions(self, z: Representation) -> None:
+        if not self.regions:
+            for at, group in enumerate(self.head.groups):
+                self.regions[at] = window_regions(self.head, z.tokens[group.tokens].regions, at)
+
+    @cached_property
+    def regions(self) -> dict[int, list[Region]]:
+        """The region of every window, by group; none where tokens are no places."""
+        return {}
+
+    def _strongest(self, z: Representation, output: str) -> tuple[Tensor, Tensor]:
+        """For each sample the prototype that speaks most for an output, among those that can be in several places (-1: none
+        does), and whether the model says the output."""
+        head, at = self.head, self.head.output_index(output)
+        contributions = head.speaking(z, at).clone()
+        logits = head(z)
+        said = logits.argmax(1) == at if head.config.target.kind == "multiclass" else logits[:, at] > 0
+        moves = torch.tensor([group.windows > 1 for group in head.groups])[head.group_of]
+        contributions[:, ~(moves & (head.direction[at] > 0) & head.projected)] = -torch.inf
+        best = contributions.max(1)
+        return torch.where(best.values > 0, best.indices, -1), said
+
+    def _channel(
+        self, batch: Batch, row: int, prototype: int, region: Region, where: tuple[Region, ...]
+    ) -> tuple[bool, float] | None:
+        """Whether the likeness rests on a channel that something was planted in, and how often a random one would be."""
+        name = input_of(self.model, self.head.groups[int(self.head.group_of[prototype])].tokens)
+        spec = None if name is None else self.test.spec.inputs.get(name)
+        if name is None or not isinstance(spec, Signal) or not isinstance(region, TimeSpan):
+            return None
+        right = {channel for one in where if isinstance(one, TimeSpan) for channel in one.channels}
+        chosen = strongest_channel(self.model, batch, row, prototype, region, name, spec, self.means)
+        return chosen in right, len(right & set(spec.channels)) / len(spec.channels)

@@ -1,0 +1,487 @@
+"""Prototypes: they become windows of training samples of their class, and what they add up to is the output."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+from made_tokens import TARGETS, events, fitted, labelled, made, places, represented
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from pellucid.encoders.cnn import Cnn
+from pellucid.errors import ContractError, StudyError
+from pellucid.heads.prototypes.grouped import PrototypesGrouped
+from pellucid.heads.prototypes.groups import Group, PrototypeGroup, members
+from pellucid.heads.prototypes.head import Prototypes
+from pellucid.heads.prototypes.projection import decoded_ids, encoded_ids
+from pellucid.heads.prototypes.refit import Penalties, refitted
+from pellucid.heads.prototypes.similarity import alike, pooled, windows
+from pellucid.heads.tokens import LinearTokens
+from pellucid.model import Model
+from pellucid.regions import Box, TimeSpan, around
+from pellucid.representation import Representation, Tokens, TokenShape
+from pellucid.weights import load_models, save_models
+
+HEADS = (Prototypes, PrototypesGrouped)
+
+
+def drawn(samples=60, tokens=7, width=6, target="several", seed=0):
+    """Tokens of which one, of each sample that has a label, points its way; labels as numbers; which token it is."""
+    generator = torch.Generator().manual_seed(seed)
+    cells = 0.5 * torch.randn(samples, tokens, width, generator=generator)
+    has = torch.rand(samples, 3, generator=generator) < 0.4
+    where = torch.rand(samples, tokens, generator=generator).argsort(dim=1)[:, :3]
+    for label in range(3):
+        at = torch.nonzero(has[:, label])[:, 0]
+        cells[at, where[at, label], label] += 4
+    if target == "several":
+        return cells, has.float(), where
+    if target == "yes":
+        return cells, has[:, :1].float(), where
+    return cells, torch.where(has[:, 0], 0.0, torch.where(has[:, 1], 1.0, 2.0))[:, None], where
+
+
+def prepared(head, target="several", projected=True, cells=None, labels=None, **options):
+    """A head that has seen the drawn samples, with its prototypes projected onto them unless told otherwise."""
+    if cells is None:
+        cells, labels, _ = drawn(target=target)
+    torch.manual_seed(0)
+    made_head = made(head, TARGETS[target], cells, **({"addon_width": 0} | options))
+    z, batch = represented(cells), labelled(labels)
+    made_head.prepare([(z, batch)])
+    with torch.no_grad():
+        # As if warm-up had learnt which unit speaks for which label.
+        made_head.plain[0].weight.copy_(torch.eye(*made_head.plain[0].weight.shape))
+    made_head.place([(z, batch)])
+    if projected:
+        made_head.project(
+            [
+                (z.rows(slice(0, 20)), labelled_rows(batch, 0, 20)),
+                (z.rows(slice(20, None)), labelled_rows(batch, 20, None)),
+            ]
+        )
+        made_head.refit([(z, batch)])
+    return made_head.eval(), z, batch
+
+
+def labelled_rows(batch, start, stop):
+    found = labelled(batch.targets[start:stop])
+    return type(found)(found.inputs, {}, found.targets, samples=batch.samples[start:stop])
+
+
+# --- the output is what is explained ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("target", TARGETS)
+@torch.no_grad()
+def test_logits_are_the_sum_of_listed_contributions_and_the_bias(head, target):
+    one, z, _ = prepared(head, target)
+    for at, output in enumerate(one.outputs):
+        found = one.explain(z, output)
+        total = found.contributions.double().sum(1) + found.baseline.double()
+        assert float((total - one(z)[:, at].double()).abs().max()) < 1e-5
+        assert found.family == "prototype"
+        assert found.names == one.explained_names
+        assert torch.allclose(one.outcome(one.explained(z)), one(z))
+
+
+@torch.no_grad()
+def test_contributions_speak_of_more_than_the_mean_sample():
+    one, z, _ = prepared(Prototypes)
+    found = one.explain(z, "bump")
+    assert float(found.contributions.mean(0).abs().max()) < 1e-4
+    assert float(found.contributions.std(0).max()) > 0.1
+
+
+@torch.no_grad()
+def test_a_label_is_said_where_its_token_is():
+    for head in HEADS:
+        one, _, _ = prepared(head)
+        cells, labels, _ = drawn(seed=1)
+        scores = one(represented(cells))
+        for at in range(3):
+            assert roc_auc_score(labels[:, at], scores[:, at]) > 0.95, head
+
+
+# --- projection -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("similarity", ["arc", "cosine", "l2"])
+@pytest.mark.parametrize("window", [1, 3, 0])
+@torch.no_grad()
+def test_every_prototype_is_a_window_of_a_sample_of_its_class(similarity, window):
+    one, z, batch = prepared(Prototypes, similarity=similarity, window=window)
+    every = windows(z.tokens["x"].values, one.groups[0].window)
+    present = members(one.config.target, batch.targets)
+    for prototype, name in enumerate(one.sources):
+        sample = batch.samples.index(name)
+        assert torch.equal(one.prototypes[0][prototype], every[sample, one.source_window[prototype]])
+        assert present[sample, one.class_of[prototype]]
+
+
+@torch.no_grad()
+def test_a_prototype_becomes_the_window_that_is_most_like_it():
+    one, z, batch = prepared(Prototypes, projected=False, unique=False)
+    before, every = one.prototypes[0].clone(), z.tokens["x"].values
+    one.project([(z, batch)])
+    present = members(one.config.target, batch.targets)
+    for prototype in range(len(before)):
+        own = torch.nonzero(present[:, one.class_of[prototype]])[:, 0]
+        cosine = torch.cosine_similarity(every[own].double(), before[prototype].double(), dim=2)
+        best = int(cosine.flatten().argmax())
+        assert one.sources[prototype] == batch.samples[int(own[best // 7])]
+        assert int(one.source_window[prototype]) == best % 7
+
+
+@torch.no_grad()
+def test_prototypes_of_a_class_become_different_windows_unless_told_otherwise():
+    for unique in (True, False):
+        one, z, batch = prepared(Prototypes, projected=False, unique=unique)
+        one.prototypes[0].copy_(one.prototypes[0][:1].expand_as(one.prototypes[0]))
+        one.project([(z, batch)])
+        places = set(zip(one.class_of.tolist(), one.sources, one.source_window.tolist(), strict=True))
+        assert len(places) == (15 if unique else 3)
+
+
+@torch.no_grad()
+def test_a_class_that_no_sample_has_weighs_nothing_and_has_no_source():
+    cells, labels, _ = drawn()
+    labels[:, 2] = 0
+    for head in HEADS:
+        one, z, _ = prepared(head, cells=cells, labels=labels)
+        absent = one.class_of == 2
+        assert one.projected.tolist() == (~absent).tolist()
+        assert all((name == "") == bool(gone) for name, gone in zip(one.sources, absent, strict=True))
+        assert float(one.speaking(z, 0)[:, absent].abs().max()) == 0
+        assert all(e.source for told in one.explain(z, "bump").evidence for e in told if e.unit.startswith("bump"))
+        assert bool(torch.isfinite(one(z)).all())
+
+
+def test_ids_survive_as_bytes_and_too_long_ones_are_refused():
+    assert decoded_ids(encoded_ids(["ä/7", "", "x" * 128])) == ("ä/7", "", "x" * 128)
+    with pytest.raises(ContractError, match="longer than the 128 bytes"):
+        encoded_ids(["x" * 129])
+
+
+def test_batches_without_ids_are_refused():
+    one, z, batch = prepared(Prototypes, projected=False)
+    with pytest.raises(ContractError, match="samples that have ids"):
+        one.project([(z, type(batch)(batch.inputs, {}, batch.targets))])
+
+
+# --- evidence -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pool", ["max", "mean", "topk"])
+@torch.no_grad()
+def test_evidence_points_at_the_best_window_whatever_the_pooling(pool):
+    one, z, batch = prepared(Prototypes, pool=pool, window=2)
+    similar = one.similar(z, 0)
+    for sample, told in enumerate(one.explain(z, "dip").evidence):
+        for evidence in told:
+            prototype = one.prototype_names.index(evidence.unit)
+            best = int(similar[sample, :, prototype].argmax())
+            assert evidence.region == TimeSpan(("x",), float(best), float(best + 2))
+            start = float(one.source_window[prototype])
+            assert evidence.source_region == TimeSpan(("x",), start, start + 2)
+            assert evidence.source == one.sources[prototype]
+            assert evidence.source in batch.samples
+            assert evidence.input == "x"
+
+
+@torch.no_grad()
+def test_evidence_is_given_for_the_strongest_contributions_in_order():
+    one, z, _ = prepared(Prototypes)
+    found = one.explain(z, "wave")
+    for sample, told in enumerate(found.evidence):
+        sizes = found.contributions[sample].abs()
+        assert [one.prototype_names.index(e.unit) for e in told] == sizes.topk(5).indices.tolist()
+
+
+@torch.no_grad()
+def test_the_strongest_prototype_of_a_label_points_at_its_token():
+    one, _, _ = prepared(Prototypes)
+    cells, labels, where = drawn(seed=2)
+    z = represented(cells)
+    for label, name in enumerate(one.outputs):
+        told = one.explain(z, name).evidence
+        own = [
+            (next(e.region.start_s for e in told[at] if e.unit.startswith(name)), int(where[at, label]))
+            for at in torch.nonzero(labels[:, label])[:, 0].tolist()
+            if any(e.unit.startswith(name) for e in told[at])
+        ]
+        assert len(own) > 10
+        assert np.mean([start == place for start, place in own]) > 0.9
+
+
+@torch.no_grad()
+def test_percentiles_are_those_of_the_training_samples():
+    one, z, _ = prepared(Prototypes)
+    similar = one.similarities(z)
+    rank = one.percentile(similar)
+    for prototype in range(3):
+        column = similar[:, prototype]
+        true = torch.tensor([float((column < value).float().mean() * 100) for value in column])
+        assert float((rank[:, prototype] - true).abs().max()) <= 1 + 100 / len(column)
+    assert float(one.percentile(similar + 100).min()) == 100
+    assert float(one.percentile(similar - 100).max()) == 0
+
+
+# --- comparing ------------------------------------------------------------------------------------------------------------
+
+
+def group(**options):
+    facts = {"tokens": "x", "shape": TokenShape(count=4, width=2), "classes": (0,), "per_class": 1, "window": 2}
+    return Group(**(facts | {"similarity": "arc", "pool": "max", "top": 2, "addon_width": 0} | options))
+
+
+def test_similarities_are_those_computed_by_hand():
+    cells = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [2.0, 2.0], [0.0, -1.0]]])
+    prototype = torch.tensor([[0.0, 1.0, 1.0, 1.0]])
+    patches = windows(cells, 2)
+    assert patches.tolist() == [[[1, 0, 0, 1], [0, 1, 2, 2], [2, 2, 0, -1]]]
+    cosine = [1 / math.sqrt(6), 5 / math.sqrt(27), 1 / math.sqrt(27)]
+    assert alike(patches, prototype, group(similarity="cosine"))[0, :, 0].tolist() == pytest.approx(cosine)
+    assert alike(patches, prototype, group())[0, :, 0].tolist() == pytest.approx([2 / 2 * c for c in cosine])
+    l2 = [math.log((d + 1) / (d + 1e-4)) for d in (3.0, 2.0, 10.0)]
+    assert alike(patches, prototype, group(similarity="l2"))[0, :, 0].tolist() == pytest.approx(l2)
+
+
+def test_pooling_takes_the_best_the_mean_or_the_mean_of_the_best():
+    similar = torch.tensor([[[1.0], [5.0], [3.0]]])
+    assert [float(pooled(similar, how, 2)) for how in ("max", "mean", "topk")] == [5.0, 3.0, 4.0]
+
+
+def test_regions_around_some_are_as_wide_as_all_of_them():
+    assert around(places(4)[1:3]) == TimeSpan(("x",), 1.0, 3.0)
+    assert around([Box((0, 4), (2, 6)), Box((1, 0), (3, 2))]) == Box((0, 0), (3, 6))
+
+
+# --- the last layer -------------------------------------------------------------------------------------------------------
+
+
+def test_refit_without_penalties_is_logistic_regression():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(400, 3, generator=generator) * torch.tensor([1.0, 10.0, 0.1])
+    chance = (x @ torch.tensor([1.0, 0.1, 5.0]) - 0.5).sigmoid()
+    y = (torch.rand(400, generator=generator) < chance).float()[:, None]
+    weight, bias = refitted(
+        x - x.mean(0), y, torch.zeros(1, 3), torch.zeros(1), torch.tensor([[1.0, 1.0, 0.0]]), torch.ones(3, dtype=torch.bool),
+        Penalties(0.0, 0.0), one_class=False,
+    )  # fmt: skip
+    reference = LogisticRegression(C=np.inf, tol=1e-8, max_iter=2000).fit(x - x.mean(0), y[:, 0])
+    assert np.allclose(weight.numpy(), reference.coef_, rtol=2e-3, atol=1e-4)
+    assert np.allclose(bias.numpy(), reference.intercept_, atol=1e-3)
+
+
+def test_refit_of_classes_is_softmax_regression():
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(500, 2, generator=generator)
+    y = torch.multinomial((x @ torch.tensor([[1.0, -1.0, 0.0], [0.0, 1.0, -1.0]])).softmax(1), 1, generator=generator)[
+        :, 0
+    ]
+    weight, bias = refitted(
+        x, torch.eye(3)[y], torch.zeros(3, 2), torch.zeros(3), torch.zeros(3, 2), torch.ones(2, dtype=torch.bool),
+        Penalties(0.0, 0.0), one_class=True,
+    )  # fmt: skip
+    reference = LogisticRegression(C=np.inf, tol=1e-8, max_iter=2000).fit(x, y)
+    chance = (x @ weight.t() + bias).softmax(1)
+    assert np.allclose(chance.numpy(), reference.predict_proba(x.numpy()), atol=2e-3)
+
+
+def test_a_prototype_never_speaks_against_its_own_class_and_penalties_silence_others():
+    generator = torch.Generator().manual_seed(2)
+    x = torch.randn(400, 3, generator=generator)
+    y = (x[:, 0] + x[:, 1] + 0.5 * torch.randn(400, generator=generator) > 0).float()[:, None]
+    direction = torch.tensor([[-1.0, 0.0, 0.0]])
+    usable = torch.ones(3, dtype=torch.bool)
+    weak, _ = refitted(
+        x, y, torch.zeros(1, 3), torch.zeros(1), direction, usable, Penalties(1e-4, 0.0), one_class=False
+    )
+    assert float(weak[0, 0]) == 0
+    assert float(weak[0, 1]) > 0.5
+    strong, _ = refitted(
+        x, y, torch.zeros(1, 3), torch.zeros(1), direction, usable, Penalties(0.5, 0.0), one_class=False
+    )
+    assert strong.abs().max() == 0
+
+
+# --- groups ---------------------------------------------------------------------------------------------------------------
+
+
+def test_groups_are_plain_options_and_an_output_may_be_in_several():
+    cells, labels, _ = drawn()
+    z = represented(cells)
+    z = Representation(z.values, z.names, {"x": z.tokens["x"], "y": Tokens(cells[:, :3, :4], places(3))})
+    config = Prototypes.config_type.model_validate(
+        {
+            "units": z.names,
+            "target": TARGETS["several"],
+            "tokens": {"x": {"count": 7, "width": 6}, "y": {"count": 3, "width": 4}},
+            "addon_width": 0,
+            "groups": [
+                {"tokens": "x", "outputs": ["bump", "wave"], "per_class": 2, "window": 2},
+                {
+                    "tokens": "y",
+                    "outputs": ["dip", "wave"],
+                    "per_class": 3,
+                    "window": 0,
+                    "similarity": "cosine",
+                    "addon_width": 5,
+                },
+            ],
+        }
+    )
+    one = Prototypes(config)
+    assert one.prototype_names == (
+        "bump #1", "bump #2", "wave #1", "wave #2", "dip #1", "dip #2", "dip #3", "wave #3", "wave #4", "wave #5",
+    )  # fmt: skip
+    assert [tuple(p.shape) for p in one.prototypes] == [(4, 12), (6, 15)]
+    one.prepare([(z, labelled(labels))])
+    one.project([(z, labelled(labels))])
+    one.refit([(z, labelled(labels))])
+    assert one.eval()(z).shape == (60, 3)
+    assert int(one.source_window[4:].max()) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"groups": (PrototypeGroup(tokens="z"),)}, "tokens 'z'"),
+        ({"groups": (PrototypeGroup(outputs=("bumb",)),)}, "did you mean 'bump'"),
+        ({"groups": (PrototypeGroup(outputs=("bump",)),)}, "serves 'dip', 'wave'"),
+        ({"window": 8}, "longer than the 7 tokens"),
+    ],
+)
+def test_groups_that_do_not_fit_are_refused(options, said):
+    with pytest.raises(StudyError, match=said):
+        made(Prototypes, TARGETS["several"], torch.zeros(1, 7, 6), **options)
+
+
+@torch.no_grad()
+def test_the_other_side_of_a_binary_target_speaks_against_it():
+    one, _, _ = prepared(Prototypes, "yes")
+    assert one.classes == ("no bump", "bump")
+    against = one.class_of == 0
+    assert bool((one.weights[0, against] <= 0).all())
+    assert bool((one.weights[0, ~against] >= 0).all())
+
+
+def test_widths_of_add_ons_and_tokens_are_compared_as_they_should_be():
+    one, z, _ = prepared(Prototypes, addon_width=10, window=2)
+    assert one.prototypes[0].shape == (15, 20)
+    cells = one.cells(z, 0).detach()
+    assert float(cells.min()) > 0
+    assert float(cells.max()) < 1
+
+
+# --- in a model -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_fitted_model_tells_labels_and_loses_little_by_projection():
+    fold, _ = fitted()
+    model, test = fold.models["prototypes"], fold.test("prototypes")
+    labels, scores = test.target_values("several"), model.logits(test).numpy()
+    assert np.mean([roc_auc_score(labels[:, at], scores[:, at]) for at in range(3)]) > 0.95
+
+
+def test_a_changed_encoder_makes_prototypes_stale_until_they_are_projected_again():
+    fold, _ = fitted()
+    model, train = copy.deepcopy(fold.models["prototypes"]), fold.dataset.subset(fold.split.train)
+    model.check()
+    with torch.no_grad():
+        next(iter(model.encoders["signal"].parameters())).view(-1)[0].add_(1e-3)
+    for ask in (model.predict, model.explain, model.logits):
+        with pytest.raises(ContractError, match=r"an encoder has changed.*project"):
+            ask(fold.dataset[0])
+    model.project(train, "several")
+    model.check()
+    assert model.head.learned_from == fold.models["prototypes"].head.learned_from
+
+
+def test_changed_prototypes_are_stale_too_and_unprojected_ones_always():
+    fold, _ = fitted()
+    model = copy.deepcopy(fold.models["prototypes"])
+    with torch.no_grad():
+        model.head.prototypes[0].view(-1)[0].add_(1e-4)
+    with pytest.raises(ContractError, match="have changed since"):
+        model.check()
+    model.head.projected.fill_(False)
+    with pytest.raises(ContractError, match="never projected"):
+        model.check()
+
+
+def test_sources_survive_the_weights_file(tmp_path):
+    fold, _ = fitted()
+    model = fold.models["prototypes"]
+    save_models(tmp_path / "w.safetensors", {"prototypes": model})
+    again = load_models(tmp_path / "w.safetensors")[0]["prototypes"]
+    again.check()
+    assert again.head.sources == model.head.sources
+    assert all(model.head.sources)
+    some = fold.dataset.subset(fold.split.test[:8])
+    one, other = model.explain(some, "dip"), again.explain(some, "dip")
+    assert torch.equal(one.contributions, other.contributions)
+    assert one.evidence == other.evidence
+
+
+def test_an_unfitted_model_refuses_to_explain():
+    data = events(4)
+    encoder = Cnn(Cnn.config_type(inputs=dict(data.spec.inputs), tokens=True))
+    names = tuple(f"signal:{name}" for name in encoder.names)
+    head = Prototypes(
+        Prototypes.config_type(units=names, target=TARGETS["several"], tokens={"signal": encoder.token_shapes[""]})
+    )
+    with pytest.raises(ContractError, match="never projected"):
+        Model({"signal": encoder}, head).explain(data)
+
+
+# --- a linear layer at every token ----------------------------------------------------------------------------------------
+
+
+def learnt(one, z, batch, steps=300):
+    one.prepare([(z, batch)])
+    optimizer = torch.optim.Adam(one.parameters(), lr=1e-2)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        one.loss(z, batch).backward()
+        optimizer.step()
+    return one.eval()
+
+
+@torch.no_grad()
+def test_the_strongest_token_is_the_output_and_its_units_the_explanation():
+    cells, labels, where = drawn()
+    z, batch = represented(cells), labelled(labels)
+    with torch.enable_grad():
+        one = learnt(made(LinearTokens, TARGETS["several"], cells), z, batch)
+    found = one.explain(z, "bump")
+    assert float(found.gap.abs().max()) < 1e-5
+    assert one.explained_names == ()
+    assert found.names[int(found.contributions[labels[:, 0] > 0].sum(0).argmax())] == "x:0 at the strongest place"
+    own = torch.nonzero(labels[:, 0])[:, 0].tolist()
+    assert np.mean([found.evidence[at][0].region.start_s == float(where[at, 0]) for at in own]) > 0.95
+
+
+@torch.no_grad()
+def test_the_mean_over_tokens_is_a_linear_head_on_mean_tokens():
+    cells, labels, _ = drawn()
+    z, batch = represented(cells), labelled(labels)
+    with torch.enable_grad():
+        one = learnt(made(LinearTokens, TARGETS["several"], cells, pool="mean"), z, batch, steps=50)
+    assert torch.allclose(one.outcome(cells.mean(1)), one(z), atol=1e-5)
+    assert one.explain(z, "dip").names == one.explained_names
+    assert torch.allclose(
+        one(represented(cells.mean(1, keepdim=True).expand_as(cells).contiguous())), one(z), atol=1e-5
+    )
+
+
+def test_a_set_of_tokens_must_be_named_where_there_are_several():
+    shape = TokenShape(count=2, width=2)
+    with pytest.raises(StudyError, match="name one with the option set"):
+        LinearTokens(LinearTokens.config_type(units=("a",), target=TARGETS["yes"], tokens={"x": shape, "y": shape}))

@@ -1,0 +1,185 @@
+"""Tables of labels: comma-separated text, read within bounds and checked before any signal is opened.
+
+Cells are not quoted in messages where they could name a person: a row whose cells have slipped may hold anything.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.errors import DataError, nearest
+
+MAX_ROWS = 1_000_000
+MAX_CELL = 100_000
+"""Characters of a cell; a quotation mark that is not closed would swallow the rest of a file."""
+
+
+@dataclass(frozen=True)
+class CsvTable:
+    """Some columns of a table, as text.
+
+    Parameters
+    ----------
+    path : Path
+    lines : tuple of int
+        Line of the file that each row ends on, from 1; the header is line 1.
+    columns : dict of str to tuple of str
+        Cells without space around them.
+    """
+
+    path: Path
+    lines: tuple[int, ...]
+    columns: dict[str, tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __getitem__(self, column: str) -> tuple[str, ...]:
+        return self.columns[column]
+
+    def has(self, column: str) -> bool:
+        """Whether there is such a column."""
+        return column in self.columns
+
+    def need(self, columns: Iterable[str]) -> None:
+        """Refuse a table that lacks a column.
+
+        Raises
+        ------
+        DataError
+            Names the file, the column and the nearest one that is there.
+        """
+        for column in columns:
+            if column not in self.columns:
+                known = ", ".join(list(self.columns)[:40])
+                raise DataError(
+                    f"{self.path}, line 1: there is no column {column!r}{_parted(self.columns) or nearest(column, self.columns)}; "
+                    f"columns here: {known}"
+                )
+
+    def where(self, row: int, column: str) -> str:
+        """``"labels.csv, line 7, column 'age'"``, for messages."""
+        return f"{self.path}, line {self.lines[row]}, column {column!r}"
+
+    def numbers(self, column: str, allowed: Sequence[float] | None = None) -> npt.NDArray[np.float64]:
+        """A column as numbers, NaN where a cell is empty.
+
+        Parameters
+        ----------
+        column : str
+        allowed : sequence of float, optional
+            The values that may stand there.
+
+        Raises
+        ------
+        DataError
+            Names the line of a cell that holds something else.
+        """
+        found = np.empty(len(self))
+        for row, cell in enumerate(self[column]):
+            value = number(cell)
+            if cell and (not math.isfinite(value) or (allowed is not None and value not in allowed)):
+                said = "a number" if allowed is None else " or ".join(f"{one:g}" for one in allowed)
+                told = f"is {value:g}" if math.isfinite(value) else "is no number"
+                raise DataError(f"{self.where(row, column)}: {told}; write {said}, or nothing where it is not known")
+            found[row] = value
+        return found
+
+    def full(self, column: str) -> tuple[str, ...]:
+        """A column of which no cell may be empty.
+
+        Raises
+        ------
+        DataError
+            Names the first line where nothing stands.
+        """
+        for row, cell in enumerate(self[column]):
+            if not cell:
+                raise DataError(f"{self.where(row, column)}: is empty")
+        return self[column]
+
+
+def read_csv(path: Path, needed: Iterable[str] = ()) -> CsvTable:
+    """Read a comma-separated table in UTF-8.
+
+    Parameters
+    ----------
+    path : Path
+    needed : iterable of str
+        Columns that must be there.
+
+    Raises
+    ------
+    DataError
+        Names the file, the line and what is wrong.
+    """
+    header: list[str] = []
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    before = csv.field_size_limit(MAX_CELL)
+    try:
+        # Spreadsheets write a byte order mark.
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            for row in reader:
+                if not any(cell.strip() for cell in row):
+                    continue
+                if len(row) != len(header):
+                    raise DataError(
+                        f"{path}, line {reader.line_num}: {len(row)} cells, but the header has {len(header)} columns"
+                    )
+                rows.append([cell.strip() for cell in row])
+                lines.append(reader.line_num)
+                if len(rows) > MAX_ROWS:
+                    raise DataError(f"{path}: more than {MAX_ROWS:,} rows")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: is no text in UTF-8; save it as a comma-separated table in UTF-8") from None
+    except csv.Error:
+        raise DataError(
+            f"{path}, line {reader.line_num}: is no row of a comma-separated table; is a quotation mark not closed?"
+        ) from None
+    finally:
+        csv.field_size_limit(before)
+    for name in header:
+        if name and header.count(name) > 1:
+            raise DataError(f"{path}, line 1: column {name!r} stands more than once")
+    columns = {name: tuple(row[at] for row in rows) for at, name in enumerate(header)}
+    table = CsvTable(path, tuple(lines), columns)
+    table.need(needed)
+    if not rows:
+        raise DataError(f"{path}: has a header and no rows" if header else f"{path}: is empty")
+    return table
+
+
+def number(cell: str) -> float:
+    """A cell as a number; NaN for what is none.
+
+    Examples
+    --------
+    >>> number("1e2"), number("1_0"), number("")
+    (100.0, nan, nan)
+    """
+    try:
+        # Python would take 0_1 for one.
+        return math.nan if "_" in cell else float(cell)
+    except ValueError:
+        return math.nan
+
+
+def _parted(header: Iterable[str]) -> str:
+    """What to do with a table whose one column holds all names: spreadsheets of some countries write semicolons."""
+    names = list(header)
+    for mark, told in ((";", "semicolons"), ("\t", "tabs")):
+        if len(names) == 1 and mark in names[0]:
+            return f", as {told} part its columns; save it with commas"
+    return ""
