@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 
@@ -269,3 +270,24 @@ def test_a_card_lists_its_files_or_names_a_list(tmp_path):
         path.write_text(text.format(access=access, url=url, more=more))
         with pytest.raises(DataError, match=said):
             read_card(path)
+
+
+def test_the_command_fetches_one_folder_and_says_what_vouches_for_it(tmp_path, capsys):
+    from pellucid.commands import app
+
+    with serving(folder_of(FILES)) as server:
+        path = tmp_path / "made.toml"
+        plain = {**PLAIN, "citations": list(PLAIN["citations"])}
+        lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items() if key != "units"]
+        path.write_text("\n".join([*lines, '[units]\nx = "mm"', f'[sums]\nurl = "{server.address}/data/"']))
+        app(["data", "fetch", str(path), "--to", str(tmp_path / "to"), "--only", "high"], standalone_mode=False)
+        with pytest.raises(DataError, match="so many files that its card does not list them"):
+            app(["data", "verify", str(path), "--data", str(tmp_path / "to")], standalone_mode=False)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "7 files fetched (25.0 kB). Each has the SHA-256 of SHA256SUMS.txt." in printed
+    assert {p.partition("/")[0] for p in contents(tmp_path / "to")} == {
+        "high",
+        "table.csv",
+        "empty.txt",
+        "SHA256SUMS.txt",
+    }

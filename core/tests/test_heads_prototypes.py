@@ -80,7 +80,8 @@ def labelled_rows(batch, start, stop):
 @pytest.mark.parametrize("target", TARGETS)
 @torch.no_grad()
 def test_logits_are_the_sum_of_listed_contributions_and_the_bias(head, target):
-    one, z, _ = prepared(head, target)
+    one, _, _ = prepared(head, target)
+    z = represented(drawn(target=target, seed=1)[0])
     for at, output in enumerate(one.outputs):
         found = one.explain(z, output)
         total = found.contributions.double().sum(1) + found.baseline.double()

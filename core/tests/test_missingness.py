@@ -20,6 +20,7 @@ from pellucid.encoders.identity import Identity
 from pellucid.errors import ContractError, DataError, LeakageError, StudyError
 from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
+from pellucid.plugins import components
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.missingness import Missingness, ModalityImportance, WithMissing
 from pellucid.protocols.missingness.conclusions import GAP
@@ -28,6 +29,10 @@ from pellucid.protocols.missingness.importance import ModalityImportanceConfig, 
 from pellucid.protocols.missingness.imposed import chosen
 from pellucid.protocols.refit import refitted
 from pellucid.testing.planted import planted
+from pellucid.testing.protocols import (
+    protocol_refuses_whom_a_part_has_learnt_from,
+    protocol_rows_and_results_are_complete,
+)
 from pellucid.training.fit import Sides
 from pellucid.training.settings import TrainingSettings
 
@@ -316,6 +321,7 @@ def test_importances_add_up_to_the_score_beyond_nothing_read(fold, read_in_turn)
     assert found["importance:m1"].baseline == pytest.approx((np.mean(final) - 0.5) / 2)
     assert found["importance:m1"].low < found["importance:m1"].value < found["importance:m1"].high
     assert "over 2 orders" in found["importance:m1"].sentence
+    assert [found[f"importance{kind}:m1"].higher_is_better for kind in ("", "_sd")] == [True, False]
 
 
 def test_of_numbers_a_smaller_error_is_what_an_input_adds(fold):
@@ -338,6 +344,16 @@ def test_nobody_is_scored_whom_a_refit_has_learnt_from(fold):
     for protocol in (Missingness(), ModalityImportance()):
         with pytest.raises(LeakageError, match="50 of 200"):
             protocol.examine(leaky)
+
+
+@pytest.mark.parametrize(
+    "check", [protocol_rows_and_results_are_complete, protocol_refuses_whom_a_part_has_learnt_from]
+)
+def test_the_contract_is_kept_on_a_model_that_reads_one_input_after_the_other(fold, monkeypatch, check):
+    # The models that all protocols are tried on read side by side, so that this one is passed over there.
+    monkeypatch.setattr("pellucid.testing.protocols.fitted_fold", lambda: (fold, context_of(fold)))
+    (component,) = (c for c in components("protocol").values() if c.name == "modality-importance")
+    check(component)
 
 
 def test_figures_say_what_they_show(fold, examined, read_in_turn):

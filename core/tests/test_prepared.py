@@ -84,10 +84,18 @@ def test_rows_are_those_of_numpy(tmp_path):
     array = np.arange(60).reshape(12, 5).astype(">i2")
     np.save(tmp_path / "a.npy", array)
     rows = Rows(tmp_path / "a.npy")
-    for index in (3, -1, slice(2, 9, 3), np.array([], int), np.array([5, 6, 7, 0, 0, 1, -2]), np.arange(12) % 3 == 0):
+    for index in (
+        3,
+        -1,
+        slice(2, 9, 3),
+        slice(0, 9, 2),
+        np.array([], int),
+        np.array([5, 6, 7, 0, 0, 1, -2]),
+        np.arange(12) % 3 == 0,
+    ):
         assert np.array_equal(rows[index], array[index])
     assert rows[np.arange(4)].dtype == array.dtype
-    for index in (12, -13, np.array([0, 12])):
+    for index in (12, -13, np.array([0, 12]), np.array([0, -13])):
         with pytest.raises(IndexError, match=r"of 12 in a\.npy"):
             rows[index]
 

@@ -111,6 +111,26 @@ def test_no_pair_is_farther_off_than_its_bound(precision):
     assert bool(((seen.apart.double() - true).abs() <= room).all())
 
 
+def test_where_every_rounding_goes_the_same_way_the_bound_is_reached_and_holds():
+    # All numbers lie just below the middle of two that bfloat16 has, so that both factors lose as much as they can.
+    signs = torch.randint(0, 2, (50, 64), generator=torch.Generator().manual_seed(6)) * 2.0 - 1
+    patches = signs * (1 + 0.999 * module.U16)
+    look = module._Look(patches[:5], torch.zeros(64))
+    seen = look.at(patches, "bf16")
+    true = (patches[:5].double()[:, None] - patches.double()).square().sum(2) - look.squares[:, None]
+    off = (seen.apart.double() - true).abs().diagonal()
+    assert bool((off <= seen.error + module.U16 * true.diagonal().abs()).all())
+    assert bool((off > 0.7 * seen.error).all())
+
+
+def test_a_search_in_float32_looks_once(monkeypatch):
+    looked = []
+    before = module._Look.at
+    monkeypatch.setattr(module._Look, "at", lambda self, x, p: looked.append(p) or before(self, x, p))
+    nearest(torch.zeros(2, 3), torch.ones(100, 3))
+    assert looked == ["float32"]
+
+
 def test_fewer_patches_than_asked_for_leave_gaps_that_are_marked():
     found = nearest(torch.zeros(2, 3), torch.ones(1, 3), keep=2)
     assert found.ids.tolist() == [[0, -1], [0, -1]]

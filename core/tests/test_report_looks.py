@@ -76,6 +76,10 @@ def test_rows_keep_what_units_point_at_and_nothing_where_they_point_at_nothing(f
         assert one["source_region"]["kind"] == "Box"
         assert tuple(one["source_region"]["start"]) == THERE[unit].start
     assert not rows["comparable"].any(), "another fold's prototypes are other samples"
+    dataset, _ = planted()
+    last = rows[rows["unit"] == "shape:z3"].set_index("sample")["value"]
+    images = dataset.read(dataset.frame.index.get_indexer(last.index)).inputs["shape"]
+    np.testing.assert_allclose(last, images[:, 0, 4:, 4:].mean((1, 2)), rtol=1e-5)
 
 
 def test_only_the_strongest_of_thousands_of_units_are_kept(fold, monkeypatch):

@@ -117,6 +117,15 @@ def test_a_lead_upside_down_is_found():
     assert told == "aVF against I and II; it looks like aVF upside down"
 
 
+def test_limb_leads_that_hardly_move_say_nothing_of_their_order():
+    noise = np.random.default_rng(3).normal(0, 0.01, (6, 10 * RATE)).astype(np.float32)
+    some = healthy()
+    assert found(replace(some, signals=np.concatenate([noise, some.signals[6:]]))) == {}
+    assert "limb leads do not fit each other" in found(
+        replace(some, signals=np.concatenate([10 * noise, some.signals[6:]]))
+    )
+
+
 def test_limb_leads_fit_each_other_whatever_their_offset_and_each_ones_scale():
     some = healthy()
     scale = np.linspace(0.5, 4, 12)[:, None]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from wfdb.io._signal import _required_byte_num
 from written_wfdb import edit, write
 
 from pellucid.errors import DataError
+from pellucid_ecg.wfdb_files.data_files import data_files, length_of
+from pellucid_ecg.wfdb_files.headers import read_header
 from pellucid_ecg.wfdb_files.reading import read_record
 
 
@@ -86,9 +91,28 @@ def test_headers_that_cannot_be_right_are_refused(tmp_path, old, new, told):
     assert told in refused(path)
 
 
-def test_flac_that_cannot_hold_so_much_is_refused_before_it_is_opened(tmp_path):
+@pytest.mark.parametrize("fmt", ["8", "16", "24", "32", "61", "80", "160", "212", "310", "311"])
+@pytest.mark.parametrize("frames", [6, 101])
+def test_the_bytes_of_every_format_are_those_that_wfdb_counts(tmp_path, fmt, frames):
+    path = tmp_path / "r1"
+    needed = _required_byte_num("read", fmt, 3 * frames)
+    (tmp_path / "r1.hea").write_text(f"r1 3 250 {frames}\n" + f"r1.dat {fmt} 200\n" * 3)
+    header = read_header(path)
+    for size, fits in ((needed, True), (needed - 1, False), (needed + 3 * math.ceil(needed / frames / 3) + 4, False)):
+        (tmp_path / "r1.dat").write_bytes(bytes(size))
+        files = data_files(f"{path}.hea", header)
+        if fits:
+            assert length_of(f"{path}.hea", header, files) == frames
+            assert length_of(f"{path}.hea", replace(header, length=None), files) == frames
+        else:
+            with pytest.raises(DataError, match="do not belong together"):
+                length_of(f"{path}.hea", header, files)
+
+
+@pytest.mark.parametrize("fmt", ["508", "516", "524"])
+def test_flac_that_cannot_hold_so_much_is_refused_before_it_is_opened(tmp_path, fmt):
     path = write(tmp_path)
-    edit(path, (".dat 16 ", ".dat 516 "), (" 250 101", " 250 1000000000000"))
+    edit(path, (".dat 16 ", f".dat {fmt} "), (" 250 101", " 250 1000000000000"))
     assert "cannot be" in refused(path)
 
 
