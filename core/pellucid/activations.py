@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.batch import Batch
-from pellucid.data.dataset import ArrayDataset, Dataset
+from pellucid.data.arrays import ArrayDataset
+from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec, Vector
 from pellucid.data.subjects import LearnedFrom
 from pellucid.errors import ContractError, DataError, nearest

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.data.dataset import Arrays, Dataset, Sample, covariate_arrays
+from pellucid.data.dataset import Dataset
+from pellucid.data.samples import Arrays, Sample
 from pellucid.data.spec import COVARIATES
+from pellucid.data.table import numbers
 
 
 @dataclass(frozen=True)
@@ -89,20 +91,19 @@ def collate(dataset: Dataset, indices: np.ndarray | Sequence[int], target: str |
     """
     at = np.asarray(indices, dtype=np.int64)
     arrays = dataset.read(at)
+    # Only the rows asked for are turned into numbers: a step of a small network takes less time than a whole frame.
+    rows = dataset.frame.iloc[at]
     inputs = {name: _tensor(value) for name, value in arrays.inputs.items()}
     masks = {name: torch.from_numpy(np.ascontiguousarray(mask)) for name, mask in arrays.masks.items()}
     if dataset.spec.covariates is not None:
-        extra = covariate_arrays(dataset, at)
-        inputs[COVARIATES] = _tensor(extra.inputs[COVARIATES])
-        masks[COVARIATES] = torch.from_numpy(extra.masks[COVARIATES])
-    targets = None if target is None else _tensor(dataset.target_values(target)[at])
-    ids, groups = _who(dataset, at)
+        inputs[COVARIATES], masks[COVARIATES] = _known(numbers(rows, list(dataset.spec.covariates.names)))
+    targets = None if target is None else _tensor(numbers(rows, dataset.target_columns(target)))
+    groups = {column: tuple(map(str, rows[column].to_numpy())) for column in dataset.spec.groups}
+    batch = Batch(inputs, masks, targets, samples=tuple(map(str, rows.index)), groups=groups)
     if dataset.spec.concepts is None:
-        return Batch(inputs, masks, targets, samples=ids, groups=groups)
-    ratings = dataset.concept_values()[at]
-    known = np.isfinite(ratings)
-    concepts = _tensor(np.where(known, ratings, 0.0))
-    return Batch(inputs, masks, targets, concepts, torch.from_numpy(known), ids, groups)
+        return batch
+    ratings, known = _known(numbers(rows, [f"concept:{name}" for name in dataset.spec.concepts.names]))
+    return replace(batch, concepts=ratings, concept_mask=known)
 
 
 def batch_of(samples: Sequence[Sample]) -> Batch:
@@ -116,17 +117,15 @@ def batch_of(samples: Sequence[Sample]) -> Batch:
     masks = {name: torch.from_numpy(mask) for name, mask in arrays.masks.items()}
     if first.spec.covariates is not None:
         values = np.stack([s.row[list(first.spec.covariates.names)].to_numpy(np.float64) for s in samples])
-        known = np.isfinite(values)
-        inputs[COVARIATES] = _tensor(np.where(known, values, 0.0))
-        masks[COVARIATES] = torch.from_numpy(known)
+        inputs[COVARIATES], masks[COVARIATES] = _known(values)
     groups = {column: tuple(str(s.row[column]) for s in samples) for column in first.spec.groups}
     return Batch(inputs, masks, samples=tuple(s.id for s in samples), groups=groups)
 
 
-def _who(dataset: Dataset, at: np.ndarray) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    frame = dataset.frame
-    groups = {column: tuple(map(str, frame[column].to_numpy()[at])) for column in dataset.spec.groups}
-    return tuple(map(str, frame.index[at])), groups
+def _known(values: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Values with zeros where they are missing, and where they are not."""
+    known = np.isfinite(values)
+    return _tensor(np.where(known, values, 0.0)), torch.from_numpy(known)
 
 
 def _tensor(values: np.ndarray) -> Tensor:

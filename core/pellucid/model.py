@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.batch import Batch, batch_of, collate
-from pellucid.data.dataset import Dataset, Sample
+from pellucid.data.dataset import Dataset
+from pellucid.data.samples import Sample
 from pellucid.data.subjects import LearnedFrom
 from pellucid.encoders.base import Encoder
 from pellucid.errors import ContractError, DataError
-from pellucid.explanation import Explanation
+from pellucid.explanation import Evidence, Explanation
 from pellucid.fingerprint import fingerprint
 from pellucid.heads.base import Head, probabilities
 from pellucid.representation import Representation, concatenated, joined
@@ -170,11 +171,20 @@ class Model(nn.Module):
                     found.baseline.detach(),
                     found.output.detach(),
                     None if found.values is None else found.values.detach(),
-                    found.evidence,
+                    tuple(tuple(map(self._placed, some)) for some in found.evidence),
                     tuple(ids),
                 )
             )
         return Explanation.joined(parts)
+
+    def _placed(self, evidence: Evidence) -> Evidence:
+        """Evidence that names the input where the head, which sees encoders alone, named the encoder."""
+        if evidence.input not in self.encoders:
+            return evidence
+        encoder = self.encoders[evidence.input]
+        assert isinstance(encoder, Encoder)
+        inputs = tuple(encoder.config.inputs)
+        return replace(evidence, input=inputs[0] if len(inputs) == 1 else "")
 
     def _opened(self, data: Any) -> Any:
         if self.opens is None or isinstance(data, Dataset | Sample):

@@ -106,8 +106,8 @@ def tokens_name(prefix: str, name: str) -> str:
 
     Examples
     --------
-    >>> tokens_name("ecg", ""), tokens_name("ecg", "rhythm")
-    ('ecg', 'ecg:rhythm')
+    >>> tokens_name("signal", ""), tokens_name("signal", "slow")
+    ('signal', 'signal:slow')
     """
     return f"{prefix}:{name}" if name else prefix
 

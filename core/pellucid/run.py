@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid.errors import RunError, nearest
+from pellucid.errors import DataError, RunError, nearest
 from pellucid.files import sha256
 from pellucid.model import Model
 from pellucid.result import Result, Results
@@ -16,6 +16,8 @@ from pellucid.weights import load_models, read_about
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pellucid.data.dataset import Dataset
 
 FORMAT = 1
 """Version of the run folder. A folder of another one is refused."""
@@ -102,8 +104,21 @@ class Run:
             )
         models = load_models(self.path / name, digests[name])[0]
         for model in models.values():
-            model.opens = self.study.dataset_of
+            model.opens = self._opened
         return models
+
+    def _opened(self, objects: Any) -> Dataset:
+        """Samples from the domain's own objects, in the units that the models have learnt."""
+        opened = self.study.dataset_of(objects)
+        learnt = self.document["dataset"]["spec"]["inputs"]
+        for name, spec in opened.spec.inputs.items():
+            here, there = getattr(spec, "units", None), learnt.get(name, {}).get("units")
+            if here and there and here != there:
+                raise DataError(
+                    f"input {name!r} is in {here}, but the models of {self.path} have learnt from values in {there}: what they say of "
+                    "it would mean nothing. Give it in the same unit, and say so"
+                )
+        return opened
 
     def kept(self) -> dict[str, Any]:
         """What is kept beside the final models: the trivial baseline, and what is usual among the training samples."""

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from pellucid.batch import Batch
-from pellucid.data.dataset import ArrayDataset
+from pellucid.data.arrays import ArrayDataset
 from pellucid.data.spec import Binary, DataSpec, MultiClass, MultiLabel, Signal
 from pellucid.data.splits import Split
 from pellucid.data.subjects import pseudonym

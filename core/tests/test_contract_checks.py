@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pellucid import plugins
-from pellucid.data.dataset import Arrays
+from pellucid.data.samples import Arrays
 from pellucid.encoders.identity import Identity
 from pellucid.encoders.vae_gaussian import VaeGaussian
 from pellucid.errors import ContractError, DataError

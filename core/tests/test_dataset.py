@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from pellucid.batch import collate
 from pellucid.data import ArrayDataset, Binary, DataSpec, MultiClass, MultiLabel, Regression, Vector
-from pellucid.data.dataset import covariate_arrays
 from pellucid.data.spec import Concepts
 from pellucid.data.subjects import LearnedFrom
 from pellucid.errors import DataError, StudyError
@@ -128,7 +127,7 @@ def test_numbers_may_be_missing_in_every_way_that_pandas_knows():
     data = small(age=pd.array([50, None, 60, 70], dtype="Int64"), size=[1.0, None, 3, np.nan])
     covariates = data.covariate_values()
     assert np.isnan(covariates).tolist() == [[False, False], [True, True], [False, False], [False, True]]
-    read = covariate_arrays(data, np.array([1, 2]))
+    read = collate(data, [1, 2])
     assert read.inputs["covariates"].tolist() == [[0, 0], [60, 3]]
     assert read.masks["covariates"].tolist() == [[False, False], [True, True]]
     assert data.covariate_values(("size",))[2].tolist() == [3]

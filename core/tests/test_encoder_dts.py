@@ -12,9 +12,10 @@ from torch.nn import functional
 
 from pellucid.batch import Batch, collate
 from pellucid.data.spec import COVARIATES, Signal
-from pellucid.encoders.dts.encoder import Dts, DtsConfig
+from pellucid.encoders.dts.encoder import Dts
 from pellucid.encoders.dts.groups import UNKNOWN, Groups
 from pellucid.encoders.dts.network import Frames
+from pellucid.encoders.dts.settings import DtsConfig
 from pellucid.encoders.kl_decomposition import exact_parts, minibatch_group_information, minibatch_parts
 from pellucid.errors import ContractError, DataError, StudyError
 from pellucid.part import configured

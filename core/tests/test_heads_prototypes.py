@@ -295,6 +295,20 @@ def test_refit_of_classes_is_softmax_regression():
     assert np.allclose(chance.numpy(), reference.predict_proba(x.numpy()), atol=2e-3)
 
 
+def test_penalties_do_not_depend_on_the_size_of_similarities():
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(200, 3, generator=generator)
+    y = (x.sum(1) > 0).float()[:, None]
+    sizes, begin = torch.tensor([1.0, 50.0, 0.02]), torch.tensor([[0.5, 0.5, 0.5]])
+    facts = (torch.tensor([[1.0, 0.0, 0.0]]), torch.ones(3, dtype=torch.bool), Penalties(0.01, 0.1))
+    one, bias = refitted(x, y, begin, torch.zeros(1), *facts, one_class=False)
+    other, same = refitted(x * sizes, y, begin / sizes, torch.zeros(1), *facts, one_class=False)
+    assert torch.allclose(one, other * sizes, atol=1e-3)
+    assert torch.allclose(bias, same, atol=1e-3)
+    strong, _ = refitted(x, y, begin, torch.zeros(1), *facts[:2], Penalties(0.0, 1e4), one_class=False)
+    assert torch.allclose(strong * x.square().mean(0).sqrt(), begin * x.square().mean(0).sqrt(), atol=1e-3)
+
+
 def test_a_prototype_never_speaks_against_its_own_class_and_penalties_silence_others():
     generator = torch.Generator().manual_seed(2)
     x = torch.randn(400, 3, generator=generator)

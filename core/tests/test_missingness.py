@@ -11,13 +11,16 @@ import torch
 from made_modalities import PART, context_of, fitted, fold_of, fusion, modalities
 from sklearn.metrics import roc_auc_score
 
+from pellucid.assembly import facts_of
 from pellucid.batch import collate
 from pellucid.data import ArrayDataset
 from pellucid.data.spec import COVARIATES, Regression
 from pellucid.data.splits import Split
 from pellucid.encoders.base import EncoderTags
+from pellucid.encoders.cnn import Cnn
 from pellucid.encoders.identity import Identity
 from pellucid.errors import ContractError, DataError, LeakageError, StudyError
+from pellucid.heads.cumulative import Cumulative
 from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
 from pellucid.plugins import components
@@ -25,7 +28,7 @@ from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.missingness import Missingness, ModalityImportance, WithMissing
 from pellucid.protocols.missingness.conclusions import GAP
 from pellucid.protocols.missingness.flip import MissingnessConfig
-from pellucid.protocols.missingness.importance import ModalityImportanceConfig, orders
+from pellucid.protocols.missingness.importance import ModalityImportanceConfig, orders, reordered
 from pellucid.protocols.missingness.imposed import chosen
 from pellucid.protocols.refit import refitted
 from pellucid.testing.planted import planted
@@ -295,6 +298,23 @@ def test_orders_are_distinct_and_begin_with_the_own_one():
     assert many == orders(tuple("abcde"), 7, seed=1) != orders(tuple("abcde"), 7, seed=2)
 
 
+def test_only_steps_that_can_be_taken_in_another_order_are(fold):
+    data = planted(("signal",))
+    cnn = Cnn(Cnn.config_type(inputs=data.spec.inputs, tokens=True))
+    head = Cumulative(Cumulative.config_type(target=data.spec.target("binary"), **facts_of({"cnn": cnn})))
+    assert reordered(fold.models[PART]) == "all"
+    assert reordered(Model({"cnn": cnn}, head)) is None
+    assert (
+        reordered(Model({"cnn": cnn}, Linear(Linear.config_type(**facts_of({"cnn": cnn}), target=head.config.target))))
+        is None
+    )
+
+
+def test_a_finished_run_is_not_assessed_without_its_training_samples():
+    assert Missingness.needs_training
+    assert ModalityImportance.needs_training
+
+
 def test_every_order_is_read_as_it_is_called_and_ends_where_the_model_does(fold, read_in_turn):
     assert read_in_turn.groupby("order")[["input 1", "input 2"]].first().to_numpy().tolist() == [
         ["m1", "m2"],
@@ -320,6 +340,7 @@ def test_importances_add_up_to_the_score_beyond_nothing_read(fold, read_in_turn)
     assert found["importance_sd:m1"].value == pytest.approx(np.std(of_m1))
     assert found["importance:m1"].baseline == pytest.approx((np.mean(final) - 0.5) / 2)
     assert found["importance:m1"].low < found["importance:m1"].value < found["importance:m1"].high
+    assert "“m1” adds" in found["importance:m1"].sentence
     assert "over 2 orders" in found["importance:m1"].sentence
     assert [found[f"importance{kind}:m1"].higher_is_better for kind in ("", "_sd")] == [True, False]
 

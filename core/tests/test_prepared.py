@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import multiprocessing
 import os
@@ -216,6 +217,38 @@ def test_a_full_disk_is_one_error_that_says_what_to_do(tmp_path, monkeypatch):
     with pytest.raises(RunError, match="no space left on the disk"):
         prepared(tmp_path / "store", "k", one_by_one())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_when_the_file_is_closed_leaves_nothing(tmp_path, monkeypatch):
+    opening = Path.open
+
+    class Full(io.BufferedWriter):
+        def close(self) -> None:
+            io.BufferedWriter.close(self)
+            raise OSError(28, "No space left on device")
+
+        def write(self, _: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    def full(path, mode="r", *rest, **options):
+        if path.suffix == ".npy" and mode == "wb":
+            file = opening(path, mode, *rest, **options)
+            file.write(b"")
+            return Full(file.detach())
+        return opening(path, mode, *rest, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(RunError, match="no space left on the disk"):
+        prepared(tmp_path / "store", "k", one_by_one())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_notes_that_were_changed_are_made_again(tmp_path):
+    prepared(tmp_path / "store", "k", one_by_one())
+    path = tmp_path / "store-k" / "prepared.json"
+    for content in (path.read_text().replace('"notes": {', '"notes": {"more": 1,'), "[" * 100_000):
+        path.write_text(content)
+        assert holds(prepared(tmp_path / "store", "k", one_by_one(1)), seed=1)
 
 
 def test_a_place_that_cannot_be_written_is_one_error(tmp_path):

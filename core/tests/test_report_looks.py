@@ -161,7 +161,7 @@ def test_the_page_says_what_looks_like_what_and_what_it_adds(run):
     rows = f"rows {start[0] + 1} to {stop[0]}" if stop[0] - start[0] > 1 else f"row {stop[0]}"
     columns = f"columns {start[1] + 1} to {stop[1]}" if stop[1] - start[1] > 1 else f"column {stop[1]}"
     wanted = (
-        f"A. This part (rows 5 to 8, columns 5 to 8) looks like training sample s2, labelled {first['source_label']}, "
+        f"A. This part (rows 5 to 8, columns 5 to 8) is compared with training sample s2, labelled {first['source_label']}, "
         f"{rows}, {columns}. Similarity of {first['unit']}. "
         f"It {'raises' if first['adds'] > 0 else 'lowers'} “{case['target']}”: {first['adds']:+.2f}"
     )

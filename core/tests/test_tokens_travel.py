@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pellucid.batch import Batch, batch_of, collate
-from pellucid.data.dataset import ArrayDataset
+from pellucid.data.arrays import ArrayDataset
 from pellucid.data.spec import Binary, DataSpec, Signal
 from pellucid.encoders.cnn import Cnn, CnnConfig
 from pellucid.errors import ContractError

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pellucid.data.dataset import ArrayDataset
+from pellucid.data.arrays import ArrayDataset
 from pellucid.data.spec import Binary, Concepts, DataSpec, Frozen, Image, Vector
 from pellucid.data.subjects import pseudonym
 from pellucid.errors import DataError

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 
-from pellucid.data.dataset import ArrayDataset
+from pellucid.data.arrays import ArrayDataset
 from pellucid.data.spec import Binary, DataSpec, Frozen, Vector, Volume
 from pellucid.data.subjects import pseudonym
 from pellucid.errors import DataError

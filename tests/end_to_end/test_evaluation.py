@@ -52,7 +52,7 @@ class Mixed(Dataset):
         self.frame = pd.concat(frames)
 
     def read(self, indices: np.ndarray):
-        from pellucid.data.dataset import Arrays
+        from pellucid.data.samples import Arrays
 
         first = len(self.parts[0])
         read = [self.parts[int(i >= first)].read(np.array([i - first * int(i >= first)])) for i in indices]

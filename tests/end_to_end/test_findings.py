@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pellucid
-from pellucid.data.dataset import Finding
+from pellucid.data.samples import Finding
 from pellucid.studies import Study
 from pellucid.training.loop import Watcher
 

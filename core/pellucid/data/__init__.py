@@ -1,6 +1,8 @@
 """Datasets: what a sample is, how samples are grouped by subject, and who stands on which side of a split."""
 
-from pellucid.data.dataset import ArrayDataset, Arrays, Dataset, Sample, Subset
+from pellucid.data.arrays import ArrayDataset
+from pellucid.data.dataset import Dataset, Subset
+from pellucid.data.samples import Arrays, Finding, Sample
 from pellucid.data.spec import (
     Binary,
     DataSpec,
@@ -28,6 +30,7 @@ __all__ = [
     "Binary",
     "DataSpec",
     "Dataset",
+    "Finding",
     "Graph",
     "Image",
     "InputSpec",

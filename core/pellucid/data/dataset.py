@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from pellucid.data.published import Published
-from pellucid.data.spec import COVARIATES, DataSpec
+from pellucid.data.samples import Arrays, Finding, Sample
+from pellucid.data.spec import DataSpec
 from pellucid.data.subjects import LearnedFrom
 from pellucid.data.table import check_frame, numbers
 from pellucid.data.targets import ONE_CLASS_EACH
@@ -21,56 +21,6 @@ from pellucid.regions import Region
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class Arrays:
-    """What :meth:`Dataset.read` gives.
-
-    Parameters
-    ----------
-    inputs : mapping of str to ndarray
-        One array per named input, shape ``(sample, *spec.shape)``.
-    masks : mapping of str to ndarray of bool
-        True where a value is real. Shape ``(sample,)`` (a whole input is there or missing), or that of the input.
-        An input without a mask is complete.
-    """
-
-    inputs: Mapping[str, Any]
-    masks: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One sample with its names: what ``dataset[i]`` gives and ``model.explain`` takes."""
-
-    id: str
-    inputs: Mapping[str, Any]
-    masks: Mapping[str, np.ndarray]
-    row: pd.Series
-    spec: DataSpec
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something about one sample that a reader of a score must know: it is broken, or not as it should be.
-
-    Parameters
-    ----------
-    sample : str
-        Id of the sample, or the name of a file that gives none.
-    what : str
-        In a few words, the same for all samples that have it: ``"flat channel"``.
-    where : str
-        Channels, seconds, the tag or line of a file.
-    done : str
-        What was done about it: ``"left out"``, ``"kept"``, or words of the dataset's own (``"masked"``).
-    """
-
-    sample: str
-    what: str
-    where: str = ""
-    done: str = "kept"
 
 
 class Dataset(ABC):
@@ -303,74 +253,3 @@ class Subset(Dataset):
     def read(self, indices: np.ndarray) -> Arrays:
         """Read from the source."""
         return self.source.read(self.indices[indices])
-
-
-class ArrayDataset(Dataset):
-    """A dataset whose inputs are arrays in memory.
-
-    Parameters
-    ----------
-    spec : DataSpec
-    frame : DataFrame
-    inputs : mapping of str to ndarray
-        Shape ``(sample, *spec.inputs[name].shape)`` each.
-    masks : mapping of str to ndarray of bool, optional
-
-    Raises
-    ------
-    DataError
-        If a shape or a length disagrees with the spec, or a value that is not masked is NaN or infinite.
-    """
-
-    def __init__(
-        self,
-        spec: DataSpec,
-        frame: pd.DataFrame,
-        inputs: Mapping[str, np.ndarray],
-        masks: Mapping[str, np.ndarray] | None = None,
-    ) -> None:
-        self.spec, self.frame = spec, frame
-        self._inputs, self._masks = dict(inputs), dict(masks or {})
-        if set(self._inputs) != set(spec.inputs):
-            raise DataError(
-                f"dataset {spec.name!r}: inputs {sorted(self._inputs)} do not match the spec's {sorted(spec.inputs)}"
-            )
-        for name, values in self._inputs.items():
-            expected = (len(frame), *spec.inputs[name].shape)
-            if values.shape != expected:
-                raise DataError(f"dataset {spec.name!r}: input {name!r} has shape {values.shape}, expected {expected}")
-            self._inputs[name] = self._finite(name, values)
-        for name in self._masks:
-            if name not in self._inputs:
-                raise DataError(f"dataset {spec.name!r}: a mask is given for {name!r}, which is no input")
-        self.check()
-
-    def _finite(self, name: str, values: np.ndarray) -> np.ndarray:
-        """The values with zeros where they are masked and not finite: times a mask, NaN would stay NaN."""
-        strange = bad = ~np.isfinite(values)
-        mask = self._masks.get(name)
-        if mask is not None:
-            if mask.dtype != bool or mask.shape not in (values.shape[:1], values.shape):
-                raise DataError(
-                    f"dataset {self.spec.name!r}: the mask of input {name!r} is {mask.dtype} of shape {mask.shape}, expected "
-                    f"bool of shape {values.shape[:1]} or {values.shape}"
-                )
-            bad = strange & mask.reshape(mask.shape + (1,) * (values.ndim - mask.ndim))
-        if bad.any():
-            first = self.frame.index[int(np.argwhere(bad)[0][0])]
-            raise DataError(
-                f"dataset {self.spec.name!r}: input {name!r} of sample {first!r} holds NaN or infinity "
-                f"({int(bad.sum())} values in all); mask missing values or drop the samples"
-            )
-        return np.where(strange, 0, values).astype(values.dtype) if strange.any() else values
-
-    def read(self, indices: np.ndarray) -> Arrays:
-        """Index the arrays."""
-        return Arrays({n: v[indices] for n, v in self._inputs.items()}, {n: m[indices] for n, m in self._masks.items()})
-
-
-def covariate_arrays(dataset: Dataset, indices: np.ndarray) -> Arrays:
-    """The covariates as an input of their own: values with missing ones set to zero, and the mask that says which."""
-    values = dataset.covariate_values()[indices]
-    known = np.isfinite(values)
-    return Arrays({COVARIATES: np.where(known, values, 0.0).astype(np.float32)}, {COVARIATES: known})

@@ -24,7 +24,7 @@ from pellucid.files import sha256
 
 __all__ = ["Prepared", "Preparing", "made_from", "prepared"]
 
-FORMAT = 1
+FORMAT = 2
 """Of the folder. Others are made again."""
 
 ABANDONED_S = 24 * 3600
@@ -51,6 +51,8 @@ class Prepared:
         said = json.loads((folder / "prepared.json").read_text("utf-8"))
         if not isinstance(said, dict) or said.get("format") != FORMAT:
             raise ValueError("another format")
+        if _digest(said) != said["digest"]:
+            raise ValueError("prepared.json is not what was written")
         self.notes: dict[str, Any] = said["notes"]
         """What the maker noted beside samples and table, as JSON holds it."""
         self.arrays = {name: Rows(folder / f"{name}.npy") for name in said["arrays"]}
@@ -133,7 +135,10 @@ class Preparing:
             As :meth:`add`.
         """
         if not self._writers:
-            self._writers = {name: self._writer(name, values) for name, values in arrays.items()}
+            try:
+                self._writers = {name: self._writer(name, values) for name, values in arrays.items()}
+            except OSError as error:
+                raise _not_written(self.folder, error) from error
         if set(arrays) != set(self._writers):
             raise DataError(f"a sample has the arrays {sorted(arrays)}, those before it {sorted(self._writers)}")
         if len({len(values) for values in arrays.values()}) > 1:
@@ -171,6 +176,7 @@ class Preparing:
             "table": sha256(self.folder / "table.parquet"),
             "notes": self.notes,
         }
+        said["digest"] = _digest(json.loads(json.dumps(said, allow_nan=False)))
         (self.folder / "prepared.json").write_text(json.dumps(said, indent=1, allow_nan=False) + "\n", "utf-8")
 
     def close(self) -> None:
@@ -193,7 +199,7 @@ def prepared(place: Path, key: str, make: Callable[[Preparing], pd.DataFrame]) -
     Parameters
     ----------
     place : Path
-        Folder and first part of the store's name: ``cache_folder() / "ptb-xl"``.
+        Folder and first part of the store's name: ``cache_folder() / "recordings"``.
     key : str
         See :func:`made_from`.
     make : callable
@@ -256,10 +262,15 @@ def made_from(facts: Mapping[str, Any], files: Sequence[Path] = ()) -> str:
     return total.hexdigest()
 
 
+def _digest(said: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in said.items() if key != "digest"}
+    return hashlib.blake2b(json.dumps(rest, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+
 def _opened(folder: Path) -> Prepared | None:
     try:
         return Prepared(folder)
-    except (OSError, ValueError, EOFError, KeyError, TypeError):
+    except (OSError, ValueError, EOFError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -134,8 +135,10 @@ class RowsWriter:
         self.close()
 
     def close(self) -> None:
-        """Close the file, finished or not."""
-        self._file.close()
+        """Close the file, finished or not; what was not written by :meth:`finish` may be lost."""
+        # What still waits to be written cannot be where the disk is full: whoever gives up has said so already.
+        with suppress(OSError):
+            self._file.close()
 
     def _header(self) -> None:
         # numpy pads the header so that the number of rows may grow.

@@ -149,7 +149,7 @@ def minibatch_group_information(z: Tensor, mean: Tensor, log_variance: Tensor, f
 def exact_group_information(
     mean: Tensor, log_variance: Tensor, first: int, draws: int = 1, generator: torch.Generator | None = None
 ) -> Tensor:
-    """``I(z_a; z_d)`` with the mixture of all posteriors given, float64; see :func:`exact_parts`."""
+    """``I(z_a; z_d)`` with the mixture of all posteriors given, float64, shape (draw,); see :func:`exact_parts`."""
     z, mean, log_variance = _drawn(mean, log_variance, draws, generator)
     found = [
         _group_information(log_normal(some[:, None], mean[None], log_variance[None]), first, -math.log(len(mean)))

@@ -25,7 +25,7 @@ class LinearTokensConfig(HeadConfig):
     Parameters
     ----------
     set : str
-        Name of the set of tokens (``"ecg:windows"``); may be left out where there is only one.
+        Name of the set of tokens (``"signal:windows"``); may be left out where there is only one.
     pool : {"max", "mean"}
         An output is that of its strongest token, or the mean over tokens.
     l2 : float

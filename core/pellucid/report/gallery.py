@@ -26,7 +26,8 @@ from pellucid.report.names import listed, number
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pellucid.data.dataset import Dataset, Sample
+    from pellucid.data.dataset import Dataset
+    from pellucid.data.samples import Sample
     from pellucid.heads.base import HeadTags
     from pellucid.protocols.base import Context, FittedFold
 

@@ -72,16 +72,20 @@ def marks(run: RunFolder, name: str, told: tuple[Reason, ...]) -> tuple[Marked, 
 
 def looks(run: RunFolder, case: Mapping[str, Any], told: tuple[Reason, ...]) -> tuple[Look, ...]:
     """Each reason in words and, where it points at a place, with pictures of the place here and in the training sample."""
-    return tuple(Look(one.letter, _sentence(one, case), _pictures(run, case, one)) for one in told)
+    return tuple(Look(one.letter, _sentence(run, one, case), _pictures(run, case, one)) for one in told)
 
 
-def _sentence(reason: Reason, case: Mapping[str, Any]) -> str:
+def _sentence(run: RunFolder, reason: Reason, case: Mapping[str, Any]) -> str:
     evidence, label = reason.evidence, f", labelled {reason.label}" if reason.label else ""
-    here = f"This part ({places.place(evidence.region)})" if evidence.region is not None else "This case"
+    some = evidence.region is not None and not _whole(run, evidence, evidence.region)
+    here = (
+        f"This part ({places.place(evidence.region)})" if some and evidence.region is not None else "All of this case"
+    )
     told = ""
     if evidence.source is not None:
-        there = f", {places.place(evidence.source_region)}" if evidence.source_region is not None else ""
-        told = f"{here} looks like training sample {evidence.source}{label}{there}. "
+        there = f", {places.place(evidence.source_region)}" if some and evidence.source_region is not None else ""
+        # Not "looks like": what is less like its prototype than usual counts too, and the percentage tells.
+        told = f"{here} is compared with training sample {evidence.source}{label}{there}. "
     elif evidence.region is not None:
         told = f"{here}. "
     text = f"{evidence.text[0].upper()}{evidence.text[1:].rstrip('.')}. " if evidence.text else ""
@@ -100,6 +104,9 @@ def _pictures(run: RunFolder, case: Mapping[str, Any], reason: Reason) -> tuple[
         values = run.gallery.arrays.get(f"{kept}/{name}")
         if region is None or name is None or values is None:
             continue
+        if whose == "this case" and places.covers(region, run.spec.inputs[name]):
+            # The case itself is drawn above.
+            continue
         others = {
             o: v for o in run.spec.inputs if o != name and (v := run.gallery.arrays.get(f"{kept}/{o}")) is not None
         }
@@ -110,6 +117,11 @@ def _pictures(run: RunFolder, case: Mapping[str, Any], reason: Reason) -> tuple[
         alt = f"{caption}, {readable(name)}, {places.place(region)}"
         found.append(figures.view_picture(view_of(run, name), np.asarray(values), run.spec.inputs[name], shown, alt))
     return tuple(found)
+
+
+def _whole(run: RunFolder, evidence: Evidence, region: Region) -> bool:
+    name = _input(run, evidence, region)
+    return name is not None and places.covers(region, run.spec.inputs[name])
 
 
 def _input(run: RunFolder, evidence: Evidence, region: Region) -> str | None:

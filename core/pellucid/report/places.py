@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PLACED = ("image", "volume", "signal", "trajectory")
 """Kinds of input whose places can be filled with what is usual there; tokens have no mean."""
 
+WHOLE = 0.9
+"""Share of an input's length from which a region counts as the whole of it."""
+
 TOP = 3
 """Strongest places kept of each input."""
 
@@ -99,6 +102,25 @@ def place(region: Region) -> str:
     if isinstance(region, Words):
         return _span("tokens", region.start, region.stop)
     return plural(len(region.indices), "voxel") if isinstance(region, Voxels) else plural(len(region.atoms), "atom")
+
+
+def covers(region: Region, spec: Any) -> bool:
+    """Whether a region is an input as a whole, or nearly so: what is said of it is said of all of it.
+
+    Examples
+    --------
+    >>> from pellucid.data.spec import Signal
+    >>> spec = Signal(channels=("I", "II"), length=1000, rate_hz=100.0, units="mV")
+    >>> covers(TimeSpan(("I", "II"), 0.0, 9.92), spec), covers(TimeSpan(("II",), 0.0, 10.0), spec)
+    (True, False)
+    """
+    if isinstance(region, TimeSpan):
+        lasts_s = region.stop_s - region.start_s
+        return set(spec.channels) <= set(region.channels) and lasts_s >= WHOLE * spec.length / spec.rate_hz
+    if isinstance(region, Box):
+        sides = zip(region.start, region.stop, spec.size, strict=True)
+        return all(stop - start >= WHOLE * length for start, stop, length in sides)
+    return False
 
 
 def _span(several: str, start: int, stop: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from pellucid.data.dataset import ArrayDataset
+from pellucid.data.arrays import ArrayDataset
 from pellucid.data.spec import Binary, Concepts, DataSpec, MultiClass, Regression, Vector
 
 NAMES = ("first", "second", "third", "fourth")

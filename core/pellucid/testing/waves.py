@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from pellucid.data.dataset import ArrayDataset
+from pellucid.data.arrays import ArrayDataset
 from pellucid.data.spec import DataSpec, MultiClass, Signal, Vector
 from pellucid.data.subjects import pseudonym
 

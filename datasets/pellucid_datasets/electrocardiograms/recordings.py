@@ -170,7 +170,8 @@ class Spans:
         count = len(self.beats.r_s)
         whole = np.flatnonzero([self.inside(self.st(beat)) for beat in range(count)])
         one = np.arange(count) == (rng.choice(whole) if len(whole) else -1)
-        share = {"all": 1.0, "some": rng.random(), "one": 0.0}[which]
+        # Squared: few beats are commoner than most of them.
+        share = {"all": 1.0, "some": rng.random() ** 2, "one": 0.0}[which]
         chosen: npt.NDArray[np.bool_] = one | (rng.random(count) < share)
         return chosen
 

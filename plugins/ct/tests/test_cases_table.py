@@ -49,9 +49,9 @@ def test_a_column_of_labels_may_be_absent(folder):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "column 'image' is missing"),
+        ("", "cases.csv: is empty"),
         ("image,mask\n", "no rows"),
-        ("imag,mask\na.nii,m.nii\n", "'image' is missing; did you mean 'imag'"),
+        ("imag,mask\na.nii,m.nii\n", "no column 'image'; did you mean 'imag'"),
         ("image,mask,mask\na.nii,m.nii,m.nii\n", "'mask' stands more than once"),
         ("image,mask\na.nii\n", "line 2: 1 cells, but the header has 2"),
         ("image,mask\na.nii,m.nii\n,m.nii\n", "line 3, column 'image': is empty"),
@@ -69,7 +69,7 @@ def test_a_column_of_labels_may_be_absent(folder):
         ("image,mask,lesion\na.nii,m.nii,\na.nii,m.nii,4\n", "line 3: names lesions that line 2"),
         ("image,mask,subject\na.nii,m.nii,1\na.nii,n.nii,2\n", "line 3: the image of line 2, but another subject"),
         ("image,mask,malignant\na.nii,m.nii,0_1\n", "column 'malignant': is no number"),
-        ("image;mask\na.nii;m.nii\n", "column 'image' is missing, as semicolons part its columns"),
+        ("image;mask\na.nii;m.nii\n", "no column 'image', as semicolons part its columns"),
         ("image\tmask\na.nii\tm.nii\n", "as tabs part its columns"),
         ("image,mask,Malignant\na.nii,m.nii,1\n", "column 'Malignant' is to be written 'malignant'"),
         ('image,mask\n"a.nii,m.nii\n', "line 2: is no row of a comma-separated table"),

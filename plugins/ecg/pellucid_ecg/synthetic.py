@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from pellucid.data.dataset import ArrayDataset
+from pellucid.data.arrays import ArrayDataset
 from pellucid.data.spec import DataSpec, Frozen, MultiLabel, Signal, Vector
 from pellucid.data.subjects import pseudonym
 from pellucid.errors import DataError, nearest

@@ -6,12 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from made_databases import signals, write_folder, write_record
+from made_databases import LEADS, signals, write_folder, write_record
 
 from pellucid.data import pseudonym
 from pellucid.errors import DataError
 from pellucid.studies import dataset
 from pellucid_ecg.databases.folder import EcgFolder, EcgFolderConfig
+from pellucid_ecg.recordings.objects import recording_of
 
 SHORT = {"seconds": 2.0}
 
@@ -115,7 +116,7 @@ def test_a_wrong_row_is_named_by_its_line(tmp_path, row, said):
 def test_tables_that_are_none_are_refused(tmp_path):
     folder = write_folder(tmp_path / "data", 2)
     for content, said in (
-        (b"", "no column"),
+        (b"", "is empty"),
         (b"record,subject,label\n", "no rows"),
         (b"\xff\xfe\x00", "no text in UTF-8"),
     ):
@@ -163,6 +164,67 @@ def test_each_way_to_be_broken_is_named(tmp_path):
     for name, words in expected.items():
         assert words in told[name], told[name]
     assert len(data) == 5
+
+
+def test_what_a_header_quotes_of_a_person_is_not_in_the_list_of_what_was_left_out(tmp_path):
+    folder = write_folder(tmp_path / "Doe", 8)
+    for name, old, new in (
+        ("a001", "a001.dat", "Doe,John.dat"),
+        ("a002", " V6\n", " Mr Doe\n"),
+        ("a003", "/mV", "/Doe"),
+        ("a004", " 16 0 ", " 16 Doe "),
+        ("a005", "a005.dat", "../Doe.dat"),
+    ):
+        header = folder / f"{name}.hea"
+        header.write_text(header.read_text().replace(old, new))
+    with pytest.raises(DataError, match=r"Doe,John\.dat"):
+        opened(folder)
+    data = opened(folder, sample="record", skip_broken=True)
+    assert len(left_out(data)) == 5
+    assert "Doe" not in str(data.findings)
+
+
+def test_a_further_signal_is_told_by_its_number(tmp_path):
+    folder = write_folder(tmp_path / "data", 4)
+    stored = np.vstack([signals(1, length=200), np.zeros((1, 200), "<i2")])
+    write_record(folder / "a001", stored, leads=(*LEADS, "Mr Doe"))
+    told = opened(folder, sample="record").findings
+    assert [found.where for found in told if found.what == "flat lead"] == ["signal 13"]
+    assert "Doe" not in str(told)
+
+
+@pytest.mark.parametrize("again", ["a001.hea", "a001.dat"])
+def test_a_record_that_stands_twice_is_refused_however_it_is_named(tmp_path, again):
+    folder = write_folder(tmp_path / "data", 4)
+    table = folder / "labels.csv"
+    table.write_text(table.read_text().replace("a002", again))
+    with pytest.raises(DataError, match="line 3 already"):
+        opened(folder)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"covariates": ("label",)},
+        {"covariates": ("age", "age")},
+        {"covariates": ("subject",)},
+        {"labels": ("subject",), "subject": "label"},
+        {"labels": ("split",)},
+        {"leads": ("II", "ii")},
+        {"leads": ("",)},
+    ],
+)
+def test_columns_that_would_hide_each_other_are_refused(options):
+    with pytest.raises(ValueError, match=r"column|covariates|lead"):
+        EcgFolderConfig(**options)
+
+
+def test_a_path_that_no_disk_takes_is_a_broken_record(tmp_path):
+    folder = write_folder(tmp_path / "data", 4)
+    table = folder / "labels.csv"
+    table.write_text(table.read_text().replace("a002", "x" * 5000))
+    with pytest.raises(DataError, match=r"1 of 4 recordings cannot be used\..*too long"):
+        opened(folder)
 
 
 STUDY = """
@@ -257,6 +319,9 @@ def test_a_model_reads_recordings_that_are_open_already(tmp_path):
     np.testing.assert_allclose(predicted["label"], expected, atol=1e-5)
     with pytest.raises(DataError, match="1 s long, and 2 s are asked for"):
         model.predict(signals(1, length=100) / 1000)
+    normalised = recording_of(signals(1, length=200) / 1000, rate_hz=100, leads=LEADS, units="NU")
+    with pytest.raises(DataError, match=r"is in normalised unit, but the models of .* have learnt from values in mV"):
+        model.predict(normalised)
 
 
 def test_options_that_contradict_each_other_are_refused(tmp_path):

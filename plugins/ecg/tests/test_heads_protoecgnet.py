@@ -27,10 +27,9 @@ SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
 
 def head(labels=SUPERCLASSES, tokens=None, **options) -> ProtoEcgNetHead:
     torch.manual_seed(0)
-    config = {"addon_width": 0, **options}
     return ProtoEcgNetHead(
         ProtoEcgNetHeadConfig(
-            units=("ecg:f0",), target=MultiLabel(names=labels), tokens=BRANCHES if tokens is None else tokens, **config
+            units=("ecg:f0",), target=MultiLabel(names=labels), tokens=BRANCHES if tokens is None else tokens, **options
         )
     )
 
@@ -55,6 +54,9 @@ def test_the_71_statements_are_grouped_as_in_the_paper_and_have_its_1037_prototy
     assert len(made.class_of) == 1037
     assert {name: group.window for name, group in groups.items()} == {
         "ecg:rhythm": 1, "ecg:morphology": 3, "ecg:global": 32
+    }  # fmt: skip
+    assert {name: group.similarity for name, group in groups.items()} == {
+        "ecg:rhythm": "cosine", "ecg:morphology": "arc", "ecg:global": "arc"
     }  # fmt: skip
     # All twelve rhythm statements of PTB-XL but one are recognised by rhythm, and four conduction disturbances are.
     rhythm = set(served(made)["ecg:rhythm"])
@@ -170,6 +172,8 @@ def test_networks_stay_still_in_the_stages_that_only_look():
     stages = {stage.finish: stage for stage in head(joint=0.0).stages()}
     assert list(stages) == ["level", "place", "project", "refit"]
     assert [stages[name].encoders for name in stages] == [True, False, False, False]
+    assert stages["level"].share == 1.0
+    assert all(group.addon_width == 0 for group in head().groups)
     made = head(joint=0.4)
     assert {stage.finish: (stage.encoders, stage.share) for stage in made.stages()}["project"] == (True, 0.4)
     nothing = [s for s in head(joint=0.0).stages() if s.finish in ("place", "project")]

@@ -75,7 +75,7 @@ def test_an_object_of_wfdb_without_samples_or_with_several_units_is_refused(tmp_
         recording_of(wfdb.rdheader(str(path)))
     theirs = wfdb.rdrecord(str(path))
     theirs.units = ["mV", "mV", "mmHg"]
-    with pytest.raises(DataError, match="L2 in mmHg"):
+    with pytest.raises(DataError, match="'L2' in 'mmHg'"):
         recording_of(theirs)
     (tmp_path / "m1.hea").write_text("m1/1 3 250 101\nr1 101\n")
     with pytest.raises(DataError, match="several records"):
@@ -85,3 +85,28 @@ def test_an_object_of_wfdb_without_samples_or_with_several_units_is_refused(tmp_
 def test_a_recording_of_another_shape_is_refused():
     with pytest.raises(DataError, match="expected"):
         EcgRecording(np.zeros((2, 3), np.float32), ("I",), 100)
+
+
+def test_the_mask_of_a_masked_array_is_not_lost():
+    values = np.ma.masked_greater(np.arange(6).reshape(2, 3), 4)
+    some = recording_of(values, rate_hz=100, leads=["I", "II"])
+    assert some.known.tolist() == [[True, True, True], [True, True, False]]
+    assert some.signals[1, 2] == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"signals": [[0.0, 1.0]]}, "no array"),
+        ({"signals": np.array([["a"]])}, "no array of real numbers"),
+        ({"signals": np.ma.masked_greater(np.zeros((1, 3)), 4)}, "masked array"),
+        ({"rate_hz": 0}, "rate of 0"),
+        ({"rate_hz": float("nan")}, "rate of nan"),
+        ({"rate_hz": None}, "rate of None"),
+        ({"units": None}, "in which unit"),
+        ({"units": ""}, "in which unit"),
+    ],
+)
+def test_a_recording_without_rate_unit_or_numbers_is_refused_where_it_is_made(said, told):
+    with pytest.raises(DataError, match=told):
+        EcgRecording(**({"signals": np.zeros((1, 3), np.float32), "leads": ("I",), "rate_hz": 100.0} | said))

@@ -406,3 +406,14 @@ def test_real_recordings_are_drawn_and_read_back(tmp_path):
     np.testing.assert_allclose(back, values[row][: len(back)] - values[row][0], atol=1e-4)
     ax.figure.savefig(tmp_path / "page.png", dpi=50)
     assert (tmp_path / "page.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("leads", "stop_s", "shaded"), [(LEADS, 10.0, False), (LEADS, 8.0, True), (LEADS[1:], 10.0, True)]
+)
+def test_a_mark_on_the_whole_recording_is_a_bar_and_leaves_the_traces_clear(leads, stop_s, shaded):
+    spec = spec_of()
+    ax = drawn(flat(spec), spec, regions=(Marked(TimeSpan(leads, 0.0, stop_s), 0.7, "A +0.70"),))
+    assert bool(marked_leads(ax)) == shaded
+    assert len(bars(ax)) == 1
+    assert ("A +0.70 whole recording" in texts(ax)) != shaded

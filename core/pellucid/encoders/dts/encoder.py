@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import COVARIATES, Signal
 from pellucid.encoders.adversary import ramp
-from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
+from pellucid.encoders.base import Encoder, EncoderTags
 from pellucid.encoders.dts.groups import Domains, Groups, check_labels
 from pellucid.encoders.dts.network import Frames, Inward, Outward
+from pellucid.encoders.dts.settings import DtsConfig
 from pellucid.encoders.kl_decomposition import log_normal, minibatch_group_information, minibatch_log_density
 from pellucid.encoders.vae_gaussian import LOG_VARIANCE
 from pellucid.errors import ContractError, DataError, StudyError
@@ -26,77 +26,6 @@ STILL = 0
 """Seed of the draws in evaluation mode."""
 
 
-class DtsConfig(EncoderConfig):
-    """Settings of :class:`Dts`.
-
-    Parameters
-    ----------
-    latent : int
-        Units, ``z0``, ``z1`` ...; with a domain group those of the class group, ``a0``, ``a1`` ...
-    hidden : int
-        Cells of each LSTM.
-    frame : int
-        Consecutive samples that an LSTM reads or says in one step. 1 is the paper's; a step costs about the same whatever
-        the frame.
-    alpha : float
-        How far information between latent and signal is asked for: at 0 it costs what a divergence costs, at 1 nothing,
-        above 1 it is rewarded.
-    beta : float
-        Weight of total correlation and of each unit's divergence from the prior.
-    noise : float
-        Standard deviation, in those of the channel, that the signal is taken to have about what is decoded. The larger, the
-        less a likeness is worth against the divergence.
-    warm_up : float
-        Passes over the training samples in which the weights of all divergences rise from zero.
-    domain_latent : int
-        Units of the domain group, ``d0``, ``d1`` ...; 0: there is one group.
-    classes : int
-        Classes of the target, or its labels if it has several. With it the class group learns to tell them, from the
-        training labels.
-    domain : str
-        The group column or the covariate that says which domain (device, site, subject) a sample comes from; the domain group
-        learns to tell it. For a covariate the encoder must read the covariates too.
-    domains : int
-        How many domains there are among the training samples, at most.
-    class_weight, domain_weight : float
-        Weight of what each group is to tell.
-    class_adversary, domain_adversary : float
-        Weight of the adversary that looks for the class in the domain group, and for the domain in the class group.
-    independence : float
-        Weight of the information between the two groups.
-    ramp : float
-        Passes over the training samples in which the adversaries' weights rise.
-    """
-
-    latent: int = Field(default=10, gt=0)
-    hidden: int = Field(default=128, gt=0)
-    frame: int = Field(default=4, gt=0)
-    alpha: float = Field(default=1.0, ge=0)
-    beta: float = Field(default=5.0, ge=0)
-    noise: float = Field(default=1.0, gt=0)
-    warm_up: float = Field(default=10.0, ge=0)
-    domain_latent: int = Field(default=0, ge=0)
-    classes: int = Field(default=0, ge=0)
-    domain: str = ""
-    domains: int = Field(default=0, ge=0)
-    class_weight: float = Field(default=1.0, ge=0)
-    domain_weight: float = Field(default=1.0, ge=0)
-    class_adversary: float = Field(default=0.5, ge=0)
-    domain_adversary: float = Field(default=0.5, ge=0)
-    independence: float = Field(default=1.0, ge=0)
-    ramp: float = Field(default=50.0, gt=0)
-
-    @model_validator(mode="after")
-    def _groups_have_something_to_tell(self) -> DtsConfig:
-        if bool(self.domain) != bool(self.domains) or self.domains == 1:
-            raise ValueError("`domain` names the column, and `domains` (2 or more) says how many there are: give both")
-        if self.classes == 1:
-            raise ValueError("`classes` is 0, or 2 and more; a yes or no has two classes")
-        if bool(self.domain_latent) != bool(self.classes or self.domains):
-            raise ValueError("two groups of units need `domain_latent`, and `classes` or `domain` to tell them apart")
-        return self
-
-
 class Dts(Encoder):
     """A recurrent variational auto-encoder of signals, with information, correlation and prior weighed apart.
 
@@ -104,15 +33,18 @@ class Dts(Encoder):
 
         |x' - x|^2 / (2 noise^2) + w * (beta * (TC + sum_j KL(q(z_j) || p(z_j))) + (1 - alpha) * I_q(x; z))
 
-    A plain auto-encoder with a large ``beta`` pays for information too and falls silent; with ``alpha`` of 1 information
-    is free, and only what entangles the units or takes them away from the prior is paid for.
+    An auto-encoder that weighs its whole divergence pays for information too, and falls silent where a nat of it costs more
+    than it gains in likeness. With ``alpha`` of 1 information is free: only what entangles the units, or takes them away from
+    the prior, is paid for.
 
     With two groups are added: what the class group loses on the class and the domain group on the domain; less what an
     adversary loses that looks for the domain in the class group, or for the class in the domain group (by reversed
     gradients, on posterior means in standard deviations over the batch); and the information between the groups. The
     class is read from the target's training labels, so the encoder belongs to that target, and its record of whom it has
     learnt from holds whoever gave them. A label or a domain that is missing, or a domain that no training sample comes
-    from (of a validation subject), weighs nothing. How well a group hides anything must be judged by a fresh probe.
+    from (of a validation subject), weighs nothing. How well a group hides anything must be judged by a fresh probe: an
+    adversary that is weighted too heavily, or has had few steps to learn in, drives what it looks for from one place to
+    another. A group with no more units than it needs hides better.
 
     In evaluation mode all weights are full, so that epochs can be compared; draws are the same every time; an adversary counts
     no more than one at chance. An input that is missing altogether is encoded as the mean of the prior and weighs

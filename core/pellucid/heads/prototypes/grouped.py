@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.explanation import Evidence, Explanation
-from pellucid.heads.prototypes.grouping import THRESHOLD, Bundling, activations
+from pellucid.heads.prototypes.grouping import Bundling, activations
 from pellucid.heads.prototypes.groups import Similarity, directions
 from pellucid.heads.prototypes.head import SHOWN, Prototypes, PrototypesConfig
 from pellucid.heads.prototypes.refit import Penalties, refitted
@@ -136,11 +136,6 @@ class PrototypesGrouped(Prototypes):
         similar = self.similarities(z)
         slope = self.bundled(similar) * self.bundle_weight[output]
         return (slope @ self.mix.flatten(0, 1)) * (similar - self.centre)
-
-    @property
-    def sparsity(self) -> float:
-        """Prototypes of a class with a share above the threshold in some bundle, mean over classes."""
-        return float((self.mix > THRESHOLD).any(1).sum(1).float().mean())
 
     @torch.no_grad()
     def refit(self, parts: Iterable[tuple[Representation, Batch]]) -> None:

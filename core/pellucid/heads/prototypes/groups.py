@@ -25,7 +25,7 @@ class PrototypeGroup(Frozen):
     Parameters
     ----------
     tokens : str
-        Name of the set (``"ecg:rhythm"``); may be left out where there is only one.
+        Name of the set (``"signal:slow"``); may be left out where there is only one.
     outputs : tuple of str
         Outputs that they serve; empty for all. An output may be served by several groups.
     per_class, window, similarity, pool, top, addon_width

@@ -17,7 +17,7 @@ from pellucid.heads.prototypes.comparing import Comparing
 from pellucid.heads.prototypes.groups import ComparingConfig, directions
 from pellucid.heads.prototypes.losses import Together, clustering, cooccurrence, diversity, same_places, separation
 from pellucid.heads.prototypes.placing import Placing, initial_weights
-from pellucid.heads.prototypes.refit import Penalties, refitted
+from pellucid.heads.prototypes.refit import Penalties, came_from, refitted, without_itself
 from pellucid.heads.prototypes.similarity import apart, pooled
 from pellucid.heads.scaled import STRIDE
 from pellucid.representation import Representation
@@ -216,8 +216,14 @@ class Prototypes(Comparing):
         return self.likelihood(self.bias + torch.stack(told).sum(0), batch)
 
     def plain_scores(self, z: Representation, group: int) -> Tensor:
-        """What the plain layer says of each window, shape (sample, window, output): the mean over its tokens."""
-        told: Tensor = self.plain[group](self.tokens(z, group))
+        """What the plain layer says of each window, shape (sample, window, output): the mean over its tokens.
+
+        A group speaks of the outputs that it serves and is silent on others: had another group learnt them as well, there
+        would be nothing left to find in the tokens that their prototypes are compared with.
+        """
+        classes = list(self.groups[group].classes)
+        served = (directions(self.config.target)[:, classes] != 0).any(1).to(self.bias)
+        told: Tensor = self.plain[group](self.tokens(z, group)) * served
         return told.unfold(1, self.groups[group].window, 1).mean(3)
 
     def window_scores(self, z: Representation, group: int) -> Tensor:
@@ -276,10 +282,9 @@ class Prototypes(Comparing):
         self.gain.zero_()
 
     def learnt_similarities(self, parts: Iterable[tuple[Representation, Batch]]) -> tuple[Tensor, Tensor]:
-        """Similarities of all training samples, whose mean and percentiles are kept, and their labels by output.
+        """Similarities of all training samples, of none to itself, and their labels by output; both (sample, ...).
 
-        A prototype and the sample that it is a window of are a perfect match, as no new sample is; the mean over the other
-        samples of its class stands for it, so that nothing is learnt from a sample's likeness to itself.
+        The mean and the percentiles of the similarities as they are, likeness to itself included, are kept.
         """
         found, labels, present, itself = [], [], [], []
         sources = self.sources
@@ -288,16 +293,8 @@ class Prototypes(Comparing):
             found.append(self.similarities(z))
             labels.append(self.config.target.steps(batch.targets).float())
             present.append(self.present(batch))
-            own = {name: row for row, name in enumerate(batch.samples)}
-            same = torch.zeros(found[-1].shape, dtype=torch.bool)
-            for prototype, name in enumerate(sources):
-                if name and name in own:
-                    same[own[name], prototype] = True
-            itself.append(same)
-        x, same = torch.cat(found), torch.cat(itself)
-        others = torch.cat(present)[:, self.class_of] & ~same
-        usual = (x * others).sum(0) / others.sum(0).clamp(min=1)
+            itself.append(came_from(batch.samples, sources))
+        x = torch.cat(found)
         self.centre.copy_(x.double().mean(0))
         self.learn_levels(x)
-        x = torch.where(same & others.any(0), usual, x)
-        return x, torch.cat(labels)
+        return without_itself(x, torch.cat(present)[:, self.class_of], torch.cat(itself)), torch.cat(labels)

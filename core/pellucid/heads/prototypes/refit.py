@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,51 @@ class Penalties:
 
     l1: float
     pull: float
+
+
+def came_from(samples: Sequence[str], sources: Sequence[str]) -> Tensor:
+    """Which of some samples each prototype is a window of, bool, shape (sample, prototype).
+
+    Parameters
+    ----------
+    samples, sources : sequence of str
+        Ids of the samples, and of the prototypes' samples; an empty source is no sample.
+
+    Examples
+    --------
+    >>> came_from(["a", "b"], ["b", ""]).tolist()
+    [[False, False], [True, False]]
+    """
+    row = {name: at for at, name in enumerate(samples)}
+    found = torch.zeros(len(samples), len(sources), dtype=torch.bool)
+    for prototype, name in enumerate(sources):
+        if name and name in row:
+            found[row[name], prototype] = True
+    return found
+
+
+def without_itself(x: Tensor, own: Tensor, itself: Tensor) -> Tensor:
+    """Similarities from which a last layer may learn, shape (sample, prototype).
+
+    A prototype and the sample that it is a window of are a perfect match, as no new sample is; the mean over the other
+    samples of its class stands for it, so that nothing is learnt from a sample's likeness to itself. A class of one sample
+    has no other, and keeps it.
+
+    Parameters
+    ----------
+    x : Tensor, shape (sample, prototype)
+    own, itself : Tensor of bool, of the same shape
+        Whether a sample is of the prototype's class; whether the prototype is a window of it.
+
+    Examples
+    --------
+    >>> x, itself = torch.tensor([[9.0], [1.0], [3.0]]), torch.tensor([[True], [False], [False]])
+    >>> without_itself(x, torch.ones(3, 1, dtype=torch.bool), itself)[:, 0].tolist()
+    [2.0, 1.0, 3.0]
+    """
+    others = own & ~itself
+    usual = (x * others).sum(0) / others.sum(0).clamp(min=1)
+    return torch.where(itself & others.any(0), usual, x)
 
 
 @torch.no_grad()

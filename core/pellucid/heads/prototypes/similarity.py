@@ -68,14 +68,14 @@ def alike(patches: Tensor, prototypes: Tensor, group: Group) -> Tensor:
 
     References
     ----------
-    ``"arc"``: Donnelly et al. (2022), Deformable ProtoPNet, as used for windows of electrocardiograms by ProtoECGNet
+    ``"arc"``: Donnelly et al. (2022), Deformable ProtoPNet, as used for windows of signals by ProtoECGNet
     (2025). ``"l2"``: Chen et al. (2019), ProtoPNet, arXiv 1806.10574.
     """
     kind = group.similarity
     patches, prototypes = comparable(patches, kind), comparable(prototypes, kind)
     if kind == "l2":
-        apart = squared_distances(patches, prototypes)
-        return torch.log((apart + 1) / (apart + EPS))
+        distances = squared_distances(patches, prototypes)
+        return torch.log((distances + 1) / (distances + EPS))
     return patches @ prototypes.t() * factor(kind, group.width, group.window)
 
 

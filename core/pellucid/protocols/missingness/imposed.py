@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.data.dataset import Arrays, Dataset
+from pellucid.data.dataset import Dataset
+from pellucid.data.samples import Arrays
 from pellucid.data.spec import COVARIATES
 from pellucid.errors import DataError
 from pellucid.regions import Region

@@ -6,23 +6,18 @@ patient's name in any of them.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pellucid.errors import DataError, nearest
+from pellucid.data.csv_tables import CsvTable, number, read_csv
+from pellucid.errors import DataError
 
 FILE = "cases.csv"
 
 COLUMNS = ("image", "mask")
 """Columns that must be there."""
-
-KNOWN = ("case", "subject", *COLUMNS, "lesion")
-"""Columns with a meaning; all others may hold labels."""
-
-MAX_ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -74,121 +69,50 @@ def read_cases(folder: Path, labels: Mapping[str, Sequence[float] | None]) -> tu
             f"{folder}: no {FILE} here. It has one row a lesion or a scan, with the columns {', '.join(COLUMNS)} (paths), "
             "subject, lesion (number in the mask) and any labels"
         )
-    header, rows = _rows(path)
-    for name in COLUMNS:
-        if name not in header:
-            raise DataError(f"{path}, line 1: column {name!r} is missing{_parted(header) or nearest(name, header)}")
+    table = read_csv(path, COLUMNS)
     for name in labels:
-        alike = [other for other in header if other.casefold() == name.casefold()]
-        if alike and name not in header:
+        alike = [other for other in table.columns if other.casefold() == name.casefold()]
+        if alike and not table.has(name):
             raise DataError(f"{path}, line 1: column {alike[0]!r} is to be written {name!r}")
-    for name in header:
-        if header.count(name) > 1:
-            raise DataError(f"{path}, line 1: column {name!r} stands more than once")
-    found = tuple(_case(path, line, dict(zip(header, row, strict=True)), labels) for line, row in rows)
-    if not found:
-        raise DataError(f"{path}: has a header and no rows")
+    values = {name: table.numbers(name, allowed) for name, allowed in labels.items() if table.has(name)}
+    found = tuple(
+        _case(table, row, {name: float(values[name][row]) if name in values else math.nan for name in labels})
+        for row in range(len(table))
+    )
     _refuse_twice(path, found)
     return found
 
 
-def _parted(header: Sequence[str]) -> str:
-    """What to do with a table whose one column holds all names: spreadsheets of some countries write semicolons."""
-    for mark, told in ((";", "semicolons"), ("\t", "tabs")):
-        if len(header) == 1 and mark in header[0]:
-            return f", as {told} part its columns; save it with commas"
-    return ""
-
-
-def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    rows: list[tuple[int, list[str]]] = []
-    try:
-        # Spreadsheets write a byte order mark.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            for row in reader:
-                if not any(cell.strip() for cell in row):
-                    continue
-                if len(row) != len(header):
-                    raise DataError(
-                        f"{path}, line {reader.line_num}: {len(row)} cells, but the header has {len(header)} columns"
-                    )
-                rows.append((reader.line_num, [cell.strip() for cell in row]))
-                if len(rows) > MAX_ROWS:
-                    raise DataError(f"{path}: more than {MAX_ROWS:,} rows")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: is no text in UTF-8; save it as a comma-separated table in UTF-8") from None
-    except csv.Error:
-        raise DataError(
-            f"{path}, line {reader.line_num}: is no row of a comma-separated table; is a quotation mark not closed?"
-        ) from None
-    return header, rows
-
-
-def _case(path: Path, line: int, row: Mapping[str, str], labels: Mapping[str, Sequence[float] | None]) -> Case:
+def _case(table: CsvTable, row: int, labels: Mapping[str, float]) -> Case:
     places = {}
     for name in COLUMNS:
-        place = path.parent / row[name]
-        if not row[name]:
-            raise DataError(f"{path}, line {line}, column {name!r}: is empty")
+        said, where = table[name][row], table.where(row, name)
+        place = table.path.parent / said
+        if not said:
+            raise DataError(f"{where}: is empty")
         # A path with a null byte, or one that is too long, is no path.
         try:
             there = place.exists()
         except PermissionError:
-            raise DataError(
-                f"{path}, line {line}, column {name!r}: {row[name]} lies where you may not read; ask for access"
-            ) from None
+            raise DataError(f"{where}: {said} lies where you may not read; ask for access") from None
         except (OSError, ValueError):
             there = False
         if not there:
-            raise DataError(f"{path}, line {line}, column {name!r}: {row[name]} does not exist below {path.parent}")
+            raise DataError(f"{where}: {said} does not exist below {table.path.parent}")
         places[name] = place
-    return Case(
-        line,
-        row.get("subject") or None,
-        places["image"],
-        places["mask"],
-        _lesion(path, line, row.get("lesion", "")),
-        {name: _label(path, line, name, row.get(name, ""), allowed) for name, allowed in labels.items()},
-    )
+    subject = table["subject"][row] if table.has("subject") else ""
+    return Case(table.lines[row], subject or None, places["image"], places["mask"], _lesion(table, row), labels)
 
 
-def _lesion(path: Path, line: int, cell: str) -> int | None:
+def _lesion(table: CsvTable, row: int) -> int | None:
+    cell = table["lesion"][row] if table.has("lesion") else ""
     if not cell:
         return None
-    number = _number(cell)
-    if not (number.is_integer() and 0 < number < 2**16):
-        raise DataError(
-            f"{path}, line {line}, column 'lesion': {_told(number)}, expected the number of a lesion: 1, 2 ... or nothing"
-        )
-    return int(number)
-
-
-def _label(path: Path, line: int, name: str, cell: str, allowed: Sequence[float] | None) -> float:
-    if not cell:
-        return math.nan
-    value = _number(cell)
-    if not math.isfinite(value) or (allowed is not None and value not in allowed):
-        said = "a number" if allowed is None else " or ".join(f"{one:g}" for one in allowed)
-        raise DataError(
-            f"{path}, line {line}, column {name!r}: {_told(value)}; write {said}, or nothing where it is not known"
-        )
-    return value
-
-
-def _number(cell: str) -> float:
-    try:
-        # Python would take 0_1 for one.
-        return math.nan if "_" in cell else float(cell)
-    except ValueError:
-        return math.nan
-
-
-def _told(number: float) -> str:
-    return f"is {number:g}" if math.isfinite(number) else "is no number"
+    value = number(cell)
+    if not (value.is_integer() and 0 < value < 2**16):
+        told = f"is {value:g}" if math.isfinite(value) else "is no number"
+        raise DataError(f"{table.where(row, 'lesion')}: {told}, expected the number of a lesion: 1, 2 ... or nothing")
+    return int(value)
 
 
 def _refuse_twice(path: Path, cases: Sequence[Case]) -> None:

@@ -14,8 +14,8 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from pellucid.data import DataSpec, MultiLabel, Vector, pseudonym
+from pellucid.data.csv_tables import number
 from pellucid.errors import DataError
-from pellucid_ecg.databases.csv_tables import number
 from pellucid_ecg.databases.shaping import Shape
 from pellucid_ecg.databases.signals import INPUT, Place, Records, RecordsConfig
 from pellucid_ecg.databases.snomed import SCORED, in_words

@@ -12,9 +12,9 @@ import pandas as pd
 from pydantic import Field
 
 from pellucid.data import DataSpec, MultiLabel, Vector, pseudonym
+from pellucid.data.csv_tables import CsvTable, read_csv
 from pellucid.errors import DataError
 from pellucid_ecg.databases.cinc import COVARIATES, OLDEST
-from pellucid_ecg.databases.csv_tables import CsvTable, read_csv
 from pellucid_ecg.databases.shaping import Shape, Shorter
 from pellucid_ecg.databases.signals import INPUT, Place, Records, RecordsConfig
 from pellucid_ecg.recordings.leads import TWELVE_LEADS

@@ -11,11 +11,12 @@ from pydantic import Field, model_validator
 
 from pellucid.cards.inside import place as inside
 from pellucid.data import Binary, DataSpec, MultiLabel, Target, Vector, pseudonym
+from pellucid.data.csv_tables import CsvTable, read_csv
 from pellucid.errors import DataError
-from pellucid_ecg.databases.csv_tables import CsvTable, read_csv
 from pellucid_ecg.databases.shaping import Shape
 from pellucid_ecg.databases.signals import INPUT, Place, Records, RecordsConfig, below
-from pellucid_ecg.recordings.leads import TWELVE_LEADS
+from pellucid_ecg.recordings.leads import TWELVE_LEADS, canonical
+from pellucid_ecg.wfdb_files.headers import header_path
 
 NAME = "ecg-folder"
 
@@ -67,12 +68,20 @@ class EcgFolderConfig(RecordsConfig):
     def _columns_fit(self) -> EcgFolderConfig:
         if not self.labels or len(set(self.labels)) != len(self.labels):
             raise ValueError("labels names at least one column, and each once")
-        if len(self.labels) > 1 and "labels" in self.labels:
-            raise ValueError("a column cannot be called 'labels' where there are several: all together have that name")
+        taken = {"subject", "split", "labels"} & {*self.labels, *self.covariates}
+        if taken - ({"labels"} if len(self.labels) == 1 else set()):
+            raise ValueError(
+                f"a column of labels or covariates cannot be called {min(taken)!r} here; rename it in the table"
+            )
+        both = set(self.labels) & set(self.covariates)
+        if both:
+            raise ValueError(f"{min(both)!r} is among labels and covariates: a model would read what it has to find")
+        if len(set(self.covariates)) != len(self.covariates):
+            raise ValueError("covariates names each column once")
         for name in self.trivial:
             if name not in self.covariates:
                 raise ValueError(f"trivial names {name!r}, which is none of the covariates")
-        if not self.leads or len(set(self.leads)) != len(self.leads):
+        if not all(self.leads) or not self.leads or len({canonical(lead) for lead in self.leads}) != len(self.leads):
             raise ValueError("leads names at least one lead, and each once")
         return self
 
@@ -145,7 +154,8 @@ def _places(table: CsvTable, folder: Path, config: EcgFolderConfig) -> list[Plac
     files = table.full(config.path)
     for row, (file, path) in enumerate(zip(files, below(folder, files), strict=True)):
         name = names[row] if names else f"ecg-{pseudonym(file, config.namespace)}"
-        for what, column in ((str(path), config.path), (f"sample {name}", config.sample or config.path)):
+        # Named with its ending or without it, a record is the same.
+        for what, column in ((header_path(path), config.path), (f"sample {name}", config.sample or config.path)):
             if (first := seen.setdefault(what, row)) != row:
                 raise DataError(
                     f"{table.where(row, column)}: stands in line {table.lines[first]} already; a record has one row"

@@ -13,7 +13,8 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from pellucid.data import Binary, DataSpec, MultiClass, Signal, Vector, pseudonym
-from pellucid.data.dataset import Arrays, Dataset, Finding
+from pellucid.data.dataset import Dataset
+from pellucid.data.samples import Arrays, Finding
 from pellucid.data.spec import Frozen
 from pellucid.errors import DataError
 from pellucid_ecg.databases.beats import AAMI, Beats, intervals, read_annotations, read_beats_table

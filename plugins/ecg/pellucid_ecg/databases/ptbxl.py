@@ -151,6 +151,7 @@ class PtbXl(Records):
             group_word=("patient", "patients"),
             namespace=NAMESPACE,
             covariates=_COVARIATES,
+            views={INPUT: "ecg/paper"},
         )
         made.check()
         return made

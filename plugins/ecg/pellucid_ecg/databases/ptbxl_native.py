@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data import pseudonym
-from pellucid.data.dataset import Finding
+from pellucid.data.csv_tables import CsvTable, read_csv
+from pellucid.data.samples import Finding
 from pellucid.errors import DataError, nearest
 from pellucid.files import sha256
-from pellucid_ecg.databases.csv_tables import CsvTable, read_csv
 from pellucid_ecg.databases.ptbxl_tables import (
     NAMESPACE,
     PtbXlTable,

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data import MultiLabel, pseudonym
+from pellucid.data.csv_tables import read_csv
 from pellucid.errors import DataError
-from pellucid_ecg.databases.csv_tables import read_csv
 from pellucid_ecg.databases.ptbxl_tables import (
     NAMESPACE,
     PtbXlTable,

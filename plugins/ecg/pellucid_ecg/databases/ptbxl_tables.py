@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data import MultiLabel, pseudonym
-from pellucid.data.dataset import Finding
+from pellucid.data.csv_tables import CsvTable, number
+from pellucid.data.samples import Finding
 from pellucid.errors import DataError, LeakageError
-from pellucid_ecg.databases.csv_tables import CsvTable, number
 
 NAMESPACE = "ptb-xl"
 

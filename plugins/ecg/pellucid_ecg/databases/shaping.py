@@ -13,12 +13,9 @@ from pellucid.errors import DataError
 from pellucid_ecg.recordings.leads import in_order
 from pellucid_ecg.recordings.recording import EcgRecording
 from pellucid_ecg.recordings.resampling import resampled
-from pellucid_ecg.recordings.units import in_millivolts
+from pellucid_ecg.recordings.units import NORMALISED, in_millivolts, shown_unit
 
 Shorter = Literal["refused", "masked"]
-
-NORMALISED = "normalised unit"
-"""What the headers of normalised signals call NU."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ def shaped(
     some = declared(in_order(recording, shape.leads))
     if units is not None and some.units != units:
         raise DataError(
-            f"its values are in {some.units}, those of the others in {units}; records of one dataset agree on units"
+            f"its values are in {shown_unit(some.units)}, those of the others in {shown_unit(units)}; records of one dataset agree on units"
         )
     if some.rate_hz != shape.rate_hz:
         if not shape.resample:

@@ -5,6 +5,7 @@ Every dataset of whole recordings stands on this module.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -19,20 +20,22 @@ from pydantic import Field
 
 from pellucid.cache import cache_folder
 from pellucid.cards.inside import place as inside
-from pellucid.cards.inside import why_unsafe
-from pellucid.data.dataset import Arrays, Dataset, Finding
+from pellucid.cards.inside import shown, why_unsafe
+from pellucid.data.dataset import Dataset
 from pellucid.data.prepared import Prepared, Preparing, made_from, prepared
+from pellucid.data.samples import Arrays, Finding
 from pellucid.data.spec import Frozen
 from pellucid.errors import DataError
 from pellucid_ecg.databases.shaping import Shape, Shorter, declared, shaped
 from pellucid_ecg.recordings.duplicates import near_duplicates, signature
+from pellucid_ecg.recordings.foreign import unquoted, with_plain_leads
 from pellucid_ecg.recordings.objects import recording_of
 from pellucid_ecg.recordings.quality import quality
 from pellucid_ecg.recordings.recording import EcgRecording
 from pellucid_ecg.wfdb_files.headers import header_path, read_header
 from pellucid_ecg.wfdb_files.reading import read_record
 
-FORMAT = 1
+FORMAT = 2
 """To be raised whenever signals come out differently: what was kept before is then not found."""
 
 INPUT = "ecg"
@@ -237,7 +240,9 @@ def _prepare(to: Preparing, places: Sequence[Place], shape: Shape, read: Read, n
             continue
         masked |= known is not None
         to.add(signals=signal, known=everything if known is None else np.packbits(known, axis=-1))
-        findings += [(row, one.what, one.where, one.done) for one in quality(declared(recording))]
+        findings += [
+            (row, one.what, one.where, one.done) for one in quality(with_plain_leads(declared(recording), shape.leads))
+        ]
         signatures.append(signature(EcgRecording(signal, shape.leads, shape.rate_hz)))
         rows.append(row)
     if not rows:
@@ -261,7 +266,9 @@ def below(folder: Path, names: Iterable[str]) -> list[Path]:
     found = []
     for name in names:
         path = folder / name
-        if path.parent not in safe or why_unsafe(name):
+        if why := why_unsafe(name):
+            raise DataError(f"{shown(name)}: {why}; a table names records below its own folder, {folder}")
+        if path.parent not in safe:
             path = inside(folder, name)
             safe.add(path.parent)
         found.append(path)
@@ -271,14 +278,14 @@ def below(folder: Path, names: Iterable[str]) -> list[Path]:
 def files_of(path: Path) -> list[Path]:
     """The files that a recording is made of, as far as they are there."""
     if path.suffix == ".mat":
-        return [path] if path.is_file() else []
+        return [path] if os.path.isfile(path) else []
     header = Path(header_path(path))
-    found = [one for end in (".hea", ".dat", ".mat") if (one := header.with_suffix(end)).is_file()]
+    found = [one for end in (".hea", ".dat", ".mat") if os.path.isfile(one := header.with_suffix(end))]
     if len(found) == 1 and found[0] == header:
         # Data under another name than the record's.
         with suppress(DataError):
             named = {line.file for line in read_header(header).signals}
-            found += [one for file in sorted(named) if (one := header.parent / file).is_file()]
+            found += [one for file in sorted(named) if os.path.isfile(one := header.parent / file)]
     return found
 
 
@@ -302,5 +309,6 @@ def refused(broken: Sequence[tuple[Place, str]], count: int, name: str) -> DataE
 def left_out(broken: Sequence[tuple[Place, str]]) -> tuple[Finding, ...]:
     """Recordings that were left out, for a report: each file by the name that the sample has there."""
     return tuple(
-        Finding(place.sample, UNUSABLE, why.replace(place.path.name, place.sample), "left out") for place, why in broken
+        Finding(place.sample, UNUSABLE, unquoted(why.replace(place.path.name, place.sample), place.sample), "left out")
+        for place, why in broken
     )

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data.dataset import Finding
+from pellucid.data.samples import Finding
 from pellucid_ecg.recordings.recording import EcgRecording
 
 __all__ = ["near_duplicates", "signature"]

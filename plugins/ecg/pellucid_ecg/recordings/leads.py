@@ -10,7 +10,16 @@ import numpy.typing as npt
 from pellucid.errors import DataError, nearest
 from pellucid_ecg.recordings.recording import EcgRecording
 
-__all__ = ["LIMB_LEADS", "PRECORDIAL_LEADS", "TWELVE_LEADS", "canonical", "in_order", "limb_leads_from"]
+__all__ = [
+    "LIMB_LEADS",
+    "PRECORDIAL_LEADS",
+    "TWELVE_LEADS",
+    "canonical",
+    "in_order",
+    "is_lead",
+    "limb_leads_from",
+    "shown",
+]
 
 LIMB_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF")
 PRECORDIAL_LEADS = ("V1", "V2", "V3", "V4", "V5", "V6")
@@ -31,6 +40,9 @@ _ALIASES = {
 }  # fmt: skip
 
 
+_KNOWN = frozenset(_ALIASES.values())
+
+
 def canonical(name: str) -> str:
     """The usual spelling of a lead's name; unchanged where it is none that is known.
 
@@ -42,6 +54,22 @@ def canonical(name: str) -> str:
     ['aVR', 'aVF', 'V1', 'II', 'MLII', 'ECG']
     """
     return _ALIASES.get(" ".join(name.lower().replace("_", " ").split()), name)
+
+
+def is_lead(name: str) -> bool:
+    """Whether this is the name of a lead that is known; a header may call a signal anything.
+
+    Examples
+    --------
+    >>> is_lead("mlii"), is_lead("Mr Doe")
+    (True, False)
+    """
+    return canonical(name) in _KNOWN
+
+
+def shown(names: Sequence[str]) -> str:
+    """Names of leads for a message: what is no known lead stands in quotation marks, since it is a header's own word."""
+    return ", ".join(name if is_lead(name) or name.startswith("signal ") else repr(name) for name in names)
 
 
 def in_order(recording: EcgRecording, leads: Sequence[str] = TWELVE_LEADS, *, derive: bool = False) -> EcgRecording:
@@ -75,7 +103,7 @@ def in_order(recording: EcgRecording, leads: Sequence[str] = TWELVE_LEADS, *, de
     if missing:
         spelling = nearest(missing[0], recording.leads)
         raise DataError(
-            f"{recording.name}: no lead {', '.join(missing)}{spelling}; the recording has {', '.join(recording.leads)}. Leave it "
+            f"{recording.name}: no lead {', '.join(missing)}{spelling}; the recording has {shown(recording.leads)}. Leave it "
             "out, or ask for leads that all recordings have"
         )
     if not computed and list(recording.leads) == asked:

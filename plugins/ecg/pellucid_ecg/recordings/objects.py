@@ -72,6 +72,8 @@ def _of_array(
         raise DataError(f"{name}: a rate of {rate_hz:g} Hz; give one above 0")
     if values.dtype.kind not in "iuf":
         raise DataError(f"{name}: values of type {values.dtype} are no amplitudes; give real numbers")
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.ma.filled(values.astype(np.float64), np.nan)
     rows = values[None] if values.ndim == 1 else values
     if rows.ndim != 2 or len(rows) != len(leads) or not rows.shape[1]:
         hint = "; transpose it" if rows.ndim == 2 and rows.shape[1] == len(leads) else ""

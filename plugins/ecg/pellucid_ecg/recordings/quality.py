@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data.dataset import Finding
+from pellucid.data.samples import Finding
 from pellucid_ecg.recordings.leads import canonical
 from pellucid_ecg.recordings.limb_laws import limb_doubts
 from pellucid_ecg.recordings.recording import EcgRecording

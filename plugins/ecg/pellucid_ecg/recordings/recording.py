@@ -31,7 +31,7 @@ class EcgRecording:
     Raises
     ------
     DataError
-        If shapes disagree or a known value is not finite.
+        If shapes disagree, a known value is not finite, or rate or unit are none.
     """
 
     signals: npt.NDArray[np.float32]
@@ -42,6 +42,16 @@ class EcgRecording:
     name: str = "recording"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.signals, np.ndarray) or self.signals.dtype.kind not in "iuf":
+            raise DataError(f"{self.name}: signals are no array of real numbers; give one of shape (lead, time)")
+        if np.ma.isMaskedArray(self.signals):
+            raise DataError(
+                f"{self.name}: a masked array; give its values as signals and where they are known as known"
+            )
+        if not isinstance(self.rate_hz, int | float | np.number) or not 0 < self.rate_hz < np.inf:
+            raise DataError(f"{self.name}: a rate of {self.rate_hz!r} Hz; give a number above 0")
+        if not isinstance(self.units, str) or not self.units:
+            raise DataError(f"{self.name}: it does not say in which unit its values are; give mV, or what they are in")
         if self.signals.ndim != 2 or len(self.leads) != len(self.signals):
             raise DataError(
                 f"{self.name}: signals of shape {self.signals.shape} for {len(self.leads)} leads; expected (lead, time)"

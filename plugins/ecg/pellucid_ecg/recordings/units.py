@@ -9,7 +9,10 @@ import numpy as np
 from pellucid.errors import DataError
 from pellucid_ecg.recordings.recording import EcgRecording
 
-__all__ = ["in_millivolts"]
+__all__ = ["NORMALISED", "in_millivolts", "shown_unit"]
+
+NORMALISED = "normalised unit"
+"""What the headers of normalised signals call NU."""
 
 _IN_MV = {
     "mv": 1.0,
@@ -42,3 +45,14 @@ def in_millivolts(recording: EcgRecording) -> EcgRecording:
     if recording.units == "mV":
         return recording
     return replace(recording, signals=(recording.signals * factor).astype(np.float32), units="mV")
+
+
+def shown_unit(units: str) -> str:
+    """A unit for a message: what is no known unit stands in quotation marks, since it is a header's own word.
+
+    Examples
+    --------
+    >>> shown_unit("uV"), shown_unit("Doe")
+    ('uV', "'Doe'")
+    """
+    return units if units.lower() in {*_IN_MV, "nu", NORMALISED} else repr(units)

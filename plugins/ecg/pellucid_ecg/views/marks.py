@@ -29,6 +29,10 @@ HATCH_MM = 2.0
 """Between the lines that hatch what lowers the output: colour is not the only sign."""
 
 
+WHOLE = 0.9
+"""Share of a recording from which a place on all leads counts as the whole of it."""
+
+
 @dataclass(frozen=True)
 class Mark:
     """A marked place that is a time span."""
@@ -40,8 +44,16 @@ class Mark:
         """Its leads, of those that there are."""
         return [name for name in spec.channels if name in self.span.channels]
 
+    def whole(self, spec: Signal) -> bool:
+        """Whether it is (nearly) all of the recording: a bar says so, and nothing is laid over every lead."""
+        return len(self.leads(spec)) == len(spec.channels) and (
+            self.span.stop_s - self.span.start_s >= WHOLE * spec.length / spec.rate_hz
+        )
+
     def said(self, spec: Signal) -> str:
         """What stands beside its bar: its label and its leads."""
+        if self.whole(spec):
+            return f"{self.marked.label} whole recording".strip()
         leads = self.leads(spec)
         whose = "all leads" if len(leads) == len(spec.channels) > 1 else " ".join(leads)
         return f"{self.marked.label} {whose}".strip()
@@ -60,6 +72,8 @@ def draw_marks(ax: Axes, paper: Paper, spec: Signal, marks: Sequence[Mark]) -> N
     for at, mark in enumerate(marks):
         colour, line = mark_style(mark.marked.weight)
         labelled = False
+        if mark.whole(spec):
+            continue
         for strip in printed(mark, paper, spec):
             left, right = _ends(mark, strip)
             box = Rectangle((left, strip.low_mm), right - left, strip.up_mm + strip.down_mm, zorder=1)
@@ -96,7 +110,7 @@ def draw_bars(ax: Axes, paper: Paper, spec: Signal, marks: Sequence[Mark]) -> No
                 ax.add_patch(_hatched((left, y - 1.4), right - left, 1.4, 1.0))
             ax.text(
                 text_left, y - 0.75, mark.said(spec), fontsize=6.5, color=colour, va="center", zorder=4,
-                path_effects=_halo(),
+                path_effects=_halo(), bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3},
             )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data.dataset import Finding
+from pellucid.data.samples import Finding
 from pellucid_ecg.recordings.recording import EcgRecording
 from pellucid_ecg.wfdb_files.headers import DEFAULT_GAIN, Header, header_path, read_header
 from pellucid_ecg.wfdb_files.reading import lead_names, physical, read_here, read_record, read_stored

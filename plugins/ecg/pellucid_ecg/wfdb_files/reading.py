@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.errors import DataError, nearest
+from pellucid_ecg.recordings.leads import shown
 from pellucid_ecg.recordings.recording import EcgRecording
+from pellucid_ecg.recordings.units import shown_unit
 from pellucid_ecg.wfdb_files.data_files import data_files, length_of
 from pellucid_ecg.wfdb_files.formats import MISSING, read_samples
 from pellucid_ecg.wfdb_files.headers import DEFAULT_GAIN, Header, header_path, read_header
@@ -180,7 +182,7 @@ def chosen(path: str, names: Sequence[str], leads: Sequence[str]) -> list[int]:
         at = [row for row, name in enumerate(names) if name == lead]
         if len(at) != 1:
             what = f"has no lead {lead!r}{nearest(lead, names)}" if not at else f"has {len(at)} leads {lead!r}"
-            raise DataError(f"{os.path.basename(path)}: the record {what}; its leads are {', '.join(names)}")
+            raise DataError(f"{os.path.basename(path)}: the record {what}; its leads are {shown(names)}")
         rows.append(at[0])
     return rows
 
@@ -194,7 +196,7 @@ def one_unit(path: str, names: Sequence[str], units: Sequence[str]) -> str:
         If they do not.
     """
     if len(set(units)) > 1:
-        listed = ", ".join(f"{name} in {unit}" for name, unit in zip(names, units, strict=True))
+        listed = ", ".join(f"{shown([name])} in {shown_unit(unit)}" for name, unit in zip(names, units, strict=True))
         raise DataError(
             f"{os.path.basename(path)}: the signals have different units ({listed}); name the leads that you want"
         )

@@ -1,6 +1,7 @@
-"""Tables of labels: comma-separated text, read within bounds and checked before any signal is opened.
+"""Comma-separated tables: read as text within bounds, and refused by file, line and column.
 
-Cells are not quoted in messages where they could name a person: a row whose cells have slipped may hold anything.
+Cells are not quoted in messages, but for the numbers among them: a row whose cells have slipped, or the first row of a table
+that has no header, may hold a person's name.
 """
 
 from __future__ import annotations
@@ -58,11 +59,8 @@ class CsvTable:
         """
         for column in columns:
             if column not in self.columns:
-                known = ", ".join(list(self.columns)[:40])
-                raise DataError(
-                    f"{self.path}, line 1: there is no column {column!r}{_parted(self.columns) or nearest(column, self.columns)}; "
-                    f"columns here: {known}"
-                )
+                mend = _parted(self.columns) or nearest(column, self.columns)
+                raise DataError(f"{self.path}, line 1: there is no column {column!r}{mend}")
 
     def where(self, row: int, column: str) -> str:
         """``"labels.csv, line 7, column 'age'"``, for messages."""
@@ -155,9 +153,11 @@ def read_csv(path: Path, needed: Iterable[str] = ()) -> CsvTable:
             raise DataError(f"{path}, line 1: column {name!r} stands more than once")
     columns = {name: tuple(row[at] for row in rows) for at, name in enumerate(header)}
     table = CsvTable(path, tuple(lines), columns)
+    if not header:
+        raise DataError(f"{path}: is empty")
     table.need(needed)
     if not rows:
-        raise DataError(f"{path}: has a header and no rows" if header else f"{path}: is empty")
+        raise DataError(f"{path}: has a header and no rows")
     return table
 
 

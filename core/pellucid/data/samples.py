@@ -1,0 +1,64 @@
+"""What a dataset gives: the inputs of some samples, one sample with its names, and what was found wrong with one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.data.spec import DataSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """What :meth:`Dataset.read` gives.
+
+    Parameters
+    ----------
+    inputs : mapping of str to ndarray
+        One array per named input, shape ``(sample, *spec.shape)``.
+    masks : mapping of str to ndarray of bool
+        True where a value is real. Shape ``(sample,)`` (a whole input is there or missing), or that of the input.
+        An input without a mask is complete.
+    """
+
+    inputs: Mapping[str, Any]
+    masks: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample with its names: what ``dataset[i]`` gives and ``model.explain`` takes."""
+
+    id: str
+    inputs: Mapping[str, Any]
+    masks: Mapping[str, np.ndarray]
+    row: pd.Series
+    spec: DataSpec
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about one sample that a reader of a score must know: it is broken, or not as it should be.
+
+    Parameters
+    ----------
+    sample : str
+        Id of the sample, or the name of a file that gives none.
+    what : str
+        In a few words, the same for all samples that have it: ``"flat channel"``.
+    where : str
+        Channels, seconds, the tag or line of a file.
+    done : str
+        What was done about it: ``"left out"``, ``"kept"``, or words of the dataset's own (``"masked"``).
+    """
+
+    sample: str
+    what: str
+    where: str = ""
+    done: str = "kept"
