@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -191,7 +192,12 @@ class Model(nn.Module):
             return data
         if isinstance(data, Sequence) and all(isinstance(one, Sample) for one in data):
             return data
-        return self.opens(data)
+        opened = self.opens(data)
+        if opened.findings:
+            told = "; ".join(f"{one.sample}: {one.what} {one.where}".strip() for one in opened.findings[:3])
+            more = f" and {len(opened.findings) - 3} more" if len(opened.findings) > 3 else ""
+            warnings.warn(f"what is judged is not as it should be: {told}{more}", UserWarning, stacklevel=3)
+        return opened
 
 
 def batches(data: Dataset | Sample | Sequence[Sample], target: str | None = None) -> Iterator[tuple[Batch, list[str]]]:

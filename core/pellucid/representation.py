@@ -22,11 +22,19 @@ class TokenShape(Frozen):
     count, width : int
     names : tuple of str
         One a token, where tokens are no places: the steps of a calculation. Empty for places, which have regions.
+    learning : int, optional
+        How many there are while the encoder learns, where it then sees a part of the input alone.
     """
 
     count: int
     width: int
     names: tuple[str, ...] = ()
+    learning: int | None = None
+
+    @property
+    def fewest(self) -> int:
+        """As many as there always are."""
+        return self.count if self.learning is None else min(self.count, self.learning)
 
     @model_validator(mode="after")
     def _one_name_a_token(self) -> TokenShape:

@@ -12,11 +12,12 @@ from made_tokens import TARGETS, events, fitted, labelled, made, places, represe
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from pellucid.data.spec import Binary
 from pellucid.encoders.cnn import Cnn
 from pellucid.errors import ContractError, StudyError
 from pellucid.heads.prototypes.grouped import PrototypesGrouped
 from pellucid.heads.prototypes.groups import Group, PrototypeGroup, members
-from pellucid.heads.prototypes.head import Prototypes
+from pellucid.heads.prototypes.head import Prototypes, PrototypesConfig
 from pellucid.heads.prototypes.projection import decoded_ids, encoded_ids
 from pellucid.heads.prototypes.refit import Penalties, refitted
 from pellucid.heads.prototypes.similarity import alike, pooled, windows
@@ -500,3 +501,12 @@ def test_a_set_of_tokens_must_be_named_where_there_are_several():
     shape = TokenShape(count=2, width=2)
     with pytest.raises(StudyError, match="name one with the option set"):
         LinearTokens(LinearTokens.config_type(units=("a",), target=TARGETS["yes"], tokens={"x": shape, "y": shape}))
+
+
+def test_a_window_longer_than_what_the_encoder_shows_while_it_learns_is_refused():
+    shapes = {"x": TokenShape(count=7, width=8, learning=1)}
+    facts = {"units": (), "target": Binary(names=("no", "yes")), "tokens": shapes}
+    Prototypes(PrototypesConfig(**facts, window=1))
+    for window in (2, 0):
+        with pytest.raises(StudyError, match="sees a part of the input alone"):
+            Prototypes(PrototypesConfig(**facts, window=window))

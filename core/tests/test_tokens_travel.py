@@ -7,6 +7,7 @@ import torch
 
 from pellucid.batch import Batch, batch_of, collate
 from pellucid.data.arrays import ArrayDataset
+from pellucid.data.samples import Finding
 from pellucid.data.spec import Binary, DataSpec, Signal
 from pellucid.encoders.cnn import Cnn, CnnConfig
 from pellucid.errors import ContractError
@@ -170,3 +171,12 @@ def test_a_fingerprint_changes_with_any_number_and_any_setting_and_with_nothing_
     with torch.no_grad():
         list(changed.parameters())[-1].view(-1)[-1] += 1e-7
     assert not torch.equal(one, fingerprint([("x", changed)]))
+
+
+def test_what_was_found_wrong_with_opened_objects_is_said_aloud():
+    model, dataset = fitted()
+    opened = dataset.subset(range(8, 12))
+    opened.findings = (Finding("r8", "flat channel", "a"),)
+    model.opens = lambda objects: opened
+    with pytest.warns(UserWarning, match="r8: flat channel a"):
+        model.predict("a recording")

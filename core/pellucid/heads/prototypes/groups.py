@@ -19,6 +19,10 @@ Similarity = Literal["arc", "cosine", "l2"]
 Pool = Literal["max", "mean", "topk"]
 
 
+MOST = 1000
+"""Prototypes of a class. Nobody reads as many; an order of magnitude more would not fit in memory."""
+
+
 class PrototypeGroup(Frozen):
     """Prototypes that are compared with one set of tokens. What is left out is as the head's own option says.
 
@@ -34,7 +38,7 @@ class PrototypeGroup(Frozen):
 
     tokens: str = ""
     outputs: tuple[str, ...] = ()
-    per_class: int | None = Field(None, gt=0)
+    per_class: int | None = Field(None, gt=0, le=MOST)
     window: int | None = Field(None, ge=0)
     similarity: Similarity | None = None
     pool: Pool | None = None
@@ -67,7 +71,7 @@ class ComparingConfig(HeadConfig):
     """
 
     groups: tuple[PrototypeGroup, ...] = ()
-    per_class: int = Field(5, gt=0)
+    per_class: int = Field(5, gt=0, le=MOST)
     window: int = Field(1, ge=0)
     similarity: Similarity = "arc"
     pool: Pool = "max"
@@ -179,6 +183,11 @@ def _decided(config: ComparingConfig, asked: PrototypeGroup, head: str) -> Group
     if own["window"] > shape.count:
         raise StudyError(
             f"head {head!r}: a window of {own['window']} is longer than the {shape.count} tokens of {tokens!r}"
+        )
+    if own["window"] > shape.fewest:
+        raise StudyError(
+            f"head {head!r}: a window of {own['window']} needs as many tokens, but while the encoder of {tokens!r} learns it "
+            f"hands on {shape.fewest}: it then sees a part of the input alone. Choose another encoder, or window = 1"
         )
     return Group(tokens=tokens, shape=shape, classes=_served(config.target, asked.outputs, head), **own)
 

@@ -124,7 +124,7 @@ class XResNet1d(SignalNetwork):
     @property
     def token_shapes(self) -> Mapping[str, TokenShape]:
         """One set: the windows."""
-        return {"": TokenShape(count=len(self.starts), width=UNITS)}
+        return {"": TokenShape(count=len(self.starts), width=UNITS, learning=1)}
 
     @property
     def starts(self) -> tuple[int, ...]:

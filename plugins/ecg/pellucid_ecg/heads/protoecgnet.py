@@ -55,9 +55,9 @@ class ProtoEcgNetHeadConfig(PrototypesConfig):
 
     rhythm_labels: tuple[str, ...] | None = None
     global_labels: tuple[str, ...] | None = None
-    rhythm_per_class: int = Field(5, gt=0)
-    morphology_per_class: int = Field(18, gt=0)
-    global_per_class: int = Field(7, gt=0)
+    rhythm_per_class: int = Field(5, gt=0, le=1000)
+    morphology_per_class: int = Field(18, gt=0, le=1000)
+    global_per_class: int = Field(7, gt=0, le=1000)
     morphology_window: int = Field(3, gt=0)
     morphology_pool: Pool = "topk"
     morphology_top: int = Field(10, gt=0)
