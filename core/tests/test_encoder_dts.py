@@ -13,7 +13,7 @@ from torch.nn import functional
 from pellucid.batch import Batch, collate
 from pellucid.data.spec import COVARIATES, Signal
 from pellucid.encoders.dts.encoder import Dts
-from pellucid.encoders.dts.groups import UNKNOWN, Groups
+from pellucid.encoders.dts.groups import UNKNOWN, Groups, check_labels
 from pellucid.encoders.dts.network import Frames
 from pellucid.encoders.dts.settings import DtsConfig
 from pellucid.encoders.kl_decomposition import exact_parts, minibatch_group_information, minibatch_parts
@@ -213,6 +213,10 @@ def test_several_labels_are_a_yes_or_no_each():
     expected = functional.binary_cross_entropy_with_logits(groups.readers["class"](z[:, :3]), labels) * 4
     assert torch.allclose(told, expected)
     assert groups.chance(labels)[1] == pytest.approx(4 * np.log(2))
+    assert groups.chance(labels[:, :1])[1] == pytest.approx(np.log(4))
+    check_labels(labels, 4)
+    with pytest.raises(DataError, match="for 3 classes, but the target has 4 labels"):
+        check_labels(labels, 3)
 
 
 def test_domains_of_a_group_column_are_kept_as_digests_and_strangers_are_unknown():

@@ -245,3 +245,82 @@ def test_without_noise_the_signal_rests_between_beats():
     noisy = made(a_heart(), Signs(rate_bpm=45, irregularity=0.0), (), (0,), noise=1).signals
     assert np.median(np.abs(quiet)) < 0.02
     assert np.median(np.abs(noisy)) > 0.05
+
+
+# --- what signs look like ---------------------------------------------------------------------------------------------
+
+
+def slow(seed: int, **signs) -> Made:
+    """A recording at one beat a second without noise."""
+    return made(a_heart(seed), Signs(rate_bpm=60, irregularity=0.0, **signs), (), (seed,), noise=0)
+
+
+def at(one: Made, lead: str, after_s: float) -> np.ndarray:
+    """Values at a time after each R peak that lies well inside."""
+    r = one.beats.r_s[(one.beats.r_s > 0.5) & (one.beats.r_s < 9)]
+    return one.signals[LEADS.index(lead), np.round((r + after_s) * RATE).astype(int)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_digitalis_draws_st_down_where_qrs_is_upright_and_brings_t_forward(seed):
+    plain, sick = slow(seed), slow(seed, sagging_mv=0.2)
+    for lead in ("II", "V5"):
+        assert at(plain, lead, 0.0).mean() > 0.2
+        assert (at(sick, lead, 0.15) - at(plain, lead, 0.15)).mean() < -0.04
+    after = np.arange(0.2, 0.5, 0.01)
+    t_peak = [after[np.argmax([np.abs(at(one, "II", t)).mean() for t in after])] for one in (plain, sick)]
+    assert t_peak[1] / t_peak[0] == pytest.approx(0.85, abs=0.06)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_left_bundle_branch_block_is_negative_in_v1_with_t_against_qrs(seed):
+    sick = slow(seed, qrs_stretch=1.8, turned_back=True)
+    assert at(sick, "V1", 0.02).mean() < -0.3
+    for lead in ("V1", "V2", "I"):
+        assert np.sign(at(sick, lead, 0.02).mean()) == -np.sign(at(sick, lead, 0.3).mean())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_large_left_ventricle_is_large_in_chest_leads(seed):
+    plain, sick = slow(seed), slow(seed, hypertrophy=2.0)
+    height = {
+        lead: np.ptp(sick.signals[LEADS.index(lead)]) / np.ptp(plain.signals[LEADS.index(lead)])
+        for lead in ("V2", "V5")
+    }
+    assert min(height.values()) > 1.6
+    np.testing.assert_allclose(at(sick, "V5", 0.3), at(plain, "V5", 0.3), atol=0.02)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_old_infarction_is_a_q_wave_before_and_a_raised_st_after_r(seed):
+    change = slow(seed, q_mv=0.6).signals - slow(seed).signals
+    sick = slow(seed, q_mv=0.6)
+    r = sick.beats.r_s[2]
+    around = change[LEADS.index("V2"), round((r - 0.1) * RATE) : round((r + 0.25) * RATE)]
+    assert around.min() == pytest.approx(-0.6, abs=0.06)
+    assert around.max() == pytest.approx(0.2, abs=0.02)
+    assert around.argmin() < 12 < around.argmax()
+    assert np.abs(change[LEADS.index("V5")]).max() == 0
+
+
+def test_st_lies_between_qrs_and_t_and_is_longer_in_slow_beats():
+    lengths = []
+    for rate in (50, 100):
+        signs = Signs(rate_bpm=rate, irregularity=0.0, st_mv=0.3)
+        place = made(a_heart(), signs, ("st-shift-v1-v3",), (0,)).places["st-shift-v1-v3"][1]
+        lengths.append(place.stop_s - place.start_s)
+    qrs_end = 0.056 * a_heart().qrs_width
+    assert lengths == pytest.approx([0.21 * np.sqrt(rr) - qrs_end for rr in (1.2, 0.6)], abs=1e-6)
+
+
+def test_breathing_moves_the_heart_and_its_rate():
+    strengths = np.concatenate([at(slow(seed), "II", 0.0) / at(slow(seed), "II", 0.0).mean() for seed in range(12)])
+    # Three in a hundred from beat to beat, beside what sampling a peak at 100 Hz adds.
+    assert 0.02 < strengths.std() < 0.08
+    power = 0.0
+    hz = np.linspace(0.05, 0.45, 81)
+    for seed in range(20):
+        found = beats(80, 0.05, 60.0, np.random.default_rng(seed))
+        rr = found.rr_s[1:] - found.rr_s[1:].mean()
+        power = power + np.abs((rr * np.exp(-2j * np.pi * hz[:, None] * found.r_s[1:])).sum(1)) ** 2
+    assert hz[np.argmax(power)] == pytest.approx(0.25, abs=0.02)

@@ -245,5 +245,8 @@ class PrototypeMeasures:
         if name is None or not isinstance(spec, Signal) or not isinstance(region, TimeSpan):
             return None
         right = {channel for one in where if isinstance(one, TimeSpan) for channel in one.channels}
+        if right >= set(spec.channels):
+            # Something that is on every channel cannot be missed, so finding it says nothing.
+            return None
         chosen = strongest_channel(self.model, batch, row, prototype, region, name, spec, self.means)
         return chosen in right, len(right & set(spec.channels)) / len(spec.channels)
