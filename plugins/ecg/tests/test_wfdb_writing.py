@@ -60,7 +60,7 @@ def test_a_recording_read_and_written_again_is_the_same_to_the_bit(tmp_path):
         ("r1", {}, {"gain": 0.0}, "gain of 0"),
         ("r1", {}, {"gain": float("nan")}, "gain of nan"),
         ("r1", {"leads": ("I", "II\nr1.dat", "III")}, {}, "one line each"),
-        ("r1", {"units": ""}, {}, "cannot be a unit"),
+        ("r1", {"units": ""}, {}, "in which unit"),
         ("r1", {"units": "normalised unit"}, {}, "cannot be a unit"),
         ("r1", {"signals": np.zeros((3, 0), np.float32), "known": None}, {}, "no samples"),
     ],
