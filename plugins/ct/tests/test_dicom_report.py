@@ -9,7 +9,7 @@ from scan_phantoms import PHANTOM, series_of
 
 from pellucid.errors import DataError
 from pellucid_ct.dicom.outgoing import MadeBy
-from pellucid_ct.dicom.report import Finding, write_report
+from pellucid_ct.dicom.report import ReportedLesion, write_report
 from pellucid_ct.dicom.segmentation import write_segmentation
 from pellucid_ct.scans.lesions import find_lesions
 
@@ -30,7 +30,7 @@ def write(home, tmp_path):
     folder, scan, lesions = home
 
     def written(findings=None, *, volume=scan, segmentation=folder / "seg.dcm", **options):
-        findings = [Finding(lesion=one) for one in lesions] if findings is None else findings
+        findings = [ReportedLesion(lesion=one) for one in lesions] if findings is None else findings
         write_report(tmp_path / "sr.dcm", volume, findings, segmentation=segmentation, made_by=MODEL, **options)
         return highdicom.sr.srread(tmp_path / "sr.dcm")
 
@@ -87,7 +87,7 @@ def test_the_report_is_the_patients_and_says_that_nobody_verified_it(home, write
 
 def test_probability_and_contributions_add_up_to_the_output(home, write):
     units = [("size", 1.5), ("texture", -2.25), ("edge", 0.5), ("heart", 0.125), ("density", -0.25)]
-    finding = Finding(
+    finding = ReportedLesion(
         lesion=home[2][1], probabilities={SUSPICION: 0.81}, contributions=units, baseline=-0.75, gap=0.0625
     )
     report = write([finding], strongest=3)
@@ -123,7 +123,7 @@ def test_long_names_are_cut_but_never_confused(home, write):
     long = [
         "a contribution of which the name is much longer than DICOM allows it to be " + word for word in ("one", "two")
     ]
-    report = write([Finding(lesion=home[2][0], contributions=[(name, 1.0) for name in long])])
+    report = write([ReportedLesion(lesion=home[2][0], contributions=[(name, 1.0) for name in long])])
     (group,) = report.content.get_volumetric_roi_measurement_groups()
     cut = [m.name for m in group.get_measurements() if m.unit.value == "1"]
     assert [len(name.meaning) for name in cut] == [64, 64]
@@ -131,16 +131,16 @@ def test_long_names_are_cut_but_never_confused(home, write):
 
 
 def test_lesions_are_matched_to_their_segments(home, write):
-    report = write([Finding(lesion=home[2][0])], segments={1: 3})
+    report = write([ReportedLesion(lesion=home[2][0])], segments={1: 3})
     (group,) = report.content.get_volumetric_roi_measurement_groups()
     assert group.referenced_segment.referenced_segment_numbers == [3]
     with pytest.raises(DataError, match=r"seg.dcm: there is no segment 7 for lesion 1; it has 1, 2, 3"):
-        write([Finding(lesion=home[2][0])], segments={1: 7})
+        write([ReportedLesion(lesion=home[2][0])], segments={1: 7})
 
 
 def test_what_cannot_be_reported_leaves_nothing_behind(home, write, tmp_path):
     folder, scan, lesions = home
-    one = Finding(lesion=lesions[0])
+    one = ReportedLesion(lesion=lesions[0])
     other, _mask = series_of(tmp_path / "other", *PHANTOM.scan((4.0, 2.5, 3.0)), "feet first, on the back", series=2)
     for wrong, told in (
         (lambda: write([]), "at least one finding"),
@@ -166,7 +166,7 @@ def test_no_run_folder_gets_a_report(home, tmp_path):
         write_report(
             tmp_path / "in" / "sr.dcm",
             scan,
-            [Finding(lesion=lesions[0])],
+            [ReportedLesion(lesion=lesions[0])],
             segmentation=folder / "seg.dcm",
             made_by=MODEL,
         )

@@ -19,7 +19,7 @@ from pellucid.errors import DataError
 from pellucid.run import Run, load
 from pellucid_ct.cases.lesions import CtSeries
 from pellucid_ct.dicom.outgoing import LONGEST, MadeBy, refuse_place, source_headers
-from pellucid_ct.dicom.report import Finding, write_report
+from pellucid_ct.dicom.report import ReportedLesion, write_report
 from pellucid_ct.dicom.segmentation import write_evidence, write_segmentation
 from pellucid_ct.scans.geometry import Geometry, rearranged
 from pellucid_ct.scans.lesions import find_lesions
@@ -114,7 +114,7 @@ def write_back(
     frame, about = lesions_of.frame, done.study.target
     lesions = find_lesions(scan, mask, labels=tuple(frame["lesion"]))
     findings = [
-        Finding(
+        ReportedLesion(
             lesion=lesion,
             probabilities={f"{about}: {name}"[:LONGEST]: float(probabilities[name].iloc[at]) for name in probabilities},
             contributions=[

@@ -36,7 +36,7 @@ SCHEME = "99PELLUCID"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class ReportedLesion:
     """What is reported of one lesion.
 
     Parameters
@@ -63,7 +63,7 @@ class Finding:
 def write_report(
     path: Path,
     volume: CtVolume,
-    findings: Sequence[Finding],
+    findings: Sequence[ReportedLesion],
     *,
     segmentation: Path,
     made_by: MadeBy,
@@ -85,7 +85,7 @@ def write_report(
         A file that is replaced as a whole.
     volume : CtVolume
         As :func:`~pellucid_ct.dicom.series.read_series` returns it.
-    findings : sequence of Finding
+    findings : sequence of ReportedLesion
     segmentation : Path
         From :func:`~pellucid_ct.dicom.segmentation.write_segmentation`, of the same scan.
     made_by : MadeBy
@@ -119,7 +119,7 @@ def write_report(
         _save(path, [*headers, drawn], groups, made_by)
 
 
-def _refuse_findings(findings: Sequence[Finding]) -> None:
+def _refuse_findings(findings: Sequence[ReportedLesion]) -> None:
     if not findings:
         raise DataError("a report needs at least one finding")
     for finding in findings:
@@ -166,7 +166,7 @@ def _say_in_each_frame(drawn: Dataset) -> None:
 # --- content ----------------------------------------------------------------------------------------------------------
 
 
-def _group(finding: Finding, drawn: Dataset, segment: Dataset, made_by: MadeBy, strongest: int) -> Any:
+def _group(finding: ReportedLesion, drawn: Dataset, segment: Dataset, made_by: MadeBy, strongest: int) -> Any:
     from highdicom import sr
     from pydicom.sr.codedict import codes
 
