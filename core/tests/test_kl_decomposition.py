@@ -39,18 +39,18 @@ def test_parts_of_a_gaussian_aggregate_are_those_of_its_closed_form():
     correlation, spread, noise = 0.8, torch.tensor([1.5, 1.0]), 0.25
     covariance = torch.diag(spread) @ torch.tensor([[1, correlation], [correlation, 1]]) @ torch.diag(spread)
     generator = torch.Generator().manual_seed(0)
-    mean = torch.randn(2500, 2, generator=generator) @ torch.linalg.cholesky(covariance).T
+    mean = torch.randn(3000, 2, generator=generator) @ torch.linalg.cholesky(covariance).T
     whole = covariance + noise * torch.eye(2)
     each = whole.diagonal()
     information = 0.5 * (torch.logdet(whole) - 2 * math.log(noise))
     correlated = 0.5 * (each.log().sum() - torch.logdet(whole))
     apart = 0.5 * (each - 1 - each.log()).sum()
-    found = exact_parts(mean, torch.full_like(mean, math.log(noise)), draws=2, generator=generator).mean()
-    assert found["information"] == pytest.approx(float(information), abs=0.04)
-    assert found["total_correlation"] == pytest.approx(float(correlated), abs=0.04)
-    assert found["dimension_wise"] == pytest.approx(float(apart), abs=0.04)
+    found = exact_parts(mean, torch.full_like(mean, math.log(noise)), draws=3, generator=generator).mean()
+    assert found["information"] == pytest.approx(float(information), abs=0.05)
+    assert found["total_correlation"] == pytest.approx(float(correlated), abs=0.05)
+    assert found["dimension_wise"] == pytest.approx(float(apart), abs=0.05)
     between = exact_group_information(mean, torch.full_like(mean, math.log(noise)), 1, draws=2, generator=generator)
-    assert float(between.mean()) == pytest.approx(float(correlated), abs=0.04)
+    assert float(between.mean()) == pytest.approx(float(correlated), abs=0.05)
 
 
 def test_exact_mixture_is_that_of_the_library(monkeypatch):
