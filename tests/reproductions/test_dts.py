@@ -29,7 +29,7 @@ pytestmark = pytest.mark.reproduction
 
 TARGET = "frequency"
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in (1, 2))]
-# Slow, and not yet calibrated on all three seeds: docs/systems.md says what is known.
+# Slow, and tuned on these very seeds and subjects: docs/systems.md says what that leaves open.
 GROUP_SEEDS = [pytest.param(seed, marks=pytest.mark.nightly) for seed in (0, 1, 2)]
 
 # One group. A channel's offset is about half of its variance over 64 samples, so that at this noise a nat of information gains a nat of
