@@ -11,7 +11,7 @@ from pellucid import plugins
 from pellucid.data.spec import DataSpec
 from pellucid.encoders.base import Encoder
 from pellucid.errors import StudyError
-from pellucid.heads.base import Head
+from pellucid.heads.base import Head, HeadTags
 from pellucid.part import configured
 from pellucid.protocols.base import Assessment, Context, Protocol, Splitting
 from pellucid.protocols.baseline import TrivialBaseline
@@ -20,7 +20,7 @@ from pellucid.seeds import seed_of
 from pellucid.studies import EncoderEntry, HeadEntry, Study
 
 ALWAYS = "prediction"
-"""The assessment that every study makes: an explanation of a model whose score is not known is worth nothing."""
+"""The assessment that every study makes whose heads predict: an explanation of a model of unknown score is worth nothing."""
 
 
 def build_encoders(study: Study, spec: DataSpec, *, seed: str) -> dict[str, Encoder]:
@@ -81,11 +81,7 @@ def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec
         If it cannot predict this kind of target, needs concepts that nobody rated, or a decoder that no encoder has.
     """
     made = plugins.load("head", entry.name)
-    wanted = spec.target(target)
-    if wanted.kind not in made.tags.targets:
-        raise StudyError(
-            f"head {entry.name!r} predicts {_listed(made.tags.targets)}, but target {target!r} is {wanted.kind}"
-        )
+    asked = _asked(entry, made.tags, spec, target) if made.tags.predicts else {}
     if made.tags.needs_concepts and spec.concepts is None:
         raise StudyError(f"head {entry.name!r} needs concepts rated by people; dataset {spec.name!r} has none")
     if made.tags.needs_decoder and not any(e.tags.decodes for e in encoders.values()):
@@ -98,11 +94,25 @@ def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec
             f"head {entry.name!r} reads places of the input, but none of {_listed(list(encoders))} hands on tokens; an "
             "encoder with an option tokens does with tokens = true"
         )
-    facts: dict[str, Any] = {**read, "target": wanted, "concepts": spec.concepts}
-    config = configured("head", entry.name, made.config_type, entry.options, **facts)
+    config = configured("head", entry.name, made.config_type, entry.options, **read, **asked)
     torch.manual_seed(seed_of(seed, entry.part))
     head: Head = made(config)
     return head
+
+
+def _asked(entry: HeadEntry, tags: HeadTags, spec: DataSpec, target: str) -> dict[str, Any]:
+    """What a predictor's config says of what it predicts."""
+    if not target:
+        raise StudyError(
+            f'head {entry.name!r} predicts, but the study names no target: write target = "..."; dataset {spec.name!r} has '
+            f"{_listed(list(spec.targets)) or 'none'}"
+        )
+    wanted = spec.target(target)
+    if wanted.kind not in tags.targets:
+        raise StudyError(
+            f"head {entry.name!r} predicts {_listed(tags.targets)}, but target {target!r} is {wanted.kind}"
+        )
+    return {"target": wanted, "concepts": spec.concepts}
 
 
 def facts_of(encoders: Mapping[str, Encoder]) -> dict[str, Any]:
@@ -118,7 +128,7 @@ def encoders_of(entry: HeadEntry, encoders: Mapping[str, Encoder]) -> dict[str, 
 
 
 def build_protocols(study: Study) -> tuple[Splitting, dict[str, Assessment]]:
-    """The protocol that splits, and the assessments by name, ``prediction`` first.
+    """The protocol that splits, and the assessments by name; where a head predicts, ``prediction`` is among them.
 
     Raises
     ------
@@ -127,7 +137,8 @@ def build_protocols(study: Study) -> tuple[Splitting, dict[str, Assessment]]:
     """
     splitting: dict[str, Splitting] = {}
     assessments: dict[str, Assessment] = {}
-    names = [*study.protocols] if ALWAYS in study.protocols else [ALWAYS, *study.protocols]
+    predicts = any(plugins.load("head", entry.name).tags.predicts for entry in study.head)
+    names = study.protocols if ALWAYS in study.protocols or not predicts else (ALWAYS, *study.protocols)
     for name in names:
         made = plugins.load("protocol", name)
         options = study.options.get(name, {})
@@ -147,7 +158,7 @@ def build_protocols(study: Study) -> tuple[Splitting, dict[str, Assessment]]:
 def context_of(study: Study, spec: DataSpec) -> Context:
     """What assessments must know of a study beside their rows."""
     parts = {entry.part: plugins.load("head", entry.name).tags for entry in study.head}
-    baseline = TrivialBaseline(spec, study.target).name
+    baseline = TrivialBaseline(spec, study.target).name if study.target else ""
     encoders = {entry.prefix: plugins.load("encoder", entry.name).tags for entry in study.encoder}
     return Context(spec, study.target, parts, baseline, study.training.seed, encoders)
 
@@ -170,6 +181,8 @@ def check_fit(study: Study, spec: DataSpec, assessments: Mapping[str, Assessment
                 f"head {head.name!r} is labelled {head.part!r}, as the trivial baseline is: give it another label"
             )
     for name, assessment in assessments.items():
+        if assessment.of_predictors and not context.predictors:
+            raise StudyError(f"protocol {name!r} does not fit this study: none of its heads predicts a target")
         if reason := assessment.unfit(context):
             raise StudyError(f"protocol {name!r} does not fit this study: {reason}")
 

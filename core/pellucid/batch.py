@@ -87,7 +87,7 @@ def collate(dataset: Dataset, indices: np.ndarray | Sequence[int], target: str |
     dataset : Dataset
     indices : sequence of int
     target : str, optional
-        Which labels to take along.
+        Which labels to take along; none if left out or empty.
     """
     at = np.asarray(indices, dtype=np.int64)
     arrays = dataset.read(at)
@@ -97,7 +97,7 @@ def collate(dataset: Dataset, indices: np.ndarray | Sequence[int], target: str |
     masks = {name: torch.from_numpy(np.ascontiguousarray(mask)) for name, mask in arrays.masks.items()}
     if dataset.spec.covariates is not None:
         inputs[COVARIATES], masks[COVARIATES] = _known(numbers(rows, list(dataset.spec.covariates.names)))
-    targets = None if target is None else _tensor(numbers(rows, dataset.target_columns(target)))
+    targets = None if not target else _tensor(numbers(rows, dataset.target_columns(target)))
     groups = {column: tuple(map(str, rows[column].to_numpy())) for column in dataset.spec.groups}
     batch = Batch(inputs, masks, targets, samples=tuple(map(str, rows.index)), groups=groups)
     if dataset.spec.concepts is None:

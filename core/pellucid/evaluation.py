@@ -98,9 +98,12 @@ def assess(
         raise RunError(f"{out} is a folder or lies inside the run: --out names a JSON file outside it")
     whole = _opened(done, data, skip_broken)
     study, models, kept = done.study, done.models(), done.kept()
-    baseline = TrivialBaseline.from_json(kept["baseline"], whole.spec, study.target)
     usual = Usual.from_json(kept["usual"])
-    seen = whole.made_by | baseline.learned_from | usual.learned_from
+    seen = whole.made_by | usual.learned_from
+    baseline = None
+    if study.target:
+        baseline = TrivialBaseline.from_json(kept["baseline"], whole.spec, study.target)
+        seen = seen | baseline.learned_from
     for model in models.values():
         seen = seen | model.learned_from
     if seen and whole.spec.namespace not in seen.namespaces:
@@ -129,7 +132,7 @@ def assess(
 
 def _opened(done: Run, data: str | Path | None, skip_broken: bool) -> Dataset:
     study = done.study.skipping_broken() if skip_broken else done.study
-    dataset = study.open_dataset(data).labelled(study.target)
+    dataset = study.open_dataset(data)
     try:
         learnt = DataSpec.model_validate(done.document["dataset"]["spec"])
     except (KeyError, ValidationError):
@@ -185,6 +188,7 @@ def _unknown(
             f"{told}. Take them out, or score the rest alone with --skip-known (from Python: skip_known=True)"
         )
     try:
-        return dataset.subset(np.flatnonzero(~known)).labelled(target)
+        left = dataset.subset(np.flatnonzero(~known))
+        return left.labelled(target) if target else left
     except DataError as error:
         raise DataError(f"{told}; what is left without them cannot be scored: {error}") from None

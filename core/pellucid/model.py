@@ -19,7 +19,7 @@ from pellucid.encoders.base import Encoder
 from pellucid.errors import ContractError, DataError
 from pellucid.explanation import Evidence, Explanation
 from pellucid.fingerprint import fingerprint
-from pellucid.heads.base import Head, probabilities
+from pellucid.heads.base import Head, Predictor, probabilities
 from pellucid.representation import Representation, concatenated, joined
 
 if TYPE_CHECKING:
@@ -63,6 +63,19 @@ class Model(nn.Module):
             total = total | encoder.learned_from
         return total
 
+    @property
+    def predictor(self) -> Predictor:
+        """The head of a model that predicts.
+
+        Raises
+        ------
+        ContractError
+            If its head gives codes.
+        """
+        if not isinstance(self.head, Predictor):
+            raise ContractError(f"head {type(self.head).__name__} predicts nothing: ask the model for its `codes`")
+        return self.head
+
     def check(self) -> None:
         """Refuse a head that remembers encoders as they are no longer.
 
@@ -96,11 +109,11 @@ class Model(nn.Module):
             raise ContractError(f"head {type(self.head).__name__} remembers no training samples: nothing to project")
         self.eval()
         stages = self.head.stages()
-        last = max(at for at, stage in enumerate(stages) if stage.encoders)
+        last = max((at for at, stage in enumerate(stages) if stage.moves_encoders), default=0)
         for stage in stages[last:]:
             if stage.finish is not None:
                 samples = (batch for batch, _ in batches(dataset, target))
-                getattr(self.head, stage.finish)((self.encode(batch), batch) for batch in samples)
+                stage.finish((self.encode(batch), batch) for batch in samples)
         self.head.remember(fingerprint(self.named_encoders()))
         self.head.learned_from = self.head.learned_from | dataset.learned_from | dataset.made_by
 
@@ -120,9 +133,32 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def logits(self, data: Dataset | Sample | Sequence[Sample]) -> Tensor:
-        """Logits in evaluation mode, shape (sample, output)."""
+        """Logits (or codes) in evaluation mode, shape (sample, output)."""
         self.check()
         return torch.cat([self.eval()(batch) for batch, _ in batches(data)])
+
+    @torch.no_grad()
+    def codes(self, data: Any) -> pd.DataFrame:
+        """What a head that gives codes says, one row a sample, one column a feature.
+
+        Parameters
+        ----------
+        data : Dataset, Sample, list of Sample, or the domain's own objects
+            See :meth:`predict`.
+
+        Raises
+        ------
+        ContractError
+            If the head predicts a target.
+        """
+        import pandas as pd
+
+        if isinstance(self.head, Predictor):
+            raise ContractError(f"head {type(self.head).__name__} predicts a target: ask the model to `predict`")
+        data = self._opened(data)
+        ids = [i for _, some in batches(data) for i in some]
+        found = self.logits(data).numpy()
+        return pd.DataFrame(found, index=pd.Index(ids, name="sample"), columns=list(self.head.outputs))
 
     @torch.no_grad()
     def representation(self, data: Dataset | Sample | Sequence[Sample]) -> Representation:
@@ -143,8 +179,9 @@ class Model(nn.Module):
 
         data = self._opened(data)
         ids = [i for _, some in batches(data) for i in some]
-        chances = probabilities(self.head.config.target, self.logits(data))
-        return pd.DataFrame(chances.numpy(), index=pd.Index(ids, name="sample"), columns=list(self.head.outputs))
+        head = self.predictor
+        chances = probabilities(head.config.target, self.logits(data))
+        return pd.DataFrame(chances.numpy(), index=pd.Index(ids, name="sample"), columns=list(head.outputs))
 
     def explain(self, data: Any, target: str | None = None) -> Explanation:
         """Explain one output for each sample, in evaluation mode.

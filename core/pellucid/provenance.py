@@ -39,16 +39,16 @@ def card_of(dataset: str) -> dict[str, Any] | None:
 
 
 def cohort(dataset: Dataset, target: str, splits: Iterable[Split]) -> list[dict[str, Any]]:
-    """Subjects, samples and label balance by fold and side: one row each, class names as keys."""
-    spec, column = dataset.spec.target(target), dataset.spec.groups[0]
-    values = dataset.target_values(target)
+    """Subjects, samples and, where there is a target, label balance by fold and side: one row each, class names as keys."""
+    column = dataset.spec.groups[0]
+    spec, values = (dataset.spec.target(target), dataset.target_values(target)) if target else (None, None)
     rows = []
     for split in splits:
         for side in ("train", "validation", "test"):
             at = getattr(split, side)
             row: dict[str, Any] = {"fold": split.fold, "side": side}
             row |= {"subjects": int(dataset.frame[column].iloc[at].nunique()), "samples": len(at)}
-            rows.append(row | _balance(spec, values[at]))
+            rows.append(row if values is None else row | _balance(spec, values[at]))
     return rows
 
 

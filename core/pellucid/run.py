@@ -28,7 +28,6 @@ KEYS = {
     "state": str,
     "study": dict,
     "dataset": dict,
-    "target": dict,
     "parts": dict,
     "results": list,
     "weights_sha256": dict,

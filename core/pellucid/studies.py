@@ -73,10 +73,14 @@ class Study(Frozen):
         Names the run folder; the file's name by default.
     title : str
         What is asked, for people.
-    dataset, target : str
+    dataset : str
+    target : str
+        What is predicted; may be left out where no head predicts.
+    data : str
+        Folder or file that holds the dataset, if not in its usual place.
     encoder, head : tuple of Entry
     protocols : tuple of str
-        One that splits, and any assessments; ``prediction`` is always made.
+        One that splits, and any assessments; ``prediction`` is always made where a head predicts.
     options : mapping of str to mapping
         Options of the dataset and the protocols, by their names.
     training : TrainingSettings
@@ -85,7 +89,8 @@ class Study(Frozen):
     name: str = Field("study", pattern=r"^[\w][\w .+-]*$")
     title: str = Field(min_length=1)
     dataset: str
-    target: str
+    target: str = ""
+    data: str = ""
     encoder: tuple[EncoderEntry, ...] = Field(min_length=1)
     head: tuple[HeadEntry, ...] = Field(min_length=1)
     protocols: tuple[str, ...] = ("nested-subject-cv", "explanation-audit")
@@ -178,8 +183,12 @@ class Study(Frozen):
         return self.model_dump(mode="json")
 
     def open_dataset(self, data: str | Path | None = None) -> Dataset:
-        """The dataset of this study, from its usual place or from ``data``."""
-        return dataset(self.dataset, data, **self.options.get(self.dataset, {}))
+        """The samples that this study is about, from ``data``, or where it says itself, or from the usual place.
+
+        Those that are part of its target; all, where it has none.
+        """
+        opened = dataset(self.dataset, data or self.data or None, **self.options.get(self.dataset, {}))
+        return opened.labelled(self.target) if self.target else opened
 
     def dataset_of(self, objects: Any) -> Dataset:
         """Samples without labels from the domain's own objects, with the dataset's options as this study has them.

@@ -17,7 +17,7 @@ from pellucid.data.spec import Concepts
 from pellucid.data.splits import Split
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.explanation import Explanation
-from pellucid.heads.base import Head, HeadConfig, HeadTags
+from pellucid.heads.base import HeadTags, Predictor, PredictorConfig
 from pellucid.model import Model, Threshold
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
@@ -78,12 +78,12 @@ class Plain(Encoder):
         return Representation((self.read(batch) - 3) / 2, self.names)
 
 
-class Weighted(Head):
+class Weighted(Predictor):
     """A weighted sum with given weights, whose explanation leaves a known gap."""
 
     tags = HeadTags(family="function")
 
-    def __init__(self, config: HeadConfig, weights: torch.Tensor) -> None:
+    def __init__(self, config: PredictorConfig, weights: torch.Tensor) -> None:
         super().__init__()
         self.config, self.weights = config, torch.nn.Parameter(weights)
 
@@ -153,7 +153,7 @@ def fold_of(
         torch.tensor([0.0, 0.0, 0.0, 3.0, 2.0, -0.2])[:, None] * torch.linspace(1, 0.5, len(spec.outputs))
         - torch.tensor([0, 0, 0, 0, 1.2, 0])[:, None]
     )
-    model = Model(encoders, head(HeadConfig(units=units, target=spec), weights))
+    model = Model(encoders, head(PredictorConfig(units=units, target=spec), weights))
     learned = dataset.subset(split.train).learned_from
     model.head.learned_from = learned
     model.threshold = Threshold(0.9, learned)

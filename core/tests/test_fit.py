@@ -237,7 +237,8 @@ class Projected(Linear):
     """Warm-up of the head alone, then both; at the end it looks at the training samples once more."""
 
     def stages(self):
-        return (Stage("warm-up", ("weight",), 0.5, encoders=False), Stage("joint", finish="project"))
+        warm_up = Stage(name="warm-up", loss=self.loss, learns=("weight",), share=0.5, encoders=False)
+        return (warm_up, Stage(name="joint", loss=self.loss, finish=self.project))
 
     def project(self, parts):
         seen = [(len(z.values), batch.targets) for z, batch in parts]

@@ -46,15 +46,12 @@ def learn(head, z, batch, steps=300, rate=1e-2):
     """Statistics, then each stage with Adam on the whole sample."""
     head.prepare([(z, batch)])
     for stage in head.stages():
-        learning = [p for n, p in head.named_parameters() if n.startswith(stage.learns)]
-        optimizer = torch.optim.Adam(learning, lr=rate)
+        optimizer = torch.optim.Adam(stage.parameters(head), lr=rate)
         head.train()
         for _ in range(steps):
             optimizer.zero_grad()
-            getattr(head, stage.loss)(z, batch).backward()
+            stage.loss(z, batch).backward()
             optimizer.step()
-        if stage.finish is not None:
-            getattr(head, stage.finish)()
     return head.eval()
 
 

@@ -13,7 +13,7 @@ from pellucid.encoders.cnn import Cnn, CnnConfig
 from pellucid.errors import ContractError
 from pellucid.explanation import Explanation
 from pellucid.fingerprint import fingerprint
-from pellucid.heads.base import Head, HeadConfig, HeadTags, Stage
+from pellucid.heads.base import HeadTags, Predictor, PredictorConfig, Stage
 from pellucid.regions import TimeSpan
 from pellucid.representation import Representation, Tokens, concatenated, joined
 from pellucid.training.fit import Sides, fit_model
@@ -32,11 +32,11 @@ def data(count=12):
     return ArrayDataset(spec, frame, {"x": rng.normal(size=(count, 2, 32)).astype(np.float32)})
 
 
-class Nearest(Head):
+class Nearest(Predictor):
     """Remembers one token of a training sample; its output is the likeness to it."""
 
     tags = HeadTags(family="prototype", needs_tokens=True, remembers=True, targets=("binary",))
-    config_type = HeadConfig
+    config_type = PredictorConfig
 
     def __init__(self, config):
         super().__init__()
@@ -48,7 +48,8 @@ class Nearest(Head):
         self.seen = []
 
     def stages(self):
-        return (Stage("joint", finish="project"), Stage("refit", ("weight",), 0.5, encoders=False))
+        refit = Stage(name="refit", loss=self.loss, learns=("weight",), share=0.5, encoders=False)
+        return (Stage(name="joint", loss=self.loss, finish=self.project), refit)
 
     def project(self, parts):
         for z, batch in parts:
@@ -74,7 +75,9 @@ def fitted(epochs=2):
     dataset = data()
     encoder = Cnn(CnnConfig(inputs={"x": SIGNAL}, features=6, width=2, tokens=True))
     units = tuple(f"x:{name}" for name in encoder.names)
-    head = Nearest(HeadConfig(units=units, target=dataset.spec.target("yes"), tokens={"x": encoder.token_shapes[""]}))
+    head = Nearest(
+        PredictorConfig(units=units, target=dataset.spec.target("yes"), tokens={"x": encoder.token_shapes[""]})
+    )
     sides = Sides(dataset.subset(range(8)), dataset.subset(range(8, 12)), "yes")
     model, _ = fit_model({"x": encoder}, head, sides, TrainingSettings(epochs=epochs, batch_size=4))
     return model, dataset
@@ -148,7 +151,7 @@ def test_an_encoder_is_still_while_a_later_stage_learns():
     dataset = data()
     encoder = Restless(CnnConfig(inputs={"x": SIGNAL}, features=6, width=2, tokens=True))
     head = Nearest(
-        HeadConfig(units=("x:f0",), target=dataset.spec.target("yes"), tokens={"x": encoder.token_shapes[""]})
+        PredictorConfig(units=("x:f0",), target=dataset.spec.target("yes"), tokens={"x": encoder.token_shapes[""]})
     )
     sides = Sides(dataset.subset(range(8)), dataset.subset(range(8, 12)), "yes")
     settings = TrainingSettings(epochs=4, batch_size=4, patience=None)

@@ -194,14 +194,13 @@ def fitted(seed=0, summed=False, **options):
     head = PrototypesGrouped(PrototypesGrouped.config_type(**facts, per_class=2, addon_width=0, warm_up=1.0, **options))
     head.prepare([(z, batch)])
     for stage in head.stages():
-        learning = [p for name, p in head.named_parameters() if name.startswith(stage.learns)]
-        if learning:
-            optimizer = torch.optim.Adam(learning, lr=0.02)
+        if stage.loss is not None:
+            optimizer = torch.optim.Adam(stage.parameters(head), lr=0.02)
             for _ in range(150):
                 optimizer.zero_grad()
-                getattr(head, stage.loss)(z, batch).backward()
+                stage.loss(z, batch).backward()
                 optimizer.step()
-        getattr(head, stage.finish)([(z, batch)])
+        stage.finish([(z, batch)])
     return head.eval(), z, batch
 
 

@@ -1,15 +1,15 @@
-"""The contract of heads: from named values to outputs, with an explanation of each."""
+"""The contract of heads: from named values to logits or codes, with an explanation of each output."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional
+from torch.nn import Parameter, functional
 
 from pellucid.batch import Batch
 from pellucid.data.spec import Concepts, Target
@@ -26,18 +26,27 @@ class HeadConfig(Config):
     ----------
     units : tuple of str
         Names of the representation's units, ``input:unit``.
-    target : Target
-        What is predicted.
-    concepts : Concepts, optional
-        Human ratings of the dataset, for heads that use them.
     tokens : mapping of str to TokenShape
         Sets of tokens that the encoders hand on, for heads that read places rather than values.
     """
 
     units: tuple[str, ...]
+    tokens: Mapping[str, TokenShape] = Field(default_factory=dict)
+
+
+class PredictorConfig(HeadConfig):
+    """Facts every head that predicts is built from, beside those of :class:`HeadConfig`.
+
+    Parameters
+    ----------
+    target : Target
+        What is predicted.
+    concepts : Concepts, optional
+        Human ratings of the dataset, for heads that use them.
+    """
+
     target: Target
     concepts: Concepts | None = None
-    tokens: Mapping[str, TokenShape] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +64,7 @@ class HeadTags:
     faithful_by_construction : bool
         Whether contributions add up to the output exactly.
     targets : tuple of str
-        Kinds of target it can predict.
+        Kinds of target it can predict; none: it gives codes, and learns without labels.
     needs_concepts : bool
     needs_decoder : bool
         Whether an encoder it reads must be able to decode.
@@ -76,78 +85,94 @@ class HeadTags:
     needs_tokens: bool = False
     remembers: bool = False
 
+    @property
+    def predicts(self) -> bool:
+        """Whether it predicts a target: its class is a :class:`Predictor`."""
+        return bool(self.targets)
 
-@dataclass(frozen=True)
+
+Loss = Callable[[Representation, Batch], Tensor]
+"""Mean loss over the samples of a batch."""
+
+Finish = Callable[[Iterable[tuple[Representation, Batch]]], None]
+"""Something done with one pass over the training samples."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One part of a head's training.
+    """One part of a head's training: epochs of steps, then one pass over the training samples, or either alone.
 
     Parameters
     ----------
     name : str
+        Part of the checkpoint's name and of the seed.
+    loss : callable, optional
+        What steps minimise, a method of the head called with (representation, batch); None: nothing learns by steps.
     learns : tuple of str
         Prefixes of the parameters that learn (``("concepts",)``); ``("",)`` means all.
     share : float
         Share of the head's epochs.
-    loss : str
-        Name of the head's method that gives the loss: called with (representation, batch).
     encoders : bool
         Whether encoders that learn with the head learn in this stage too.
-    finish : str, optional
-        Name of a method called when the stage ends (projection, refit) with one pass over the training samples: pairs of
+    finish : callable, optional
+        A method of the head called when the stage ends (projection, refit) with one pass over the training samples: pairs of
         representation and batch, as :meth:`Head.prepare` gets them, encoders in evaluation mode. A head that
         ``remembers`` is then told the fingerprint of its encoders.
     """
 
     name: str
+    loss: Loss | None = None
     learns: tuple[str, ...] = ("",)
     share: float = 1.0
-    loss: str = "loss"
     encoders: bool = True
-    finish: str | None = None
+    finish: Finish | None = None
+
+    @property
+    def moves_encoders(self) -> bool:
+        """Whether encoders say something else after this stage."""
+        return self.loss is not None and self.encoders
+
+    def parameters(self, head: Head) -> list[Parameter]:
+        """The head's parameters that learn in this stage."""
+        if self.loss is None:
+            return []
+        return [parameter for name, parameter in head.named_parameters() if name.startswith(self.learns)]
 
 
 class Head(Part):
-    """``Representation -> logits`` with an explanation."""
+    """``Representation -> logits or codes`` with an explanation."""
 
     tags: ClassVar[HeadTags]
     config: HeadConfig
 
     @property
+    @abstractmethod
     def outputs(self) -> tuple[str, ...]:
-        """Names of the logits."""
-        return self.config.target.outputs
+        """Names of what it can be asked to explain."""
 
     @abstractmethod
     def forward(self, z: Representation) -> Tensor:
-        """Logits (for numbers: predictions), shape (sample, output)."""
+        """Logits or codes, one row a sample."""
 
     @abstractmethod
     def explain(self, z: Representation, target: str) -> Explanation:
         """Explain one output for each sample. ``target`` is one of :attr:`outputs`."""
 
+    @abstractmethod
     def loss(self, z: Representation, batch: Batch) -> Tensor:
-        """Mean loss over samples; the likelihood of the target by default."""
-        return target_loss(self.config.target, self(z), batch)
+        """Mean loss over samples."""
 
     def prepare(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Learn statistics in closed form from one pass over the training samples. Default: none."""
 
     def stages(self) -> tuple[Stage, ...]:
         """How training proceeds. Default: all parameters, one stage."""
-        return (Stage("fit"),)
+        return (Stage(name="fit", loss=self.loss),)
 
     @property
     def explained_names(self) -> tuple[str, ...]:
         """What its explanations speak of; by default the representation's units."""
         return self.config.units
-
-    def explained(self, z: Representation) -> Tensor:
-        """Values of what its explanations speak of (units, concepts, similarities), shape (sample, name)."""
-        return z.values
-
-    def outcome(self, explained: Tensor) -> Tensor:
-        """Logits from the values of :meth:`explained`, which somebody may have changed; shape (sample, output)."""
-        return self(Representation(explained, self.explained_names))
 
     def remember(self, encoders: Tensor) -> None:
         """Keep the fingerprint of the encoders that something was remembered of; only with ``tags.remembers``."""
@@ -170,6 +195,29 @@ class Head(Part):
                 f"no output named {target!r}{nearest(target, self.outputs)}; outputs: {', '.join(self.outputs)}"
             )
         return self.outputs.index(target)
+
+
+class Predictor(Head):
+    """A head that predicts a target: ``Representation -> logits`` (for numbers: predictions), shape (sample, output)."""
+
+    config: PredictorConfig
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the logits."""
+        return self.config.target.outputs
+
+    def loss(self, z: Representation, batch: Batch) -> Tensor:
+        """Mean loss over samples; the likelihood of the target by default."""
+        return target_loss(self.config.target, self(z), batch)
+
+    def explained(self, z: Representation) -> Tensor:
+        """Values of what its explanations speak of (units, concepts, similarities), shape (sample, name)."""
+        return z.values
+
+    def outcome(self, explained: Tensor) -> Tensor:
+        """Logits from the values of :meth:`explained`, which somebody may have changed; shape (sample, output)."""
+        return self(Representation(explained, self.explained_names))
 
 
 def target_loss(target: Target, logits: Tensor, batch: Batch) -> Tensor:

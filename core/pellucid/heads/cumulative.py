@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from pellucid.batch import Batch
 from pellucid.errors import ContractError, StudyError, nearest
 from pellucid.explanation import Explanation
-from pellucid.heads.base import HeadConfig, HeadTags
+from pellucid.heads.base import HeadTags, PredictorConfig
 from pellucid.heads.scaled import ScaledHead
 from pellucid.representation import Representation
 
 
-class CumulativeConfig(HeadConfig):
+class CumulativeConfig(PredictorConfig):
     """Settings of :class:`Cumulative`.
 
     Parameters

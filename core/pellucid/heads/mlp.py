@@ -8,12 +8,12 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pellucid.explanation import Explanation
-from pellucid.heads.base import HeadConfig, HeadTags
+from pellucid.heads.base import HeadTags, PredictorConfig
 from pellucid.heads.scaled import ScaledHead
 from pellucid.representation import Representation
 
 
-class MlpConfig(HeadConfig):
+class MlpConfig(PredictorConfig):
     """Settings of :class:`Mlp`.
 
     Parameters

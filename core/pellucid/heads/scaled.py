@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.errors import ContractError
-from pellucid.heads.base import Head, HeadConfig, target_loss
+from pellucid.heads.base import Predictor, PredictorConfig, target_loss
 from pellucid.moments import Moments
 from pellucid.representation import Representation
 
@@ -20,7 +20,7 @@ STRIDE = 10.0
 whatever its gradient: without the factor some hundred steps at 1e-3 would end short of a regression's optimum."""
 
 
-class ScaledHead(Head):
+class ScaledHead(Predictor):
     """``output = prior + scale * score(standardised units)``.
 
     The statistics are learnt from training samples and saved with the weights. ``prior`` is the output of somebody
@@ -33,7 +33,7 @@ class ScaledHead(Head):
     prior: Tensor
     scale: Tensor
 
-    def __init__(self, config: HeadConfig) -> None:
+    def __init__(self, config: PredictorConfig) -> None:
         super().__init__()
         self.config = config
         units, outputs = len(config.units), len(config.target.outputs)

@@ -13,13 +13,13 @@ from torch.nn import functional
 from pellucid.batch import Batch
 from pellucid.errors import ContractError, StudyError, nearest
 from pellucid.explanation import Evidence, Explanation
-from pellucid.heads.base import Head, HeadConfig, HeadTags, target_loss
+from pellucid.heads.base import HeadTags, Predictor, PredictorConfig, target_loss
 from pellucid.heads.scaled import STRIDE
 from pellucid.moments import Moments
 from pellucid.representation import Representation
 
 
-class LinearTokensConfig(HeadConfig):
+class LinearTokensConfig(PredictorConfig):
     """Settings of :class:`LinearTokens`.
 
     Parameters
@@ -37,7 +37,7 @@ class LinearTokensConfig(HeadConfig):
     l2: float = Field(1e-3, ge=0)
 
 
-class LinearTokens(Head):
+class LinearTokens(Predictor):
     """A weighted sum of standardised units at every token; each output is that of its strongest token, or their mean.
 
     What a classifier of sliding windows with maximum aggregation is. The explanation is the model: with ``"max"`` it is

@@ -19,6 +19,7 @@ import numpy as np
 from pellucid.data.dataset import Dataset, Subset
 from pellucid.data.spec import DataSpec
 from pellucid.data.splits import Split, components_of
+from pellucid.errors import ContractError
 from pellucid.part import Config
 from pellucid.result import Result
 
@@ -57,7 +58,12 @@ class Splitting(Protocol):
 
     @staticmethod
     def strata(dataset: Dataset, target: str) -> np.ndarray:
-        """A class for each sample to balance folds by: the label, the first of several labels, or quintiles of a number."""
+        """A class for each sample to balance folds by: the label, the first of several labels, or quintiles of a number.
+
+        All are of one class where the study has no target.
+        """
+        if not target:
+            return np.zeros(len(dataset))
         values = dataset.target_values(target)[:, 0]
         if dataset.spec.target(target).kind != "regression":
             return values
@@ -73,11 +79,12 @@ class FittedFold:
     dataset : Dataset
         All labelled samples.
     target : str
+        Empty where the study has none.
     split : Split
     models : mapping of str to Model
         By part name.
-    baseline : TrivialBaseline
-        Fitted on the same training subjects.
+    baseline : TrivialBaseline, optional
+        Fitted on the same training subjects; none where the study has no target.
     seed : int
         Seed for whatever an assessment draws.
     kept : Usual, optional
@@ -91,17 +98,35 @@ class FittedFold:
     target: str
     split: Split
     models: Mapping[str, Model]
-    baseline: TrivialBaseline
+    baseline: TrivialBaseline | None
     seed: int
     kept: Usual | None = None
     training: Mapping[str, TrainingSettings] = field(default_factory=dict)
+
+    @property
+    def predictors(self) -> dict[str, Model]:
+        """The models that predict the target."""
+        return {part: model for part, model in self.models.items() if model.head.tags.predicts}
+
+    @property
+    def trivial(self) -> TrivialBaseline:
+        """The trivial baseline.
+
+        Raises
+        ------
+        ContractError
+            Where the study has no target; an assessment with ``of_predictors`` is never asked then.
+        """
+        if self.baseline is None:
+            raise ContractError("a study without a target has no trivial baseline")
+        return self.baseline
 
     @cached_property
     def usual(self) -> Usual:
         """What is usual among the training samples, learnt once for all assessments."""
         from pellucid.protocols.usual import Usual
 
-        return self.kept or Usual.of(self.models, self.dataset.subset(self.split.train), self.target)
+        return self.kept or Usual.of(self.predictors, self.dataset.subset(self.split.train), self.target)
 
     def test(self, part: str) -> Subset:
         """The test samples, for scoring one part.
@@ -112,7 +137,7 @@ class FittedFold:
             If the part has learnt from any of their subjects.
         """
         samples = self.dataset.subset(self.split.test)
-        learner = self.baseline if part == self.baseline.name else self.models[part]
+        learner = self.baseline if self.baseline is not None and part == self.baseline.name else self.models[part]
         seen = learner.learned_from | self.dataset.made_by
         if self.kept is not None:
             seen = seen | self.kept.learned_from
@@ -128,6 +153,7 @@ class Context:
     ----------
     spec : DataSpec
     target : str
+        Empty where the study has none.
     parts : mapping of str to HeadTags
         Heads of the models, by part name, in the study's order.
     baseline_name : str
@@ -143,11 +169,19 @@ class Context:
     seed: int
     encoders: Mapping[str, EncoderTags] = field(default_factory=dict)
 
+    @property
+    def predictors(self) -> dict[str, HeadTags]:
+        """Heads of the models that predict the target."""
+        return {part: tags for part, tags in self.parts.items() if tags.predicts}
+
 
 class Assessment(Protocol):
     """A measurement of fitted models on subjects that they have not learnt from."""
 
     name: ClassVar[str]
+    of_predictors: ClassVar[bool] = True
+    """Whether it is about models that predict a target; a study without one cannot have it."""
+
     needs_training: ClassVar[bool] = False
     """Whether it looks at the training samples themselves, so that a finished run cannot be assessed without them."""
 

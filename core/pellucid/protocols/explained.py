@@ -3,34 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from pellucid.heads.base import Head
+from pellucid.heads.base import Predictor
 from pellucid.representation import Representation
-
-
-@runtime_checkable
-class ByConcepts(Protocol):
-    """A head whose output is a function of predicted concepts, which a person may correct."""
-
-    @property
-    def concept_names(self) -> tuple[str, ...]:
-        """Names of the concepts."""
-
-    def concepts(self, z: Representation) -> Tensor:
-        """Predicted concepts, in their own units."""
-
-    def whole_steps(self, ratings: Tensor) -> Tensor:
-        """The nearest ratings that a person can give."""
-
-    def handed_on(self, ratings: Tensor) -> Tensor:
-        """What the output is computed from."""
-
-    def outcome(self, ratings: Tensor) -> Tensor:
-        """Outputs from concepts."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +17,13 @@ class Explained:
 
     Parameters
     ----------
-    head : Head
+    head : Predictor
         In evaluation mode.
     names : tuple of str
         What contributions are of.
     """
 
-    head: Head
+    head: Predictor
     names: tuple[str, ...]
 
     def values(self, z: Representation) -> Tensor:
@@ -57,12 +35,12 @@ class Explained:
         return self.head.outcome(values)
 
 
-def explained_space(head: Head, z: Representation) -> Explained | None:
+def explained_space(head: Predictor, z: Representation) -> Explained | None:
     """The space that a head's explanations are in; None if it is one in which the output cannot be computed.
 
     Parameters
     ----------
-    head : Head
+    head : Predictor
     z : Representation
         Of any samples.
     """
@@ -70,7 +48,7 @@ def explained_space(head: Head, z: Representation) -> Explained | None:
     return Explained(head, names) if names == head.explained_names else None
 
 
-def contributions(head: Head, z: Representation) -> tuple[Tensor, Tensor]:
+def contributions(head: Predictor, z: Representation) -> tuple[Tensor, Tensor]:
     """Contributions, shape (sample, output, value), and baselines, shape (sample, output), of every output."""
     found = [head.explain(z, name) for name in head.outputs]
     return (

@@ -56,12 +56,12 @@ class NestedSubjectCv(Splitting):
 
 def named(dataset: Dataset, target: str) -> str:
     """What is split, for messages."""
-    return f"dataset {dataset.spec.name!r}, target {target!r}"
+    return f"dataset {dataset.spec.name!r}, target {target!r}" if target else f"dataset {dataset.spec.name!r}"
 
 
 def checked(splits: list[Split], dataset: Dataset, target: str) -> list[Split]:
     """The splits, if each can be learnt from; see :func:`pellucid.data.splits.refuse_one_class`."""
-    if dataset.spec.target(target).kind in ONE_CLASS_EACH:
+    if target and dataset.spec.target(target).kind in ONE_CLASS_EACH:
         labels = np.asarray(dataset.target_values(target))[:, 0]
         for split in splits:
             refuse_one_class(split, labels, where=named(dataset, target))

@@ -75,10 +75,10 @@ class Prediction(Assessment):
 
         target = fold.dataset.spec.target(fold.target)
         parts = []
-        for part in (*fold.models, fold.baseline.name):
+        for part in (*fold.predictors, fold.trivial.name):
             samples = fold.test(part)
-            if part == fold.baseline.name:
-                outputs, threshold = fold.baseline.predict(samples), fold.baseline.threshold
+            if part == fold.trivial.name:
+                outputs, threshold = fold.trivial.predict(samples), fold.trivial.threshold
             else:
                 model = fold.models[part]
                 outputs, threshold = model.predict(samples).to_numpy(np.float64), model.threshold.value
@@ -158,11 +158,11 @@ class Prediction(Assessment):
     def _differences(
         self, metric: Metric, said: Mapping[str, Predictions], found: Estimates, context: Context
     ) -> list[Result]:
-        black_boxes = [part for part, tags in context.parts.items() if tags.stage == "post_hoc"]
+        black_boxes = [part for part, tags in context.predictors.items() if tags.stage == "post_hoc"]
         results = []
         for other in (context.baseline_name, *black_boxes):
             label = "baseline" if other == context.baseline_name else other
-            for part in context.parts:
+            for part in context.predictors:
                 if part == other:
                     continue
                 p, beside = said[part], found[other][0]
@@ -211,7 +211,7 @@ def predictions(rows: pd.DataFrame, context: Context) -> dict[str, Predictions]:
     target = context.spec.target(context.target)
     found: dict[str, Predictions] = {}
     samples: dict[str, list[str]] = {}
-    for part in (*context.parts, context.baseline_name):
+    for part in (*context.predictors, context.baseline_name):
         mine = rows[rows["part"] == part].sort_values(["fold", "sample"], kind="stable")
         samples[part] = mine["sample"].tolist()
         found[part] = Predictions(

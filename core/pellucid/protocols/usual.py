@@ -16,9 +16,10 @@ from torch import Tensor
 from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
 from pellucid.data.subjects import LearnedFrom
+from pellucid.heads.abilities import ByConcepts
 from pellucid.heads.base import target_loss
 from pellucid.model import Model, batches
-from pellucid.protocols.explained import ByConcepts, explained_space
+from pellucid.protocols.explained import explained_space
 from pellucid.representation import Representation
 
 ENOUGH = 2048
@@ -87,8 +88,8 @@ class Usual:
         for part, model in models.items():
             if (found := _values(model, train)) is not None:
                 parts[part] = found
-            if isinstance(model.head, ByConcepts):
-                concepts[part] = _concepts(model.head, model.representation(train), train, target)
+            if isinstance(model.predictor, ByConcepts):
+                concepts[part] = _concepts(model.predictor, model.representation(train), train, target)
         return cls(parts, _scales(train), train.learned_from | train.made_by, concepts)
 
     def to_json(self) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def _values(model: Model, train: Dataset) -> UsualValues | None:
     some = []
     for batch, _ in batches(train):
         z = model.eval().encode(batch)
-        space = explained_space(model.head, z)
+        space = explained_space(model.predictor, z)
         if space is None:
             return None
         # Batch by batch: the tokens of all training samples would not fit in memory.

@@ -46,7 +46,7 @@ def explanation_rows(fold: FittedFold) -> pd.DataFrame:
     """
     import pandas as pd
 
-    frames = [_explained(fold, part, model) for part, model in fold.models.items()]
+    frames = [_explained(fold, part, model) for part, model in fold.predictors.items()]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(ROWS))
 
 

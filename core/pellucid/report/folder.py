@@ -69,8 +69,8 @@ class RunFolder:
 
     @cached_property
     def target(self) -> Any:
-        """What was predicted."""
-        return TypeAdapter(Target).validate_python(self.document["target"])
+        """What was predicted; None where the study has no target."""
+        return TypeAdapter(Target | None).validate_python(self.document["target"])
 
     @cached_property
     def results(self) -> tuple[Result, ...]:
@@ -84,8 +84,8 @@ class RunFolder:
 
     @property
     def interpretable(self) -> tuple[str, ...]:
-        """Names of the interpretable models, in the study's order; the first one speaks for the study."""
-        return tuple(part for part, tags in self.tags.items() if interpretable(tags))
+        """Names of the interpretable models that predict, in the study's order; the first one speaks for the study."""
+        return tuple(part for part, tags in self.tags.items() if tags.predicts and interpretable(tags))
 
     @cached_property
     def learnt_codes(self) -> dict[str, float]:
@@ -96,7 +96,7 @@ class RunFolder:
     @property
     def shown(self) -> tuple[str, ...]:
         """Names of the models whose cases are shown: the interpretable ones, or the first where there is none."""
-        return with_cases(self.tags)
+        return with_cases(self.context.predictors)
 
     @property
     def black_box(self) -> str | None:

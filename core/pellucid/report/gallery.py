@@ -142,7 +142,9 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
     from pellucid.report.latent import traversals
 
     rows = explanation_rows(fold) if rows is None else rows
-    rows = rows[rows["part"].isin(with_cases(context.parts))]
+    if not fold.target:
+        return Gallery()
+    rows = rows[rows["part"].isin(with_cases(context.predictors))]
     target = fold.dataset.spec.target(fold.target)
     train = fold.dataset.subset(fold.split.train)
     # One pass over the training samples an input, whatever the number of models that read it.

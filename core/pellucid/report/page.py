@@ -70,6 +70,7 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "dataset": run.spec.name,
         "unfinished": run.document.get("state") not in (None, "finished", "concluding"),
         "summary": sections.summary(run),
+        "predicts": any(tags.predicts for tags in run.tags.values()),
         "about": run.spec.about,
         "notes": [*(run.document.get("notes") or ()), *problems],
         "models": sections.models(run),

@@ -71,6 +71,8 @@ def role(run: RunFolder, part: str) -> str:
         return "trivial baseline"
     if part == run.black_box:
         return "black box"
+    if part in run.tags and not run.tags[part].predicts:
+        return "gives codes, learnt without labels"
     if part in run.interpretable:
         if run.tags[part].family == "prototype":
             return "interpretable: compares with training samples"
@@ -138,6 +140,11 @@ def _same(metric: str, first: str | None) -> bool:
 
 def summary(run: RunFolder) -> dict[str, Any]:
     """What was asked, of whom, and the answer in sentences."""
+    if not any(tags.predicts for tags in run.tags.values()):
+        return {
+            "question": "What does a learnt representation hold?", "whom": "", "answer": [], "verdict": "",
+            "chosen": False, "main": None,
+        }  # fmt: skip
     metric = words.headline(run.results)
     main = run.interpretable[0] if run.interpretable else None
     found = {r.part: r for r in run.results if r.protocol == "prediction" and r.metric == metric}

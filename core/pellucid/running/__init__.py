@@ -74,7 +74,7 @@ EVERYBODY = -1
 def _task(study: Study, folder: Path, data: str | Path | None, watcher: Watcher | None) -> Task:
     # Settings, components and data are checked before the folder is touched: a study that cannot run leaves nothing.
     splitting, assessments = build_protocols(study)
-    dataset = study.open_dataset(data).labelled(study.target)
+    dataset = study.open_dataset(data)
     context = context_of(study, dataset.spec)
     check_fit(study, dataset.spec, assessments, context)
     accelerator = engine(study.training)

@@ -49,7 +49,7 @@ def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
             "spec": dataset.spec.model_dump(mode="json"),
             "card": card_of(study.dataset),
         },
-        "target": dataset.spec.target(study.target).model_dump(mode="json"),
+        "target": dataset.spec.target(study.target).model_dump(mode="json") if study.target else None,
         "versions": versions(),
         "device": task.accelerator.device.type,
         "processes": task.accelerator.num_processes,
@@ -57,7 +57,7 @@ def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
         "command": f"pellucid run {study.name}",
         "duration_s": 0.0,
         "findings": [asdict(finding) for finding in dataset.findings],
-        "published": [score.model_dump(mode="json") for score in dataset.published(study.target)],
+        "published": [s.model_dump(mode="json") for s in (dataset.published(study.target) if study.target else ())],
         "cohort": cohort(dataset, study.target, splits),
         "subjects": {
             str(s.fold): {
@@ -81,7 +81,7 @@ def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
 
 def _black_box(parts: Mapping[str, HeadTags]) -> str | None:
     """The first part whose explanation is not how it decides: what the others are compared with."""
-    return next((part for part, tags in parts.items() if tags.stage == "post_hoc"), None)
+    return next((part for part, tags in parts.items() if tags.predicts and tags.stage == "post_hoc"), None)
 
 
 class RunLog:

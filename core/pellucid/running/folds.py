@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from pellucid.assembly import build_encoders, build_head, encoders_of
+from pellucid.data.dataset import Dataset
 from pellucid.data.splits import Split, inner_split
 from pellucid.files import write_json, write_rows
-from pellucid.heads.base import probabilities
+from pellucid.heads.base import Predictor, probabilities
 from pellucid.model import Model, Threshold
 from pellucid.protocols.base import FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
@@ -43,7 +44,7 @@ def fit_and_examine(task: Task, split: Split, folds: int) -> None:
     sides = Sides(task.dataset.subset(split.train), task.dataset.subset(split.validation), task.study.target)
     models, epochs = _fitted(task, sides, f"fold {split.fold + 1} of {folds}", folder / "checkpoints")
     if task.writes:
-        baseline = TrivialBaseline(task.dataset.spec, task.study.target).fit(sides.train)
+        baseline = _baseline(task, sides.train)
         fold = FittedFold(
             task.dataset, task.study.target, split, models, baseline, task.study.training.seed, training=_settings(task)
         )
@@ -54,6 +55,10 @@ def fit_and_examine(task: Task, split: Split, folds: int) -> None:
         _remove(folder / "checkpoints")
         logging.getLogger(__name__).info("fold %d is complete", split.fold)
     task.together()
+
+
+def _baseline(task: Task, dataset: Dataset) -> TrivialBaseline | None:
+    return TrivialBaseline(dataset.spec, task.study.target).fit(dataset) if task.study.target else None
 
 
 def _examine(task: Task, fold: FittedFold, folder: Path) -> None:
@@ -100,7 +105,7 @@ def threshold_of(model: Model, sides: Sides) -> Threshold:
     """The threshold of a yes-or-no model, chosen on the validation subjects and on nobody else."""
     from pellucid.protocols.prediction import choose_threshold
 
-    if model.head.config.target.kind != "binary":
+    if not isinstance(model.head, Predictor) or model.head.config.target.kind != "binary":
         return Threshold()
     with torch.no_grad():
         chances = probabilities(model.head.config.target, model.logits(sides.validation))[:, 0]
@@ -120,8 +125,11 @@ def fit_on_everybody(task: Task) -> None:
     sides = Sides(dataset.subset(train), dataset.subset(validation), target)
     models, epochs = _fitted(task, sides, "all subjects", task.folder / "checkpoints")
     if task.writes:
-        baseline = TrivialBaseline(dataset.spec, target).fit(dataset)
-        kept = {"baseline": baseline.to_json(), "usual": Usual.of(models, sides.train, target).to_json()}
+        baseline, predictors = _baseline(task, dataset), {p: m for p, m in models.items() if m.head.tags.predicts}
+        kept = {
+            "baseline": None if baseline is None else baseline.to_json(),
+            "usual": Usual.of(predictors, sides.train, target).to_json(),
+        }
         digest = save_models(task.folder / "weights.safetensors", models, kept)
         parts = {
             part: {

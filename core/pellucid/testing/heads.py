@@ -8,7 +8,7 @@ import torch
 
 from pellucid import plugins
 from pellucid.explanation import Family
-from pellucid.heads.base import HeadTags
+from pellucid.heads.base import HeadTags, Predictor
 from pellucid.plugins import Component
 from pellucid.testing.encoders import same
 from pellucid.testing.instances import heads, need, rows_of
@@ -22,7 +22,7 @@ TARGETS = ("binary", "multiclass", "multilabel", "ordinal", "regression", "links
 def head_contributions_add_up_to_the_output(component: Component) -> None:
     """Baseline, contributions and gap make the very output that the head predicts; no gap where none is promised."""
     for head, z, _ in heads(component):
-        kind = head.config.target.kind
+        kind = head.config.target.kind if isinstance(head, Predictor) else head.tags.family
         with torch.no_grad():
             logits = head(z)
         for at, target in enumerate(head.outputs):
@@ -33,14 +33,15 @@ def head_contributions_add_up_to_the_output(component: Component) -> None:
                 component,
                 f"tags say {head.tags.family!r}, explains as {found.family!r}",
             )
-            need(
-                same(found.output, logits[:, at]),
-                component,
-                f"explains another output than it predicts ({kind}, {target!r})",
-            )
+            if isinstance(head, Predictor):
+                need(
+                    same(found.output, logits[:, at]),
+                    component,
+                    f"explains another output than it predicts ({kind}, {target!r})",
+                )
             total = found.baseline + found.contributions.sum(1) + found.gap
             need(
-                same(total, logits[:, at]),
+                same(total, found.output),
                 component,
                 f"baseline + contributions + gap is not the output ({kind}, {target!r})",
             )
@@ -54,8 +55,8 @@ def head_contributions_add_up_to_the_output(component: Component) -> None:
             )
 
 
-def head_outputs_are_named_after_the_target(component: Component) -> None:
-    """As many logits as the target has outputs, and a clear refusal of a name that is none."""
+def head_outputs_are_named(component: Component) -> None:
+    """As many logits as the target has outputs, codes for as many features as it names, and a clear refusal of other names."""
     from pellucid.errors import ContractError
 
     for head, z, _ in heads(component):
@@ -66,7 +67,8 @@ def head_outputs_are_named_after_the_target(component: Component) -> None:
             component,
             f"{len(head.outputs)} outputs, logits of shape {shape}",
         )
-        need(head.outputs == head.config.target.outputs, component, f"names its outputs {head.outputs}")
+        if isinstance(head, Predictor):
+            need(head.outputs == head.config.target.outputs, component, f"names its outputs {head.outputs}")
         try:
             head.explain(z, "no such output")
         except ContractError:
@@ -114,10 +116,12 @@ def head_tags_are_from_the_closed_sets(component: Component) -> None:
     need(tags.scope in ("local", "global"), component, f"scope {tags.scope!r} is neither local nor global")
     need(tags.stage in ("ante_hoc", "post_hoc"), component, f"stage {tags.stage!r} is neither ante_hoc nor post_hoc")
     unknown = sorted(set(tags.targets) - set(TARGETS))
+    need(not unknown, component, f"predicts unknown kinds of target: {', '.join(unknown)}")
+    predictor = issubclass(plugins.load("head", component.qualified), Predictor)
     need(
-        not unknown and bool(tags.targets),
+        tags.predicts == predictor,
         component,
-        f"predicts unknown kinds of target: {', '.join(unknown) or 'none at all'}",
+        f"tags name {len(tags.targets)} kinds of target; it is {'a' if predictor else 'no'} Predictor",
     )
 
 
@@ -128,12 +132,12 @@ def head_loss_is_finite_and_teaches(component: Component) -> None:
         rows = slice(0, 16)
         some, few = z.rows(rows), rows_of(batch, rows)
         for stage in head.stages():
-            learns = [p for name, p in head.named_parameters() if name.startswith(stage.learns)]
-            if not learns:
+            learns = stage.parameters(head)
+            if stage.loss is None or not learns:
                 continue
             head.zero_grad()
             head.requires_grad_(True)
-            loss = getattr(head, stage.loss)(some, few)
+            loss = stage.loss(some, few)
             need(
                 loss.ndim == 0 and bool(torch.isfinite(loss)),
                 component,

@@ -79,29 +79,32 @@ def encoders(component: Component) -> Iterator[tuple[Encoder, Dataset, Batch]]:
 
 
 def heads(component: Component) -> Iterator[tuple[Head, Representation, Batch]]:
-    """Heads of a class for every kind of target it can predict, prepared but not trained."""
+    """Heads of a class, prepared but not trained; one for every kind of target, if it predicts."""
     made: Any = plugins.load("head", component.qualified)
     data = example_data(made, ("vector",))
     tried = False
-    for name, target in data.spec.targets.items():
-        if target.kind not in made.tags.targets:
-            continue
+    for name in data.spec.targets if made.tags.predicts else ("",):
+        asked: dict[str, Any] = {}
+        if name:
+            if data.spec.target(name).kind not in made.tags.targets:
+                continue
+            asked = {"target": data.spec.target(name), "concepts": data.spec.concepts}
         tried = True
         torch.manual_seed(0)
         batch = collate(data, range(len(data)), name)
         z = representation(data, batch)
-        concepts = data.spec.concepts
-        config = configured(
-            "head", component.name, made.config_type, options_of(made), units=z.names, target=target, concepts=concepts,
-            tokens={key: TokenShape(count=one.values.shape[1], width=one.values.shape[2]) for key, one in z.tokens.items()},
-        )  # fmt: skip
+        tokens = {
+            key: TokenShape(count=one.values.shape[1], width=one.values.shape[2]) for key, one in z.tokens.items()
+        }
+        facts = {"units": z.names, "tokens": tokens, **asked}
+        config = configured("head", component.name, made.config_type, options_of(made), **facts)
         head: Head = made(config)
         head.prepare([(z, batch)])
         _stir(head)
         for stage in head.stages():
             if stage.finish is not None:
                 with torch.no_grad():
-                    getattr(head, stage.finish)([(z, batch)])
+                    stage.finish([(z, batch)])
         yield head.eval(), z, batch
     need(tried, component, f"predicts {', '.join(made.tags.targets)}; to try it, give it a class method example_data()")
 

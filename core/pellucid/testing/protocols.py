@@ -136,7 +136,7 @@ def protocol_rows_and_results_are_complete(component: Component) -> None:
     lacking = {"part", "sample", "subject"} - set(rows.columns)
     need(not lacking, component, f"its rows lack column(s) {', '.join(sorted(lacking))}")
     need(len(rows) > 0, component, "examines and returns no row")
-    known = {*fold.models, fold.baseline.name}
+    known = {*fold.models, fold.trivial.name}
     need(set(rows["part"]) <= known, component, f"has rows of unknown parts {sorted(set(rows['part']) - known)}")
     tested = fold.dataset.frame.iloc[fold.split.test]
     need(set(rows["sample"]) <= set(tested.index), component, "has rows of samples that are not on the test side")

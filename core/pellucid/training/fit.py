@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.subjects import LearnedFrom
 from pellucid.encoders.base import Encoder
 from pellucid.fingerprint import fingerprint
-from pellucid.heads.base import Head, Stage
+from pellucid.heads.base import Head, Loss, Stage
 from pellucid.model import BATCH, Model, batches
 from pellucid.representation import Representation
 from pellucid.training.checkpoint import Checkpoint, Progress
@@ -30,11 +31,18 @@ LATENT = "representation"
 
 @dataclass(frozen=True)
 class Sides:
-    """Samples to learn from and samples to stop by, both on the learning side of a split."""
+    """Samples to learn from and samples to stop by, both on the learning side of a split.
+
+    Parameters
+    ----------
+    train, validation : Dataset
+    target : str
+        Whose labels go along; empty where nothing is predicted.
+    """
 
     train: Dataset
     validation: Dataset
-    target: str
+    target: str = ""
 
     @property
     def learned_from(self) -> LearnedFrom:
@@ -147,20 +155,19 @@ def fit_model(
     head.prepare(_pairs(model, training, fixed))
     history = []
     for stage in head.stages():
-        objective: nn.Module = _HeadLoss(head, stage, head.config.units)
-        if not fixed:
-            objective = _ModelLoss(model, stage, together)
-        limited = settings.model_copy(update={"epochs": max(1, math.ceil(settings.epochs * stage.share))})
-        with _only(head, stage.learns):
-            if any(p.requires_grad for p in objective.parameters()):
-                history.append(
-                    train(
-                        objective, training, validation, limited, stage=session.stage(f"{name} {stage.name}"),
-                        checkpoint=session.checkpoint(f"{name} {stage.name}", limited), watcher=session.watcher,
-                    )
-                )  # fmt: skip
+        if stage.loss is not None:
+            objective = _HeadLoss(head, stage.loss) if fixed else _ModelLoss(model, stage, together)
+            limited = settings.model_copy(update={"epochs": max(1, math.ceil(settings.epochs * stage.share))})
+            with _learning(head, stage):
+                if any(p.requires_grad for p in objective.parameters()):
+                    history.append(
+                        train(
+                            objective, training, validation, limited, stage=session.stage(f"{name} {stage.name}"),
+                            checkpoint=session.checkpoint(f"{name} {stage.name}", limited), watcher=session.watcher,
+                        )
+                    )  # fmt: skip
         if stage.finish is not None:
-            getattr(head, stage.finish)(_pairs(model, training, fixed))
+            stage.finish(_pairs(model, training, fixed))
             if head.tags.remembers:
                 head.remember(fingerprint(model.named_encoders()))
     head.learned_from = head.learned_from | sides.learned_from
@@ -186,17 +193,18 @@ class _EncoderLoss(nn.Module):
 
 
 class _HeadLoss(nn.Module):
-    def __init__(self, head: Head, stage: Stage, names: tuple[str, ...]) -> None:
+    def __init__(self, head: Head, loss: Loss) -> None:
         super().__init__()
-        self.head, self._loss, self._names = head, stage.loss, names
+        self.head, self._loss = head, loss
 
     def forward(self, batch: Batch) -> Tensor:
-        return getattr(self.head, self._loss)(Representation(batch.inputs[LATENT], self._names), batch)
+        return self._loss(Representation(batch.inputs[LATENT], self.head.config.units), batch)
 
 
 class _ModelLoss(nn.Module):
     def __init__(self, model: Model, stage: Stage, together: set[str]) -> None:
         super().__init__()
+        assert stage.loss is not None
         self.model, self._loss, self._together = model, stage.loss, together
         self._with_encoders = stage.encoders
         for prefix, encoder in model.named_encoders():
@@ -210,27 +218,25 @@ class _ModelLoss(nn.Module):
         return self
 
     def forward(self, batch: Batch) -> Tensor:
-        loss = getattr(self.model.head, self._loss)(self.model.encode(batch), batch)
+        loss = self._loss(self.model.encode(batch), batch)
         for prefix, encoder in self.model.named_encoders():
             if self._with_encoders and prefix in self._together and encoder.tags.trains_alone:
                 loss = loss + encoder.loss(batch)
         return loss
 
 
-class _only:
-    """Let some of a head's parameters learn, for the length of a stage."""
-
-    def __init__(self, head: Head, prefixes: tuple[str, ...]) -> None:
-        self.head, self.prefixes = head, prefixes
-
-    def __enter__(self) -> None:
-        self.before = {n: p.requires_grad for n, p in self.head.named_parameters()}
-        for name, parameter in self.head.named_parameters():
-            parameter.requires_grad_(name.startswith(self.prefixes))
-
-    def __exit__(self, *_: object) -> None:
-        for name, parameter in self.head.named_parameters():
-            parameter.requires_grad_(self.before[name])
+@contextmanager
+def _learning(head: Head, stage: Stage) -> Iterator[None]:
+    """Let those of a head's parameters learn that a stage names, for its length."""
+    before = {name: parameter.requires_grad for name, parameter in head.named_parameters()}
+    head.requires_grad_(False)
+    for parameter in stage.parameters(head):
+        parameter.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for name, parameter in head.named_parameters():
+            parameter.requires_grad_(before[name])
 
 
 def _state(part: nn.Module) -> dict[str, Tensor]:

@@ -129,7 +129,7 @@ def fitted(z, batch, **options) -> ProtoEcgNetHead:
         optimizer.step()
     for stage in made.stages():
         if stage.finish is not None:
-            getattr(made, stage.finish)(iter([(z, batch)]))
+            stage.finish(iter([(z, batch)]))
     return made
 
 
@@ -169,12 +169,13 @@ def test_the_level_belongs_to_what_was_remembered_of_the_recordings():
 
 
 def test_networks_stay_still_in_the_stages_that_only_look():
-    stages = {stage.finish: stage for stage in head(joint=0.0).stages()}
-    assert list(stages) == ["level", "place", "project", "refit"]
-    assert [stages[name].encoders for name in stages] == [True, False, False, False]
-    assert stages["level"].share == 1.0
+    still = head(joint=0.0)
+    stages = {stage.name: stage for stage in still.stages()}
+    assert list(stages) == ["warm-up", "placing", "projection", "refit"]
+    assert [stage.finish for stage in stages.values()] == [still.level, still.place, still.project, still.refit]
+    assert [stage.moves_encoders for stage in stages.values()] == [True, False, False, False]
+    assert stages["warm-up"].share == 1.0
     assert all(group.addon_width == 0 for group in head().groups)
     made = head(joint=0.4)
-    assert {stage.finish: (stage.encoders, stage.share) for stage in made.stages()}["project"] == (True, 0.4)
-    nothing = [s for s in head(joint=0.0).stages() if s.finish in ("place", "project")]
-    assert not any(name.startswith(s.learns) for s in nothing for name, _ in made.named_parameters())
+    assert {stage.name: (stage.moves_encoders, stage.share) for stage in made.stages()}["joint"] == (True, 0.4)
+    assert not any(stages[name].parameters(still) for name in ("placing", "projection", "refit"))

@@ -15,13 +15,13 @@ from pellucid.batch import Batch
 from pellucid.data.spec import Concepts
 from pellucid.errors import ContractError, StudyError, nearest
 from pellucid.explanation import Explanation
-from pellucid.heads.base import HeadConfig, HeadTags, Stage
+from pellucid.heads.base import HeadTags, PredictorConfig, Stage
 from pellucid.heads.scaled import STRIDE, ScaledHead
 from pellucid.moments import Moments
 from pellucid.representation import Representation
 
 
-class ConceptBottleneckConfig(HeadConfig):
+class ConceptBottleneckConfig(PredictorConfig):
     """Settings of :class:`ConceptBottleneck`.
 
     Parameters
@@ -178,11 +178,11 @@ class ConceptBottleneck(ScaledHead):
     def stages(self) -> tuple[Stage, ...]:
         """Ratings first, or all at once."""
         if self.config.trained == "joint":
-            return (Stage("fit"),)
+            return super().stages()
         # The ratings take as long to learn as everything together does; what follows is a weighted sum.
         return (
-            Stage("concepts", ("rating",), 1.0, "concept_loss"),
-            Stage("target", ("outcome",), 0.5, "outcome_loss", encoders=False),
+            Stage(name="concepts", loss=self.concept_loss, learns=("rating",)),
+            Stage(name="target", loss=self.outcome_loss, learns=("outcome",), share=0.5, encoders=False),
         )
 
     def concept_loss(self, z: Representation, batch: Batch) -> Tensor:

@@ -13,7 +13,7 @@ from torch.nn import functional
 from pellucid.batch import Batch
 from pellucid.errors import ContractError, nearest
 from pellucid.explanation import Explanation
-from pellucid.heads.base import HeadConfig, HeadTags
+from pellucid.heads.base import HeadTags, PredictorConfig
 from pellucid.heads.scaled import STRIDE, ScaledHead
 from pellucid.representation import Representation
 
@@ -21,7 +21,7 @@ KNOTS = 128
 """Quantiles of each unit that are kept beside the extremes: curves are centred on them, and drawn where samples were."""
 
 
-class AdditiveConfig(HeadConfig):
+class AdditiveConfig(PredictorConfig):
     """Settings of :class:`Additive`.
 
     Parameters

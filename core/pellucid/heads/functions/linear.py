@@ -9,12 +9,12 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.explanation import Explanation
-from pellucid.heads.base import HeadConfig, HeadTags
+from pellucid.heads.base import HeadTags, PredictorConfig
 from pellucid.heads.scaled import STRIDE, ScaledHead
 from pellucid.representation import Representation
 
 
-class LinearConfig(HeadConfig):
+class LinearConfig(PredictorConfig):
     """Settings of :class:`Linear`.
 
     Parameters

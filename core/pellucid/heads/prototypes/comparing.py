@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pellucid.batch import Batch
 from pellucid.errors import ContractError
 from pellucid.fingerprint import BYTES
-from pellucid.heads.base import Head
+from pellucid.heads.base import Predictor
 from pellucid.heads.prototypes.groups import ComparingConfig, Group, class_names, decided, directions, members
 from pellucid.heads.prototypes.placing import Placing
 from pellucid.heads.prototypes.projection import ID_BYTES, Projection, decoded_ids, encoded_ids
@@ -24,7 +24,7 @@ LEVELS = 101
 """Percentiles of each prototype's similarity that are kept, 0 to 100."""
 
 
-class Comparing(Head):
+class Comparing(Predictor):
     """A head that compares tokens with prototypes, each of which is a window of a training sample once it is fitted."""
 
     config: ComparingConfig

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pellucid.data.frozen import Frozen
 from pellucid.errors import StudyError, nearest
-from pellucid.heads.base import HeadConfig
+from pellucid.heads.base import PredictorConfig
 from pellucid.representation import TokenShape
 
 Similarity = Literal["arc", "cosine", "l2"]
@@ -46,7 +46,7 @@ class PrototypeGroup(Frozen):
     addon_width: int | None = Field(None, ge=0)
 
 
-class ComparingConfig(HeadConfig):
+class ComparingConfig(PredictorConfig):
     """What every head with prototypes can be told of them.
 
     Parameters

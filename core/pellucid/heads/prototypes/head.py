@@ -187,11 +187,17 @@ class Prototypes(Comparing):
 
     def stages(self) -> tuple[Stage, ...]:
         """Warm-up, joint and projection, refit."""
-        joint = Stage("joint", ("addon", "prototypes", "gain", "bias"), finish="project")
-        refit = Stage("refit", ("nothing by steps",), encoders=False, finish="refit")
-        if not self.config.warm_up:
-            return (joint, refit)
-        return (Stage("warm-up", ("plain", "bias"), self.config.warm_up, "warm_up_loss", finish="place"), joint, refit)
+        warm_up = Stage(
+            name="warm-up",
+            loss=self.warm_up_loss,
+            learns=("plain", "bias"),
+            share=self.config.warm_up,
+            finish=self.place,
+        )
+        learns = ("addon", "prototypes", "gain", "bias")
+        joint = Stage(name="joint", loss=self.loss, learns=learns, finish=self.project)
+        refit = Stage(name="refit", finish=self.refit)
+        return (warm_up, joint, refit) if self.config.warm_up else (joint, refit)
 
     def prepare(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Learn the prevalence of classes and which occur together; without warm-up place the prototypes too."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from pellucid.heads.abilities import ByConcepts
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
 from pellucid.protocols.concepts.accuracy import accuracy, people
@@ -14,7 +15,6 @@ from pellucid.protocols.concepts.interventions import interventions
 from pellucid.protocols.concepts.leakage import leakage
 from pellucid.protocols.concepts.part import AuditedPart
 from pellucid.protocols.concepts.rows import ConceptMeasures
-from pellucid.protocols.explained import ByConcepts
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES
 
@@ -80,7 +80,7 @@ class ConceptAudit(Assessment):
         """A head must go by concepts."""
         if context.spec.concepts is None:
             return f"dataset {context.spec.name!r} has no concepts that people rated beside target {context.target!r}"
-        if not any(tags.needs_concepts for tags in context.parts.values()):
+        if not any(tags.needs_concepts for tags in context.predictors.values()):
             return "no head of this study goes by concepts; add concept-bottleneck"
         return ""
 
@@ -89,7 +89,7 @@ class ConceptAudit(Assessment):
         import pandas as pd
 
         rows = []
-        for part, model in fold.models.items():
+        for part, model in fold.predictors.items():
             if not isinstance(model.head, ByConcepts):
                 continue
             samples = fold.test(part)
@@ -110,7 +110,7 @@ class ConceptAudit(Assessment):
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """Accuracy, interventions and leakage of every part that goes by concepts, and how far people disagree."""
         results: list[Result] = []
-        for part in context.parts:
+        for part in context.predictors:
             own = rows[rows["part"] == part]
             if not len(own):
                 continue

@@ -24,7 +24,9 @@ REPLICATES = 200
 def drawn(rows: pd.DataFrame, context: Context) -> dict[str, Figure]:
     """Figures by caption."""
     parts = [
-        AuditedPart(own, part, context, REPLICATES) for part in context.parts if len(own := rows[rows["part"] == part])
+        AuditedPart(own, part, context, REPLICATES)
+        for part in context.predictors
+        if len(own := rows[rows["part"] == part])
     ]
     if not parts:
         return {}

@@ -73,7 +73,7 @@ class ExplanationAudit(Assessment):
         import pandas as pd
 
         rows = []
-        for part, model in fold.models.items():
+        for part, model in fold.predictors.items():
             samples = fold.test(part)
             measured = Measured(
                 model=model,
@@ -93,7 +93,7 @@ class ExplanationAudit(Assessment):
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """Every check of every part."""
         results = []
-        for part, tags in context.parts.items():
+        for part, tags in context.predictors.items():
             own = rows[rows["part"] == part]
             results += Conclusions(own, part, context, self.config.replicates, tags).results()
         return results

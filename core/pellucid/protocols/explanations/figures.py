@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 def drawn(rows: pd.DataFrame, context: Context) -> dict[str, Figure]:
     """Figures by caption, of the parts that have what they show."""
     found: dict[str, Figure] = {}
-    removed = [p for p in context.parts if _known(rows, p, "deletion_step0")]
+    removed = [p for p in context.predictors if _known(rows, p, "deletion_step0")]
     if removed:
         caption = (
             "How sure the models stay when what they rest on is taken away (left) or put back (right), most important "
             "first; in grey, in random order. Bands: 95 % intervals over subjects. The further apart, the truer."
         )
         found[caption] = _curves(rows, removed, context)
-    mended = [p for p in context.parts if _known(rows, p, "mended0")]
+    mended = [p for p in context.predictors if _known(rows, p, "mended0")]
     if mended:
         found["What is gained when predicted ratings are replaced by what people said, in random order."] = _mended(
             rows, mended, context

@@ -18,8 +18,9 @@ from pellucid.faithfulness.leakage import leakage_scores
 from pellucid.faithfulness.randomisation import rank_correlation, reinitialised
 from pellucid.faithfulness.removal import curve_area, random_orders, removal_curve, strongest_first
 from pellucid.faithfulness.stability import relative_change
+from pellucid.heads.abilities import ByConcepts
 from pellucid.model import Model, batches
-from pellucid.protocols.explained import ByConcepts, Explained, contributions, explained_space
+from pellucid.protocols.explained import Explained, contributions, explained_space
 from pellucid.protocols.explanations.view import View
 from pellucid.protocols.usual import UsualValues
 from pellucid.representation import Representation, concatenated
@@ -76,7 +77,7 @@ class Measured:
     def columns(self) -> Columns:
         """Everything that can be measured of this model, one number a sample and column."""
         self.model.eval()
-        head = self.model.head
+        head = self.model.predictor
         z = self.model.representation(self.test)
         space = None if self.usual is None else explained_space(head, z)
         with torch.no_grad():
@@ -152,7 +153,7 @@ class Measured:
         """Mean size of the rank correlation with explanations of heads that have learnt nothing."""
         found = []
         for _ in range(self.copies):
-            other = reinitialised(self.model.head, self.generator)
+            other = reinitialised(self.model.predictor, self.generator)
             parts, _ = contributions(other, z)
             # Without the sign: copies that agree and copies that are turned round would cancel in the mean.
             found.append(rank_correlation(own, view.pick(parts)).abs())
@@ -181,8 +182,8 @@ class Measured:
         for _ in range(self.draws):
             z = self._noisy()
             with torch.no_grad():
-                moved = view.pick(self.model.head(z))[:, None]
-            changes.append(relative_change(own, view.pick(contributions(self.model.head, z)[0]), there))
+                moved = view.pick(self.model.predictor(z))[:, None]
+            changes.append(relative_change(own, view.pick(contributions(self.model.predictor, z)[0]), there))
             output_changes.append(relative_change(said, moved, said_there))
         return {
             "change": _numpy(torch.stack(changes).mean(0)),

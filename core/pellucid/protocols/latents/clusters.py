@@ -97,11 +97,11 @@ class LatentClusters(Assessment):
             test, model = fold.test(part), fold.models[part]
             seen = train.learned_from | model.learned_from
             space = Space.fitted(learnt, trained, seen, **chosen)
-            filled = train.learned_from | fold.baseline.learned_from
-            baseline = Space.fitted(fold.baseline.features(train), trained, filled, **chosen)
+            filled = train.learned_from | fold.trivial.learned_from
+            baseline = Space.fitted(fold.trivial.features(train), trained, filled, **chosen)
             place = space.placed(told, tested, test.learned_from, part=f"clusters of {prefix!r}")
             beside = baseline.placed(
-                fold.baseline.features(test), tested, test.learned_from, part="clusters of the trivial covariates"
+                fold.trivial.features(test), tested, test.learned_from, part="clusters of the trivial covariates"
             )
             rows = {
                 "part": part,
@@ -124,7 +124,7 @@ class LatentClusters(Assessment):
     def _latents(fold: FittedFold, train: Dataset) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
         """Part, encoder's prefix, training and test latents; heads that share an encoder count once."""
         known: dict[str, list[np.ndarray]] = {}
-        for part, model in fold.models.items():
+        for part, model in fold.predictors.items():
             test = fold.test(part)
             here, there = model.representation(train).values.numpy(), model.representation(test).values.numpy()
             for prefix, columns in _learnt(model):
@@ -279,7 +279,7 @@ def _names(context: Context) -> dict[int, str]:
 
 
 def _by_latent(rows: pd.DataFrame, context: Context) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    for part in context.parts:
+    for part in context.predictors:
         of_part = rows[rows["part"] == part]
         if len(of_part):
             for encoder, mine in of_part.groupby("encoder", sort=True):

@@ -114,7 +114,7 @@ class Missingness(Assessment):
         import pandas as pd
 
         tables = []
-        for part, model in fold.models.items():
+        for part, model in fold.predictors.items():
             if (name := self._input(model)) is None:
                 continue
             test = fold.test(part)
@@ -143,7 +143,7 @@ class Missingness(Assessment):
         rates = (self.config.rate, self.config.other_rate)
         return [
             result
-            for part in context.parts
+            for part in context.predictors
             if len(own := rows[rows["part"] == part])
             for result in conclusions(own, part, context, self.config.replicates, rates)
         ]
@@ -190,4 +190,4 @@ def _true(samples: Dataset, target: str, at: int) -> np.ndarray:
 
 def _probability(model: Model, samples: Dataset, at: int) -> np.ndarray:
     with torch.no_grad():
-        return probabilities(model.head.config.target, model.logits(samples))[:, at].double().numpy()
+        return probabilities(model.predictor.config.target, model.logits(samples))[:, at].double().numpy()

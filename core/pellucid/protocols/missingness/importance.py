@@ -7,13 +7,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor
 
+from pellucid.heads.abilities import StepByStep
 from pellucid.heads.base import probabilities
 from pellucid.model import Model, batches
 from pellucid.part import Config
@@ -24,7 +24,7 @@ from pellucid.protocols.missingness.flip import reads_one
 from pellucid.protocols.predicted import Predictions
 from pellucid.protocols.prediction import label_columns
 from pellucid.protocols.refit import refitted
-from pellucid.representation import Representation, tokens_name
+from pellucid.representation import tokens_name
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES, estimate, percentiles, subject_weights
 from pellucid.training.fit import Sides
@@ -34,17 +34,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EQUAL = "an equal share of what all inputs add"
-
-
-@runtime_checkable
-class StepByStep(Protocol):
-    """A head that has an output after every step of an encoder."""
-
-    states_name: str
-    step_names: tuple[str, ...]
-
-    def trajectory(self, z: Representation) -> Tensor:
-        """Outputs at the start and after each step, shape (sample, step + 1, output)."""
 
 
 class ModalityImportanceConfig(Config):
@@ -89,7 +78,7 @@ class ModalityImportance(Assessment):
             return reason
         if context.encoders and not any(tags.several_inputs for tags in context.encoders.values()):
             return "no encoder of this study reads several inputs one after the other; take sequential-fusion"
-        if not any(tags.needs_tokens for tags in context.parts.values()):
+        if not any(tags.needs_tokens for tags in context.predictors.values()):
             return "no head of this study follows an encoder step by step; add cumulative"
         return ""
 
@@ -104,9 +93,9 @@ class ModalityImportance(Assessment):
         """
         import pandas as pd
 
-        tables = []
+        tables: list[pd.DataFrame] = []
         sides = Sides(fold.dataset.subset(fold.split.train), fold.dataset.subset(fold.split.validation), fold.target)
-        for part, model in fold.models.items():
+        for part, model in fold.predictors.items():
             if (prefix := reordered(model)) is None:
                 continue
             assert isinstance(model.head, StepByStep)
@@ -137,7 +126,7 @@ class ModalityImportance(Assessment):
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """What each input adds, and how much that depends on the order."""
         results = []
-        for part in context.parts:
+        for part in context.predictors:
             own = rows[rows["part"] == part]
             if len(own):
                 results += Worth(own, part, context, self.config.replicates).results()
@@ -273,8 +262,9 @@ class Worth:
 @torch.no_grad()
 def _after_each_step(model: Model, samples: object) -> np.ndarray:
     """Probabilities (or numbers) at the start and after each step, shape (sample, step + 1, output)."""
-    head, found = model.eval().head, []
+    head: object = model.eval().head
     assert isinstance(head, StepByStep)
+    found = []
     for batch, _ in batches(samples):  # type: ignore[arg-type]
         said = head.trajectory(model.encode(batch))
         found.append(torch.stack([probabilities(head.config.target, step) for step in said.unbind(1)], dim=1))

@@ -70,7 +70,7 @@ class PrototypeAudit(Assessment):
 
     def unfit(self, context: Context) -> str:
         """A head must remember training samples."""
-        if not any(tags.remembers and tags.family == "prototype" for tags in context.parts.values()):
+        if not any(tags.remembers and tags.family == "prototype" for tags in context.predictors.values()):
             return "no head of this study compares samples with prototypes; add prototypes"
         return ""
 
@@ -80,7 +80,7 @@ class PrototypeAudit(Assessment):
 
         rows = []
         means = channel_means(fold.dataset.subset(fold.split.train))
-        for part, model in fold.models.items():
+        for part, model in fold.predictors.items():
             if not isinstance(model.head, Comparing):
                 continue
             samples = fold.test(part)
@@ -104,7 +104,7 @@ class PrototypeAudit(Assessment):
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """Every check of every part with prototypes."""
         results: list[Result] = []
-        for part in context.parts:
+        for part in context.predictors:
             own = rows[rows["part"] == part]
             if len(own):
                 results += PrototypeConclusions(own, part, context, self.config.replicates).results()

@@ -127,7 +127,7 @@ class TraversalMonotonicity(Assessment):
         train = fold.dataset.subset(fold.split.train)
         wanted = fold.dataset.spec.target(fold.target).steps(train.target_values(fold.target))
         seen: dict[tuple[str, str], np.ndarray] = {}
-        for part, model in fold.models.items():
+        for part, model in fold.predictors.items():
             test = fold.test(part)
             chosen = np.unique(np.linspace(0, len(test) - 1, min(len(test), self.config.samples)).round().astype(int))
             samples = test.subset(chosen)
@@ -257,7 +257,7 @@ def _line(rows: pd.DataFrame, part: str, output: str) -> str:
 
 
 def _by_kind(rows: pd.DataFrame, context: Context) -> Iterator[tuple[str, str, str, str, pd.DataFrame]]:
-    for part in context.parts:
+    for part in context.predictors:
         of_part = rows[rows["part"] == part]
         for (encoder, output, measure), mine in of_part.groupby(["encoder", "output", "measure"], sort=True):
             yield part, str(encoder), str(output), str(measure), mine

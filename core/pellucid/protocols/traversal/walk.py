@@ -129,8 +129,9 @@ def _measured(encoder: Encoder, points: Tensor, measures: Mapping[str, Measure])
 
 def followed(model: Model) -> tuple[str, ...]:
     """Outputs to follow: all that a head has, of the steps between ordered classes the middle one."""
-    outputs = model.head.outputs
-    return (outputs[(len(outputs) - 1) // 2],) if model.head.config.target.kind == "ordinal" else outputs
+    head = model.predictor
+    outputs = head.outputs
+    return (outputs[(len(outputs) - 1) // 2],) if head.config.target.kind == "ordinal" else outputs
 
 
 def decoders(model: Model) -> Iterator[tuple[str, Encoder, slice]]:

@@ -103,7 +103,7 @@ def write_back(
     lesions_of = done.study.dataset_of((scan, mask))
     if not isinstance(lesions_of, CtSeries):
         raise DataError(f"{run} is a run of {done.study.dataset!r}, not of 'ct-series'; its models read no scans")
-    if model.head.config.target.kind == "regression":
+    if model.predictor.config.target.kind == "regression":
         raise DataError(f"{run} predicts numbers; a report holds probabilities of classes")
     # Both before the work begins: where the folder is one of a run, and where the scan has no files of its own.
     refuse_place(folder / SEGMENTATION, scan)

@@ -104,12 +104,12 @@ class ProtoEcgNetHead(Prototypes):
         """Warm-up, levelling, joint and projection, refit."""
         found = []
         for stage in super().stages():
-            if stage.finish == "place":
+            if stage.name == "warm-up":
                 # Two passes over the training samples: places are looked for in units as they are compared.
-                found += [replace(stage, finish="level"), replace(STILL, name="placing", finish="place")]
-            elif stage.finish == "project" and not self.config.joint:
-                found.append(replace(STILL, name="projection", finish="project"))
-            elif stage.finish == "project":
+                found += [replace(stage, finish=self.level), Stage(name="placing", finish=stage.finish)]
+            elif stage.name == "joint" and not self.config.joint:
+                found.append(Stage(name="projection", finish=stage.finish))
+            elif stage.name == "joint":
                 found.append(replace(stage, share=self.config.joint))
             else:
                 found.append(stage)
@@ -148,10 +148,6 @@ class Levelled(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Shape (sample, token, width)."""
         return (tokens - self.mean) / self.scale
-
-
-STILL = Stage("still", ("nothing by steps",), encoders=False)
-"""A stage in which nothing learns by steps; only its end does something."""
 
 
 def groups_of(config: ProtoEcgNetHeadConfig) -> tuple[PrototypeGroup, ...]:

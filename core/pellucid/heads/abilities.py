@@ -1,0 +1,43 @@
+"""What some heads can do beside predicting, asked for by protocols: a head has an ability if it has its methods."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from pellucid.heads.base import PredictorConfig
+from pellucid.representation import Representation
+
+
+@runtime_checkable
+class ByConcepts(Protocol):
+    """A head whose output is a function of predicted concepts, which a person may correct."""
+
+    @property
+    def concept_names(self) -> tuple[str, ...]:
+        """Names of the concepts."""
+
+    def concepts(self, z: Representation) -> Tensor:
+        """Predicted concepts, in their own units."""
+
+    def whole_steps(self, ratings: Tensor) -> Tensor:
+        """The nearest ratings that a person can give."""
+
+    def handed_on(self, ratings: Tensor) -> Tensor:
+        """What the output is computed from."""
+
+    def outcome(self, ratings: Tensor) -> Tensor:
+        """Outputs from concepts."""
+
+
+@runtime_checkable
+class StepByStep(Protocol):
+    """A head that has an output after every step of an encoder."""
+
+    config: PredictorConfig
+    states_name: str
+    step_names: tuple[str, ...]
+
+    def trajectory(self, z: Representation) -> Tensor:
+        """Outputs at the start and after each step, shape (sample, step + 1, output)."""
