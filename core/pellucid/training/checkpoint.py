@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pellucid.errors import RunError
 from pellucid.files import writing
+from pellucid.training.averaging import RunningMean
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Progress:
 
 
 class Checkpoint:
-    """One file that holds a module, its best state so far, its optimizer and the progress.
+    """One file that holds a module, its best state so far, its running mean, its optimizer and the progress.
 
     Chance needs no place in it: the loop draws its seed anew for every epoch.
 
@@ -54,8 +55,9 @@ class Checkpoint:
         self.path, self.about = path, about
 
     def save(
-        self, module: nn.Module, best: dict[str, Tensor], optimizer: torch.optim.Optimizer, progress: Progress
-    ) -> None:
+        self, module: nn.Module, best: dict[str, Tensor], optimizer: torch.optim.Optimizer, progress: Progress,
+        mean: RunningMean | None = None,
+    ) -> None:  # fmt: skip
         """Write all of it atomically."""
         from safetensors.torch import save
 
@@ -63,12 +65,17 @@ class Checkpoint:
         tensors |= {f"best/{k}": v.contiguous() for k, v in best.items()}
         for index, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{k}": torch.as_tensor(v).contiguous() for k, v in state.items()}
+        if mean is not None:
+            tensors |= {f"mean/{k}": v.contiguous() for k, v in mean.values.items()}
+            tensors["added"] = torch.tensor(mean.added)
         header = {"progress": json.dumps(asdict(progress)), "about": json.dumps(self.about, sort_keys=True)}
         with writing(self.path) as temporary:
             temporary.write_bytes(save(tensors, header))
 
-    def load(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[Progress, dict[str, Tensor]] | None:
-        """Put module and optimizer back; gives the progress and the best state, or None where there is no file.
+    def load(
+        self, module: nn.Module, optimizer: torch.optim.Optimizer, mean: RunningMean | None = None
+    ) -> tuple[Progress, dict[str, Tensor]] | None:
+        """Put module, optimizer and mean back; gives the progress and the best state, or None where there is no file.
 
         Raises
         ------
@@ -86,6 +93,8 @@ class Checkpoint:
             index, _, key = name.partition("/")
             state.setdefault(int(index), {})[key] = value
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        if mean is not None:
+            mean.continued(_under(tensors, "mean/"), int(tensors["added"]))
         return Progress(**json.loads(header["progress"])), _under(tensors, "best/")
 
     def _read(self) -> tuple[dict[str, Tensor], dict[str, str]]:

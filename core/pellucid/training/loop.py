@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from pellucid.batch import Batch
 from pellucid.errors import DataError
 from pellucid.seeds import seed_of
+from pellucid.training.averaging import RunningMean
 from pellucid.training.checkpoint import Checkpoint, Progress
 from pellucid.training.engine import engine
 from pellucid.training.settings import TrainingSettings
@@ -88,7 +90,9 @@ def train(
     optimizer = torch.optim.AdamW(learning, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
     progress = Progress()
     best: dict[str, Tensor] = {}
-    if checkpoint is not None and (found := checkpoint.load(objective, optimizer)) is not None:
+    steps = math.ceil(training.count / settings.batch_size)
+    mean = RunningMean(objective, settings.averaging * steps) if settings.averaging else None
+    if checkpoint is not None and (found := checkpoint.load(objective, optimizer, mean)) is not None:
         progress, best = found
     watcher = watcher or Watcher()
     watcher.start(stage, settings.epochs)
@@ -97,11 +101,11 @@ def train(
         epoch = progress.epoch
         seed = seed_of(settings.seed, stage, epoch)
         torch.manual_seed(seed + accelerator.process_index)
-        for group in optimizer.param_groups:
-            group["lr"] = _rate(settings, epoch)
         objective.train()
         total = torch.zeros((), device=accelerator.device)
-        for batch, share in _shares(training, settings, seed, accelerator):
+        for step, (batch, share) in enumerate(_shares(training, settings, seed, accelerator)):
+            for group in optimizer.param_groups:
+                group["lr"] = _rate(settings, epoch, step / steps)
             with accelerator.autocast():
                 loss = wrapped(batch)
             accelerator.backward(loss * share)
@@ -109,9 +113,12 @@ def train(
                 accelerator.clip_grad_norm_(learning, settings.clip_norm)
             prepared.step()
             prepared.zero_grad()
+            if mean is not None:
+                mean.add()
             total += loss.detach() * len(batch)
         progress.training.append(float(accelerator.reduce(total, "sum")) / training.count)
-        progress.validation.append(_watched(objective, validation or training, settings, seed, accelerator.device))
+        with mean.shown() if mean is not None else nullcontext():
+            progress.validation.append(_watched(objective, validation or training, settings, seed, accelerator.device))
         progress.epoch += 1
         _judge(progress, settings, validation is not None)
         if not math.isfinite(progress.training[-1]):
@@ -119,10 +126,11 @@ def train(
                 f"{stage}: the loss is {progress.training[-1]} in epoch {progress.epoch}; look for extreme inputs, or lower "
                 "[training] learning_rate"
             )
-        if validation is not None and progress.best_epoch == progress.epoch:
-            best = {k: v.detach().clone() for k, v in objective.state_dict().items()}
+        if (validation is not None or mean is not None) and progress.best_epoch == progress.epoch:
+            kept = objective.state_dict() if mean is None else mean.values
+            best = {k: v.detach().clone() for k, v in kept.items()}
         if checkpoint is not None and accelerator.is_main_process:
-            checkpoint.save(objective, best, optimizer, progress)
+            checkpoint.save(objective, best, optimizer, progress, mean)
         watcher.epoch(progress.epoch, progress.training[-1], progress.validation[-1])
     if best:
         objective.load_state_dict(best)
@@ -131,9 +139,22 @@ def train(
     return progress
 
 
-def _rate(settings: TrainingSettings, epoch: int) -> float:
+RISE = 0.25
+"""Share of a one-cycle schedule in which the learning rate rises."""
+
+LOWEST = 0.04
+"""Share of the learning rate with which it begins."""
+
+
+def _rate(settings: TrainingSettings, epoch: int, within: float) -> float:
+    """Learning rate of a step; ``within`` is the share of the epoch that lies behind it."""
     if settings.schedule == "constant":
         return settings.learning_rate
+    if settings.schedule == "one-cycle":
+        done = (epoch + within) / settings.epochs
+        if done < RISE:
+            return settings.learning_rate * (LOWEST + (1 - LOWEST) * 0.5 * (1 - math.cos(math.pi * done / RISE)))
+        return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * (done - RISE) / (1 - RISE)))
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / settings.epochs))
 
 

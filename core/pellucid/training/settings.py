@@ -20,9 +20,13 @@ class TrainingSettings(Frozen):
         Samples in a step, over all processes together.
     learning_rate, weight_decay : float
         Of AdamW.
-    schedule : {"cosine", "constant"}
-        ``"cosine"``: the learning rate falls to zero along half a cosine. A function of the epoch alone, so that a resumed
-        run goes on with the same one.
+    schedule : {"cosine", "one-cycle", "constant"}
+        ``"cosine"``: the learning rate falls to zero along half a cosine, epoch by epoch. ``"one-cycle"``: step by step, it
+        rises from nearly nothing for the first quarter, along half a cosine, and falls to zero along another. A function of
+        epoch and step alone, so that a resumed run goes on with the same one.
+    averaging : float
+        Over how many epochs weights are averaged, the older the less; 0: none. The mean over the last steps is what is
+        judged on the validation subjects, and kept.
     clip_norm : float, optional
         Longest gradient; longer ones are scaled down.
     patience : int, optional
@@ -39,7 +43,8 @@ class TrainingSettings(Frozen):
     batch_size: int = Field(64, ge=1, strict=True)
     learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)
     weight_decay: float = Field(0.0, ge=0, allow_inf_nan=False)
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "one-cycle", "constant"] = "cosine"
+    averaging: float = Field(0.0, ge=0, allow_inf_nan=False)
     clip_norm: float | None = Field(5.0, gt=0, allow_inf_nan=False)
     patience: int | None = Field(10, ge=1)
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
