@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import pickle
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from pellucid.data import prepared as module
 from pellucid.data.prepared import Prepared, Preparing, made_from, prepared
 from pellucid.data.rows import Rows
 from pellucid.errors import DataError, RunError
+from pellucid.files import sha256
 
 SAMPLES = 7
 
@@ -67,7 +69,7 @@ def test_samples_written_one_by_one_come_back_in_the_order_asked_for(tmp_path):
     assert again.notes == {"left out": ["s9"]}
     assert list(again.read(np.array([1]), ["mask"])) == ["mask"]
     assert [path.name for path in tmp_path.iterdir()] == ["store-k"]
-    assert again.damaged() == ()
+    again.verify()
 
 
 def test_several_samples_at_once_are_the_same_as_one_by_one(tmp_path):
@@ -130,7 +132,8 @@ def test_what_is_damaged_is_made_again(tmp_path, spoil, how):
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-3] if how == "cut" else b"")
-    assert holds(prepared(tmp_path / "store", "k", one_by_one(1)), seed=1)
+    with pytest.warns(UserWarning, match="store-k cannot be used"):
+        assert holds(prepared(tmp_path / "store", "k", one_by_one(1)), seed=1)
     assert holds(prepared(tmp_path / "store", "k", never), seed=1)
     assert [path.name for path in tmp_path.iterdir()] == ["store-k"]
 
@@ -158,16 +161,43 @@ def test_another_array_table_or_format_in_its_place_is_not_taken_for_it(tmp_path
     prepared(tmp_path / "store", "k", one_by_one())
     for seed, spoil in enumerate((other_array, other_table, other_format, a_list, a_file), 1):
         spoil()
-        assert holds(prepared(tmp_path / "store", "k", one_by_one(seed)), seed), spoil.__name__
+        with pytest.warns(UserWarning, match="store-k cannot be used"):
+            assert holds(prepared(tmp_path / "store", "k", one_by_one(seed)), seed), spoil.__name__
 
 
-def test_a_changed_byte_is_found_when_everything_is_read(tmp_path):
+@pytest.mark.parametrize("name", ["signal", "mask"])
+@pytest.mark.parametrize("at", [-1, 150], ids=["last byte", "a byte within"])
+def test_one_bit_that_the_disk_lost_is_noticed_said_and_made_again_from_the_source(tmp_path, monkeypatch, name, at):
     store = prepared(tmp_path / "store", "k", one_by_one())
-    path = store.arrays["mask"].path
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
+    path = store.arrays[name].path
+    status, content = path.stat(), bytearray(path.read_bytes())
+    content[at] ^= 1
     path.write_bytes(content)
-    assert store.damaged() == ("mask",)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    monkeypatch.setattr(module, "_verified", set())  # as in a new process
+    with pytest.warns(
+        UserWarning, match=rf"store-k cannot be used \({name}\.npy is not what was written\); it is made"
+    ):
+        again = prepared(tmp_path / "store", "k", one_by_one())
+    assert holds(again)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert holds(prepared(tmp_path / "store", "k", never))
+        prepared(tmp_path / "store", "other", one_by_one())  # where nothing was, nothing is damaged
+
+
+def test_a_store_is_read_through_once_in_a_process_unless_its_files_change(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_verified", set())
+    read = []
+    monkeypatch.setattr(module, "sha256", lambda path: (read.append(path.name), sha256(path))[1])
+    prepared(tmp_path / "store", "k", one_by_one())
+    for _ in range(3):
+        read.clear()
+        prepared(tmp_path / "store", "k", never)
+        assert read == ["table.parquet"]
+    os.utime(tmp_path / "store-k" / "mask.npy", ns=(1, 1))
+    prepared(tmp_path / "store", "k", never)
+    assert read == ["table.parquet", "table.parquet", "mask.npy"]
 
 
 def test_a_maker_that_fails_leaves_nothing(tmp_path):
@@ -248,7 +278,8 @@ def test_notes_that_were_changed_are_made_again(tmp_path):
     path = tmp_path / "store-k" / "prepared.json"
     for content in (path.read_text().replace('"notes": {', '"notes": {"more": 1,'), "[" * 100_000):
         path.write_text(content)
-        assert holds(prepared(tmp_path / "store", "k", one_by_one(1)), seed=1)
+        with pytest.warns(UserWarning, match="store-k cannot be used"):
+            assert holds(prepared(tmp_path / "store", "k", one_by_one(1)), seed=1)
 
 
 def test_a_place_that_cannot_be_written_is_one_error(tmp_path):
