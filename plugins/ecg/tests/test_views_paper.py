@@ -321,6 +321,49 @@ def test_what_raises_and_what_lowers_differ_in_line_and_hatching_and_not_in_colo
     assert any("Blue, broken and hatched: lowers it." in text for text in texts(down))
 
 
+@pytest.mark.parametrize("start_s", [7.6, 9.6])
+def test_labels_of_boxes_keep_to_their_lead_and_do_not_lie_over_each_other(start_s):
+    spec = spec_of()
+    spans = [TimeSpan(("V6",), start_s + 0.1 * at, start_s + 0.3) for at in range(3)]
+    ax = drawn(
+        flat(spec), spec, regions=tuple(Marked(span, 1.0, f"label {at} +0.{at}0") for at, span in enumerate(spans))
+    )
+    left = next(line for line in traces(ax) if line[0, 0] == pytest.approx(10 + 3 * 62.5, abs=1e-3))[0, 0]
+    extents = [
+        mm(ax, ax.transData.inverted().transform(text.get_window_extent().get_points()))
+        for text in ax.texts
+        if text.get_text().startswith("label ") and "V6" not in text.get_text()
+    ]
+    assert len(extents) == 3
+    for (x0, _), (x1, _) in extents:
+        assert left < x0 < x1 < left + 62.5
+    for below, above in pairwise(extents):
+        assert below[1, 1] < above[0, 1] + 0.5, "of the room above letters, a part may be shared"
+
+
+def test_hatching_goes_from_edge_to_edge_of_the_box_and_of_the_bar_of_what_lowers():
+    spec = spec_of()
+    ax = drawn(flat(spec), spec, regions=(Marked(TimeSpan(("I",), 1.0, 1.5), -1.0, "A"),))
+    rectangles = [*marked_leads(ax)["I"], *bars(ax)]
+    hatchings = [
+        p
+        for p in ax.patches
+        if type(p).__name__ == "PathPatch" and mpl.colors.same_color(p.get_edgecolor()[:3], LOWERS)
+    ]
+    assert len(rectangles) == len(hatchings) == 2
+    for rectangle, hatching in zip(rectangles, hatchings, strict=True):
+        wide, high = rectangle.get_width(), rectangle.get_height()
+        ends = (hatching.get_path().vertices - rectangle.get_xy()).reshape(-1, 2, 2)
+        # A line of the family x + y = 2, 4, 6 ... millimetres enters by the left or upper edge and leaves by the lower or right.
+        assert ends.sum(-1) == pytest.approx(np.repeat(np.arange(2.0, wide + high, 2.0), 2).reshape(-1, 2))
+        for (x0, y0), (x1, y1) in ends:
+            assert x0 == pytest.approx(0) or y0 == pytest.approx(high)
+            assert y1 == pytest.approx(0) or x1 == pytest.approx(wide)
+            assert min(x0, y0, x1, y1) >= 0
+            assert max(x0, x1) <= wide + 1e-9
+            assert max(y0, y1) <= high + 1e-9
+
+
 def test_places_that_are_no_time_are_left_to_words():
     spec = spec_of()
     ax = drawn(flat(spec), spec, regions=(Marked(Box((0,), (1,)), 1.0, "A"),))
@@ -383,6 +426,10 @@ def test_dense_evidence_is_shaded_on_its_lead_by_its_size_and_never_lost():
     evidence[LEADS.index("V6"), 0:100] = -0.5
     ax = drawn(flat(spec), spec, evidence=evidence)
     raised, lowered = shades(ax, RAISES), shades(ax, LOWERS)
+    (box,) = marked_leads(drawn(flat(spec), spec, regions=(Marked(TimeSpan(("V2",), 5.5, 6.5), 1.0, ""),)))["V2"]
+    assert any(patch.get_bbox().bounds == pytest.approx(box.get_bbox().bounds) for patch in raised), (
+        "over all of its lead"
+    )
     # On the lead, and in the row under the rhythm strip; V6 is not printed in the first second, the row alone shows it.
     assert sorted(round(p.get_width(), 3) for p in raised) == [25.0, 25.0]
     assert [round(p.get_width(), 3) for p in lowered] == [25.0]
@@ -391,6 +438,34 @@ def test_dense_evidence_is_shaded_on_its_lead_by_its_size_and_never_lost():
     assert mm(ax, lowered[0].get_xy())[0] == pytest.approx(rhythm[0, 0], abs=1e-3)
     assert mm(ax, lowered[0].get_xy())[1] < rhythm[0, 1]
     assert not shades(drawn(flat(spec), spec, evidence=flat(spec)), RAISES)
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_the_row_of_evidence_lies_under_all_bars_of_its_rhythm_strip_and_on_the_sheet(rows):
+    spec = spec_of()
+    evidence = flat(spec)
+    evidence[LEADS.index("V6"), 0:100] = -0.5
+    at_once = tuple(Marked(TimeSpan((lead,), 4.0, 4.4), 1.0, f"{lead} mark") for lead in LEADS[6 : 6 + rows])
+    ax = drawn(flat(spec), spec, evidence=evidence, regions=at_once)
+    assert len({bar.get_y() for bar in bars(ax)}) == rows
+    (row,) = shades(ax, LOWERS)
+    assert 0 < row.get_y() < row.get_y() + row.get_height() < min(bar.get_y() for bar in bars(ax))
+
+
+def test_evidence_of_up_to_40_stretches_is_shaded_stretch_by_stretch_and_of_more_in_40_pieces_by_its_mean():
+    spec = spec_of(("MLII",), seconds=8.2)
+    for stretches in (40, 41):
+        evidence = np.tile(np.repeat([1.0, 0.2], 10), 21)[None, : 10 * stretches]
+        evidence = np.concatenate([evidence, np.full((1, spec.length - evidence.shape[1]), evidence[0, -1])], axis=1)
+        found = shades(drawn(flat(spec), spec, evidence=evidence), RAISES)
+        assert len(found) == 40
+        assert sum(p.get_width() for p in found) == pytest.approx(8.2 * 25)
+        if stretches == 40:
+            assert [p.get_facecolor()[3] for p in found] == pytest.approx([0.5, 0.1] * 20)
+        for patch in found:
+            first = round(patch.get_x() * 4 - found[0].get_x() * 4)
+            mean = evidence[0, first : first + round(patch.get_width() * 4)].mean()
+            assert patch.get_facecolor()[3] == pytest.approx(0.5 * mean)
 
 
 def test_real_recordings_are_drawn_and_read_back(tmp_path):
