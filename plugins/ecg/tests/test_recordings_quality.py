@@ -117,6 +117,20 @@ def test_a_lead_upside_down_is_found():
     assert told == "aVF against I and II; it looks like aVF upside down"
 
 
+@pytest.mark.parametrize(("two", "ways"), [(1.2, "III and aVR exchanged or aVR upside down"), (0.5, None)])
+def test_ways_to_mend_are_named_up_to_two_and_more_would_be_a_guess(two, ways):
+    # All leads rise and fall together and every one was scaled by itself, so that only signs are left: aVR, upside down,
+    # could be mended by any lead that falls. With II = 0.5 that are III, aVF, and aVR itself.
+    some = healthy()
+    one, two = 2 * some.signals[0], two * some.signals[0]
+    limbs = np.stack([one, two, two - one, (one + two) / 2, one - two / 2, two - one / 2])
+    noise = np.random.default_rng(2).normal(0, 0.001, limbs.shape)
+    scaled = replace(some, signals=np.concatenate([limbs + noise, some.signals[6:]]).astype(np.float32), units="NU")
+    assert found(scaled)["limb leads do not fit each other"] == (
+        "aVR against I and II" + (f"; it looks like {ways}" if ways else "")
+    )
+
+
 def test_limb_leads_that_hardly_move_say_nothing_of_their_order():
     noise = np.random.default_rng(3).normal(0, 0.01, (6, 10 * RATE)).astype(np.float32)
     some = healthy()
