@@ -78,6 +78,14 @@ def test_a_lead_that_is_off_or_saturated_is_named_with_its_seconds():
 
     assert found(changed(healthy(), V3=short)) == {}
 
+    def often(values: np.ndarray) -> np.ndarray:
+        for start in range(0, 2000, 400):
+            values[start : start + 200] = 0.123
+        return values
+
+    told = {"lead off or saturated": "V3 0.0-1.0 s and 2.0-3.0 s and 4.0-5.0 s and 2 more"}
+    assert found(changed(healthy(), V3=often)) == told
+
 
 def test_clipped_leads_are_named_with_the_value_they_end_at():
     assert found(changed(healthy(), V5=lambda v: np.minimum(v, 0.5))) == {
