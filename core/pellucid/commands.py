@@ -107,6 +107,7 @@ def evaluate(
     run, shown_on = Run(folder), tables.console()
     if skip_known:
         tables.print_skipped(shown_on, run, found.skipped, found.scored)
+    tables.print_findings(shown_on, found.findings, out)
     tables.print_evaluation(shown_on, run, list(found.results), everything=everything)
     if out is not None:
         typer.echo(f"Results: {out}")

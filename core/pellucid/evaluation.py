@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from pellucid.assembly import build_protocols, context_of
 from pellucid.data.dataset import Dataset
+from pellucid.data.samples import Finding
 from pellucid.data.spec import DataSpec
 from pellucid.data.splits import Split
 from pellucid.data.subjects import LearnedFrom
@@ -75,11 +76,14 @@ class Evaluation:
     results : Results
     scored, skipped : mapping of str to int
         How many ``subjects`` and ``samples``.
+    findings : tuple of Finding
+        What was found in the data: samples that were left out as they could not be used, and what is odd in the others.
     """
 
     results: Results
     scored: Mapping[str, int]
     skipped: Mapping[str, int]
+    findings: tuple[Finding, ...] = ()
 
 
 def assess(
@@ -90,7 +94,7 @@ def assess(
     skip_known: bool = False,
     skip_broken: bool = False,
 ) -> Evaluation:
-    """:func:`evaluate`, with the counts of who was scored and who was skipped."""
+    """:func:`evaluate`, with the counts of who was scored and who was skipped, and what was found in the data."""
     done = Run(run)
     if not done.finished:
         raise RunError(f"{run} is not finished: pellucid run {done.study.name} --out {run} continues it")
@@ -124,7 +128,8 @@ def assess(
         elif not assessment.unfit(context):
             results += assessment.conclude(assessment.examine(fold).assign(fold=0), context)
     there, scored = _counts(whole), _counts(dataset)
-    found = Evaluation(Results(results), scored, {what: n - scored[what] for what, n in there.items()})
+    skipped = {what: n - scored[what] for what, n in there.items()}
+    found = Evaluation(Results(results), scored, skipped, tuple(dataset.findings))
     if out is not None:
         write_json(Path(out), _document(done, dataset, found, left_out))
     return found
@@ -156,7 +161,7 @@ def _document(done: Run, dataset: Dataset, found: Evaluation, left_out: list[str
         "skipped": dict(found.skipped),
         # These look at the training samples themselves, which an evaluation does not have.
         "not_assessed": left_out,
-        "findings": [asdict(finding) for finding in dataset.findings],
+        "findings": [asdict(finding) for finding in found.findings],
         "results": [result.to_json() for result in found.results],
     }
 

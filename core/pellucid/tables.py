@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pellucid.report import words
+from pellucid.report import findings, words
 from pellucid.report.names import interval, listed, number, sentence_case
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pellucid.data.samples import Finding
     from pellucid.listing import Description
     from pellucid.plugins import Component, Installed
     from pellucid.result import Result
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
 
 GROUP_WORD = ("subject", "subjects")
 """What those are called whom nothing else is known of."""
+
+NAMED = 20
+"""Samples of each kind that were left out and are named."""
 
 PIPED_WIDTH = 160
 """Columns where the output is no terminal: wide enough that a summary stays on its line for grep."""
@@ -117,6 +124,23 @@ def print_skipped(out: Console, run: Run, skipped: Mapping[str, int], scored: Ma
         f"{'sample' if samples == 1 else 'samples'}. Scored: {scored['subjects']} {several}, {scored['samples']} samples."
     )
     out.print(Text(told, style="yellow" if samples else "dim"))
+    out.print()
+
+
+def print_findings(out: Console, found: Sequence[Finding], listed_in: Path | None) -> None:
+    """How many samples were left out or are odd, those that were left out with the reason, and where all are listed."""
+    rows = [asdict(one) for one in found]
+    if not rows:
+        return
+    out.print(Text(findings.said(rows), style="yellow"))
+    groups = findings.grouped(rows, NAMED)
+    for group in groups:
+        if group.done == findings.LEFT_OUT:
+            out.print(Text(f"  {group.what}: {group.examples}"), soft_wrap=True)
+    if listed_in is not None:
+        out.print(f'All of it: under "findings" in {listed_in}', soft_wrap=True)
+    elif any(group.done != findings.LEFT_OUT or group.samples > NAMED for group in groups):
+        out.print('All of it: under "findings" in the file that --out FILE.json writes', soft_wrap=True)
     out.print()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from pellucid import tables
 from pellucid.commands import overrides
+from pellucid.data import Finding
 from pellucid.errors import StudyError
 from pellucid.result import Result
 
@@ -229,3 +230,24 @@ def test_a_dataset_that_cannot_leave_broken_samples_out_says_so(tmp_path):
     said = refused(pellucid("run", str(study), "--skip-broken", "--out", str(tmp_path / "run")))
     assert "dataset 'planted-lesions' cannot leave broken samples out" in said
     assert not (tmp_path / "run").exists()
+
+
+def test_all_that_were_left_out_are_named_or_it_is_said_where_they_are(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    out = [Finding(f"s{n}", "cannot be used", f"line {n}", "left out") for n in range(21)]
+
+    def said(findings, listed_in=None):
+        tables.print_findings(tables.console(), findings, listed_in)
+        return capsys.readouterr().out
+
+    assert said([]) == ""
+    few = said(out[:2])
+    assert "2 samples could not be used and were left out." in " ".join(few.split())
+    assert "  Cannot be used: s0 (line 0), s1 (line 1)\n" in few
+    assert "findings" not in few, "nothing is left to be looked up"
+    assert "s19 (line 19) and 1 more" in said(out)
+    assert 'All of it: under "findings" in the file that --out FILE.json writes' in said(out)
+    assert 'All of it: under "findings" in e.json' in said(out[:2], "e.json")
+    kept = said([Finding("s0", "flat lead", "V1")])
+    assert "1 sample was used although" in " ".join(kept.split())
+    assert "--out FILE.json" in kept

@@ -22,13 +22,15 @@ class Found:
     examples: str
 
 
-def grouped(findings: Iterable[Mapping[str, Any]]) -> tuple[Found, ...]:
+def grouped(findings: Iterable[Mapping[str, Any]], examples: int = EXAMPLES) -> tuple[Found, ...]:
     """Findings by what they say and what was done; those left out first, then the most frequent.
 
     Parameters
     ----------
     findings : iterable of mapping
         ``sample``, ``what``, ``where`` and ``done`` each, as ``run.json`` keeps them.
+    examples : int
+        Samples of each kind that are named.
 
     Examples
     --------
@@ -42,7 +44,7 @@ def grouped(findings: Iterable[Mapping[str, Any]]) -> tuple[Found, ...]:
         places = kinds.setdefault((one["what"], one["done"]), {}).setdefault(str(one["sample"]), [])
         if one.get("where"):
             places.append(str(one["where"]))
-    found = [_found(what, done, samples) for (what, done), samples in kinds.items()]
+    found = [_found(what, done, samples, examples) for (what, done), samples in kinds.items()]
     return tuple(sorted(found, key=lambda one: (one.done.casefold() != LEFT_OUT, -one.samples)))
 
 
@@ -68,9 +70,9 @@ def _them(samples: set[str]) -> str:
     return "it" if len(samples) == 1 else "them"
 
 
-def _found(what: str, done: str, samples: Mapping[str, list[str]]) -> Found:
+def _found(what: str, done: str, samples: Mapping[str, list[str]], named: int) -> Found:
     first = [f"{sample} ({'; '.join(dict.fromkeys(places))})" if places else sample
-             for sample, places in list(samples.items())[:EXAMPLES]]  # fmt: skip
+             for sample, places in list(samples.items())[:named]]  # fmt: skip
     more = len(samples) - len(first)
     examples = ", ".join(first) + (f" and {more:,} more" if more else "")
     return Found(sentence_case(what), done, len(samples), examples)

@@ -289,15 +289,25 @@ def test_500_records_of_which_3_are_broken(tmp_path):
     assert [f["sample"] for f in evaluation["findings"] if f["done"] == "left out"] == ["a003"]
 
 
-def test_an_evaluation_may_skip_where_the_run_did_not(tmp_path):
+def test_an_evaluation_may_skip_where_the_run_did_not_and_says_whom(tmp_path, capsys):
     folder, study, out = write_folder(tmp_path / "data", 40), tmp_path / "study.toml", tmp_path / "run"
     study.write_text(STUDY)
     pellucid("run", study, "--data", folder, "--out", out)
     other = others(tmp_path / "other")
     with pytest.raises(DataError, match="1 of 20 recordings cannot be used"):
         pellucid("evaluate", out, "--data", other)
+    capsys.readouterr()
+    pellucid("evaluate", out, "--data", other, "--skip-broken")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 sample could not be used and was left out." in said
+    assert "Cannot be used: a003 (" in said
+    assert 'All of it: under "findings" in the file that --out FILE.json writes' in said, "19 others are of noise"
     pellucid("evaluate", out, "--data", other, "--skip-broken", "--out", tmp_path / "e.json")
-    assert json.loads((tmp_path / "e.json").read_text())["n_samples"] == 19
+    said = " ".join(capsys.readouterr().out.split())
+    assert f'All of it: under "findings" in {tmp_path / "e.json"}' in said
+    evaluation = json.loads((tmp_path / "e.json").read_text())
+    assert evaluation["n_samples"] == 19
+    assert [f["sample"] for f in evaluation["findings"] if f["done"] == "left out"] == ["a003"]
 
 
 def test_a_model_reads_recordings_that_are_open_already(tmp_path):
