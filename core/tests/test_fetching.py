@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import random
 import shutil
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -407,6 +408,26 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "mkdir", deny)
     with serving(file(CONTENT)) as server:
         refused(server, tmp_path / "x", "Permission denied; choose a place that you may write to")
+
+
+def test_a_folder_that_takes_nothing_is_said_before_anybody_is_asked(tmp_path, monkeypatch):
+    def deny(*_, dir, **__):
+        asked_at.append(dir)
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    asked_at = []
+    (tmp_path / "sub").mkdir()
+    with serving(file(CONTENT)) as server:
+        with monkeypatch.context() as patched:
+            patched.setattr(tempfile, "TemporaryFile", deny)
+            refused(server, tmp_path, "Read-only file system; choose a place that you may write to")
+            assert asked_at == [tmp_path.absolute()]
+            assert server.asked == []
+        assert fetched(server, tmp_path) == CONTENT
+        asked = len(server.asked)
+        monkeypatch.setattr(tempfile, "TemporaryFile", deny)
+        assert fetched(server, tmp_path) == CONTENT, "what is whole needs no place to write to"
+        assert len(server.asked) == asked
 
 
 def test_a_file_in_place_of_the_folder_is_said(tmp_path):

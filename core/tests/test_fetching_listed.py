@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import random
+import tempfile
 
 import pytest
 from made_cards import PLAIN
@@ -14,6 +16,7 @@ from scripted_server import file, serving, status
 from pellucid.cards import Card, card, read_card
 from pellucid.errors import DataError
 from pellucid.fetching import Patience, fetch, why_not
+from pellucid.fetching.lock import held
 
 HASTE = Patience(stall_s=0.5, tries=3, wait_s=0.001, longest_wait_s=0.01)
 FILES = {
@@ -218,6 +221,97 @@ def test_another_version_is_not_mixed_into_a_folder(tmp_path):
     with serving(folder_of(newer)) as server, pytest.raises(DataError, match="another version"):
         fetched(server, tmp_path)
     assert contents(tmp_path)["table.csv"] == FILES["table.csv"]
+
+
+def unwritable(monkeypatch):
+    """A disk that takes nothing, whoever asks."""
+
+    def deny(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", deny)
+
+
+def a_file_above(to, monkeypatch):
+    to.rmdir()
+    to.parent.rmdir()
+    to.parent.write_text("x")
+    return r"folder/to cannot be made: .*folder is a file"
+
+
+def a_link_that_leads_nowhere(to, monkeypatch):
+    to.rmdir()
+    to.symlink_to("nowhere")
+    return "is a link that leads nowhere: --to names a folder"
+
+
+def no_permission(to, monkeypatch):
+    unwritable(monkeypatch)
+    return "Permission denied; choose a place that you may write to"
+
+
+def no_permission_above(to, monkeypatch):
+    to.rmdir()
+    return no_permission(to, monkeypatch)
+
+
+def a_folder_in_place_of_the_list(to, monkeypatch):
+    (to / "SHA256SUMS.txt").mkdir()
+    return r"SHA256SUMS\.txt is there and is no plain file"
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [a_file_above, a_link_that_leads_nowhere, no_permission, no_permission_above, a_folder_in_place_of_the_list],
+    ids=lambda trouble: trouble.__name__,
+)
+def test_a_folder_that_takes_nothing_is_said_before_anybody_is_asked(tmp_path, monkeypatch, trouble):
+    to = tmp_path / "folder" / "to"
+    to.mkdir(parents=True)
+    said = trouble(to, monkeypatch)
+    before = sorted(tmp_path.rglob("*"))
+    with serving(folder_of(FILES)) as server:
+        with pytest.raises(DataError, match=said):
+            fetched(server, to)
+        assert server.asked == []
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_at_which_somebody_is_at_work_is_said_before_anybody_is_asked(tmp_path):
+    with serving(folder_of(FILES)) as server:
+        with held(tmp_path), pytest.raises(DataError, match="another process is downloading"):
+            fetched(server, tmp_path)
+        assert server.asked == []
+
+
+def test_a_list_that_the_card_knows_is_not_asked_for_again(tmp_path, monkeypatch):
+    right = {"sha256": hashlib.sha256(listed(FILES)).hexdigest()}
+    with serving(folder_of(FILES)) as server:
+        fetched(server, tmp_path, sums=right)
+        asked = len(server.asked)
+        # Whole already: nothing is asked for, and nothing need be written.
+        unwritable(monkeypatch)
+        found = fetched(server, tmp_path, sums=right)
+        assert (len(found.here), found.new) == (len(FILES), ())
+        assert len(server.asked) == asked
+        (tmp_path / "table.csv").unlink()
+        with pytest.raises(DataError, match="Permission denied"):
+            fetched(server, tmp_path, sums=right)
+        assert len(server.asked) == asked
+        monkeypatch.undo()
+        assert [one.path for one in fetched(server, tmp_path, sums=right).new] == ["table.csv"]
+        assert [path for path, *_ in server.asked[asked:]] == ["/data/table.csv"]
+        with pytest.raises(DataError, match=r"another list than the card knows: the folder holds another version"):
+            fetched(server, tmp_path, sums={"sha256": "0" * 64})
+        assert len(server.asked) == asked + 1
+
+
+def test_a_list_that_was_damaged_is_no_word_about_the_server(tmp_path):
+    with serving(folder_of(FILES)) as server:
+        fetched(server, tmp_path)
+        (tmp_path / "SHA256SUMS.txt").write_text("nothing")
+        with pytest.raises(DataError, match="is another list than the server has now"):
+            fetched(server, tmp_path)
 
 
 def test_a_file_of_the_users_own_is_not_written_over(tmp_path):

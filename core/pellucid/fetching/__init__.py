@@ -17,6 +17,7 @@ from pellucid.fetching.download import Patience, download, part_of, unwritable
 from pellucid.fetching.listed import ListedFile, chosen, fetch_listed
 from pellucid.fetching.lock import held
 from pellucid.fetching.progress import Watcher
+from pellucid.fetching.target import nearest_existing, refuse_no_folder, refuse_unwritable
 
 __all__ = ["Fetched", "Patience", "Watcher", "fetch", "why_not"]
 
@@ -89,21 +90,24 @@ def fetch(
     Raises
     ------
     DataError
-        If nothing can be downloaded (says whom to ask), there is not enough room, a file of a card's name holds something
-        else, another process is at work in the folder, or a file cannot be had; what is here by then stays, and the next call
-        goes on from there.
+        If nothing can be downloaded (says whom to ask), the folder cannot be written or has not enough room, a file of a card's
+        name holds something else, another process is at work in the folder (all of it said before any server is asked), or a
+        file cannot be had; what is here by then stays, and the next call goes on from there.
     """
     reason = why_not(card)
     if reason:
         raise DataError(f"{card.name}: nothing was downloaded: {reason}. {card.how}")
     watcher, patience = watcher or Watcher(), patience or Patience()
     try:
-        _refuse_no_folder(to)
+        refuse_no_folder(to)
         if card.sums is not None:
             new, here = fetch_listed(card.sums, to, only, watcher, patience)
             return Fetched(new, here, card.sums.name)
         plan = _plan(card, chosen(card.files, only), to, watcher)
         _refuse_too_little_room(plan, to)
+        if not (plan.plain or plan.packed):
+            return Fetched((), plan.here)
+        refuse_unwritable([to, *(place(to, file.path).parent for file in (*plan.plain, *plan.packed))])
         to.mkdir(parents=True, exist_ok=True)
         with held(to):
             for file in plan.plain:
@@ -115,11 +119,6 @@ def fetch(
     except OSError as error:
         raise unwritable(to, error) from None
     return Fetched((*plan.plain, *plan.packed), plan.here)
-
-
-def _refuse_no_folder(to: Path) -> None:
-    if to.exists() and not to.is_dir():
-        raise DataError(f"{to} is a file: --to names a folder")
 
 
 def _plan(card: Card, files: tuple[CardFile, ...], to: Path, watcher: Watcher) -> _Plan:
@@ -154,8 +153,7 @@ def _refuse_too_little_room(plan: _Plan, to: Path) -> None:
     incoming += [(archive, _archive_path(to, archive)) for archive in plan.archives]
     download_bytes = sum(max(content.bytes - _begun(path), 0) for content, path in incoming)
     unpacked = sum(file.bytes for file in plan.packed)
-    existing = next(folder for folder in (to.absolute(), *to.absolute().parents) if folder.exists())
-    free = shutil.disk_usage(existing).free
+    free = shutil.disk_usage(nearest_existing(to)).free
     if download_bytes + unpacked > free:
         parts = f"{decimal(download_bytes)} to download" + (f" and {decimal(unpacked)} unpacked" if unpacked else "")
         raise DataError(

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,7 @@ from pellucid.fetching.connection import Interrupted, ask
 from pellucid.fetching.download import Patience, download
 from pellucid.fetching.lock import held
 from pellucid.fetching.progress import Watcher
+from pellucid.fetching.target import refuse_unwritable
 from pellucid.files import sha256, writing
 
 AT_ONCE = 4
@@ -95,25 +97,66 @@ def fetch_listed(
     Raises
     ------
     DataError
-        If the list cannot be had or names a file outside the folder (nothing is fetched then), a file of a listed name holds
-        something else, or a file cannot be had; what is here by then stays, and the next call goes on from there.
+        If the folder cannot be written or somebody else is at work in it (said before the server is asked), the list cannot be
+        had, is another one than the folder holds, or names a file outside the folder (nothing is fetched then), a file of a
+        listed name holds something else, or a file cannot be had; what is here by then stays, and the next call goes on from
+        there.
     """
-    watcher.say(f"{sums.name}: asking {shown(sums.url)} for the list of files")
-    content = _list(sums, patience)
-    files = chosen(read_list(content, sums), only)
+    # A folder that is not there yet is made only once the list is here, and nobody else can be at work in it.
+    with held(to) if to.is_dir() else nullcontext():
+        kept = _kept(sums, to)
+        if kept is None or not _all_there(kept, sums, to, only):
+            refuse_unwritable([to])
+        content = kept
+        if kept is None or sums.sha256 is None:
+            watcher.say(f"{sums.name}: asking {shown(sums.url)} for the list of files")
+            content = _list(sums, patience)
+            if kept not in (None, content):
+                raise DataError(
+                    f"{place(to, sums.name)} is another list than the server has now: the folder holds another version of the "
+                    "data. Choose another --to"
+                )
+        assert content is not None
+        files = chosen(read_list(content, sums), only)
+        if kept is not None:
+            return _completed(files, to, watcher, patience)
     to.mkdir(parents=True, exist_ok=True)
     with held(to):
-        kept = place(to, sums.name)
-        if kept.is_file() and kept.read_bytes() != content:
-            raise DataError(
-                f"{kept} is another list than the server has now: the folder holds another version of the data. "
-                "Choose another --to"
-            )
-        with writing(kept) as temporary:
+        with writing(place(to, sums.name)) as temporary:
             temporary.write_bytes(content)
-        watcher.say(f"{len(files):,} files are listed; looking at what is in {to}")
-        here, missing = _compare(files, to)
-        return tuple(_fetched(missing, to, watcher, patience)), here
+        return _completed(files, to, watcher, patience)
+
+
+def _kept(sums: Sums, to: Path) -> bytes | None:
+    """The list that an earlier download left in the folder."""
+    path = place(to, sums.name)
+    if not path.is_file():
+        if path.is_symlink() or path.exists():
+            raise DataError(f"{path} is there and is no plain file: move it away, or choose another --to")
+        return None
+    content = path.read_bytes()
+    if sums.sha256 not in (None, hashlib.sha256(content).hexdigest()):
+        raise DataError(
+            f"{path} is another list than the card knows: the folder holds another version of the data. Choose another --to"
+        )
+    return content
+
+
+def _all_there(kept: bytes, sums: Sums, to: Path, only: Sequence[str]) -> bool:
+    try:
+        return all(place(to, file.path).is_file() for file in chosen(read_list(kept, sums), only))
+    except DataError:
+        # Damaged, or of another version: where the server's is compared with it, that is said.
+        return False
+
+
+def _completed(
+    files: Sequence[ListedFile], to: Path, watcher: Watcher, patience: Patience
+) -> tuple[tuple[ListedFile, ...], tuple[ListedFile, ...]]:
+    watcher.say(f"{len(files):,} files are listed; looking at what is in {to}")
+    here, missing = _compare(files, to)
+    refuse_unwritable({place(to, file.path).parent for file in missing})
+    return tuple(_fetched(missing, to, watcher, patience)), here
 
 
 def read_list(content: bytes, sums: Sums) -> tuple[ListedFile, ...]:
