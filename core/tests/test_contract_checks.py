@@ -141,7 +141,7 @@ PARTS = [
     ("encoder", "loss_is_finite_and_teaches", Explodes, "its loss is nan"),
     ("head", "contributions_add_up_to_the_output", Overstates, "promises no gap"),
     ("head", "contributions_add_up_to_the_output", OtherOutput, "another output than it predicts"),
-    ("head", "outputs_are_named_after_the_target", Talkative, "does not have"),
+    ("head", "outputs_are_named", Talkative, "does not have"),
     ("head", "sample_is_scored_as_if_alone", Sociable, "when others are in the batch"),
     ("head", "sample_is_scored_as_if_alone", SociableExplanation, "in other company"),
     ("head", "settings_and_weights_rebuild_it", ForgetfulHead, "rebuilt from settings and weights"),

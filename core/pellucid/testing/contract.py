@@ -48,7 +48,7 @@ NAMES = {
     ),
     "head": (
         "contributions_add_up_to_the_output",
-        "outputs_are_named_after_the_target",
+        "outputs_are_named",
         "sample_is_scored_as_if_alone",
         "settings_and_weights_rebuild_it",
         "tags_are_from_the_closed_sets",
