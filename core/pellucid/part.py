@@ -27,6 +27,9 @@ class Part(nn.Module):
         super().__init__()
         self.learned_from = LearnedFrom()
 
+    def settle(self) -> None:
+        """Put parameters back where they must lie (atoms of unit length); called after each step. Default: nothing."""
+
 
 def configured(kind: str, name: str, config_type: type[Config], options: Mapping[str, Any], **facts: Any) -> Any:
     """Make a config from a study's options and the facts that the data gives.

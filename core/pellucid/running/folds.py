@@ -12,13 +12,13 @@ from pellucid.assembly import build_encoders, build_head, encoders_of
 from pellucid.data.dataset import Dataset
 from pellucid.data.splits import Split, inner_split
 from pellucid.files import write_json, write_rows
-from pellucid.heads.base import Predictor, probabilities
+from pellucid.heads.base import Head, Predictor, probabilities
 from pellucid.model import Model, Threshold
 from pellucid.protocols.base import FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.protocols.usual import Usual
 from pellucid.running.task import Task
-from pellucid.training.fit import Session, Sides, fit_encoder, fit_model
+from pellucid.training.fit import Session, Sides, fit_codes, fit_encoder, fit_model
 from pellucid.training.settings import TrainingSettings
 from pellucid.weights import save_models
 
@@ -85,19 +85,29 @@ def _fitted(task: Task, sides: Sides, where: str, checkpoints: Path) -> tuple[di
     session = Session(checkpoints, task.watcher, where)
     encoders = build_encoders(study, spec, seed=where)
     epochs = {}
-    for entry in study.encoder:
-        settings = study.training_of(entry)
-        progress = fit_encoder(encoders[entry.prefix], sides, settings, name=f"encoder {entry.prefix}", session=session)
-        epochs[entry.prefix] = [progress.epoch] if progress else []
-    models = {}
-    for head_entry in study.head:
-        own = encoders_of(head_entry, encoders)
-        head = build_head(head_entry, own, spec, study.target, seed=f"{study.training.seed}/{where}")
-        settings = study.training_of(head_entry)
-        model, history = fit_model(own, head, sides, settings, name=f"head {head_entry.part}", session=session)
+    for asked in study.encoder:
+        name, settings = f"encoder {asked.prefix}", study.training_of(asked)
+        progress = fit_encoder(encoders[asked.prefix], sides, settings, name=name, session=session)
+        epochs[asked.prefix] = [progress.epoch] if progress else []
+    models: dict[str, Model] = {}
+    beside: dict[str, dict[str, Head]] = {}
+    for entry in study.head:
+        own, settings = encoders_of(entry, encoders), study.training_of(entry)
+        head = build_head(entry, own, spec, study.target, seed=f"{study.training.seed}/{where}")
+        if not head.tags.predicts:
+            # Those that read the same with the same settings learn from one stream.
+            beside.setdefault(f"{tuple(own)} {settings.model_dump_json()}", {})[entry.part] = head
+            continue
+        model, history = fit_model(own, head, sides, settings, name=f"head {entry.part}", session=session)
         model.threshold = threshold_of(model, sides)
-        models[head_entry.part] = model
-        epochs[head_entry.part] = [progress.epoch for progress in history]
+        models[entry.part] = model
+        epochs[entry.part] = [progress.epoch for progress in history]
+    for heads in beside.values():
+        first = next(entry for entry in study.head if entry.part in heads)
+        found = fit_codes(encoders_of(first, encoders), heads, sides, study.training_of(first), session=session)
+        for part, (model, history) in found.items():
+            models[part], epochs[part] = model, [progress.epoch for progress in history]
+    models = {entry.part: models[entry.part] for entry in study.head}
     return models, epochs
 
 

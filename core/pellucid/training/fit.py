@@ -9,24 +9,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pellucid.batch import Batch, collate
 from pellucid.data.dataset import Dataset
 from pellucid.data.subjects import LearnedFrom
 from pellucid.encoders.base import Encoder
+from pellucid.errors import StudyError
 from pellucid.fingerprint import fingerprint
-from pellucid.heads.base import Head, Loss, Stage
-from pellucid.model import BATCH, Model, batches
-from pellucid.representation import Representation
+from pellucid.heads.base import Head, Stage
+from pellucid.model import Model, batches
 from pellucid.training.checkpoint import Checkpoint, Progress
-from pellucid.training.loop import Samples, Watcher, train
+from pellucid.training.loop import Watcher, train, train_together
+from pellucid.training.objectives import EncoderLoss, HeadLoss, ModelLoss
+from pellucid.training.reading import as_they_are, pairs, represented
 from pellucid.training.settings import TrainingSettings
-
-LATENT = "representation"
-"""Input name under which precomputed representations travel in a batch."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +102,9 @@ def fit_encoder(
     if not encoder.tags.trains_alone:
         return None
     progress = train(
-        _EncoderLoss(encoder),
-        _samples(sides.train, sides.target),
-        _samples(sides.validation, sides.target),
+        EncoderLoss(encoder),
+        as_they_are(sides.train, sides.target),
+        as_they_are(sides.validation, sides.target),
         settings,
         stage=session.stage(name),
         checkpoint=session.checkpoint(name, settings),
@@ -150,13 +147,13 @@ def fit_model(
     model = Model({k: copy.deepcopy(e) if k in together else e for k, e in encoders.items()}, head)
     # Tokens of all samples would not fit in memory: encoders that are frozen say them anew in each epoch.
     fixed = not together and not head.tags.needs_tokens
-    training = _encoded(model, sides.train, sides.target) if fixed else _samples(sides.train, sides.target)
-    validation = _encoded(model, sides.validation, sides.target) if fixed else _samples(sides.validation, sides.target)
-    head.prepare(_pairs(model, training, fixed))
+    read = represented(model) if fixed else as_they_are
+    training, validation = (read(side, sides.target) for side in (sides.train, sides.validation))
+    head.prepare(pairs(model, training))
     history = []
     for stage in head.stages():
         if stage.loss is not None:
-            objective = _HeadLoss(head, stage.loss) if fixed else _ModelLoss(model, stage, together)
+            objective = HeadLoss(head, stage.loss) if fixed else ModelLoss(model, stage, together)
             limited = settings.model_copy(update={"epochs": max(1, math.ceil(settings.epochs * stage.share))})
             with _learning(head, stage):
                 if any(p.requires_grad for p in objective.parameters()):
@@ -167,7 +164,7 @@ def fit_model(
                         )
                     )  # fmt: skip
         if stage.finish is not None:
-            stage.finish(_pairs(model, training, fixed))
+            stage.finish(pairs(model, training))
             if head.tags.remembers:
                 head.remember(fingerprint(model.named_encoders()))
     head.learned_from = head.learned_from | sides.learned_from
@@ -177,52 +174,73 @@ def fit_model(
     return model.eval(), history
 
 
+def fit_codes(
+    encoders: Mapping[str, Encoder],
+    heads: Mapping[str, Head],
+    sides: Sides,
+    settings: TrainingSettings,
+    *,
+    session: Session | None = None,
+) -> dict[str, tuple[Model, list[Progress]]]:
+    """Fit heads that give codes side by side, on one stream of what frozen encoders say.
+
+    Each learns what it would have learnt alone.
+
+    Parameters
+    ----------
+    encoders : mapping of str to Encoder
+        Prepared and, if they have parameters, trained.
+    heads : mapping of str to Head
+        By part; none of them predicts.
+    sides, settings, session
+        See :func:`fit_encoder`.
+
+    Raises
+    ------
+    StudyError
+        If an encoder would have to learn with a head: without labels it would learn to say what is easy to encode.
+    """
+    session = session or Session()
+    for prefix, encoder in encoders.items():
+        if learns_with_head(encoder, settings):
+            raise StudyError(
+                f"encoder {prefix!r} has not learnt anything by itself, so what it says is not worth a dictionary: collect the "
+                "activations of a finished run first (pellucid activations RUN --layer ...), and read those"
+            )
+    models = {part: Model(encoders, head) for part, head in heads.items()}
+    read = represented(next(iter(models.values())))
+    training, validation = (read(side, sides.target) for side in (sides.train, sides.validation))
+    history: dict[str, list[Progress]] = {part: [] for part in heads}
+    for part, head in heads.items():
+        head.prepare(pairs(models[part], training))
+    stages = {part: head.stages() for part, head in heads.items()}
+    for rank in range(max(map(len, stages.values()))):
+        now = {part: some[rank] for part, some in stages.items() if rank < len(some)}
+        for share in dict.fromkeys(stage.share for stage in now.values() if stage.loss is not None):
+            limited = settings.model_copy(update={"epochs": max(1, math.ceil(settings.epochs * share))})
+            objectives, names = {}, {}
+            for part, stage in now.items():
+                if stage.loss is not None and stage.share == share:
+                    name = f"head {part} {stage.name}"
+                    names[part] = session.stage(name)
+                    objectives[names[part]] = (HeadLoss(heads[part], stage.loss), session.checkpoint(name, limited))
+            # The order of rows is the same whoever stands beside, so that a dictionary does not depend on it.
+            order = session.stage("rows")
+            done = train_together(objectives, training, validation, limited, order=order, watcher=session.watcher)
+            for part, name in names.items():
+                history[part].append(done[name])
+        for part, stage in now.items():
+            if stage.finish is not None:
+                stage.finish(pairs(models[part], training))
+    for head in heads.values():
+        head.learned_from = head.learned_from | sides.learned_from
+    return {part: (model.eval(), history[part]) for part, model in models.items()}
+
+
 def learns_with_head(encoder: Encoder, settings: TrainingSettings) -> bool:
     """Whether an encoder's parameters learn together with each head."""
     has_parameters = any(True for _ in encoder.parameters())
     return has_parameters and (settings.joint or not encoder.tags.trains_alone)
-
-
-class _EncoderLoss(nn.Module):
-    def __init__(self, encoder: Encoder) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, batch: Batch) -> Tensor:
-        return self.encoder.loss(batch)
-
-
-class _HeadLoss(nn.Module):
-    def __init__(self, head: Head, loss: Loss) -> None:
-        super().__init__()
-        self.head, self._loss = head, loss
-
-    def forward(self, batch: Batch) -> Tensor:
-        return self._loss(Representation(batch.inputs[LATENT], self.head.config.units), batch)
-
-
-class _ModelLoss(nn.Module):
-    def __init__(self, model: Model, stage: Stage, together: set[str]) -> None:
-        super().__init__()
-        assert stage.loss is not None
-        self.model, self._loss, self._together = model, stage.loss, together
-        self._with_encoders = stage.encoders
-        for prefix, encoder in model.named_encoders():
-            encoder.requires_grad_(stage.encoders and prefix in together)
-
-    def train(self, mode: bool = True) -> _ModelLoss:
-        """Encoders that do not learn in this stage say what they will say afterwards: no dropout, no moving statistics."""
-        super().train(mode)
-        for prefix, encoder in self.model.named_encoders():
-            encoder.train(mode and self._with_encoders and prefix in self._together)
-        return self
-
-    def forward(self, batch: Batch) -> Tensor:
-        loss = self._loss(self.model.encode(batch), batch)
-        for prefix, encoder in self.model.named_encoders():
-            if self._with_encoders and prefix in self._together and encoder.tags.trains_alone:
-                loss = loss + encoder.loss(batch)
-        return loss
 
 
 @contextmanager
@@ -241,40 +259,3 @@ def _learning(head: Head, stage: Stage) -> Iterator[None]:
 
 def _state(part: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in part.state_dict().items()}
-
-
-def _samples(dataset: Dataset, target: str | None = None) -> Samples:
-    return Samples(lambda indices: collate(dataset, indices, target), len(dataset))
-
-
-@torch.no_grad()
-def _encoded(model: Model, dataset: Dataset, target: str) -> Samples:
-    """Representations computed once: frozen encoders say the same in every epoch."""
-    model.eval()
-    read = [(model.encode(batch).values, batch) for batch, _ in batches(dataset, target)]
-    values = torch.cat([v for v, _ in read])
-    targets = torch.cat([b.targets for _, b in read if b.targets is not None])
-    has_concepts = read[0][1].concepts is not None
-    concepts = torch.cat([b.concepts for _, b in read if b.concepts is not None]) if has_concepts else None
-    known = torch.cat([b.concept_mask for _, b in read if b.concept_mask is not None]) if has_concepts else None
-
-    def at(indices: np.ndarray) -> Batch:
-        i = torch.from_numpy(indices)
-        return Batch(
-            {LATENT: values[i]},
-            {},
-            targets[i],
-            None if concepts is None else concepts[i],
-            None if known is None else known[i],
-        )
-
-    return Samples(at, len(dataset))
-
-
-@torch.no_grad()
-def _pairs(model: Model, samples: Samples, fixed: bool) -> Iterator[tuple[Representation, Batch]]:
-    names: tuple[str, ...] = model.head.config.units
-    model.eval()
-    for start in range(0, samples.count, BATCH):
-        batch = samples.read(np.arange(start, min(start + BATCH, samples.count)))
-        yield (Representation(batch.inputs[LATENT], names) if fixed else model.encode(batch)), batch
