@@ -5,6 +5,7 @@ from pellucid.plugins import API, Plugin
 PLUGIN = Plugin(
     name="core",
     api=API,
+    datasets={"activations": "pellucid.activations.dataset:ActivationsFolder"},
     encoders={
         "cnn": "pellucid.encoders.cnn:Cnn",
         "dts": "pellucid.encoders.dts.encoder:Dts",

@@ -114,6 +114,53 @@ def evaluate(
 
 
 @app.command()
+def activations(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished run")],
+    layer: Annotated[
+        str | None, typer.Option("--layer", help="path of a module, or the end of it; without one all are listed")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="folder to make")] = None,
+    head: Annotated[str | None, typer.Option("--head", help="which of the run's models, where it has several")] = None,
+    fold: Annotated[
+        int, typer.Option("--fold", min=0, help="the model of this fold, which can be judged on its test side")
+    ] = 0,
+    everybody: Annotated[
+        bool, typer.Option("--everybody", help="the model fitted on all subjects instead, for other data")
+    ] = False,
+    data: Data = None,
+    untrained: Annotated[
+        bool, typer.Option("--untrained", help="beside them the same layer with weights that have learnt nothing")
+    ] = False,
+    channels: Annotated[
+        str | None, typer.Option("--channels", help="first or last: where units stand, if the layer does not tell")
+    ] = None,
+    dtype: Annotated[str, typer.Option("--dtype", help="float32 or float16")] = "float32",
+    buffer_mb: Annotated[int, typer.Option("--buffer-mb", min=1, help="memory for the shuffle")] = 512,
+) -> None:
+    """Collect what a layer of a finished run says of its data: rows for dictionaries, shuffled, with their samples."""
+    from pellucid import tables
+    from pellucid.activations import of_run
+
+    which = None if everybody else fold
+    if layer is None:
+        tables.print_layers(tables.console(), of_run.layers_of(folder, head, which, data))
+        return
+    for given, known, option in ((channels, ("first", "last"), "channels"), (dtype, ("float32", "float16"), "dtype")):
+        if given is not None and given not in known:
+            raise StudyError(f"--{option} is {' or '.join(known)}, not {given!r}")
+    if out is None:
+        raise StudyError("--out names the folder to make: pellucid activations RUN --layer LAYER --out DIR")
+    found = of_run.collect_run(
+        folder, layer, out, head=head, fold=which, data=data, untrained=untrained,
+        channels=channels, precision=dtype, buffer_mb=buffer_mb,  # type: ignore[arg-type]
+    )  # fmt: skip
+    typer.echo(
+        f"{found.rows:,} rows of {found.units} units from {found.samples:,} samples in {found.seconds:.0f} s "
+        f"({found.rows / max(found.seconds, 1e-9):,.0f} a second): {found.folder}, layer {found.layer}"
+    )
+
+
+@app.command()
 def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="a run folder")]) -> None:
     """Rebuild report.html from a run folder, without training anything."""
     from pellucid.report import build

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +100,14 @@ def print_description(out: Console, description: Description) -> None:
         out.print(Text("Paper", style="bold"))
         out.print(Text(description.references))
     out.print()
+
+
+def print_layers(out: Console, layers: Iterable[tuple[str, str, tuple[int, ...]]]) -> None:
+    """Layers of a model with what they say of one sample."""
+    table = _plain("layer", "module", "of one sample", heads=True)
+    for name, kind, shape in layers:
+        table.add_row(name, kind, " x ".join(map(str, shape)) or "one number")
+    out.print(table)
 
 
 def print_run(out: Console, run: Run, *, everything: bool = False) -> None:

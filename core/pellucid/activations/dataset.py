@@ -1,0 +1,126 @@
+"""Collected rows as a dataset: they inherit the groups of their samples, and the record of whom their model has learnt from."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.activations.folder import Shards, digest_of, read_document
+from pellucid.activations.layers import ACTIVATIONS
+from pellucid.activations.places import region_of
+from pellucid.data.dataset import Dataset
+from pellucid.data.samples import Arrays
+from pellucid.data.spec import DataSpec, Frozen, Vector
+from pellucid.data.subjects import LearnedFrom
+from pellucid.errors import DataError
+from pellucid.files import sha256
+from pellucid.regions import Region
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SIDE = "side"
+"""Frame column that says on which side of its model's split a sample stood."""
+
+
+class ActivationsConfig(Frozen):
+    """Settings of :class:`ActivationsFolder`.
+
+    Parameters
+    ----------
+    most : int, optional
+        Read so many rows at most; the rows are shuffled, so that any are as good as others.
+    """
+
+    most: int | None = None
+
+
+class ActivationsFolder(Dataset):
+    """Activations of a layer of a finished run, as ``pellucid activations`` has collected them.
+
+    Inputs are ``activations`` and, where it was asked for, ``untrained``: what the same layer says with weights that have
+    learnt nothing, on the same rows. The frame has the group columns, targets, concepts and covariates of the samples that
+    rows are of, ``source`` (the sample's id), ``position`` and ``side``.
+    """
+
+    config_type = ActivationsConfig
+
+    def __init__(self, config: ActivationsConfig, data: Path | None) -> None:
+        if data is None:
+            raise DataError('activations have no usual place: name their folder, data = "..." in the study or --data')
+        self.folder = Path(data)
+        self.document = read_document(self.folder)
+        source = DataSpec.model_validate(self.document["source"]["spec"])
+        layer = str(self.document["layer"])
+        self.spec = DataSpec(
+            name=f"{source.name}/{layer}",
+            namespace=source.namespace,
+            inputs={
+                name: Vector(names=tuple(f"{'u' if name == ACTIVATIONS else 'r'}{at}" for at in range(width)))
+                for name, width in self.document["widths"].items()
+            },
+            targets=source.targets,
+            groups=source.groups,
+            covariates=source.covariates,
+            trivial=source.trivial,
+            concepts=source.concepts,
+            group_word=source.group_word,
+            about=f"{source.about} Rows are what layer {layer!r} of a trained model says.".strip(),
+        )
+        self.source_spec, self.made_by = source, LearnedFrom.from_json(self.document["made_by"])
+        sizes = list(self.document["shards"])
+        self._arrays = {name: Shards(self.folder, name, sizes) for name in self.spec.inputs}
+        self.sources = Shards(self.folder, "source", sizes).whole().astype(np.int64)
+        """Which sample each row is of: its place in the dataset that was run through the model."""
+        self.positions = Shards(self.folder, "position", sizes).whole().astype(np.int64)
+        if config.most is not None:
+            self.sources, self.positions = self.sources[: config.most], self.positions[: config.most]
+        self.shape = tuple(self.document["shape"])
+        """Shape of the layer's positions."""
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """One row a sample that was run through the model."""
+        import pandas as pd
+
+        path = self.folder / "samples.parquet"
+        if sha256(path) != self.document["files_sha256"][path.name]:
+            raise DataError(f"{path} is not the file that was written: collect the activations again")
+        return pd.read_parquet(path)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:  # type: ignore[override]
+        """One row a collected row. Text stands once for all rows of a sample, so that ten million of them fit in memory."""
+        import pandas as pd
+
+        columns: dict[str, Any] = {}
+        for name in self.samples.columns:
+            column = self.samples[name]
+            if column.dtype == object or isinstance(column.dtype, pd.StringDtype):
+                codes, words = pd.factorize(column)
+                columns[name] = pd.Categorical.from_codes(codes[self.sources].astype(np.int32), words)
+            else:
+                columns[name] = column.to_numpy()[self.sources]
+        columns["source"] = pd.Categorical.from_codes(self.sources.astype(np.int32), self.samples.index.astype(str))
+        columns["position"] = self.positions.astype(np.int32)
+        return pd.DataFrame(columns, index=pd.RangeIndex(len(self.sources), name="sample"))
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def read(self, indices: np.ndarray) -> Arrays:
+        """Read from the maps, as float32."""
+        at = np.asarray(indices)
+        return Arrays({name: shards[at].astype(np.float32, copy=False) for name, shards in self._arrays.items()}, {})
+
+    def digest(self) -> str:
+        """Digest of what was written, by the digests of its files."""
+        return f"{digest_of(self.document)}/{len(self)}"
+
+    def region(self, position: int) -> Region | None:
+        """The part of the source's input that a position covers; see :func:`~pellucid.activations.places.region_of`."""
+        name = self.document["source"]["input"]
+        return None if name is None else region_of(self.source_spec.inputs[name], self.shape, position)

@@ -1,0 +1,236 @@
+"""Folders of collected rows: shards that are mapped into memory, and one row of facts a sample."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from pellucid.activations.shuffling import Shuffle
+from pellucid.data.rows import RowsWriter
+from pellucid.errors import DataError, RunError
+from pellucid.files import sha256
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = 1
+"""Version of the folder. Another one is refused."""
+
+DOCUMENT = "activations.json"
+
+SHARD_ROWS = 1 << 20
+
+Precision = Literal["float16", "float32"]
+
+LARGEST_HALF = 65504.0
+
+
+class Writer:
+    """Writes rows of one or several layers of the same shape of positions, shuffled over the whole.
+
+    Parameters
+    ----------
+    folder : Path
+        Must not exist, or be empty. It is there when all of it is.
+    widths : mapping of str to int
+        Units of each array.
+    expected : int
+        About how many rows there will be.
+    precision : {"float16", "float32"}
+    buffer_bytes : int
+        Memory for the shuffle.
+    seed : int
+
+    Raises
+    ------
+    RunError
+        If the folder holds something, or cannot be written.
+    """
+
+    def __init__(
+        self, folder: Path, widths: Mapping[str, int], expected: int, precision: Precision, buffer_bytes: int, seed: int
+    ) -> None:
+        check_place(folder)
+        self.folder, self.precision, self.widths = folder, np.dtype(precision), dict(widths)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            self._temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        except OSError as error:
+            raise RunError(
+                f"cannot write {folder}: {error.strerror or error}; choose a place that you may write to"
+            ) from error
+        fields: list[Any] = [("source", "<i4"), ("position", "<i4")]
+        self._record = np.dtype(fields + [(name, self.precision, (width,)) for name, width in self.widths.items()])
+        self._shuffle = Shuffle(self._temporary, self._record, expected, buffer_bytes, seed)
+        self.count = 0
+
+    def add(self, arrays: Mapping[str, np.ndarray], sources: np.ndarray, positions: np.ndarray) -> None:
+        """Append rows.
+
+        Raises
+        ------
+        DataError
+            If a value is too large for the precision.
+        """
+        records = np.empty(len(sources), self._record)
+        records["source"], records["position"] = sources, positions
+        for name, values in arrays.items():
+            if self.precision == np.float16 and len(values) and float(np.abs(values).max()) > LARGEST_HALF:
+                raise DataError(
+                    f"{name} reach {np.abs(values).max():.3g}, which float16 cannot hold: keep them as float32 (--dtype float32)"
+                )
+            records[name] = values
+        try:
+            self._shuffle.add(records)
+        except OSError as error:
+            raise _full(self.folder, error) from error
+        self.count += len(sources)
+
+    def finish(self, samples: pd.DataFrame, facts: Mapping[str, Any]) -> None:
+        """Shuffle, write the shards and what belongs to them, and put the folder in its place."""
+        try:
+            shards = self._write()
+            samples.to_parquet(self._temporary / "samples.parquet")
+            files = {path.name: sha256(path) for path in sorted(self._temporary.iterdir())}
+            document = {**facts, "format": FORMAT, "rows": self.count, "shards": shards, "widths": self.widths,
+                        "precision": self.precision.name, "files_sha256": files}  # fmt: skip
+            (self._temporary / DOCUMENT).write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8")
+            if self.folder.exists():
+                self.folder.rmdir()
+            self._temporary.rename(self.folder)
+        except OSError as error:
+            raise _full(self.folder, error) from error
+
+    def _write(self) -> list[int]:
+        """Shards of at most :data:`SHARD_ROWS` rows; gives how many rows each has."""
+        sizes: list[int] = []
+        with ExitStack() as stack:
+            writers: dict[str, RowsWriter] = {}
+            for records in self._shuffle.shuffled():
+                while len(records):
+                    if not writers or sizes[-1] == SHARD_ROWS:
+                        for writer in writers.values():
+                            writer.finish()
+                        writers = self._writers(len(sizes))
+                        for writer in writers.values():
+                            stack.callback(writer.close)
+                        sizes.append(0)
+                    fitting = records[: SHARD_ROWS - sizes[-1]]
+                    for name, writer in writers.items():
+                        writer.extend(np.ascontiguousarray(fitting[name]))
+                    sizes[-1] += len(fitting)
+                    records = records[len(fitting) :]
+            for writer in writers.values():
+                writer.finish()
+        return sizes
+
+    def _writers(self, shard: int) -> dict[str, RowsWriter]:
+        whole: np.dtype[Any] = np.dtype("<i4")
+        kinds: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {"source": ((), whole), "position": ((), whole)}
+        kinds |= {name: ((width,), self.precision) for name, width in self.widths.items()}
+        return {
+            name: RowsWriter(self._temporary / file_name(name, shard), shape, dtype)
+            for name, (shape, dtype) in kinds.items()
+        }
+
+    def close(self) -> None:
+        """Remove what was written, unless it was finished."""
+        shutil.rmtree(self._temporary, ignore_errors=True)
+
+
+class Shards:
+    """Rows of a folder, read from maps of its shards.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Of the array.
+    sizes : sequence of int
+        Rows of each shard.
+    """
+
+    def __init__(self, folder: Path, name: str, sizes: list[int]) -> None:
+        self._maps = [np.load(folder / file_name(name, at), mmap_mode="r").view(np.ndarray) for at in range(len(sizes))]
+        self._starts = np.concatenate([[0], np.cumsum(sizes)])
+
+    def whole(self) -> np.ndarray:
+        """All rows."""
+        return np.concatenate(self._maps)
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        if len(self._maps) == 1:
+            found: np.ndarray = self._maps[0][rows]
+            return found
+        shard = np.searchsorted(self._starts, rows, side="right") - 1
+        found = np.empty((len(rows), *self._maps[0].shape[1:]), self._maps[0].dtype)
+        for at in np.unique(shard):
+            here = shard == at
+            found[here] = self._maps[at][rows[here] - self._starts[at]]
+        return found
+
+
+def file_name(array: str, shard: int) -> str:
+    """Name of a shard's file."""
+    return f"{array}-{shard:05}.npy"
+
+
+def read_document(folder: Path) -> dict[str, Any]:
+    """``activations.json`` of a folder whose files are there in the sizes that were written.
+
+    Raises
+    ------
+    DataError
+        If it is no such folder, of another version, or not whole.
+    """
+    path = folder / DOCUMENT
+    try:
+        document = json.loads(path.read_text("utf-8"))
+        version, files, shards = document["format"], document["files_sha256"], document["shards"]
+        arrays = ["source", "position", *document["widths"]]
+    except FileNotFoundError:
+        raise DataError(
+            f"{folder} holds no {DOCUMENT}: pellucid activations RUN --layer ... --out {folder} makes one"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} cannot be read ({error}): collect the activations again") from None
+    if version != FORMAT:
+        raise DataError(f"{path} has format {version!r}; this pellucid reads {FORMAT}: collect the activations again")
+    missing = [name for name in files if not (folder / name).is_file()]
+    needed = (file_name(array, at) for array in arrays for at in range(len(shards)))
+    missing += [name for name in needed if name not in files]
+    if missing:
+        raise DataError(
+            f"{folder} lacks {', '.join(sorted(set(missing))[:4])}: it is not whole; collect the activations again"
+        )
+    assert isinstance(document, dict)
+    return document
+
+
+def digest_of(document: Mapping[str, Any]) -> str:
+    """Digest of all that the folder held when it was written."""
+    said = json.dumps(document, sort_keys=True).encode()
+    return hashlib.blake2b(said, digest_size=16).hexdigest()
+
+
+def check_place(folder: Path) -> None:
+    """Refuse a place that holds something, before anything is computed.
+
+    Raises
+    ------
+    RunError
+    """
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise RunError(f"{folder} is there already: choose another --out, or remove it")
+
+
+def _full(folder: Path, error: OSError) -> RunError:
+    return RunError(f"cannot write {folder}: {error.strerror or error}; free some space, or choose another --out")

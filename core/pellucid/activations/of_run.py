@@ -1,0 +1,239 @@
+"""Collect what a layer of a finished run says of its data, into a folder."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pellucid.activations.collecting import input_of, rows_of
+from pellucid.activations.dataset import SIDE
+from pellucid.activations.folder import Precision, Writer, check_place
+from pellucid.activations.layers import ACTIVATIONS, Channels, channels_of, find_layer, watching
+from pellucid.assembly import build_protocols
+from pellucid.batch import collate
+from pellucid.data.dataset import Dataset
+from pellucid.data.subjects import LearnedFrom
+from pellucid.encoders.base import Encoder
+from pellucid.errors import RunError
+from pellucid.fingerprint import fingerprint
+from pellucid.model import Model
+from pellucid.run import Run, load
+from pellucid.seeds import seed_of
+
+__all__ = ["Collected", "collect_run", "layers_of"]
+
+UNTRAINED = "untrained"
+"""Name of the input of rows that weights say which have learnt nothing."""
+
+BUFFER_MB = 512
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What was collected.
+
+    Parameters
+    ----------
+    folder : Path
+    layer : str
+        Full path of the module.
+    rows, units, samples : int
+    seconds : float
+    """
+
+    folder: Path
+    layer: str
+    rows: int
+    units: int
+    samples: int
+    seconds: float
+
+
+def collect_run(
+    run: str | Path,
+    layer: str,
+    out: str | Path,
+    *,
+    head: str | None = None,
+    fold: int | None = 0,
+    data: str | Path | None = None,
+    untrained: bool = False,
+    channels: Channels | None = None,
+    precision: Precision = "float32",
+    buffer_mb: int = BUFFER_MB,
+    seed: int = 0,
+) -> Collected:
+    """Collect a layer's rows over the data of a run.
+
+    Parameters
+    ----------
+    run : path
+        A finished run folder.
+    layer : str
+        Path of a module of the model, or the end of it; see :func:`layers_of`.
+    out : path
+        The folder to make.
+    head : str, optional
+        Which of the run's models; may be left out where there is one.
+    fold : int, optional
+        The model of this fold, which has not seen the fold's test subjects: a dictionary of its activations can be judged on
+        them. None: the model that has learnt from everybody, for other data.
+    data : path, optional
+        Where the data are, if not where the run had them. Other subjects than the run's stand on the side ``test``.
+    untrained : bool
+        Collect beside them what the same layer says with weights that have learnt nothing.
+    channels : {"first", "last"}, optional
+        Where units stand in outputs of three axes, if the layer does not tell.
+    precision : {"float32", "float16"}
+    buffer_mb : int
+        Memory for the shuffle.
+    seed : int
+        Of the shuffle, and of the untrained weights.
+
+    Raises
+    ------
+    RunError
+        If the run is not finished, or the folder is there already.
+    ContractError
+        If there is no such layer (nearest name given), or it does not say one tensor a batch.
+    DataError
+        If a value is NaN, infinite or too large for the precision.
+    """
+    begun, done, folder = time.monotonic(), Run(run), Path(out)
+    check_place(folder)
+    if not done.finished:
+        raise RunError(f"{run} is not finished: pellucid run {done.study.name} --out {run} continues it")
+    model = load(run, head=head, fold=fold)
+    layer = find_layer(model, layer)
+    channels = channels or channels_of(dict(model.named_modules())[layer])
+    dataset = done.study.open_dataset(data)
+    models: dict[str, Model] = {ACTIVATIONS: model}
+    side = _sides(done, dataset, fold, data)
+    if untrained:
+        learnt = np.flatnonzero(side == "train")
+        models[UNTRAINED] = untrained_copy(model, dataset.subset(learnt) if len(learnt) else dataset, seed)
+    parts = [rows_of(one, layer, dataset, channels=channels) for one in models.values()]
+    writer: Writer | None = None
+    shape: tuple[int, ...] = ()
+    try:
+        for together in zip(*parts, strict=True):
+            first = together[0]
+            if writer is None:
+                shape = first.shape
+                expected = len(dataset) * int(np.prod(shape, dtype=np.int64))
+                widths = {name: one.values.shape[1] for name, one in zip(models, together, strict=True)}
+                writer = Writer(folder, widths, expected, precision, buffer_mb << 20, seed)
+            if first.shape != shape:
+                raise RunError(
+                    f"layer {layer!r} has positions of shape {first.shape} after {shape}: collect one of a fixed shape"
+                )
+            values = {name: one.values for name, one in zip(models, together, strict=True)}
+            writer.add(values, first.sources, first.positions)
+        if writer is None or not writer.count:
+            raise RunError(f"the data of {run} gave no activations: everything is masked")
+        facts = {
+            "layer": layer,
+            "shape": list(shape),
+            "model": {"run": done.study.name, "head": head, "fold": fold, "fingerprint": _fingerprint(model)},
+            "made_by": (model.learned_from | dataset.made_by).to_json(),
+            "source": {
+                "dataset": done.study.dataset,
+                "study": done.study.settings(),
+                "data": None if data is None else str(data),
+                "digest": dataset.digest(),
+                "spec": dataset.spec.model_dump(mode="json"),
+                "input": input_of(model, layer, dataset),
+            },
+            "seed": seed,
+        }
+        samples = dataset.frame[_columns(dataset)].assign(**{SIDE: side})
+        samples.index = samples.index.astype(str)
+        writer.finish(samples, facts)
+    finally:
+        if writer is not None:
+            writer.close()
+    units = writer.widths[ACTIVATIONS]
+    return Collected(folder, layer, writer.count, units, len(dataset), time.monotonic() - begun)
+
+
+def layers_of(
+    run: str | Path, head: str | None = None, fold: int | None = 0, data: str | Path | None = None
+) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """Layers that can be collected: path, class, and the shape of what they say of one sample."""
+    done = Run(run)
+    model = load(run, head=head, fold=fold)
+    dataset = done.study.open_dataset(data)
+    batch = collate(dataset, np.arange(1))
+    for name, module in model.named_modules():
+        if not name or isinstance(module, torch.nn.ModuleDict | torch.nn.ModuleList):
+            continue
+        try:
+            with watching(model, name) as said:
+                model(batch)
+                output = said()
+        except Exception:  # noqa: BLE001 - a layer that is not called once or says no tensor is no layer to collect
+            continue
+        yield name, type(module).__name__, tuple(output.shape[1:])
+
+
+def untrained_copy(model: Model, dataset: Dataset, seed: int) -> Model:
+    """The same model with new weights that have learnt nothing, and statistics (means, scales) taken anew.
+
+    Parameters
+    ----------
+    model : Model
+    dataset : Dataset
+        From which closed-form statistics are learnt; weights are not.
+    seed : int
+    """
+    fresh: dict[str, Encoder] = {}
+    for name, encoder in model.named_encoders():
+        torch.manual_seed(seed_of(seed, "untrained", name))
+        made: Any = type(encoder)
+        fresh[name] = made(encoder.config)
+        fresh[name].prepare(collate(dataset, at) for at in _pieces(len(dataset)))
+    return Model(fresh, copy.deepcopy(model.head)).eval()
+
+
+def _pieces(count: int) -> Iterator[np.ndarray]:
+    for start in range(0, count, 256):
+        yield np.arange(start, min(start + 256, count))
+
+
+def _sides(done: Run, dataset: Dataset, fold: int | None, data: str | Path | None) -> np.ndarray:
+    """Side of each sample in the split of the fold; of data that the run has not seen, and of strangers, ``test``."""
+    side = np.full(len(dataset), "test", dtype=object)
+    if fold is None:
+        known = LearnedFrom.from_json(done.kept()["usual"]["learned_from"]) if "usual" in done.kept() else LearnedFrom()
+        groups = {column: dataset.frame[column].to_numpy(object) for column in dataset.spec.groups}
+        side[known.knows(groups, dataset.spec.namespace)] = "train"
+        return side
+    study = done.study
+    if dataset.digest() != done.document["dataset"]["digest"]:
+        return side
+    splitting = build_protocols(study)[0]
+    for split in splitting.splits(dataset, study.target, study.training.seed):
+        if split.fold == fold:
+            side[split.train], side[split.validation] = "train", "validation"
+    return side
+
+
+def _columns(dataset: Dataset) -> list[str]:
+    spec = dataset.spec
+    labels = [column for name in spec.targets for column in dataset.target_columns(name)]
+    ratings = [f"concept:{name}" for name in spec.concepts.names] if spec.concepts else []
+    if spec.concepts and spec.concepts.disagreement:
+        ratings += [f"concept-sd:{name}" for name in spec.concepts.names]
+    covariates = list(spec.covariates.names) if spec.covariates else []
+    return list(dict.fromkeys([*spec.groups, *labels, *covariates, *ratings]))
+
+
+def _fingerprint(model: Model) -> str:
+    return bytes(fingerprint(model.named_encoders()).tolist()).hex()
