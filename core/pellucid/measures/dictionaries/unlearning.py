@@ -1,0 +1,125 @@
+"""Can a topic be taken out of a model by its features, without harm to the rest? Clamping, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import product
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pellucid.errors import DataError
+from pellucid.measures.dictionaries.edits import clamped
+from pellucid.measures.dictionaries.exactness import defined, strongest
+
+LEAST_RETAINED = 0.99
+"""Share of its accuracy on everything else that a model must keep for a setting to count."""
+
+Edit = Callable[[Tensor], Tensor]
+"""Codes, shape (..., feature), to edited codes."""
+
+
+class Setting(NamedTuple):
+    """One way to choose features and to clamp them."""
+
+    retain_density: float
+    """Features that are on more often than this in rows of other topics are left alone."""
+    count: int
+    """Features to clamp."""
+    strength: float
+    """They are set to minus this where they are on."""
+
+
+SETTINGS = tuple(Setting(*each) for each in product((0.001, 0.01), (10, 20), (25.0, 50.0, 100.0, 200.0)))
+"""The sixteen settings of SAEBench."""
+
+
+class Outcome(NamedTuple):
+    """What one setting did."""
+
+    setting: Setting
+    features: Tensor
+    forget: float
+    """Accuracy on the topic to forget."""
+    retain: float
+    """Accuracy on everything else."""
+
+
+class Unlearning(NamedTuple):
+    """The score, and every setting it was chosen from."""
+
+    score: float
+    best: Outcome | None
+    outcomes: list[Outcome]
+
+
+def unlearning_features(forget_density: Tensor, retain_density: Tensor, setting: Setting) -> Tensor:
+    """Features that are rarely on elsewhere, those first that are most often on in the topic; int64.
+
+    Parameters
+    ----------
+    forget_density, retain_density : Tensor, shape (feature,)
+        Share of rows in which each feature is on: :func:`~pellucid.measures.dictionaries.sparsity.density`.
+    setting : Setting
+
+    Returns
+    -------
+    Tensor of int
+        At most ``setting.count``, fewer where fewer are rare elsewhere. A feature that is on in neither is none.
+    """
+    allowed = (retain_density < setting.retain_density) & (forget_density > 0)
+    ranked = strongest(torch.where(allowed, forget_density, -torch.inf), setting.count)
+    return ranked[allowed[ranked]]
+
+
+def unlearning(
+    forget_density: Tensor,
+    retain_density: Tensor,
+    judge: Callable[[Edit], tuple[float, float]],
+    *,
+    settings: Sequence[Setting] = SETTINGS,
+) -> Unlearning:
+    """One minus the lowest accuracy on a topic that a setting reaches while keeping 0.99 of the accuracy elsewhere.
+
+    The trap: the best of many settings is chosen on what it is judged by, so the score is flattered, more so with more
+    settings. For an honest figure choose ``best`` on some subjects and judge its ``setting`` alone on others.
+
+    Parameters
+    ----------
+    forget_density, retain_density : Tensor, shape (feature,)
+        Of the topic and of everything else, from rows that nothing is judged on.
+    judge : callable
+        Takes an edit of codes; gives the accuracy on the topic and on everything else of a model whose activations
+        are edited so (:func:`~pellucid.measures.dictionaries.edits.with_error` keeps the error of the dictionary).
+        It is called with the edit that changes nothing first.
+    settings : sequence of Setting
+
+    Returns
+    -------
+    Unlearning
+        NaN, with a warning, if no setting keeps enough accuracy.
+
+    References
+    ----------
+    Farrell et al. (2024), arXiv:2410.19278; settings of SAEBench.
+    """
+    if forget_density.ndim != 1 or forget_density.shape != retain_density.shape:
+        raise DataError(
+            f"densities have shapes {tuple(forget_density.shape)} and {tuple(retain_density.shape)}, expected "
+            "(feature,) twice"
+        )
+    _, original = judge(lambda codes: codes)
+    outcomes = []
+    for setting in settings:
+        features = unlearning_features(forget_density, retain_density, setting)
+        forget, retain = judge(_clamping(features, -setting.strength))
+        outcomes.append(Outcome(setting, features, forget, retain))
+    kept = [each for each in outcomes if each.retain >= LEAST_RETAINED * original]
+    best = min(kept, key=lambda each: each.forget, default=None)
+    score = torch.nan if best is None else 1 - best.forget
+    return Unlearning(defined(score, "unlearning", "no setting keeps the accuracy elsewhere"), best, outcomes)
+
+
+def _clamping(features: Tensor, value: float) -> Edit:
+    return lambda codes: clamped(codes, features, value)
