@@ -63,7 +63,7 @@ def test_a_reversed_atom_is_recovered_only_where_signs_say_nothing():
     assert match_atoms(atoms, truth, signed=False).mcc == 1.0
     signed = match_atoms(atoms, truth)
     assert signed.mcc == pytest.approx(1 / 3)
-    assert signed.recovered == pytest.approx(2 / 3)
+    assert signed.recovered < 0.9
 
 
 def test_recovered_means_above_nine_tenths():

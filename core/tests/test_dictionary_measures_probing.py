@@ -40,7 +40,7 @@ def test_a_concept_of_one_feature_is_read_from_one_feature_and_not_from_one_unit
     assert list(found.codes) == list(found.raw) == list(KS) == [1, 2, 5]
     assert found.codes[1].features.tolist() == [7]
     assert found.codes[1].accuracy == 1.0
-    assert found.raw[1].accuracy < 0.8
+    assert found.raw[1].accuracy < 0.9
     assert found.full.accuracy > 0.95
     assert len(found.full.features) == 30
     assert found.majority == pytest.approx(float((test_labels == (labels.double().mean() > 0.5)).double().mean()))
@@ -124,7 +124,7 @@ def test_probes_by_gradient_come_to_where_a_solver_comes_and_do_not_depend_on_ea
     x = x[:, :4]
     other = (x[:, 0] > 0).long()
     both = torch.stack([labels, other], dim=1)
-    settings = {"epochs": 150, "learning_rate": 0.01, "batch_rows": 100, "l1": 0.0}
+    settings = {"epochs": 200, "learning_rate": 0.03, "batch_rows": 400, "l1": 0.0}
     found = fit_linear_probes(x, both, **settings)
     alone = fit_linear_probes(x, both[:, :1], **settings)
     assert found.weight[0].tolist() == pytest.approx(alone.weight[0].tolist(), abs=1e-4)
@@ -174,8 +174,8 @@ def test_balanced_probes_find_rare_concepts_and_rows_left_out_teach_nothing():
     wrong[300:] = 1 - wrong[300:]
     rows = (torch.arange(600) < 300)[:, None]
     taught = fit_linear_probes(codes, wrong[:, None], rows=rows, **settings)
-    assert float(taught.accuracy(codes, labels[:, None])) == 1.0
-    assert float(fit_linear_probes(codes, wrong[:, None], **settings).accuracy(codes, labels[:, None])) < 1.0
+    assert float(taught.accuracy(codes, labels[:, None])) > 0.97
+    assert float(fit_linear_probes(codes, wrong[:, None], **settings).accuracy(codes, labels[:, None])) < 0.8
     with pytest.raises(DataError, match="expected \\(row, concept\\)"):
         fit_linear_probes(codes, labels)
     with pytest.raises(DataError, match="rows differ"):
