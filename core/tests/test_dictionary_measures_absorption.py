@@ -83,7 +83,7 @@ def test_an_absorbed_hierarchy_is_absorbed_in_every_row_with_a_child():
 
 def test_where_the_parent_whispers_the_fraction_is_what_it_does_not_say():
     # Its direction known, the parent says 0.3 of its row and the child's atom the other 0.7.
-    x, codes, labels, atoms = hierarchy(400, True, seed=0, kept=0.3)
+    x, codes, _, atoms = hierarchy(400, True, seed=0, kept=0.3)
     rows = (codes[:, 1 : CHILDREN + 1] > 0).any(1)
     main = torch.tensor([0])
     found = absorption_fractions(x[rows], codes[rows], atoms, 7 * atoms[0], main)

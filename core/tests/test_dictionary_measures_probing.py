@@ -120,7 +120,7 @@ def test_the_mean_over_positions_leaves_padding_out():
 
 
 def test_probes_by_gradient_come_to_where_a_solver_comes_and_do_not_depend_on_each_other():
-    codes, x, labels = planted(rows=400)
+    _, x, labels = planted(rows=400)
     x = x[:, :4]
     other = (x[:, 0] > 0).long()
     both = torch.stack([labels, other], dim=1)

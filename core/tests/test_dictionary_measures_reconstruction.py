@@ -269,7 +269,7 @@ def test_what_is_fine_is_said_nothing_about():
 def test_what_does_not_fit_is_refused():
     x, found = made()
     for one, other in ((x, found[:-1]), (x[0], found[0]), (x[None], found[None])):
-        with pytest.raises(DataError, match="x has shape .* reconstruction"):
+        with pytest.raises(DataError, match=r"x has shape .* and reconstruction"):
             measures.explained_variance(one, other)
     running = RunningReconstruction()
     with pytest.raises(DataError, match="one subject for each row"):

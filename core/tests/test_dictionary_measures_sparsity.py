@@ -152,7 +152,7 @@ def test_what_does_not_fit_is_refused():
     codes = made()
     running = RunningSparsity()
     running.add(codes)
-    with pytest.raises(DataError, match="codes of 11 features after codes of 12|rows of"):
+    with pytest.raises(DataError, match="codes of 11 features after codes of 12"):
         running.add(codes[:, 1:])
     with pytest.raises(DataError, match="expected \\(row, feature\\)"):
         sparsity.l0(codes[0])

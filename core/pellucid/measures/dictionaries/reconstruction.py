@@ -65,8 +65,9 @@ def fvu(x: Tensor, reconstruction: Tensor) -> float:
 def ev_legacy(x: Tensor, reconstruction: Tensor) -> float:
     """Mean over rows of one minus each row's squared error over its own squared distance from the mean.
 
-    The numbers in the SAEBench paper; SAELens and SAEBench still print them as legacy. The trap: rows near the mean weigh without bound (one
-    row on it, and the number is not defined), and the mean is that of the batch, so it depends on how rows are batched.
+    The numbers in the SAEBench paper; SAELens and SAEBench still print them as legacy. The trap: rows near the mean
+    weigh without bound (one row on it, and the number is not defined), and the mean is that of the batch, so the number
+    depends on how rows are batched.
     """
     x, found = _pair(x, reconstruction)
     return defined(_legacy_rows(x, found).mean(), "ev_legacy", "a row of x is the mean of all rows")

@@ -131,8 +131,8 @@ class RunningSparsity:
         on = _on(codes, self.signed)
         counted = on.sum(1, dtype=torch.float64).to(exact(codes).device)
         sizes = _sizes(codes, self.signed, warn=False).sum(1)
-        self._rows.add(torch.stack([counted, sizes, _hoyer_rows(exact(codes))], dim=1), subjects)
         self._join(on.sum(0).cpu(), len(codes))
+        self._rows.add(torch.stack([counted, sizes, _hoyer_rows(exact(codes))], dim=1), subjects)
 
     def merge(self, other: RunningSparsity) -> None:
         """Take in what another one has seen, subject by subject."""
