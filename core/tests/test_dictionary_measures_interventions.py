@@ -213,6 +213,29 @@ def test_a_mask_is_learnt_in_two_epochs_by_adam_whatever_the_outer_gradient_mode
     assert parameters.weight.grad is None
 
 
+def test_the_mask_starts_half_way_and_hardens_until_its_temperature_is_a_hundredth():
+    # From sources whose codes are all 1 to bases whose codes are all 0, the mask itself is what is decoded.
+    rows, seen = 160, []
+    labels = torch.zeros(rows, 2, dtype=torch.int64)
+    train = Pairs(torch.zeros(rows, 2), torch.zeros(rows, 2), torch.ones(rows, 2), labels, 1 - labels)
+
+    def decode(f):
+        seen.append(f[0].tolist())
+        return f
+
+    # The first feature always says the first attribute's new value, the second always spoils the other attribute.
+    readers = [lambda x, a=a: torch.stack([-x[:, a], x[:, a]], dim=1) for a in (0, 1)]
+    mask = learned_mask(train, 0, readers, decode)
+    assert mask.tolist() == [True, False]
+    shares = [each for each in seen if each != [0.0, 0.0]]
+    assert len(shares) == 20
+    # Adam moves a score by its learning rate while the gradient keeps its sign.
+    for step, (one, other) in enumerate(shares):
+        logit = 1e-3 * step / 0.01 ** (step / 19)
+        assert one == pytest.approx(1 / (1 + math.exp(-logit)), abs=0.01)
+        assert other == pytest.approx(1 / (1 + math.exp(logit)), abs=0.01)
+
+
 def test_what_does_not_fit_is_refused():
     train, decode = pairs(20, False, 1), decoder(False)
     with pytest.raises(DataError, match="rows differ"):

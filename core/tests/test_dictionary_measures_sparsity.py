@@ -91,6 +91,14 @@ def test_codes_with_signs_are_warned_about_or_counted_by_size():
     assert len(told) == 1
 
 
+def test_one_negative_code_is_enough_to_warn_and_none_is_not():
+    with pytest.warns(UserWarning, match="signed=True"):
+        assert sparsity.l0(torch.tensor([[-1.0]])) == 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert sparsity.l0(torch.tensor([[0.5, 0.0]])) == 1.0
+
+
 def test_running_sums_give_what_all_rows_give_and_parts_make_the_whole():
     codes = made(rows=90, share=0.03)
     subjects = np.random.default_rng(0).integers(0, 8, 90)

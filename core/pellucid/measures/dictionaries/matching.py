@@ -23,7 +23,7 @@ class Matching(NamedTuple):
     mcc: float
     """Mean similarity of assigned pairs (mean correlation coefficient)."""
     max_cos: float
-    """Mean over the truth of the greatest similarity with anything, without assignment: never below what is fair."""
+    """Mean over the truth of the greatest similarity with anything, without assignment: one may stand for many."""
     recovered: float
     """Share of assigned pairs above :data:`RECOVERED`."""
     similarity: Tensor
