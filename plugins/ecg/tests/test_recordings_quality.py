@@ -78,13 +78,16 @@ def test_a_lead_that_is_off_or_saturated_is_named_with_its_seconds():
 
     assert found(changed(healthy(), V3=short)) == {}
 
+
+@pytest.mark.parametrize(("times", "rest"), [(3, ""), (4, " and 1 more"), (5, " and 2 more")])
+def test_of_many_times_that_a_lead_was_off_three_are_told_and_the_rest_counted(times, rest):
     def often(values: np.ndarray) -> np.ndarray:
-        for start in range(0, 2000, 400):
-            values[start : start + 200] = 0.123
+        for at in range(times):
+            values[400 * at : 400 * at + 200] = 0.123
         return values
 
-    told = {"lead off or saturated": "V3 0.0-1.0 s and 2.0-3.0 s and 4.0-5.0 s and 2 more"}
-    assert found(changed(healthy(), V3=often)) == told
+    told = f"V3 0.0-1.0 s and 2.0-3.0 s and 4.0-5.0 s{rest}"
+    assert found(changed(healthy(), V3=often)) == {"lead off or saturated": told}
 
 
 def test_clipped_leads_are_named_with_the_value_they_end_at():
@@ -177,6 +180,8 @@ def test_amplitudes_that_cannot_be_millivolts_are_found():
 def test_another_rate_and_other_leads_are_found():
     assert found(healthy(), rate_hz=500) == {"unexpected rate": "200 Hz instead of 500 Hz"}
     assert found(replace(healthy(), rate_hz=1.0))["unexpected rate"].startswith("1 Hz, at which")
+    for rate_hz, strange in ((49, True), (50, False), (20_000, False), (20_001, True)):
+        assert ("unexpected rate" in found(replace(healthy(), rate_hz=rate_hz))) == strange
     some = healthy()
     upper = replace(some, leads=tuple(name.upper() for name in TWELVE_LEADS))
     assert found(upper, leads=TWELVE_LEADS) == {}
@@ -228,6 +233,32 @@ def test_a_recording_that_is_there_twice_is_found_whatever_its_rate_units_and_fi
         frozenset(("HR06005", "06005_lr")),
         frozenset((first.name, "again")),
     }
+
+
+def test_among_thousands_each_later_one_names_the_first_that_is_like_it():
+    signatures = np.random.default_rng(0).normal(size=(5000, 128)).astype(np.float32)
+    for one, first in ((7, 3), (2047, 2046), (2048, 5), (4096, 2047), (4999, 0), (4998, 3)):
+        signatures[one] = signatures[first]
+    signatures /= np.linalg.norm(signatures, axis=1, keepdims=True)
+    signatures = signatures.astype(np.float64)
+    told = near_duplicates([str(at) for at in range(5000)], signatures, alike=1 - 1e-6)
+    assert [(int(one.sample), int(one.where)) for one in told] == [
+        (7, 3), (2047, 2046), (2048, 5), (4096, 2046), (4998, 3), (4999, 0)
+    ]  # fmt: skip
+
+
+def test_signatures_are_128_numbers_of_length_1_that_keep_how_alike_movements_are():
+    some = healthy()
+    bursts = np.where(np.random.default_rng(0).random(200) < 0.5, 1.0, 0.2).repeat(10)
+    one = replace(some, signals=some.signals * bursts.astype(np.float32))
+    signatures = np.stack([signature(recording) for recording in (some, one)])
+    assert signatures.shape == (2, 128)
+    assert np.linalg.norm(signatures, axis=1) == pytest.approx([1, 1], abs=1e-6)
+    # The same written out: standard deviations of 200 parts, each lead in its own units.
+    moves = [r.signals.astype(np.float64).reshape(12, 200, 10).std(2) for r in (some, one)]
+    moves = [((m - m.mean(1, keepdims=True)) / m.std(1, keepdims=True)).ravel() for m in moves]
+    cosine = moves[0] @ moves[1] / np.linalg.norm(moves[0]) / np.linalg.norm(moves[1])
+    assert signatures[0] @ signatures[1] == pytest.approx(cosine, abs=3 / np.sqrt(128))
 
 
 def test_recordings_in_which_nothing_moves_are_like_nothing():

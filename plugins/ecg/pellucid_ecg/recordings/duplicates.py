@@ -77,4 +77,4 @@ def near_duplicates(
 
 @lru_cache(maxsize=4)
 def _projection(size: int) -> npt.NDArray[np.float64]:
-    return np.random.default_rng(size).normal(size=(size, NUMBERS)) / np.sqrt(NUMBERS)
+    return np.random.default_rng(size).normal(size=(size, NUMBERS))
