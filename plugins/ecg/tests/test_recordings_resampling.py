@@ -59,11 +59,18 @@ def test_missing_stretches_stay_missing_and_do_not_ring(rate, new):
     assert np.abs(some.signals[1, far] - expected[1, far]).max() < 0.1
 
 
-def test_a_new_sample_is_known_where_both_old_ones_beside_it_are():
+@pytest.mark.parametrize("times", [2, 10])
+@pytest.mark.parametrize("missing", [0, 4, 9])
+def test_a_new_sample_is_known_where_both_old_ones_beside_it_are(times, missing):
     known = np.ones((1, 10), bool)
-    known[0, 4] = False
-    some = resampled(EcgRecording(np.zeros((1, 10), np.float32), ("I",), 100, known=known), 200)
-    assert np.flatnonzero(~some.known[0]).tolist() == [7, 8, 9]
+    known[0, missing] = False
+    some = resampled(EcgRecording(np.zeros((1, 10), np.float32), ("I",), 100, known=known), 100 * times)
+    # Whatever is nearer to the missing one than its neighbours are; behind the last old sample there is that one alone.
+    touched = [at for at in range(10 * times) if (missing - 1) * times < at < (missing + 1) * times]
+    assert np.flatnonzero(~some.known[0]).tolist() == touched
+
+
+def test_of_a_lead_of_which_nothing_is_known_nothing_is_known_at_another_rate():
     alone = resampled(EcgRecording(np.zeros((1, 10), np.float32), ("I",), 100, known=~np.ones((1, 10), bool)), 200)
     assert not alone.known.any()
 
@@ -73,6 +80,13 @@ def test_rates_without_a_ratio_of_whole_numbers_are_refused():
     for rate in (250 * np.pi, 1e-9, 1e9, 0, -100, np.nan, np.inf):
         with pytest.raises(DataError, match="Hz"):
             resampled(some, rate)
+    for rate, new, fits in ((4000, 3999, True), (3999, 4000, True), (4001, 4000, False), (4000, 4001, False)):
+        some = EcgRecording(np.zeros((1, 20), np.float32), ("I",), rate)
+        if fits:
+            assert resampled(some, new).rate_hz == new
+        else:
+            with pytest.raises(DataError, match="have no ratio of whole numbers up to 4000"):
+                resampled(some, new)
 
 
 def test_a_real_record_at_a_fifth_of_its_rate_is_the_one_that_was_made_so():
