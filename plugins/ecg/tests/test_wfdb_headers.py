@@ -10,7 +10,7 @@ from written_wfdb import write
 
 from pellucid.errors import DataError
 from pellucid.testing.real_data import real_data
-from pellucid_ecg.wfdb_files.headers import parse_header, read_header
+from pellucid_ecg.wfdb_files.headers import header_path, parse_header, read_header
 
 FULL = b"""#before
 r1 2 360.5/720(12.5) 1000 10:30:00.5 31/12/1999
@@ -137,10 +137,28 @@ def test_a_file_of_another_kind_is_refused_and_not_quoted(tmp_path):
     with pytest.raises(DataError) as caught:
         read_header(table)
     assert "Doe" not in str(caught.value)
-    for content in (b"\x00\x01binary", b"r1 1 250\n\x07", b"x" * 100, b"r1 1 250\n" + b"#" * (17 << 20)):
+    good = b"r1 0 250\n# "
+    for content, told in (
+        (b"\x00\x01binary", "not a WFDB header"),
+        (good + b"\x00", "not a WFDB header"),
+        (good + b"\x07", "not a WFDB header"),
+        (good + b"#" * ((16 << 20) - len(good) + 1), "not a WFDB header"),
+        (b"x" * 100, "not the first line"),
+    ):
         table.write_bytes(content)
-        with pytest.raises(DataError, match=r"patients\.hea"):
+        with pytest.raises(DataError, match=rf"patients\.hea.*{told}"):
             read_header(table)
+    table.write_bytes(good + b"#" * ((16 << 20) - len(good)))
+    assert read_header(table).rate_hz == 250
+
+
+def test_a_record_is_not_taken_for_another_whose_name_begins_like_its_own(tmp_path):
+    write(tmp_path, "r1")
+    for given, found in (("r1", "r1"), ("r1.hea", "r1"), ("r1.dat", "r1"), ("r1.mat", "r1"), ("r1.txt", "r1.txt")):
+        assert header_path(tmp_path / given) == f"{tmp_path / found}.hea"
+    assert header_path(tmp_path / "r1-123") == f"{tmp_path / 'r1-123'}.hea"
+    # Without a header beside it, .dat belongs to the record's own name.
+    assert header_path(tmp_path / "r2.dat") == f"{tmp_path / 'r2.dat'}.hea"
 
 
 def test_names_units_and_comments_may_be_in_any_script(tmp_path):
