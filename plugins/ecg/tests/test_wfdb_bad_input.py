@@ -116,6 +116,25 @@ def test_flac_that_cannot_hold_so_much_is_refused_before_it_is_opened(tmp_path, 
     assert "cannot be" in refused(path)
 
 
+@pytest.mark.parametrize(
+    ("signals", "offset", "most"), [(1, 0, 40_000), (8, 0, 5_000), (1, 36, 4_000), (1, 40, 0), (1, 99, 0)]
+)
+def test_flac_holds_a_thousand_samples_a_byte_behind_its_offset_at_most(tmp_path, signals, offset, most):
+    (tmp_path / "r1.dat").write_bytes(bytes(40))
+
+    def length(frames: int | None) -> int:
+        said = "" if frames is None else f" {frames}"
+        (tmp_path / "r1.hea").write_text(f"r1 {signals} 250{said}\n" + f"r1.dat 516+{offset} 200\n" * signals)
+        path, header = f"{tmp_path / 'r1'}.hea", read_header(tmp_path / "r1")
+        return length_of(path, header, data_files(path, header))
+
+    if most:
+        assert length(most) == most
+    for frames in (most + 1, None):
+        with pytest.raises(DataError, match=r"FLAC of 40 bytes, which cannot be"):
+            length(frames)
+
+
 def test_a_data_file_that_is_none_is_refused(tmp_path):
     path = write(tmp_path)
     data = Path(f"{path}.dat")
