@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import tracemalloc
@@ -14,6 +15,7 @@ from wfdb.io._signal import _required_byte_num
 from written_wfdb import edit, write
 
 from pellucid.errors import DataError
+from pellucid_ecg.wfdb_files import reading
 from pellucid_ecg.wfdb_files.data_files import data_files, length_of
 from pellucid_ecg.wfdb_files.headers import read_header
 from pellucid_ecg.wfdb_files.reading import read_record
@@ -145,6 +147,20 @@ def test_a_data_file_that_is_none_is_refused(tmp_path):
     data.unlink()
     data.mkdir()
     assert "no ordinary file" in refused(path)
+
+
+def test_data_that_a_disk_cannot_give_or_that_shrink_while_they_are_read_are_one_error(tmp_path, monkeypatch):
+    path, whole = write(tmp_path), reading.read_samples
+
+    def broken(*_: object) -> np.ndarray:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(reading, "read_samples", broken)
+    assert f"r1.dat cannot be read ({os.strerror(errno.EIO)}); fetch it again" in refused(path)
+    monkeypatch.setattr(reading, "read_samples", lambda *given: whole(*given)[:-1])
+    assert "r1.dat became shorter while it was read" in refused(path)
+    monkeypatch.setattr(reading, "read_samples", whole)
+    assert read_record(path).length == 101
 
 
 def test_signals_of_one_file_agree_and_stand_together(tmp_path):
