@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 from torch.nn import functional
 
@@ -73,6 +74,31 @@ def test_the_published_widths_give_the_published_network():
     kernels = sum(m.weight.numel() for m in encoder.modules() if isinstance(m, nn.Conv1d) and m.kernel_size == (3,))
     assert sum(p.numel() for p in encoder.parameters()) == 11_176_512 - 2 * kernels - 64 * (147 - 84)
     assert encoder.token_shapes[""].width == 512
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_units_are_those_of_the_last_stage_and_a_quarter_of_the_published_by_default(kind):
+    made, config, own = MADE[kind]
+    given = config(inputs={"ecg": spec(length=160)}, **own)
+    assert (given.widths, given.blocks, given.dropout) == ((16, 32, 64, 128), (2, 2, 2, 2), 0)
+    z = made(given).eval()(noise(1, length=160))
+    assert z.names == tuple(f"f{unit}" for unit in range(128))
+    assert z.tokens[""].values.shape == (1, 5, 128)
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_settings_that_leave_no_network_are_refused_and_the_least_are_not(kind):
+    _, config, own = MADE[kind]
+    for wrong in ({"dropout": 1}, {"dropout": -0.1}, *([{"kernel": 0}] if kind == "resnet1d" else [])):
+        with pytest.raises(ValidationError):
+            config(inputs={"ecg": spec()}, **own, **wrong)
+    least = {"dropout": 0.99, **({"kernel": 1} if kind == "resnet1d" else {})}
+    z = network(kind, length=160, **least)(noise(1, length=160))
+    assert torch.isfinite(z.values).all()
+    # Whole units are silent in a step, at all of their cells, and only while the network learns.
+    encoder = network(kind, length=160, dropout=0.5, augment="none").train()
+    silent = (encoder(noise(8, length=160)).tokens[""].values == 0).all(1).float().mean()
+    assert 0.3 < silent < 0.8
 
 
 @pytest.mark.parametrize("kind", MADE)
