@@ -11,6 +11,7 @@ from torch.nn import functional
 from pellucid.batch import Batch
 from pellucid.data.spec import Signal
 from pellucid.errors import StudyError
+from pellucid.representation import TokenShape
 from pellucid_ecg.encoders.protoecgnet import ProtoEcgNet, ProtoEcgNetConfig
 from pellucid_ecg.encoders.resnet1d import ResNet1d, ResNet1dConfig
 from pellucid_ecg.encoders.resnet2d import ResNet2d, ResNet2dConfig
@@ -81,7 +82,9 @@ def test_units_are_those_of_the_last_stage_and_a_quarter_of_the_published_by_def
     made, config, own = MADE[kind]
     given = config(inputs={"ecg": spec(length=160)}, **own)
     assert (given.widths, given.blocks, given.dropout) == ((16, 32, 64, 128), (2, 2, 2, 2), 0)
-    z = made(given).eval()(noise(1, length=160))
+    encoder = made(given).eval()
+    assert encoder.token_shapes[""] == TokenShape(count=5, width=128)
+    z = encoder(noise(1, length=160))
     assert z.names == tuple(f"f{unit}" for unit in range(128))
     assert z.tokens[""].values.shape == (1, 5, 128)
 
@@ -198,6 +201,9 @@ def test_signals_are_standardised_by_training_values_that_are_known(kind):
     assert encoder.mean.unique().numel() == encoder.deviation.unique().numel() == 1
     assert encoder.mean[0, 0] == pytest.approx(float(x[known].mean()), rel=1e-4)
     assert encoder.deviation[0, 0] == pytest.approx(float(x[known].std()), rel=1e-3)
+    seen = encoder.signal(Batch({"ecg": spoiled}, {"ecg": known}))
+    assert (float(seen[known].mean()), float(seen[known].std())) == pytest.approx((0, 1), abs=1e-3)
+    assert (seen[~known] == 0).all()
     other = network(kind, augment="none", standardise="channel")
     other.prepare([Batch({"ecg": x})])
     assert torch.allclose(other.deviation[:, 0], x.transpose(0, 1).flatten(1).std(1), rtol=1e-3)
