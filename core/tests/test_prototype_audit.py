@@ -6,9 +6,11 @@ import copy
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from made_tokens import NAMES, TARGETS, events, fitted
+from pydantic import ValidationError
 
 from pellucid.batch import Batch
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
@@ -22,7 +24,7 @@ from pellucid.protocols.prototypes.audit import PrototypeAudit, PrototypeAuditCo
 from pellucid.protocols.prototypes.places import channel_means, overlap, strongest_channel
 from pellucid.protocols.prototypes.rows import PrototypeMeasures
 from pellucid.protocols.prototypes.sources import sources
-from pellucid.regions import Box, Steps, TimeSpan
+from pellucid.regions import Atoms, Box, Steps, TimeSpan, Words
 from pellucid.representation import Representation, Tokens, TokenShape
 
 QUICK = PrototypeAudit(PrototypeAuditConfig(replicates=100, channel_samples=20))
@@ -113,6 +115,7 @@ def test_sources_of_another_class_and_ids_that_do_not_exist_are_found_out():
     assert audited(*altered(wrong_class))["source_of_class"].value == pytest.approx(1 - 1 / 9)
     found = audited(*altered(unknown))
     assert found["source_cosine"].value == 0
+    assert found["source_distance"].value == 1
     assert found["source_in_training"].value == pytest.approx(1 - 1 / 9)
 
 
@@ -125,6 +128,31 @@ def test_prototypes_that_are_all_the_same_window_are_counted_once():
     fold, _ = altered(change)
     found = sources(fold.models["prototypes"], fold.dataset, "several", fold.split.train, 0)
     assert found["unique"] == pytest.approx(1 / 9)
+
+
+def test_what_is_told_of_sources_is_counted_over_those_that_there_are():
+    def change(model):
+        model.head.projected[3] = False
+        model.train()
+
+    fold, _ = altered(change)
+    model, labels = fold.models["prototypes"], fold.dataset.target_values("several")
+    first = int(fold.dataset.frame.index.get_loc(model.head.sources[0]))
+    # A source may be the first sample of all.
+    order = np.array([first, *(at for at in range(480) if at != first)])
+    train = np.flatnonzero(np.isin(order, fold.split.train))
+    found = sources(model, fold.dataset.subset(order), "several", train, 0)
+    assert not model.training
+    assert found["cosine"] == pytest.approx(1, abs=1e-5)
+    assert found["distance"] < 1e-4
+    # Random windows of so many values are in the mean about as far away as a prototype is long.
+    assert 0.1 < found["random_distance"] < 2
+    assert found["random_cosine"] < 0.99
+    assert found["in_training"] == found["of_class"] == found["unique"] == 1
+    assert found["projected"] == pytest.approx(8 / 9)
+    assert found["prototypes"] == 9
+    assert found["training_share"] == pytest.approx(300 / 480)
+    assert found["class_share"] == pytest.approx(labels.mean())
 
 
 def test_prototypes_of_shuffled_classes_are_not_pure_and_point_nowhere():
@@ -162,12 +190,36 @@ def test_purity_counts_the_samples_most_like_each_prototype():
     likeness = torch.rand(len(test), 9, generator=torch.Generator().manual_seed(0))
     found = measures._purity(likeness)
     labels = test.target_values("several")
-    near = right = 0
+    near, right, usual = np.zeros((3, len(test)))
     for prototype in range(9):
         best = np.argsort(-likeness[:, prototype].numpy())[:4]
-        near, right = near + 4, right + labels[best, prototype // 3].sum()
-    assert found["near"].sum() == near
-    assert found["near_of_class"].sum() == right
+        near[best] += 1
+        right[best] += labels[best, prototype // 3]
+        usual[best] += labels[:, prototype // 3].mean()
+    assert np.array_equal(found["near"], near)
+    assert np.array_equal(found["near_of_class"], right)
+    assert np.allclose(found["near_usual"], usual)
+
+
+def test_consistency_is_the_share_of_prototypes_that_point_at_what_was_planted_in_four_of_five_samples():
+    fold, _ = fitted()
+    model, test = fold.models["prototypes"], fold.test("prototypes").subset(np.arange(10))
+    measures = PrototypeMeasures(model, test, "several", 4, 0.2, fold.usual.scales, {}, 1, 0)
+    measures.regions[0] = [TimeSpan(("a",), float(at), float(at + 1)) for at in range(model.head.groups[0].windows)]
+    narrow, wide = (TimeSpan(("a",), 2.0, 3.0),), (TimeSpan(("a",), 0.0, 99.0),)
+    best = torch.full((10, 9), 2)
+    best[:2, 0] = 0  # 8 of 10 samples
+    best[:3, 1] = 0  # 7 of 10
+    best[:, 4] = 0
+    best[5:, 5] = 0  # right in all five that have it
+    planted = {"bump": [narrow] * 10, "dip": [narrow] * 5 + [()] * 5, "wave": None}
+    found = measures._consistency(best, planted)
+    assert found["consistent"].tolist() == pytest.approx([4 / 6] * 10)
+    assert found["consistent_chance"].tolist() == [0] * 10
+    found = measures._consistency(best, {"bump": [wide] * 10, "dip": [narrow] * 10, "wave": None})
+    # Where something is planted everywhere whatever points anywhere is right.
+    assert found["consistent_chance"].tolist() == [0.5] * 10
+    assert measures._consistency(best, {"bump": None, "dip": [()] * 10, "wave": None}) == {}
 
 
 class OneChannel(Encoder):
@@ -207,7 +259,9 @@ def test_the_channel_that_likeness_rests_on_is_found(channel):
         head.prototypes[0].copy_(torch.tensor([[3.0], [-3.0], [6.0]]))
     x = torch.randn(5, 4, 256, generator=torch.Generator().manual_seed(0))
     x[:, :, 64:96] += 3
-    batch = Batch({"signal": x})
+    # Whatever else a sample has stays with it.
+    masks = {"signal": torch.ones(x.shape, dtype=torch.bool), "age": torch.ones(5, dtype=torch.bool)}
+    batch = Batch({"signal": x, "age": torch.zeros(5, 2)}, masks)
     means = {"signal": torch.zeros(4)}
     span = TimeSpan(spec.channels, 0.64, 0.96)
     for row in range(5):
@@ -232,6 +286,99 @@ def test_regions_overlap_where_they_have_a_place_in_common():
     assert overlap(Box((0, 0), (2, 2)), Box((1, 1), (3, 3)))
     assert not overlap(Box((0, 0), (2, 2)), Box((1, 2), (3, 3)))
     assert not overlap(Steps(("x",), 0, 3), Steps(("x",), 3, 5))
+    assert overlap(Words(0, 3), Words(2, 5))
+    assert not overlap(Words(3, 5), Words(0, 3))
+    assert overlap(Atoms((0, 1)), Atoms((1, 2)))
+    assert not overlap(Atoms((0, 1)), Atoms((2,)))
+    assert not overlap(TimeSpan(("a",), 0.0, 2.0), Box((0, 0), (2, 2)))
+
+
+def measured(**changes) -> pd.DataFrame:
+    """What might have been measured of two folds of twelve subjects with two samples each."""
+    nan, fold, every = np.nan, np.repeat([0, 1], 24), np.arange(48)
+    once = {
+        "prototypes": (8, 12), "cosine": (1, 1 - 5e-6), "random_cosine": (0.2, 0.4), "distance": (5e-5, 1e-5),
+        "random_distance": (1.0, 2.0), "in_training": (1, 1), "training_share": (0.5, 0.7), "of_class": (1, 1),
+        "class_share": (0.3, 0.5), "projected": (1, 0.75), "unique": (0.9, 0.7),
+    }  # fmt: skip
+    columns = {f"fold:{name}": np.array(two, float)[fold] for name, two in (once | changes).items() if name in once}
+    columns |= {
+        "near": every % 2 * 3.0,
+        "near_of_class": every % 2 * (2.0 + (every % 8 == 1)),
+        "near_usual": every % 2 * 1.2,
+        "used": np.where(every % 3 == 0, nan, 2 + fold),
+        "steady": np.where(every % 4 == 0, nan, np.where(every % 8 == 1, 0.5, 1.0)),
+        "steady_chance": np.where(every % 4 == 0, nan, 0.25),
+        "consistent": np.array([0.5, 0.75])[fold],
+        "consistent_chance": np.array([0.0, 0.25])[fold],
+        "located:bump": np.where(every < 16, nan, every % 8 != 0),
+        "located_chance:bump": np.where(every < 16, nan, 0.25),
+        "located:dip": np.where(every < 40, nan, every % 2),
+        "located_chance:dip": np.where(every < 40, nan, 0.75),
+        "channel:bump": np.where(every < 16, nan, 1.0),
+        "channel_chance:bump": np.where(every < 16, nan, 0.25),
+        "both:bump": np.where(every < 16, nan, 0.5),
+        "both_chance:bump": np.where(every < 16, nan, 0.125),
+    } | {name: value for name, value in changes.items() if name not in once}  # fmt: skip
+    subjects = [f"s{at // 2}" for at in every]
+    return pd.DataFrame({"part": "prototypes", "subject": subjects, "fold": fold, **columns})
+
+
+def test_conclusions_are_those_of_the_measurements():
+    _, context = fitted()
+    other = measured(cosine=(0, 0)).assign(part="another")
+    found = {r.metric: r for r in QUICK.conclude(pd.concat([measured(), other]), context)}
+    # Value, what chance and the baseline have, whether it is passed, whether more is better.
+    expected = {
+        "source_cosine": (1 - 5e-6, 0.3, True, True),
+        "source_distance": (5e-5, 1.5, True, False),
+        "source_in_training": (1, 0.6, True, True),
+        "source_of_class": (1, 0.4, True, True),
+        "projected": (0.75, 0, None, True),
+        "unique_sources": (0.8, 1 / 10, None, True),
+        "purity": (2.25 / 3, 0.4, True, True),
+        "prototypes_per_decision": (2.5, 10, None, False),
+        "stability": (1 - 0.5 / 6, 0.25, True, True),
+        "consistency": (0.625, 0.125, None, True),
+        "localisation": ((28 + 4) / 40, (32 * 0.25 + 8 * 0.75) / 40, True, True),
+        "localisation:bump": (28 / 32, 0.25, True, True),
+        "localisation:dip": (0.5, 0.75, False, True),
+        "channel": (1, 0.25, True, True),
+        "localisation_and_channel": (0.5, 0.125, False, True),
+    }
+    assert set(found) == set(expected)
+    for metric, (value, chance, passed, higher) in expected.items():
+        one = found[metric]
+        assert one.value == pytest.approx(value, abs=1e-9), metric
+        assert one.chance == one.baseline == pytest.approx(chance), metric
+        assert (one.passed, one.higher_is_better) == (passed, higher), metric
+        assert one.part == "prototypes"
+    surely = ("purity", "prototypes_per_decision", "stability", "localisation")
+    assert all(found[metric].low < found[metric].value < found[metric].high for metric in surely)
+    assert [(found[f"localisation{of}"].n_samples, found[f"localisation{of}"].n_subjects) for of in ("", ":dip")] == [
+        (32, 16), (8, 4)
+    ]  # fmt: skip
+    assert [metric for metric, one in found.items() if "Windows are so wide" in one.sentence] == ["localisation:dip"]
+    assert "Of 100 prototypes, 80 are different" in found["unique_sources"].sentence
+
+
+@pytest.mark.parametrize(
+    ("metric", "changes"),
+    [
+        ("source_cosine", {"cosine": (1, 1 - 2e-5)}),
+        ("source_distance", {"distance": (2e-4, 0)}),
+        ("source_in_training", {"in_training": (1, 0.9)}),
+        ("source_of_class", {"of_class": (0.9, 1)}),
+        ("purity", {"near_usual": np.arange(48) % 2 * 2.4}),
+        ("stability", {"steady_chance": np.full(48, 0.95)}),
+        ("localisation:bump", {"located:bump": np.where(np.arange(48) < 16, np.nan, np.arange(48) % 4 != 0)}),
+        ("localisation:bump", {"located_chance:bump": np.where(np.arange(48) < 16, np.nan, 0.9)}),
+    ],
+)
+def test_one_broken_promise_in_one_fold_is_enough_to_fail(metric, changes):
+    _, context = fitted()
+    found = {r.metric: r for r in QUICK.conclude(measured(**changes), context)}
+    assert found[metric].passed is False
 
 
 def test_noise_moves_places_and_more_noise_moves_more():
@@ -254,8 +401,33 @@ def test_subjects_learnt_from_are_refused():
 def test_a_study_without_prototypes_is_told_so_before_it_is_fitted():
     _, context = fitted()
     assert QUICK.unfit(context) == ""
-    plain = Context(context.spec, "several", {"linear": HeadTags(family="function")}, "x", 0)
-    assert "add prototypes" in QUICK.unfit(plain)
+    # Neither prototypes that are no training samples nor a memory of something else can be audited.
+    for tags in (HeadTags(family="prototype"), HeadTags(family="concept", remembers=True)):
+        assert "add prototypes" in QUICK.unfit(Context(context.spec, "several", {"one": tags}, "x", 0))
+    both = {"linear": HeadTags(family="function"), "prototypes": context.parts["prototypes"]}
+    assert QUICK.unfit(Context(context.spec, "several", both, "x", 0)) == ""
+    assert QUICK.needs_training
+
+
+def test_models_of_other_families_are_passed_over():
+    fold, context = fitted()
+    model = copy.copy(fold.models["prototypes"])
+    model._modules = {**model._modules, "head": torch.nn.Identity()}
+    rows = QUICK.examine(dataclasses.replace(fold, kept=fold.usual, models={"plain": model, **fold.models}))
+    assert set(rows["part"]) == {"prototypes"}
+    none = QUICK.examine(dataclasses.replace(fold, kept=fold.usual, models={"plain": model}))
+    assert len(none) == 0
+    assert QUICK.conclude(none, context) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "taken", "refused"),
+    [("neighbours", 1, 0), ("noise", 0.01, 0), ("channel_samples", 1, 0), ("replicates", 100, 99)],
+)
+def test_settings_that_measure_nothing_are_refused(option, taken, refused):
+    assert getattr(PrototypeAuditConfig(**{option: taken}), option) == taken
+    with pytest.raises(ValidationError):
+        PrototypeAuditConfig(**{option: refused})
 
 
 def test_every_result_stands_beside_chance_and_has_a_sentence(results):
