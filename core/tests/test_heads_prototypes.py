@@ -21,7 +21,6 @@ from pellucid.heads.prototypes.head import Prototypes, PrototypesConfig
 from pellucid.heads.prototypes.projection import decoded_ids, encoded_ids
 from pellucid.heads.prototypes.refit import Penalties, refitted
 from pellucid.heads.prototypes.similarity import alike, pooled, windows
-from pellucid.heads.tokens import LinearTokens
 from pellucid.model import Model
 from pellucid.regions import Box, TimeSpan, around
 from pellucid.representation import Representation, Tokens, TokenShape
@@ -455,52 +454,6 @@ def test_an_unfitted_model_refuses_to_explain():
     )
     with pytest.raises(ContractError, match="never projected"):
         Model({"signal": encoder}, head).explain(data)
-
-
-# --- a linear layer at every token ----------------------------------------------------------------------------------------
-
-
-def learnt(one, z, batch, steps=300):
-    one.prepare([(z, batch)])
-    optimizer = torch.optim.Adam(one.parameters(), lr=1e-2)
-    for _ in range(steps):
-        optimizer.zero_grad()
-        one.loss(z, batch).backward()
-        optimizer.step()
-    return one.eval()
-
-
-@torch.no_grad()
-def test_the_strongest_token_is_the_output_and_its_units_the_explanation():
-    cells, labels, where = drawn()
-    z, batch = represented(cells), labelled(labels)
-    with torch.enable_grad():
-        one = learnt(made(LinearTokens, TARGETS["several"], cells), z, batch)
-    found = one.explain(z, "bump")
-    assert float(found.gap.abs().max()) < 1e-5
-    assert one.explained_names == ()
-    assert found.names[int(found.contributions[labels[:, 0] > 0].sum(0).argmax())] == "x:0 at the strongest place"
-    own = torch.nonzero(labels[:, 0])[:, 0].tolist()
-    assert np.mean([found.evidence[at][0].region.start_s == float(where[at, 0]) for at in own]) > 0.95
-
-
-@torch.no_grad()
-def test_the_mean_over_tokens_is_a_linear_head_on_mean_tokens():
-    cells, labels, _ = drawn()
-    z, batch = represented(cells), labelled(labels)
-    with torch.enable_grad():
-        one = learnt(made(LinearTokens, TARGETS["several"], cells, pool="mean"), z, batch, steps=50)
-    assert torch.allclose(one.outcome(cells.mean(1)), one(z), atol=1e-5)
-    assert one.explain(z, "dip").names == one.explained_names
-    assert torch.allclose(
-        one(represented(cells.mean(1, keepdim=True).expand_as(cells).contiguous())), one(z), atol=1e-5
-    )
-
-
-def test_a_set_of_tokens_must_be_named_where_there_are_several():
-    shape = TokenShape(count=2, width=2)
-    with pytest.raises(StudyError, match="name one with the option set"):
-        LinearTokens(LinearTokens.config_type(units=("a",), target=TARGETS["yes"], tokens={"x": shape, "y": shape}))
 
 
 def test_a_window_longer_than_what_the_encoder_shows_while_it_learns_is_refused():
