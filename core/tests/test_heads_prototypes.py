@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 import torch
 from made_tokens import TARGETS, events, fitted, labelled, made, places, represented
+from pydantic import ValidationError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from pellucid.data.spec import Binary
 from pellucid.encoders.cnn import Cnn
 from pellucid.errors import ContractError, StudyError
+from pellucid.heads.prototypes import losses
 from pellucid.heads.prototypes.grouped import PrototypesGrouped
 from pellucid.heads.prototypes.groups import Group, PrototypeGroup, members
-from pellucid.heads.prototypes.head import Prototypes, PrototypesConfig
+from pellucid.heads.prototypes.head import SPREAD, Prototypes, PrototypesConfig
 from pellucid.heads.prototypes.projection import decoded_ids, encoded_ids
 from pellucid.heads.prototypes.refit import Penalties, refitted
 from pellucid.heads.prototypes.similarity import alike, pooled, windows
@@ -141,12 +143,25 @@ def test_a_prototype_becomes_the_window_that_is_most_like_it():
 
 @torch.no_grad()
 def test_prototypes_of_a_class_become_different_windows_unless_told_otherwise():
-    for unique in (True, False):
-        one, z, batch = prepared(Prototypes, projected=False, unique=unique)
+    for told, different in (({}, 15), ({"unique": False}, 3)):
+        one, z, batch = prepared(Prototypes, projected=False, **told)
         one.prototypes[0].copy_(one.prototypes[0][:1].expand_as(one.prototypes[0]))
         one.project([(z, batch)])
         places = set(zip(one.class_of.tolist(), one.sources, one.source_window.tolist(), strict=True))
-        assert len(places) == (15 if unique else 3)
+        assert len(places) == different
+
+
+@torch.no_grad()
+def test_the_surest_prototype_has_the_first_choice_and_the_first_window_of_all_can_be_chosen():
+    cells, labels, _ = drawn()
+    labels[:, 0] = 1  # so that the first sample is of the first class
+    one, z, batch = prepared(Prototypes, projected=False, cells=cells, labels=labels, per_class=2, similarity="l2")
+    aim = cells[0, 0]
+    for nearest in (0, 1):
+        one.prototypes[0][nearest], one.prototypes[0][1 - nearest] = aim + 0.01, aim + 0.1
+        one.project([(z, batch)])
+        assert (one.sources[nearest], int(one.source_window[nearest])) == ("sample 0", 0)
+        assert (one.sources[1 - nearest], int(one.source_window[1 - nearest])) != ("sample 0", 0)
 
 
 @torch.no_grad()
@@ -157,6 +172,7 @@ def test_a_class_that_no_sample_has_weighs_nothing_and_has_no_source():
         one, z, _ = prepared(head, cells=cells, labels=labels)
         absent = one.class_of == 2
         assert one.projected.tolist() == (~absent).tolist()
+        assert one.source_window[absent].tolist() == [0] * 5
         assert all((name == "") == bool(gone) for name, gone in zip(one.sources, absent, strict=True))
         assert float(one.speaking(z, 0)[:, absent].abs().max()) == 0
         assert all(e.source for told in one.explain(z, "bump").evidence for e in told if e.unit.startswith("bump"))
@@ -173,6 +189,10 @@ def test_batches_without_ids_are_refused():
     one, z, batch = prepared(Prototypes, projected=False)
     with pytest.raises(ContractError, match="samples that have ids"):
         one.project([(z, type(batch)(batch.inputs, {}, batch.targets))])
+    with pytest.raises(ContractError, match="carries no labels"):
+        one.project([(z, type(batch)(batch.inputs, {}, samples=batch.samples))])
+    with pytest.raises(ContractError, match="tokens 'x', which this representation does not have"):
+        one(Representation(z.values, z.names))
 
 
 # --- evidence -------------------------------------------------------------------------------------------------------------
@@ -231,6 +251,39 @@ def test_percentiles_are_those_of_the_training_samples():
         assert float((rank[:, prototype] - true).abs().max()) <= 1 + 100 / len(column)
     assert float(one.percentile(similar + 100).min()) == 100
     assert float(one.percentile(similar - 100).max()) == 0
+
+
+@torch.no_grad()
+def test_evidence_of_a_bundle_is_the_prototype_that_it_rests_on_most():
+    one, _, _ = prepared(PrototypesGrouped, window=2)
+    z = represented(drawn(seed=1)[0])
+    found, similar, windows_of = one.explain(z, "dip"), one.similarities(z), one.best_windows(z)
+    for sample, told in enumerate(found.evidence):
+        order = found.contributions[sample].abs().topk(5).indices.tolist()
+        assert [evidence.unit for evidence in told] == [found.names[at] for at in order]
+        for bundle, evidence in zip(order, told, strict=True):
+            shares = one.mix.flatten(0, 1)[bundle]
+            prototype = int((shares * similar[sample]).argmax())
+            assert evidence.text.startswith(
+                f"rests by {float(shares[prototype]):.0%} on {one.prototype_names[prototype]}:"
+            )
+            assert evidence.source == one.sources[prototype]
+            start = float(windows_of[sample, prototype])
+            assert evidence.region == TimeSpan(("x",), start, start + 2)
+
+
+def test_what_prototypes_say_in_bundles_is_the_slope_of_the_output_by_their_similarities():
+    one, _, _ = prepared(PrototypesGrouped)
+    z = represented(drawn(seed=1)[0])
+    similar = one.similarities(z).detach().requires_grad_()
+    for at in range(3):
+        active = one.bundled(similar)
+        (slope,) = torch.autograd.grad(one.outcome(active)[:, at].sum(), similar)
+        # Where a bundle is fully active its slope is nothing, and what it says still has its prototypes.
+        below = (active < 1).all(1)
+        assert int(below.sum()) > 20
+        assert torch.allclose(one.speaking(z, at)[below], (slope * (similar - one.centre))[below], atol=1e-4)
+        assert one.speaking(z, at)[below].abs().max().item() > 0.1
 
 
 # --- comparing ------------------------------------------------------------------------------------------------------------
@@ -329,7 +382,8 @@ def test_a_prototype_never_speaks_against_its_own_class_and_penalties_silence_ot
 # --- groups ---------------------------------------------------------------------------------------------------------------
 
 
-def test_groups_are_plain_options_and_an_output_may_be_in_several():
+def of_two_groups():
+    """A head with two groups of prototypes, of different tokens; of one output in both."""
     cells, labels, _ = drawn()
     z = represented(cells)
     z = Representation(z.values, z.names, {"x": z.tokens["x"], "y": Tokens(cells[:, :3, :4], places(3))})
@@ -352,14 +406,20 @@ def test_groups_are_plain_options_and_an_output_may_be_in_several():
             ],
         }
     )
-    one = Prototypes(config)
+    torch.manual_seed(0)
+    return Prototypes(config), z, labelled(labels)
+
+
+@torch.no_grad()
+def test_groups_are_plain_options_and_an_output_may_be_in_several():
+    one, z, batch = of_two_groups()
     assert one.prototype_names == (
         "bump #1", "bump #2", "wave #1", "wave #2", "dip #1", "dip #2", "dip #3", "wave #3", "wave #4", "wave #5",
     )  # fmt: skip
     assert [tuple(p.shape) for p in one.prototypes] == [(4, 12), (6, 15)]
-    one.prepare([(z, labelled(labels))])
-    one.project([(z, labelled(labels))])
-    one.refit([(z, labelled(labels))])
+    one.prepare([(z, batch)])
+    one.project([(z, batch)])
+    one.refit([(z, batch)])
     assert one.eval()(z).shape == (60, 3)
     assert int(one.source_window[4:].max()) == 0
 
@@ -393,6 +453,99 @@ def test_widths_of_add_ons_and_tokens_are_compared_as_they_should_be():
     cells = one.cells(z, 0).detach()
     assert float(cells.min()) > 0
     assert float(cells.max()) < 1
+
+
+# --- learning -------------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def test_the_loss_is_the_likelihood_and_each_term_by_its_weight_mean_over_groups():
+    one, z, batch = of_two_groups()
+    one.prepare([(z, batch)])
+    present, weights = batch.targets > 0.5, ("clustering", "separation", "diversity", "cooccurrence", "spread")
+
+    def loss(**some):
+        one.config = one.config.model_copy(update=dict.fromkeys(weights, 0.0) | some)
+        return one.loss(z, batch).item()
+
+    likelihood = torch.nn.functional.binary_cross_entropy_with_logits(one(z), batch.targets).item()
+    assert loss() == pytest.approx(likelihood, abs=1e-5)
+    terms = {name: [] for name in weights}
+    for at, span in enumerate((slice(0, 4), slice(4, 10))):
+        similar = one.similarities(z)[:, span] / one.reach[at]
+        class_of, prototypes = one.class_of[span], one.prototypes[at]
+        owner = torch.stack([class_of == each for each in range(3)])
+        unit = [torch.nn.functional.normalize(x, dim=-1) for x in (one.patches(z, at), prototypes)]
+        terms["clustering"].append(losses.clustering(similar, present, owner))
+        terms["separation"].append(losses.separation(similar, present, owner))
+        terms["diversity"].append(losses.diversity(prototypes))
+        terms["cooccurrence"].append(losses.cooccurrence(prototypes, class_of, one.jaccard))
+        apart = (unit[0][:, :, None] - unit[1]).square().sum(3)
+        terms["spread"].append(losses.same_places(apart, present, class_of))
+    for name, groups in terms.items():
+        assert loss(**{name: 0.5}) - loss() == pytest.approx(0.5 * float(sum(groups)) / 2, abs=1e-4), name
+        assert abs(float(sum(groups))) > 0.05
+    released = sum(
+        losses.separation(one.similarities(z)[:, span] / one.reach[at], present, owner, as_released=True)
+        for at, span in enumerate((slice(0, 4), slice(4, 10)))
+        for owner in [torch.stack([one.class_of[span] == each for each in range(3)])]
+    )
+    assert loss(separation=0.5, separation_as_released=True) - loss() == pytest.approx(0.25 * float(released), abs=1e-4)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@torch.no_grad()
+def test_learning_begins_at_how_frequent_outputs_are_and_with_outputs_that_vary_alike(target):
+    cells, labels, _ = drawn(target=target)
+    labels = labels if target == "one" else torch.cat([labels[:, :-1], torch.zeros(60, 1)], dim=1)
+    one, z, _ = prepared(Prototypes, target, projected=False, cells=cells, labels=labels)
+    if target == "one":
+        counts = torch.stack([(labels[:, 0] == each).sum() for each in range(3)])
+        assert torch.allclose(one.bias, ((counts + 0.5) / 61).log())
+    else:
+        assert torch.allclose(one.bias, ((labels.sum(0) + 0.5) / 61).logit())
+    present = members(one.config.target, labels).float()
+    both = present.t() @ present
+    either = 60 - (1 - present).t() @ (1 - present)
+    assert torch.allclose(one.jaccard, both / either.clamp(min=1), atol=1e-6)
+    assert torch.allclose(one.centre, one.similarities(z).mean(0), atol=1e-5)
+    assert float((one(z) - one.bias).square().mean().sqrt()) == pytest.approx(SPREAD, rel=1e-3)
+
+
+@torch.no_grad()
+def test_prototypes_are_placed_where_the_plain_layer_finds_their_class():
+    cells, labels, where = drawn()
+    one, _, _ = prepared(Prototypes, projected=False)
+    for prototype, patch in enumerate(one.prototypes[0]):
+        sample, window = (found[0].item() for found in torch.nonzero((cells == patch).all(2), as_tuple=True))
+        assert window == where[sample, one.class_of[prototype]]
+        assert labels[sample, one.class_of[prototype]] == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "options"),
+    [
+        (Prototypes, ("warm_up", "clustering", "separation", "diversity", "cooccurrence", "spread", "l1", "pull")),
+        (PrototypesGrouped, ("entropy", "spread", "l1")),
+    ],
+)
+def test_weights_of_terms_may_be_nothing_and_not_less(head, options):
+    for option in options:
+        for taken in (0, 0.25):
+            assert getattr(made(head, TARGETS["yes"], torch.zeros(1, 7, 6), **{option: taken}).config, option) == taken
+        with pytest.raises(ValidationError):
+            made(head, TARGETS["yes"], torch.zeros(1, 7, 6), **{option: -0.01})
+
+
+@pytest.mark.parametrize("option", ["per_class", "top", "bundles", "bundle_steps"])
+def test_of_what_is_counted_there_is_at_least_one(option):
+    made(PrototypesGrouped, TARGETS["yes"], torch.zeros(1, 7, 6), **{option: 1})
+    with pytest.raises(ValidationError):
+        made(PrototypesGrouped, TARGETS["yes"], torch.zeros(1, 7, 6), **{option: 0})
+    if option in PrototypeGroup.model_fields:
+        assert getattr(PrototypeGroup(**{option: 1}), option) == 1
+        with pytest.raises(ValidationError):
+            PrototypeGroup(**{option: 0})
 
 
 # --- in a model -----------------------------------------------------------------------------------------------------------

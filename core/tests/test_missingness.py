@@ -30,7 +30,7 @@ from pellucid.protocols.missingness.conclusions import GAP
 from pellucid.protocols.missingness.flip import MissingnessConfig
 from pellucid.protocols.missingness.importance import ModalityImportanceConfig, orders, reordered
 from pellucid.protocols.missingness.imposed import chosen
-from pellucid.protocols.refit import refitted
+from pellucid.protocols.refit import _seeded, refitted
 from pellucid.testing.planted import planted
 from pellucid.testing.protocols import (
     protocol_refuses_whom_a_part_has_learnt_from,
@@ -149,6 +149,14 @@ def test_settings_that_change_reach_the_head_too(fold):
     found = refitted(fold.models[PART], PART, sides, fold.training, seed="", changes=changes)
     assert found.encoders["all"].order == ("m2", "m1")
     assert found.head.step_names == ("m2", "m1")
+
+
+def test_refits_of_different_names_have_seeds_of_their_own_from_the_whole_range():
+    seeds = [_seeded(FIT, f"fold {at}").seed for at in range(200)]
+    assert len(set(seeds)) == 200
+    # Settings take seeds below 2 to the 32nd.
+    assert 0.98 * 2**32 < max(TrainingSettings(seed=seed).seed for seed in seeds)
+    assert _seeded(FIT, "fold 0").seed == seeds[0] != _seeded(FIT.model_copy(update={"seed": 1}), "fold 0").seed
 
 
 def test_nothing_is_fitted_again_where_nobody_knows_how_it_was_trained(fold):

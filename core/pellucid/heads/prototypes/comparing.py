@@ -137,7 +137,7 @@ class Comparing(Predictor):
     def percentile(self, similarities: Tensor) -> Tensor:
         """Share of training samples that were less like each prototype, 0 to 100; shape (sample, prototype)."""
         below = torch.searchsorted(self.levels, similarities.t().contiguous(), right=True).t()
-        return ((below - 1).clamp(min=0) * (100 / (LEVELS - 1))).clamp(max=100)
+        return (below - 1).clamp(min=0) * (100 / (LEVELS - 1))
 
     # --- placing and projecting ---------------------------------------------------------------------------------------
 
@@ -164,7 +164,7 @@ class Comparing(Predictor):
         ``projected`` and weighs nothing from then on.
         """
         found = [
-            Projection(prototypes.detach(), group, unique=self.config.unique)
+            Projection(prototypes, group, unique=self.config.unique)
             for prototypes, group in zip(self.prototypes, self.groups, strict=True)
         ]
         for z, batch in parts:

@@ -67,9 +67,8 @@ class PrototypesGrouped(Prototypes):
         direction = directions(config.target).repeat_interleave(config.bundles, dim=1)
         self.register_buffer("bundle_direction", direction, persistent=False)
         self.register_buffer("bundle_centre", torch.zeros(classes * config.bundles))
-        self.register_buffer("bundle_reach", torch.tensor(max(self.reach)))
-        own = (self.class_of == torch.arange(classes)[:, None]).float()
-        self.mix = nn.Parameter((own / own.sum(1, keepdim=True))[:, None].repeat(1, config.bundles, 1))
+        self.register_buffer("bundle_reach", torch.zeros(()))
+        self.mix = nn.Parameter(torch.zeros(classes, config.bundles, len(self.class_of)))
         self.bundle_weight = nn.Parameter(torch.zeros(len(self.outputs), classes * config.bundles))
 
     @property
@@ -102,7 +101,7 @@ class PrototypesGrouped(Prototypes):
         contributions = (active - self.bundle_centre) * self.bundle_weight[at]
         return Explanation(
             "prototype", target, self.explained_names, contributions, self.bias[at].expand(len(active)),
-            self.outcome(active)[:, at], active, self.resting_on(z, similar.detach(), contributions.detach()),
+            self.outcome(active)[:, at], active, self.resting_on(z, similar, contributions),
         )  # fmt: skip
 
     @torch.no_grad()

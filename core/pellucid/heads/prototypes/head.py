@@ -136,7 +136,7 @@ class Prototypes(Comparing):
         found = self.similarities(z)
         contributions = (found - self.centre) * self.weights[at]
         baseline = self.bias[at].expand(len(found))
-        evidence = self.evidence(z, found.detach(), contributions.detach())
+        evidence = self.evidence(z, found, contributions)
         return Explanation(
             "prototype",
             target,
