@@ -33,6 +33,8 @@ PLUGIN = Plugin(
     },
     protocols={
         "concept-audit": "pellucid.protocols.concepts.audit:ConceptAudit",
+        "dictionary-features": "pellucid.protocols.dictionaries.features:DictionaryFeatures",
+        "dictionary-metrics": "pellucid.protocols.dictionaries.metrics:DictionaryMetrics",
         "explanation-audit": "pellucid.protocols.explanations.audit:ExplanationAudit",
         "latent-clusters": "pellucid.protocols.latents.clusters:LatentClusters",
         "missingness": "pellucid.protocols.missingness.flip:Missingness",

@@ -120,6 +120,24 @@ class ActivationsFolder(Dataset):
         """Digest of what was written, by the digests of its files."""
         return f"{digest_of(self.document)}/{len(self)}"
 
+    def source_data(self) -> Dataset:
+        """The samples that rows were collected of, opened where they were then.
+
+        Raises
+        ------
+        DataError
+            If they are not what they were.
+        """
+        from pellucid.studies import Study
+
+        said = self.document["source"]
+        opened = Study.from_mapping(said["study"], str(self.folder)).open_dataset(said["data"])
+        if opened.digest() != said["digest"]:
+            raise DataError(
+                f"the data of {self.folder} have changed since activations were collected; collect them again"
+            )
+        return opened
+
     def region(self, position: int) -> Region | None:
         """The part of the source's input that a position covers; see :func:`~pellucid.activations.places.region_of`."""
         name = self.document["source"]["input"]

@@ -146,7 +146,7 @@ def collect_run(
             "source": {
                 "dataset": done.study.dataset,
                 "study": done.study.settings(),
-                "data": None if data is None else str(data),
+                "data": str(Path(where).resolve()) if (where := data or done.study.data) else None,
                 "digest": dataset.digest(),
                 "spec": dataset.spec.model_dump(mode="json"),
                 "input": input_of(model, layer, dataset),

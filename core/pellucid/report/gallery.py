@@ -51,41 +51,53 @@ class Gallery:
         case looks like, ``source_label``.
     arrays : mapping of str to ndarray
         ``case/<sample>/<input>`` and ``source/<sample>/<input>`` (NaN where masked), ``evidence/<part>/<sample>/<input>``
-        of the same shape, and ``traversal/<part>/<input>`` of shape (step, *input shape) with ``traversal-sd/<part>/<input>``.
+        of the same shape, ``feature-source/<sample>/<input>``, and ``traversal/<part>/<input>`` of shape (step, *input shape)
+        with ``traversal-sd/<part>/<input>``.
+    features : tuple of dict
+        Features of dictionaries; see :func:`~pellucid.report.features.gather`.
+    problem : str
+        Why something could not be gathered, or empty.
     """
 
     cases: tuple[dict[str, Any], ...] = ()
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    features: tuple[dict[str, Any], ...] = ()
+    problem: str = ""
 
     def save(self, folder: Path) -> None:
         """Write ``gallery.json`` and ``gallery.npz``."""
         with writing(folder / "gallery.npz") as temporary, temporary.open("wb") as file:
             arrays: dict[str, Any] = dict(self.arrays)
             np.savez_compressed(file, **arrays)
-        write_json(folder / "gallery.json", {"cases": self.cases})
+        write_json(folder / "gallery.json", {"cases": self.cases, "features": self.features, "problem": self.problem})
 
     @classmethod
     def load(cls, folder: Path) -> Gallery:
         """Read what :meth:`save` wrote; an empty gallery if there is none."""
         if not (folder / "gallery.json").is_file() or not (folder / "gallery.npz").is_file():
             return cls()
-        cases = json.loads((folder / "gallery.json").read_text("utf-8"))["cases"]
+        said = json.loads((folder / "gallery.json").read_text("utf-8"))
         with np.load(folder / "gallery.npz", allow_pickle=False) as arrays:
-            return cls(tuple(cases), {name: arrays[name] for name in arrays.files})
+            kept = {name: arrays[name] for name in arrays.files}
+        return cls(tuple(said["cases"]), kept, tuple(said.get("features", ())), said.get("problem", ""))
 
     @classmethod
     def joined(cls, folds: Iterable[Gallery]) -> Gallery:
         """The galleries of all folds as one: again the smallest lots of each kind, and the first fold's whole-model pictures."""
         kinds: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
         arrays: dict[str, np.ndarray] = {}
+        features: tuple[dict[str, Any], ...] = ()
+        problem = ""
         for fold in folds:
+            features, problem = features or fold.features, problem or fold.problem
             for case in fold.cases:
                 kinds[case["part"], case["kind"]].append(case)
             arrays = {**fold.arrays, **arrays}
         cases = tuple(case for some in kinds.values() for case in sorted(some, key=lambda c: c["lot"])[:EACH])
         kept = {("case", case["sample"]) for case in cases} | {(case["part"], case["sample"]) for case in cases}
         kept |= {("source", one["source"]) for case in cases for one in case.get("reasons", ()) if one["source"]}
-        return cls(cases, {name: array for name, array in arrays.items() if _belongs(name, kept)})
+        kept |= {("feature-source", one["sample"]) for facts in features for one in facts["strongest"]}
+        return cls(cases, {name: array for name, array in arrays.items() if _belongs(name, kept)}, features, problem)
 
 
 def interpretable(tags: HeadTags) -> bool:
@@ -255,7 +267,7 @@ def _known(sample: Sample, name: str) -> np.ndarray:
 
 def _belongs(name: str, kept: set[tuple[str, str]]) -> bool:
     what, _, rest = name.partition("/")
-    if what in ("case", "source"):
+    if what in ("case", "source", "feature-source"):
         return any(who == what and rest.startswith(f"{sample}/") for who, sample in kept)
     if what == "evidence":
         return any(rest.startswith(f"{part}/{sample}/") for part, sample in kept)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.files import writing
-from pellucid.report import cases, findings, pictures, published, sections, words
+from pellucid.report import cases, features, findings, pictures, published, sections, words
 from pellucid.report.folder import RunFolder
 from pellucid.report.gallery import EACH
 from pellucid.report.names import sentence_case
@@ -72,7 +72,7 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "summary": sections.summary(run),
         "predicts": any(tags.predicts for tags in run.tags.values()),
         "about": run.spec.about,
-        "notes": [*(run.document.get("notes") or ()), *problems],
+        "notes": [*(run.document.get("notes") or ()), *problems, *filter(None, [run.gallery.problem])],
         "models": sections.models(run),
         "cohort": sections.cohort(run),
         "found": findings.grouped(run.document.get("findings") or ()),
@@ -89,6 +89,7 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "audit_scores": others.get(AUDIT, ()),
         "audit_figures": drawn.get(AUDIT, []),
         "wholes": pictures.whole_models(run),
+        "features": features.cards(run),
         "cases": cases.cases(run),
         "each": EACH,
         "traversals": pictures.traversals(run),

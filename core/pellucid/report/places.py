@@ -132,24 +132,26 @@ def to_json(evidence: Evidence) -> dict[str, Any]:
     return {
         "unit": evidence.unit,
         "input": evidence.input,
-        "region": _region_to_json(evidence.region),
+        "region": region_to_json(evidence.region),
         "source": evidence.source,
-        "source_region": _region_to_json(evidence.source_region),
+        "source_region": region_to_json(evidence.source_region),
         "text": evidence.text,
     }
 
 
 def from_json(data: Mapping[str, Any]) -> Evidence:
     """Inverse of :func:`to_json`; folders of earlier versions know no input and no region of a source."""
-    region, source_region = (_region_from_json(data.get(name)) for name in ("region", "source_region"))
+    region, source_region = (region_from_json(data.get(name)) for name in ("region", "source_region"))
     return Evidence(data["unit"], region, data["source"], data["text"], source_region, data.get("input", ""))
 
 
-def _region_to_json(region: Region | None) -> dict[str, Any] | None:
+def region_to_json(region: Region | None) -> dict[str, Any] | None:
+    """Plain values of a region."""
     return None if region is None else {"kind": type(region).__name__, **asdict(region)}
 
 
-def _region_from_json(data: Mapping[str, Any] | None) -> Region | None:
+def region_from_json(data: Mapping[str, Any] | None) -> Region | None:
+    """Inverse of :func:`region_to_json`."""
     from pydantic import TypeAdapter
 
     if data is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,13 +64,19 @@ def _baseline(task: Task, dataset: Dataset) -> TrivialBaseline | None:
 
 def _examine(task: Task, fold: FittedFold, folder: Path) -> None:
     from pellucid.report.explained import explanation_rows
+    from pellucid.report.features import gather
     from pellucid.report.gallery import collect
 
     for name, assessment in task.assessments.items():
         write_rows(folder / f"{name}.parquet", assessment.examine(fold).assign(fold=fold.split.fold))
     rows = explanation_rows(fold)
     write_rows(folder / "explanations.parquet", rows)
-    collect(fold, task.context, rows).save(folder)
+    gallery = collect(fold, task.context, rows)
+    if fold.split.fold == 0:
+        # Another fold's features are others.
+        features, arrays, problem = gather(fold)
+        gallery = replace(gallery, arrays={**gallery.arrays, **arrays}, features=features, problem=problem)
+    gallery.save(folder)
 
 
 def _settings(task: Task) -> dict[str, TrainingSettings]:

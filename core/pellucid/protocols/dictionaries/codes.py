@@ -1,0 +1,71 @@
+"""Codes of the test side, row by row: what assessments of dictionaries look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.batch import collate
+from pellucid.data.dataset import Dataset
+from pellucid.heads.dictionaries.base import Dictionary
+from pellucid.model import Model
+from pellucid.protocols.base import Context, FittedFold
+
+ROWS = 4096
+"""Rows whose codes are in memory at once."""
+
+
+def dictionaries(fold: FittedFold) -> dict[str, Model]:
+    """The models of a fold whose head is a dictionary."""
+    return {part: model for part, model in fold.models.items() if isinstance(model.head, Dictionary)}
+
+
+def dictionary_parts(context: Context) -> list[str]:
+    """Names of such models."""
+    return [part for part, tags in context.parts.items() if tags.family == "dictionary"]
+
+
+def no_dictionary(context: Context) -> str:
+    """Why nothing can be assessed, or an empty string."""
+    return "" if dictionary_parts(context) else "no head of this study is a dictionary; add one, for example sae-topk"
+
+
+@torch.no_grad()
+def coded(model: Model, data: Dataset) -> Iterator[tuple[np.ndarray, Tensor, Tensor]]:
+    """Positions in the data, representations and codes, some rows at a time."""
+    head = model.eval().head
+    for start in range(0, len(data), ROWS):
+        at = np.arange(start, min(start + ROWS, len(data)))
+        x = model.encode(collate(data, at)).values
+        yield at, x, head.encode(x)  # type: ignore[operator]
+
+
+def labels_and_ratings(data: Dataset) -> Mapping[str, np.ndarray]:
+    """What people said of samples, by name: yes-or-no labels as 0 and 1, steps, numbers and ratings as they are.
+
+    Returns
+    -------
+    mapping of str to ndarray, shape (sample,)
+        NaN where nobody said. Names of labels begin with ``is``; all others are ratings.
+    """
+    found: dict[str, np.ndarray] = {}
+    for name, target in data.spec.targets.items():
+        values = data.target_values(name)
+        if target.kind == "binary":
+            found[f"is {target.names[1]} ({name})"] = values[:, 0]
+        elif target.kind in ("multilabel", "links"):
+            found |= {f"is {one} ({name})": values[:, at] for at, one in enumerate(target.outputs)}
+        elif target.kind == "multiclass":
+            known = np.isfinite(values[:, 0])
+            for at, one in enumerate(target.names):
+                found[f"is {one} ({name})"] = np.where(known, values[:, 0] == at, np.nan)
+        else:
+            columns = target.columns(name)
+            found |= {column: values[:, at] for at, column in enumerate(columns)}
+    if data.spec.concepts is not None:
+        ratings = data.concept_values()
+        found |= {f"concept {one}": ratings[:, at] for at, one in enumerate(data.spec.concepts.names)}
+    return found

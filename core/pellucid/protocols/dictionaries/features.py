@@ -1,0 +1,148 @@
+"""What the features of dictionaries go with: labels and ratings of subjects that nothing has learnt from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from pellucid.part import Config
+from pellucid.protocols.base import Assessment, Context, FittedFold
+from pellucid.protocols.dictionaries.codes import dictionaries, dictionary_parts, no_dictionary
+from pellucid.protocols.dictionaries.pooled import LABEL, Pooled
+from pellucid.result import Result
+from pellucid.statistics.association import false_discovery
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNITS = "single units of the layer"
+
+
+class DictionaryFeaturesConfig(Config):
+    """Settings of :class:`DictionaryFeatures`.
+
+    Parameters
+    ----------
+    false_discoveries : float
+        Share of features called associated that may be so by chance.
+    permutations : int
+        How often labels are dealt anew among subjects to see what chance finds.
+    """
+
+    false_discoveries: float = Field(0.05, gt=0, lt=1)
+    permutations: int = Field(20, ge=1)
+
+
+class DictionaryFeatures(Assessment):
+    """How many features go with a label or a rating, on subjects that neither dictionary nor model have learnt from.
+
+    A sample has of each feature the strongest code over its positions. Of each subject one sample, drawn by lot, is a witness:
+    features are tested against every label (Mann-Whitney) and rating (rank correlation) that the data have, and false
+    discoveries are controlled over all of these tests together (Benjamini and Hochberg). Beside the count stands the mean
+    count with labels dealt anew among subjects, and that of the layer's single units.
+
+    A study that reads an untrained layer too (input ``untrained``) shows how many features such a layer has.
+    """
+
+    name: ClassVar[str] = "dictionary-features"
+    of_predictors: ClassVar[bool] = False
+    config_type = DictionaryFeaturesConfig
+    config: DictionaryFeaturesConfig
+
+    def unfit(self, context: Context) -> str:
+        """There must be a dictionary, and something that people said."""
+        if not context.spec.targets and context.spec.concepts is None:
+            return "its data have neither labels nor ratings to compare features with"
+        return no_dictionary(context)
+
+    def examine(self, fold: FittedFold) -> pd.DataFrame:
+        """One row a part and sample; see :meth:`~pellucid.protocols.dictionaries.pooled.Pooled.table`.
+
+        Columns ``fold:...`` are the same for all rows of a part and fold: the count of features associated, of units, the mean
+        count by chance, and how many tests there were.
+        """
+        import pandas as pd
+
+        frames = []
+        for part, model in dictionaries(fold).items():
+            test = fold.test(part)
+            pooled, raw = Pooled.of(model, test), Pooled.of(model, test, raw=True)
+            fixed = {
+                "associated": len(self.found(pooled)),
+                "units": len(self.found(raw)),
+                "by_chance": self._by_chance(pooled, fold.seed),
+                "features": pooled.codes.shape[1],
+                "tested": len(pooled.one_a_subject),
+                "attributes": len(pooled.said),
+            }
+            frames.append(pooled.table().assign(part=part, **{f"fold:{name}": value for name, value in fixed.items()}))
+        return pd.concat(frames, ignore_index=True)
+
+    def found(self, pooled: Pooled, dealt: np.random.Generator | None = None) -> dict[int, tuple[str, float, float]]:
+        """Features that go with something: the attribute they go with most surely, how strongly, and its q.
+
+        Parameters
+        ----------
+        pooled : Pooled
+        dealt : Generator, optional
+            Deals what was said anew among samples first.
+        """
+        names, order = list(pooled.said), np.arange(len(pooled.samples))
+        if dealt is not None:
+            at = pooled.one_a_subject
+            order[at] = dealt.permutation(at)
+        every = [pooled.associations(name, pooled.said[name][order]) for name in names]
+        q = false_discovery(np.stack([one.p for one in every]))
+        best = q.argmin(0)
+        return {
+            int(feature): (
+                names[best[feature]],
+                float(every[best[feature]].strength[feature]),
+                float(q[best[feature], feature]),
+            )
+            for feature in np.flatnonzero(q.min(0) <= self.config.false_discoveries)
+        }
+
+    def _by_chance(self, pooled: Pooled, seed: int) -> float:
+        dealt = np.random.default_rng(seed)
+        return float(np.mean([len(self.found(pooled, dealt)) for _ in range(self.config.permutations)]))
+
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+        """How many features of each dictionary go with something; of several folds the mean."""
+        results = []
+        for part in dictionary_parts(context):
+            own = rows[rows["part"] == part]
+            if not len(own):
+                continue
+            folds = own.drop_duplicates("fold")
+            count, units, chance = (
+                float(folds[f"fold:{name}"].mean()) for name in ("associated", "units", "by_chance")
+            )
+            tested, attributes = int(folds["fold:tested"].sum()), int(folds["fold:attributes"].iloc[0])
+            results.append(
+                Result(
+                    protocol=self.name, metric="associated_features", part=part, value=count, low=float("nan"), high=float("nan"),
+                    chance=chance, baseline=units, baseline_name=UNITS, higher_is_better=True, n_samples=len(own),
+                    n_subjects=int(own["subject"].nunique()),
+                    sentence=(
+                        f"{count:.0f} of the {folds['fold:features'].iloc[0]} features of “{part}” go with one of {attributes} labels or "
+                        f"ratings on {tested} {context.spec.group_word[1]} that nothing was learnt from, at most "
+                        f"{self.config.false_discoveries:.0%} of them by chance; with labels dealt anew {chance:.1f} do, of the layer's "
+                        f"single units {units:.0f}."
+                    ),
+                )
+            )  # fmt: skip
+        return results
+
+
+def told(name: str, strength: float) -> str:
+    """An association in words.
+
+    Examples
+    --------
+    >>> told("is MI (superclass)", 0.81), told("concept spiculation", -0.4)
+    ('is MI (superclass): AUROC 0.81', 'concept spiculation: rank correlation -0.40')
+    """
+    return f"{name}: {'AUROC' if name.startswith(LABEL) else 'rank correlation'} {strength:.2f}"

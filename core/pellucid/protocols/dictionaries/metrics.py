@@ -1,0 +1,256 @@
+"""What dictionaries keep of rows that they have not learnt from, at which sparsity, and which features are dead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from pellucid.batch import collate
+from pellucid.heads.dictionaries.base import Dictionary
+from pellucid.heads.dictionaries.centre import sampled
+from pellucid.measures.dictionaries.matching import coherence
+from pellucid.model import Model
+from pellucid.part import Config
+from pellucid.protocols.base import Assessment, Context, FittedFold
+from pellucid.protocols.dictionaries.codes import ROWS, coded, dictionaries, dictionary_parts, no_dictionary
+from pellucid.result import Result
+from pellucid.statistics.bootstrap import REPLICATES, Interval, Statistic, interval, subject_weights
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+class DictionaryMetricsConfig(Config):
+    """Settings of :class:`DictionaryMetrics`.
+
+    Parameters
+    ----------
+    replicates : int
+        Resamplings of subjects behind each interval.
+    """
+
+    replicates: int = Field(REPLICATES, ge=100)
+
+
+class DictionaryMetrics(Assessment):
+    """Reconstruction, sparsity and dead features of dictionaries, over subjects that neither they nor their model have seen.
+
+    - ``explained_variance``: one less the squared error over the squared distance from the mean, over all rows. Beside it
+      what as many principal components explain as a row has codes on average, learnt on the training side.
+    - ``cossim``: cosine of a row and its reconstruction, with the same beside it.
+    - ``l0``: codes that are not zero, mean over rows; beside it all features.
+    - ``alive``: features with a code in any test row. With few rows rare features look dead.
+    - ``coherence``: the largest cosine of two atoms; beside it that of as many random directions.
+
+    References
+    ----------
+    Formulas: :mod:`pellucid.measures.dictionaries.reconstruction`.
+    """
+
+    name: ClassVar[str] = "dictionary-metrics"
+    of_predictors: ClassVar[bool] = False
+    needs_training: ClassVar[bool] = True
+    config_type = DictionaryMetricsConfig
+    config: DictionaryMetricsConfig
+
+    def unfit(self, context: Context) -> str:
+        """There must be a dictionary."""
+        return no_dictionary(context)
+
+    def examine(self, fold: FittedFold) -> pd.DataFrame:
+        """One row a part and subject with sums over the subject's rows; columns ``fold:...`` are the same for a fold."""
+        import pandas as pd
+
+        return pd.concat([_sums(fold, part, model) for part, model in dictionaries(fold).items()], ignore_index=True)
+
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+        """Every measure of every dictionary."""
+        results: list[Result] = []
+        for part in dictionary_parts(context):
+            own = rows[rows["part"] == part]
+            if len(own):
+                results += Concluding(own, part, context, self.config.replicates).results()
+        return results
+
+    def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
+        """Explained variance against codes a row, where there are several dictionaries."""
+        parts = [part for part in dictionary_parts(context) if (rows["part"] == part).any()]
+        if len(parts) < 2:
+            return {}
+        return {"What each dictionary keeps, and with how many codes a row": _trade_off(rows, parts, context)}
+
+
+def _sums(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
+    import pandas as pd
+
+    head, test = model.head, fold.test(part)
+    assert isinstance(head, Dictionary)
+    subjects = test.frame[test.spec.groups[0]].astype(str).to_numpy()
+    names, subject = np.unique(subjects, return_inverse=True)
+    units, features = len(head.config.units), head.config.features
+    found = {
+        name: np.zeros(len(names)) for name in ("rows", "squares", "error", "cosine", "l0", "pca_error", "pca_cosine")
+    }
+    total = np.zeros((len(names), units))
+    on = torch.zeros(features, dtype=torch.int64)
+    codes_a_row = _mean_codes(fold, model)
+    components = max(1, min(units, round(codes_a_row)))
+    mean, basis = _components(fold, model, components)
+    for at, x, codes in coded(model, test):
+        of = subject[at]
+        back = head.decode(codes)
+        plain = mean + (x - mean) @ basis @ basis.T
+        x64 = x.double()
+        columns = {
+            "rows": torch.ones(len(x)),
+            "squares": x64.square().sum(1),
+            "error": (x64 - back).square().sum(1),
+            "cosine": torch.cosine_similarity(x64, back.double()),
+            "l0": (codes != 0).sum(1),
+            "pca_error": (x64 - plain).square().sum(1),
+            "pca_cosine": torch.cosine_similarity(x64, plain.double()),
+        }
+        for name, values in columns.items():
+            found[name] += np.bincount(of, values.double().numpy(), len(names))
+        np.add.at(total, of, x64.numpy())
+        on += (codes != 0).sum(0)
+    chance = torch.nn.functional.normalize(
+        torch.randn(head.atoms.shape, generator=torch.Generator().manual_seed(fold.seed)), dim=1
+    )
+    return pd.DataFrame(
+        {
+            "part": part, "sample": names, "subject": names, **found, "total": list(total),
+            "fold:features": features, "fold:alive": float((on > 0).double().mean()),
+            "fold:coherence": coherence(head.atoms), "fold:random_coherence": coherence(chance),
+            "fold:components": components,
+        }
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def _mean_codes(fold: FittedFold, model: Model) -> float:
+    """Codes a row on the training side."""
+    train = fold.dataset.subset(fold.split.train[:ROWS])
+    counts = [float((codes != 0).sum(1).double().mean()) for _, _, codes in coded(model, train)]
+    return counts[0]
+
+
+@torch.no_grad()
+def _components(fold: FittedFold, model: Model, count: int) -> tuple[Tensor, Tensor]:
+    """Mean and leading principal components of the training rows, shapes (unit,) and (unit, component)."""
+    train = fold.dataset.subset(fold.split.train)
+    pieces = (np.arange(at, min(at + ROWS, len(train))) for at in range(0, len(train), ROWS))
+    seen = sampled(model.encode(collate(train, at)).values for at in pieces)
+    apart = (seen.rows - seen.mean).double()
+    vectors = torch.linalg.eigh(apart.T @ apart).eigenvectors
+    return seen.mean, vectors[:, -count:].float()
+
+
+@dataclass(frozen=True)
+class Concluding:
+    """Results of one dictionary from sums by subject."""
+
+    rows: pd.DataFrame
+    part: str
+    context: Context
+    replicates: int
+
+    def results(self) -> Iterator[Result]:
+        """All of them."""
+        rows, features = self.rows, int(self.rows["fold:features"].iloc[0])
+        l0, components = self._mean("l0"), int(self.rows["fold:components"].iloc[0])
+        few = f"{components} principal component{'s' if components > 1 else ''}"
+        kept, plain = self._explained("error"), self._explained("pca_error")
+        yield self._result(
+            "explained_variance", kept, True, 0.0, self._value(plain), few,
+            f"With {self._value(l0):.1f} codes a row, “{self.part}” keeps {self._value(kept):.1%} of the variance of rows that nothing was "
+            f"learnt from; as many principal components keep {self._value(plain):.1%}.",
+        )  # fmt: skip
+        yield self._result("cossim", self._mean("cosine"), True, 0.0, self._value(self._mean("pca_cosine")), few)
+        yield self._result("l0", l0, False, float(features), float(features), "all features")
+        alive = float(np.average(rows["fold:alive"], weights=rows["rows"]))
+        yield self._fixed(
+            "alive", alive, True, 0.0, 1.0, "all features",
+            f"{alive:.0%} of its {features} features have a code in some test row; rare features need many rows to be seen.",
+        )  # fmt: skip
+        near, random = float(rows["fold:coherence"].mean()), float(rows["fold:random_coherence"].mean())
+        yield self._fixed("coherence", near, False, random, random, "as many random directions")
+
+    def _explained(self, error: str) -> Statistic:
+        rows, squares, wrong = (self.rows[name].to_numpy(np.float64) for name in ("rows", "squares", error))
+        total = np.stack(self.rows["total"].tolist())
+
+        def at(weights: np.ndarray) -> np.ndarray:
+            count, mean = weights @ rows, weights @ total
+            with np.errstate(invalid="ignore", divide="ignore"):
+                spread = weights @ squares - (mean**2).sum(-1) / count
+                return np.where(spread > 0, 1 - weights @ wrong / spread, np.nan)
+
+        return at
+
+    def _mean(self, name: str) -> Statistic:
+        rows, values = self.rows["rows"].to_numpy(np.float64), self.rows[name].to_numpy(np.float64)
+
+        def at(weights: np.ndarray) -> np.ndarray:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return np.asarray((weights @ values) / (weights @ rows))
+
+        return at
+
+    def _value(self, statistic: Statistic) -> float:
+        return float(statistic(np.ones(len(self.rows))))
+
+    def _result(
+        self,
+        metric: str,
+        statistic: Statistic,
+        higher: bool,
+        chance: float,
+        baseline: float,
+        name: str,
+        sentence: str = "",
+    ) -> Result:
+        weights = subject_weights(
+            self.rows["subject"].to_numpy(),
+            self.rows["fold"].to_numpy(),
+            replicates=self.replicates,
+            seed=self.context.seed,
+        )
+        return self._made(metric, interval(statistic, weights), higher, chance, baseline, name, sentence)
+
+    def _fixed(
+        self, metric: str, value: float, higher: bool, chance: float, baseline: float, name: str, sentence: str = ""
+    ) -> Result:
+        return self._made(metric, Interval(value, float("nan"), float("nan")), higher, chance, baseline, name, sentence)
+
+    def _made(
+        self, metric: str, found: Interval, higher: bool, chance: float, baseline: float, name: str, sentence: str
+    ) -> Result:
+        return Result(
+            protocol=DictionaryMetrics.name, metric=metric, part=self.part, value=found.value, low=found.low, high=found.high,
+            chance=chance, baseline=baseline, baseline_name=name, higher_is_better=higher,
+            n_samples=int(self.rows["rows"].sum()), n_subjects=int(self.rows["subject"].nunique()), sentence=sentence,
+        )  # fmt: skip
+
+
+def _trade_off(rows: pd.DataFrame, parts: list[str], context: Context) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.2, 3.2), layout="constrained")
+    ax = figure.subplots()
+    for part in parts:
+        one = Concluding(rows[rows["part"] == part], part, context, 100)
+        x, y = one._value(one._mean("l0")), one._value(one._explained("error"))
+        ax.plot(x, y, "o", color="#0b4f8a")
+        ax.annotate(part, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
+    ax.set_xlabel("codes a row (fewer are easier to read)")
+    ax.set_ylabel("explained variance")
+    ax.margins(0.18)
+    return figure

@@ -1,0 +1,126 @@
+"""Codes of whole samples: of each feature the strongest over a sample's positions, and where it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from pellucid.data.dataset import Dataset
+from pellucid.model import Model
+from pellucid.protocols.dictionaries.codes import coded, labels_and_ratings
+from pellucid.statistics.association import Associations, with_label, with_rating
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SOURCE, POSITION = "source", "position"
+"""Frame columns of collected rows: which sample, and where in it."""
+
+LABEL = "is "
+"""How names of labels begin; all other names are ratings."""
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """Samples by features.
+
+    Parameters
+    ----------
+    samples, subjects : ndarray of str, shape (sample,)
+    codes : ndarray, float32, shape (sample, feature)
+        The strongest of each feature over the sample's positions; 0 where it is nowhere.
+    places : ndarray of int32, shape (sample, feature)
+        At which position; -1 where nowhere.
+    counts : ndarray of int64, shape (feature,)
+        Rows with a code.
+    rows : int
+        Of all samples.
+    said : dict of str to ndarray, shape (sample,)
+        Labels and ratings; see :func:`~pellucid.protocols.dictionaries.codes.labels_and_ratings`.
+    """
+
+    samples: np.ndarray
+    subjects: np.ndarray
+    codes: np.ndarray
+    places: np.ndarray
+    counts: np.ndarray
+    rows: int
+    said: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, model: Model, data: Dataset, *, raw: bool = False) -> Pooled:
+        """Codes of a dataset; ``raw``: the representation's own units instead, by their distance from their mean."""
+        frame = data.frame
+        if SOURCE in frame:
+            source, names = _numbered(frame[SOURCE])
+            position = frame[POSITION].to_numpy(np.int32)
+        else:
+            source, names = np.arange(len(frame)), frame.index.astype(str).to_numpy()
+            position = np.zeros(len(frame), np.int32)
+        codes: torch.Tensor | None = None
+        places, counts = torch.zeros(0), torch.zeros(0)
+        for at, x, found in coded(model, data):
+            values = x if raw else found.abs()
+            if codes is None:
+                shape = (len(names), values.shape[1])
+                codes = torch.full(shape, -torch.inf)
+                places, counts = torch.full(shape, -1, dtype=torch.int32), torch.zeros(shape[1], dtype=torch.int64)
+            counts += (found != 0).sum(0) if not raw else len(x)
+            # Rows of a sample follow each other only by chance: each batch first by itself, then against what was before.
+            of, inverse = np.unique(source[at], return_inverse=True)
+            index = torch.from_numpy(inverse)[:, None].expand_as(values)
+            best = torch.full((len(of), values.shape[1]), -torch.inf).scatter_reduce(0, index, values, "amax")
+            is_best = values == best[torch.from_numpy(inverse)]
+            where = torch.where(is_best, torch.from_numpy(position[at])[:, None], torch.tensor(-1, dtype=torch.int32))
+            there = torch.full(best.shape, -1, dtype=torch.int32).scatter_reduce(0, index, where, "amax")
+            before = codes[torch.from_numpy(of)]
+            better = best > before
+            codes[torch.from_numpy(of)] = torch.where(better, best, before)
+            places[torch.from_numpy(of)] = torch.where(better, there, places[torch.from_numpy(of)])
+        assert codes is not None
+        first = np.unique(source, return_index=True)[1]
+        said = {name: values[first] for name, values in labels_and_ratings(data).items()}
+        subjects = frame[data.spec.groups[0]].astype(str).to_numpy()[first]
+        if not raw:
+            places[codes == 0] = -1
+        return cls(names, subjects, codes.numpy(), places.numpy(), counts.numpy(), len(frame), said)
+
+    @cached_property
+    def one_a_subject(self) -> np.ndarray:
+        """Position of one sample of each subject, by lot: samples of one subject are no independent witnesses."""
+        order = np.random.default_rng(0).permutation(len(self.subjects))
+        return np.sort(order[np.unique(self.subjects[order], return_index=True)[1]])
+
+    def associations(self, name: str, values: np.ndarray | None = None) -> Associations:
+        """Of all features with a label or a rating (or with other ``values`` of it), one sample a subject."""
+        values = self.said[name] if values is None else values
+        at = self.one_a_subject
+        at = at[np.isfinite(values[at])]
+        test = with_label if name.startswith(LABEL) else with_rating
+        return test(self.codes[at], values[at])
+
+    def table(self) -> pd.DataFrame:
+        """One row a sample: the features that it has, how strongly and where, and what was said of it."""
+        import pandas as pd
+
+        has = [np.flatnonzero(row) for row in self.codes]
+        return pd.DataFrame(
+            {
+                "sample": self.samples,
+                "subject": self.subjects,
+                "features": [some.tolist() for some in has],
+                "codes": [self.codes[at, some].astype(float).tolist() for at, some in enumerate(has)],
+                "places": [self.places[at, some].tolist() for at, some in enumerate(has)],
+            }
+            | {f"said:{name}": values for name, values in self.said.items()}
+        )
+
+
+def _numbered(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Number of each row's sample, from 0 in order of the name, and the names that occur."""
+    names, numbers = np.unique(column.astype(str).to_numpy(), return_inverse=True)
+    return numbers, names

@@ -1,0 +1,209 @@
+"""Features of dictionaries as the report shows them: what each goes with, and where in new samples it is strongest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.activations.dataset import ActivationsFolder
+from pellucid.data.dataset import Dataset, Subset
+from pellucid.data.spec import DataSpec
+from pellucid.errors import PellucidError
+from pellucid.heads.dictionaries.base import Dictionary
+from pellucid.model import Model
+from pellucid.protocols.base import FittedFold
+from pellucid.protocols.dictionaries.codes import dictionaries
+from pellucid.protocols.dictionaries.features import DictionaryFeatures, told
+from pellucid.protocols.dictionaries.pooled import LABEL, Pooled
+from pellucid.report import figures, places
+from pellucid.report.figures import Picture
+from pellucid.report.folder import RunFolder
+from pellucid.report.names import readable
+from pellucid.report.places import place
+from pellucid.statistics.bootstrap import interval, subject_weights
+from pellucid.statistics.ranking import auroc, spearman
+from pellucid.views import Marked, Shown, view_for
+
+SHOWN = 8
+"""Features of a dictionary that are shown."""
+
+EACH = 3
+"""Samples that are shown of a feature, of different subjects."""
+
+NEAREST = 3
+
+REPLICATES = 300
+
+
+@dataclass(frozen=True)
+class Card:
+    """One feature for the page."""
+
+    name: str
+    facts: tuple[tuple[str, str], ...]
+    pictures: tuple[Picture, ...]
+
+
+def gather(fold: FittedFold) -> tuple[tuple[dict[str, Any], ...], dict[str, np.ndarray], str]:
+    """Facts of the features that go with something most surely, and the inputs of the samples where they are strongest.
+
+    Returns
+    -------
+    facts : tuple of dict
+        Plain values, one a feature.
+    arrays : mapping of str to ndarray
+        ``feature-source/<sample>/<input>``.
+    problem : str
+        Why no inputs can be shown, or empty.
+    """
+    parts = dictionaries(fold)
+    if not parts or not (fold.dataset.spec.targets or fold.dataset.spec.concepts):
+        return (), {}, ""
+    folder = _root(fold.dataset)
+    source, problem = _source(folder)
+    cards: list[dict[str, Any]] = []
+    arrays: dict[str, np.ndarray] = {}
+    for part, model in parts.items():
+        pooled = Pooled.of(model, fold.test(part))
+        found = DictionaryFeatures().found(pooled)
+        for feature in sorted(found, key=lambda one: found[one][2])[:SHOWN]:
+            card = _facts(part, model, pooled, feature, found[feature], folder, len(found))
+            cards.append(card)
+            if source is not None:
+                for one in card["strongest"]:
+                    arrays |= _inputs(source, one["sample"])
+    return tuple(cards), arrays, problem
+
+
+def _facts(
+    part: str, model: Model, pooled: Pooled, feature: int, goes_with: tuple[str, float, float],
+    folder: ActivationsFolder | None, associated: int,
+) -> dict[str, Any]:  # fmt: skip
+    head = model.head
+    assert isinstance(head, Dictionary)
+    name, _, q = goes_with
+    at = pooled.one_a_subject
+    at = at[np.isfinite(pooled.said[name][at])]
+    weights = subject_weights(pooled.subjects[at], replicates=REPLICATES)
+    formula = auroc if name.startswith(LABEL) else spearman
+    found = interval(lambda w: formula(pooled.said[name][at], pooled.codes[at, feature].astype(float), w), weights)
+    directions = head.atoms / head.atoms.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    cosines = (directions @ directions[feature]).detach().numpy()
+    near = [int(one) for one in np.argsort(-cosines) if one != feature][:NEAREST]
+    strongest: list[dict[str, Any]] = []
+    seen: set[str] = set()
+    for sample in np.argsort(-pooled.codes[:, feature], kind="stable"):
+        if len(strongest) == EACH or pooled.codes[sample, feature] <= 0:
+            break
+        if pooled.subjects[sample] in seen:
+            continue
+        seen.add(str(pooled.subjects[sample]))
+        position = int(pooled.places[sample, feature])
+        region = None if folder is None else folder.region(position)
+        said = [n.removeprefix(LABEL) for n, v in pooled.said.items() if n.startswith(LABEL) and v[sample] == 1]
+        strongest.append(
+            {
+                "sample": str(pooled.samples[sample]),
+                "code": float(pooled.codes[sample, feature]),
+                "region": places.region_to_json(region),
+                "said": said,
+            }
+        )
+    return {
+        "part": part,
+        "feature": feature,
+        "associated": associated,
+        "goes_with": told(name, found.value),
+        "low": found.low,
+        "high": found.high,
+        "q": q,
+        "density": float(pooled.counts[feature] / pooled.rows),
+        "samples": float((pooled.codes[:, feature] > 0).mean()),
+        "nearest": [{"feature": one, "cosine": float(cosines[one])} for one in near],
+        "strongest": strongest,
+        "source": None if folder is None else json.loads(folder.source_spec.model_dump_json()),
+    }
+
+
+def cards(run: RunFolder) -> dict[str, tuple[Card, ...]]:
+    """Cards of each dictionary, in the study's order."""
+    found: dict[str, list[Card]] = {}
+    for facts in run.gallery.features:
+        found.setdefault(facts["part"], []).append(_card(run, facts))
+    return {part: tuple(found[part]) for part in run.tags if part in found}
+
+
+def _card(run: RunFolder, facts: Mapping[str, Any]) -> Card:
+    ends = f" (95 % interval {facts['low']:.2f} to {facts['high']:.2f}), q {facts['q']:.1g}"
+    near = ", ".join(f"f{one['feature']} ({one['cosine']:.2f})" for one in facts["nearest"])
+    told = (
+        ("Goes with", f"{facts['goes_with']}{ends}"),
+        ("Active in", f"{facts['density']:.1%} of all positions, {facts['samples']:.0%} of the samples"),
+        ("Nearest features", f"{near} (cosine)"),
+    )
+    return Card(f"f{facts['feature']}", told, tuple(_pictures(run, facts)))
+
+
+def _pictures(run: RunFolder, facts: Mapping[str, Any]) -> list[Picture]:
+    if facts["source"] is None:
+        return []
+    spec = DataSpec.model_validate(facts["source"])
+    found = []
+    for at, one in enumerate(facts["strongest"]):
+        region = places.region_from_json(one["region"])
+        kept = {name: run.gallery.arrays.get(f"feature-source/{one['sample']}/{name}") for name in spec.inputs}
+        for name, values in kept.items():
+            if values is None:
+                continue
+            others = {other: value for other, value in kept.items() if other != name and value is not None}
+            marked = () if region is None else (Marked(region, 1.0, f"{one['code']:.2f}"),)
+            said = f", labelled {', '.join(one['said'])}" if one["said"] else ""
+            whole = region is not None and places.covers(region, spec.inputs[name])
+            shown = Shown(
+                caption=f"{at + 1}. sample {one['sample']}",
+                beside=others,
+                regions=marked,
+                only=None if whole else region,
+            )
+            where = "" if region is None or whole else f" at {place(region)}"
+            caption = f"Code {one['code']:.2f}{where}{said}."
+            alt = f"{readable(name)} of sample {one['sample']}, where feature f{facts['feature']} is strongest{where}"
+            found.append(
+                figures.view_picture(view_for(spec, name), np.asarray(values), spec.inputs[name], shown, alt, caption)
+            )
+    return found
+
+
+def _root(dataset: Dataset) -> ActivationsFolder | None:
+    root = dataset.source if isinstance(dataset, Subset) else dataset
+    return root if isinstance(root, ActivationsFolder) else None
+
+
+def _source(folder: ActivationsFolder | None) -> tuple[Dataset | None, str]:
+    if folder is None:
+        return None, ""
+    try:
+        return folder.source_data(), ""
+    except PellucidError as error:
+        return None, f"The samples behind features cannot be shown: {error}"
+
+
+def _inputs(source: Dataset, sample: str) -> dict[str, np.ndarray]:
+    import pandas as pd
+
+    at = int(source.frame.index.astype(str).get_indexer(pd.Index([sample]))[0])
+    one = source[at]
+    found = {}
+    for name, values in one.inputs.items():
+        mask = one.masks.get(name)
+        known = np.asarray(values)
+        if mask is not None and not np.issubdtype(known.dtype, np.integer):
+            known = np.where(
+                np.reshape(mask, np.shape(mask) + (1,) * (known.ndim - np.ndim(mask))), known, np.float32(np.nan)
+            )
+        found[f"feature-source/{sample}/{name}"] = known
+    return found
