@@ -13,6 +13,7 @@ from pellucid.errors import DataError
 from pellucid.measures.dictionaries.linear_probes import LinearProbes, balanced_rows, fit_linear_probes
 from pellucid.measures.dictionaries.probing import (
     KS,
+    MOST_ROUNDS,
     fit_probe,
     mean_difference,
     mean_pool,
@@ -82,6 +83,14 @@ def test_of_equal_features_the_first_is_taken_and_features_that_fall_count_as_th
     assert top_features(codes, labels, 3).tolist() == [3, 1, 2]
     assert mean_difference(codes, labels).tolist() == [0.0, 1.0, 1.0, -3.0]
     assert top_features(codes, labels, 9).tolist() == [3, 1, 2, 0]
+
+
+def test_the_majority_is_that_of_the_training_rows():
+    codes, _, _ = planted(rows=10)
+    few, many = torch.arange(10) < 3, torch.arange(10) < 6
+    assert sparse_probing(codes, few, codes, many, ks=(1,)).majority == pytest.approx(0.4)
+    assert sparse_probing(codes, many, codes, few, ks=(1,)).majority == pytest.approx(0.3)
+    assert MOST_ROUNDS == 1000
 
 
 def test_one_label_alone_or_no_test_rows_give_no_accuracy():
