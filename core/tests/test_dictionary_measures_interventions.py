@@ -90,7 +90,7 @@ def test_each_setting_clamps_its_features_to_its_negative_strength():
 
 def test_the_settings_are_the_sixteen_of_the_benchmark():
     assert {each.retain_density for each in SETTINGS} == {0.001, 0.01}
-    assert {each.count for each in SETTINGS} == {10, 20}
+    assert {each.top for each in SETTINGS} == {10, 20}
     assert {each.strength for each in SETTINGS} == {25.0, 50.0, 100.0, 200.0}
     assert len(set(SETTINGS)) == 16
 

@@ -25,8 +25,8 @@ class Setting(NamedTuple):
 
     retain_density: float
     """Features that are on more often than this in rows of other topics are left alone."""
-    count: int
-    """Features to clamp."""
+    top: int
+    """Features to clamp, at most."""
     strength: float
     """They are set to minus this where they are on."""
 
@@ -66,10 +66,10 @@ def unlearning_features(forget_density: Tensor, retain_density: Tensor, setting:
     Returns
     -------
     Tensor of int
-        At most ``setting.count``, fewer where fewer are rare elsewhere. A feature that is on in neither is none.
+        At most ``setting.top``, fewer where fewer are rare elsewhere. A feature that is on in neither is none.
     """
     allowed = (retain_density < setting.retain_density) & (forget_density > 0)
-    ranked = strongest(torch.where(allowed, forget_density, -torch.inf), setting.count)
+    ranked = strongest(torch.where(allowed, forget_density, -torch.inf), setting.top)
     return ranked[allowed[ranked]]
 
 
