@@ -78,6 +78,8 @@ def test_both_have_intervals_over_subjects():
     found = interval(recovered, weights)
     assert found.value == pytest.approx(loss_recovered(clean, replaced, ablated))
     assert found.low < found.value < found.high
+    slight = loss_recovered_statistic(clean, clean + 0.1, clean + 0.4)
+    assert slight(np.ones(40)) == pytest.approx(0.75)
     harmless = loss_recovered_statistic(ablated, replaced, ablated)
     assert np.isnan(harmless(weights)).all()
     assert np.isnan(recovered(np.zeros(40)))

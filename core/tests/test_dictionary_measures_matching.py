@@ -189,6 +189,9 @@ def test_leakage_is_the_length_of_a_projection_on_the_parents():
     # A direction that is left of parents by rounding alone is not part of their span.
     nearly = torch.tensor([[1.0, 0, 0], [1, 1e-13, 0]], dtype=torch.float64)
     assert level_leakage(nearly, torch.tensor([[0.0, 1, 0]])) == pytest.approx(0.0, abs=1e-9)
+    # One that they share out by little is.
+    close = torch.tensor([[1.0, 0, 0], [math.cos(0.05), math.sin(0.05), 0]])
+    assert level_leakage(close, torch.tensor([[0.0, 1, 0]])) == pytest.approx(1.0)
     wide, across = drawn(3, 8), drawn(5, 8, seed=3)
     span = np.linalg.qr(wide.double().numpy().T)[0]
     each = np.linalg.norm(across.double().numpy() @ span, axis=1) / across.double().norm(dim=1).numpy()

@@ -155,6 +155,18 @@ def test_the_penalty_leaves_weights_of_no_use_at_zero():
     assert plain[others].abs().max() > 0.1
 
 
+@pytest.mark.parametrize("batch_rows", [50, 200])
+def test_the_penalty_has_the_weight_it_says_beside_the_mean_loss(batch_rows):
+    # One unit of +-1 that agrees with its label nine times in ten: without penalty the weight is logit(0.9), and a
+    # penalty p on its size moves that to logit(0.9 - p).
+    x = torch.tensor([1.0, -1.0]).repeat(100)[:, None]
+    labels = torch.where(torch.arange(200) % 20 < 2, x[:, 0] < 0, x[:, 0] > 0)[:, None]
+    settings = {"epochs": 400 * batch_rows // 200, "learning_rate": 0.03, "batch_rows": batch_rows}
+    for l1, expected in ((0.0, 0.9), (0.1, 0.8)):
+        found = fit_linear_probes(x, labels, l1=l1, **settings).weight.item()
+        assert found == pytest.approx(math.log(expected / (1 - expected)), abs=0.15)
+
+
 def test_the_settings_are_those_of_the_benchmark_and_a_seed_gives_the_same_probe():
     codes, _, labels = planted(rows=160)
     one = fit_linear_probes(codes, labels[:, None])
