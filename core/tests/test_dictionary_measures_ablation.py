@@ -119,9 +119,11 @@ def test_what_the_dictionary_does_not_reconstruct_is_kept():
 
 
 def test_clamping_sets_features_only_where_they_are_on():
-    codes = torch.tensor([[1.0, 0.0, 2.0], [0.0, 3.0, -1.0]])
+    codes = torch.tensor([[1.0, 0.0, 0.2], [0.0, 3.0, -1.0]])
     found = clamped(codes, torch.tensor([1, 2]), -25.0)
     assert found.tolist() == [[1.0, 0.0, -25.0], [0.0, -25.0, -1.0]]
+    positions = clamped(codes[:, None].repeat(1, 5, 1), torch.tensor([1, 2]), -25.0)
+    assert torch.equal(positions[:, 4], found)
 
 
 def test_positions_are_pooled_after_the_ablation():

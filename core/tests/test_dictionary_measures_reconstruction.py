@@ -195,6 +195,17 @@ def test_what_does_not_vary_has_no_explained_variance(name):
     assert running.statistic("mse")(np.ones(5)) == pytest.approx(0.03)
 
 
+def test_rounding_of_constant_rows_is_no_variance_whatever_their_size():
+    for scale in (1e-3, 1.0, 1e6):
+        x = scale * torch.rand(1, 50, generator=torch.Generator().manual_seed(0), dtype=torch.float64).expand(101, 50)
+        running = RunningReconstruction()
+        for rows in torch.arange(101).split(13):
+            running.add(x[rows], 0.5 * x[rows], (rows**2 % 7).tolist())
+        assert math.isnan(running.statistic("explained_variance")(np.ones(len(running.subjects))))
+        with pytest.warns(UserWarning, match="x does not vary"):
+            assert math.isnan(measures.explained_variance(x, 0.5 * x))
+
+
 def test_entries_that_are_all_equal_have_no_global_variance():
     x = torch.full((9, 3), 0.1, dtype=torch.float64)
     with pytest.warns(UserWarning, match="r2_global_mean is not defined: all entries"):
