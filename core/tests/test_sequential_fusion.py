@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from made_modalities import fusion, modalities
+from pydantic import ValidationError
 from torch.nn import functional
 
 from pellucid.batch import Batch, collate
@@ -201,6 +202,24 @@ def test_a_number_that_nobody_has_is_refused_by_the_name_of_its_input():
         encoder().prepare([Batch(inputs, {"b": mask})])
     with pytest.raises(DataError, match="'b' is not in the training samples"):
         encoder().prepare([Batch({"a": inputs["a"]})])
+
+
+def test_settings_that_leave_nothing_are_refused_and_the_least_are_not():
+    for wrong in (
+        {"state": 0},
+        {"width": 0},
+        {"dropout": 1},
+        {"dropout": -0.1},
+        {"modality_dropout": 1},
+        {"modality_dropout": -0.1},
+    ):
+        with pytest.raises(ValidationError):
+            SequentialFusion.config_type(inputs=INPUTS, **wrong)
+    least = encoder({**INPUTS, "wave": SIGNAL}, state=1, width=1, hidden=(), dropout=0.99, modality_dropout=0.99)
+    assert least(Batch({**numbers(), "wave": torch.zeros(12, 2, 40)})).values.shape == (12, 1)
+    # By default 16 units, and modules of two hidden layers of 32.
+    module = sum(parameter.numel() for parameter in encoder().updates[0].parameters())
+    assert module == (2 + 1) * 32 + (32 + 1) * 32 + (32 + 16 + 1) * 16
 
 
 @pytest.mark.parametrize(
