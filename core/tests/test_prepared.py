@@ -232,6 +232,14 @@ def test_samples_that_do_not_fit_each_other_are_refused(tmp_path):
     assert "object" in tried({"signal": np.array([None, 1])})
     assert "cannot name an array" in tried({"../signal": np.zeros(2)})
 
+    def unequal(store: Preparing) -> pd.DataFrame:
+        store.extend(signal=np.zeros((3, 2)), mask=np.zeros((2, 2)))
+        return pd.DataFrame({"a": range(3)})
+
+    with pytest.raises(DataError, match="3 of signal, 2 of mask"):
+        prepared(tmp_path / "store", "k", unequal)
+    assert list(tmp_path.iterdir()) == []
+
 
 def test_a_full_disk_is_one_error_that_says_what_to_do(tmp_path, monkeypatch):
     class Full:
@@ -280,6 +288,15 @@ def test_notes_that_were_changed_are_made_again(tmp_path):
         path.write_text(content)
         with pytest.warns(UserWarning, match="store-k cannot be used"):
             assert holds(prepared(tmp_path / "store", "k", one_by_one(1)), seed=1)
+
+
+def test_facts_are_the_same_in_any_order(tmp_path):
+    prepared(tmp_path / "store", "k", one_by_one())
+    path = tmp_path / "store-k" / "prepared.json"
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(reversed(said.items()))))
+    assert holds(prepared(tmp_path / "store", "k", never))
+    assert made_from({"rate": 100, "leads": 12}) == made_from({"leads": 12, "rate": 100}) != made_from({"rate": 100})
 
 
 def test_a_place_that_cannot_be_written_is_one_error(tmp_path):
