@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from made_modalities import PART, context_of, fitted, fold_of, fusion, modalities
+from pydantic import ValidationError
 from sklearn.metrics import roc_auc_score
 
 from pellucid.assembly import facts_of
@@ -363,9 +364,27 @@ def test_of_numbers_a_smaller_error_is_what_an_input_adds(fold):
          "1:age": label + 4, "2:age": label + 5}
     )  # fmt: skip
     context = Context(spec, "y", context.parts, context.baseline_name, 0)
-    found = {r.metric: r.value for r in ModalityImportance(ModalityImportanceConfig()).conclude(rows, context)}
-    assert found["importance:m1"] == pytest.approx(6)
-    assert found["importance:m2"] == pytest.approx(-1)
+    found = {r.metric: r for r in ModalityImportance(ModalityImportanceConfig()).conclude(rows, context)}
+    assert found["importance:m1"].value == pytest.approx(6)
+    assert found["importance:m2"].value == pytest.approx(-1)
+    assert "Reading “m1” adds 6.000 to MAE" in found["importance:m1"].sentence
+    assert "Reading “m2” takes 1.000 from MAE" in found["importance:m2"].sentence
+
+
+def test_too_few_resamplings_no_order_and_shares_that_are_none_are_refused_and_the_least_are_not():
+    for config, wrong, least in (
+        (MissingnessConfig, {"replicates": 99}, {"replicates": 100}),
+        (MissingnessConfig, {"rate": 1}, {"rate": 0.99}),
+        (MissingnessConfig, {"rate": -0.01}, {"rate": 0}),
+        (MissingnessConfig, {"other_rate": 1}, {"other_rate": 0.99}),
+        (MissingnessConfig, {"other_rate": -0.01}, {"other_rate": 0}),
+        (ModalityImportanceConfig, {"replicates": 99}, {"replicates": 100}),
+        (ModalityImportanceConfig, {"orders": 0}, {"orders": 1}),
+    ):
+        with pytest.raises(ValidationError):
+            config(**wrong)
+        assert config(**least)
+    assert (MissingnessConfig().rate, MissingnessConfig().other_rate, ModalityImportanceConfig().orders) == (0.8, 0, 6)
 
 
 def test_nobody_is_scored_whom_a_refit_has_learnt_from(fold):
