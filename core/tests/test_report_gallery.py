@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from made_runs import GAP, Reader, Weighted, context_of, fold_of, planted, run_folder
 
 from pellucid.errors import LeakageError
@@ -17,10 +18,10 @@ from pellucid.protocols.base import Context
 from pellucid.regions import Box, Steps, TimeSpan
 from pellucid.report import build
 from pellucid.report.cases import cases
-from pellucid.report.explained import explanation_rows
+from pellucid.report.explained import explained_label, explanation_rows
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
-from pellucid.report.gallery import EACH, Gallery, collect, kind_of, lot
+from pellucid.report.gallery import EACH, Gallery, collect, drawn, kind_of, lot
 from pellucid.report.latent import STEPS_SD, traversals
 from pellucid.report.names import number
 from pellucid.report.places import from_json, place, to_json
@@ -65,6 +66,82 @@ def test_several_classes_are_explained_by_the_predicted_one():
     said = model.predict(dataset).idxmax(axis=1)
     assert rows["target"].nunique() > 1
     assert (rows["target"] == rows["sample"].map(said)).all()
+
+
+@pytest.mark.parametrize("shift", [-1.0, 0.0, 1.0])
+def test_of_several_labels_the_worst_error_is_explained_and_else_the_strongest_label(shift):
+    dataset, target = planted("multilabel")
+    fold = fold_of(dataset, target)
+    model = fold.models["weighted"]
+    # Other outputs are then the strongest, and other labels wrong.
+    model.threshold = replace(model.threshold, value=0.5)
+    forward = Weighted.forward
+    model.head.forward = lambda z: forward(model.head, z) - 2.5 + torch.tensor([0.0, shift])
+    rows = explanation_rows(fold).drop_duplicates("sample").set_index("sample")
+    chances = model.predict(dataset)
+    seen = set()
+    for sample, row in rows.iterrows():
+        true = {name: dataset.frame.loc[sample, f"y:{name}"] for name in ("cough", "fever")}
+        chance = dict(chances.loc[sample])
+        wrong = {name: abs(chance[name] - true[name]) for name in true if (chance[name] >= 0.5) != (true[name] == 1)}
+        best = max(wrong or chance, key=(wrong or chance).get)
+        assert row["target"] == best
+        assert row["label"] == true[best]
+        assert row["probability"] == pytest.approx(chance[best], abs=1e-6)
+        assert row["predicted"] == (chance[best] >= 0.5)
+        seen.add((best, bool(wrong)))
+    assert {False, True} <= {wrong for _, wrong in seen}
+    assert len({best for best, _ in seen}) == 2 or shift
+
+
+def test_a_label_that_is_not_known_is_explained_only_where_none_is():
+    chances = np.array([[0.9, 0.2], [0.9, 0.2], [0.1, 0.7]])
+    labels = np.array([[np.nan, 0], [np.nan, np.nan], [1, np.nan]])
+    assert explained_label(chances, labels, 0.5).tolist() == [1, 0, 0]
+    several = planted("multilabel")[0].spec.target("y")
+    assert kind_of(several, np.nan, 1, "fever") == "of unknown label"
+
+
+def test_cases_of_several_labels_are_of_as_many_labels_as_there_are_whatever_the_order_of_folds():
+    rng = np.random.default_rng(0)
+    cases = [
+        {"part": "a", "kind": f"rightly called {label}", "group": "rightly called it", "target": label, "lot": f"{number:04}",
+         "sample": f"s{number}", "fold": number % 3}
+        for number, label in enumerate(rng.choice(["MI", "CD", "HYP"], 60, p=[0.9, 0.07, 0.03]))
+    ]  # fmt: skip
+    folds = [Gallery(tuple(drawn([c for c in cases if c["fold"] == fold]))) for fold in range(3)]
+    first = {label: next(c for c in cases if c["target"] == label) for label in ("MI", "CD", "HYP")}
+    wanted = sorted(case["sample"] for case in sorted(first.values(), key=lambda c: c["lot"])[:EACH])
+    for order in (folds, folds[::-1]):
+        assert sorted(case["sample"] for case in Gallery.joined(order).cases) == wanted
+    assert len({case["target"] for case in drawn(cases)}) == EACH
+
+
+def test_a_case_of_several_labels_says_which_is_explained_and_what_all_are(tmp_path):
+    run = run_folder(tmp_path, "multilabel")
+    kept = Gallery.load(run).cases
+    made = {(one.sample, one.kind.lower()): one for one in cases(RunFolder.read(run))["weighted"]}
+    frame = planted("multilabel")[0].frame
+    assert {case["target"] for case in kept} == {"cough", "fever"}
+    assert max(sum(case["group"] == group for case in kept) for group in {case["group"] for case in kept}) <= EACH
+    for case in kept:
+        one = made[case["sample"], case["kind"]]
+        why = "it says most strongly" if case["kind"].startswith("rightly") else "the model is most wrong about"
+        assert one.kind.endswith(f"called {case['target']}") or one.kind.endswith(f"called not {case['target']}")
+        assert one.bars.caption.startswith(f"Explained: “{case['target']}”, the label that ")
+        assert one.bars.caption.endswith(f"{why}.")
+        assert one.bars.alt.startswith(one.bars.caption)
+        assert f"the output “{case['target']}” " in next(p.caption for p in one.inputs if p.caption)
+        has = [name for name in ("cough", "fever") if frame.loc[case["sample"], f"y:{name}"] == 1]
+        assert one.label == (" and ".join(has) or "none of cough and fever")
+        assert f"% {case['target']}" in one.said
+        (other,) = {"cough", "fever"} - {case["target"]}
+        assert (f"% {other}" in one.said) == (case["said"][other] >= case["threshold"])
+    said = Reader(build(run).read_text("utf-8")).words
+    assert "A case may have several labels. One of them is explained" in said
+    rows = pd.read_parquet(run / "explanations.parquet").drop_duplicates(["fold", "sample"])
+    common = rows["target"].value_counts()
+    assert f"over {common.iloc[0]} of {len(rows)} cases: those in which it is the output explained" in said
 
 
 def test_every_model_is_explained_and_cases_are_those_of_interpretable_ones_or_of_the_first():

@@ -12,8 +12,9 @@ from pellucid.data.spec import COVARIATES
 from pellucid.report import figures, places
 from pellucid.report.figures import Bars, Picture
 from pellucid.report.folder import RunFolder
+from pellucid.report.gallery import group_of
 from pellucid.report.looks import Look, looks, marks, reasons
-from pellucid.report.names import measured, number, readable, sentence_case
+from pellucid.report.names import listed, measured, number, readable, sentence_case
 from pellucid.report.pictures import units_of, view_of
 from pellucid.views import Marked, Shown
 
@@ -38,12 +39,13 @@ class Case:
 def cases(run: RunFolder) -> dict[str, list[Case]]:
     """Cases of each model that is shown: right ones first, then wrong ones."""
     found: dict[str, list[Case]] = {}
+    groups: set[tuple[str, str]] = set()
     for case in sorted(run.gallery.cases, key=lambda c: (HOW.get(c["kind"].split()[0], 2), -c["predicted"], c["lot"])):
         if case["part"] in run.shown:
             shown = found.setdefault(case["part"], [])
-            kinds = [one.kind for one in shown]
             # The model that speaks for the study shows all that were drawn, any other one of each kind.
-            if case["part"] == run.shown[0] or sentence_case(case["kind"]) not in kinds:
+            if case["part"] == run.shown[0] or (case["part"], group_of(case)) not in groups:
+                groups.add((case["part"], group_of(case)))
                 shown.append(_case(run, case))
     return {part: found[part] for part in run.shown if part in found}
 
@@ -52,6 +54,7 @@ def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
     rows = run.explanations
     rows = rows[(rows["part"] == case["part"]) & (rows["sample"] == case["sample"]) & (rows["fold"] == case["fold"])]
     singly = run.tags[case["part"]].remembers
+    explained = _explained(run.target, case)
     bars = replace(Bars.of_rows(rows, units_of(run), singly=singly).strongest(TOP_BARS), said=_share(run.target, case))
     told = reasons(run, case)
     kept = {name: run.gallery.arrays.get(f"case/{case['sample']}/{name}") for name in run.spec.inputs}
@@ -61,13 +64,14 @@ def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
         sentence_case(case["kind"]),
         case["sample"],
         _said(run.target, case),
-        _label(run.target, case["label"]),
+        _label(run.target, case),
         _facts(run, case),
         inputs,
         figures.picture(
             lambda figure: figures.draw_bars(figure.add_subplot(), bars),
             (3.9, 0.29 * (len(bars.labels) + 3) + 0.5),
-            bars.words(),
+            f"{explained}{bars.words()}",
+            explained.strip(),
         ),
         looks(run, case, told),
     )
@@ -88,7 +92,7 @@ def _input(
         strongest = next((one for one in case.get("evidence", ()) if one["unit"] == name), None)
         if strongest is not None:
             found = places.from_json(strongest)
-            caption = f"Strongest region: {found.text}."
+            caption = f"Strongest region: {_named_output(found.text, run.target, case)}."
             marked = () if found.region is None else (Marked(found.region, float(strongest.get("adds", 0.0))),)
     others = {other: value for other, value in inputs.items() if other != name}
     shown = Shown(evidence, readable(name), others, marked)
@@ -96,10 +100,34 @@ def _input(
     return figures.view_picture(view_of(run, name), inputs[name], run.spec.inputs[name], shown, alt, caption)
 
 
+def _explained(target: Any, case: Mapping[str, Any]) -> str:
+    """Which output is explained, where there is more than one."""
+    if len(target.outputs) < 2:
+        return ""
+    why = ""
+    # Folders of earlier versions always explained the first.
+    if target.kind == "multilabel" and "said" in case:
+        wrong = case["label"] != case["predicted"]
+        why = ", the label that the model is most wrong about" if wrong else ", the label that it says most strongly"
+    return f"Explained: “{case['target']}”{why}. "
+
+
+def _named_output(text: str, target: Any, case: Mapping[str, Any]) -> str:
+    several = len(target.outputs) > 1
+    return text.replace(", the output ", f", the output “{case['target']}” ") if several else text
+
+
 def _said(target: Any, case: Mapping[str, Any]) -> str:
     if target.kind == "regression":
         return f"{number(case['probability'])} {target.units[0]}".strip()
     told = f"{100 * case['probability']:.0f} % {case['target']}"
+    if "said" in case:
+        # Of the others those that the model calls, strongest first.
+        others = [
+            name for name, chance in case["said"].items() if chance >= case["threshold"] and name != case["target"]
+        ]
+        others.sort(key=lambda name: -case["said"][name])
+        return ", ".join([told, *(f"{100 * case['said'][name]:.0f} % {name}" for name in others)])
     return (
         f"{told} (called {case['target']} from {100 * case['threshold']:.0f} %)"
         if target.kind in ("binary", "links")
@@ -112,10 +140,13 @@ def _share(target: Any, case: Mapping[str, Any]) -> str:
     return "" if target.kind in ("regression", "multiclass") else f"{100 * case['probability']:.0f} %"
 
 
-def _label(target: Any, label: float) -> str:
+def _label(target: Any, case: Mapping[str, Any]) -> str:
+    label = case["label"]
+    if "labels" in case:
+        return "not known" if case["labels"] is None else listed(case["labels"]) or f"none of {listed(target.outputs)}"
     if target.kind == "regression":
         return f"{number(label)} {target.units[0]}".strip()
-    names = (f"not {target.outputs[0]}", target.outputs[0]) if target.kind in ("multilabel", "links") else target.names
+    names = (f"not {case['target']}", case["target"]) if target.kind in ("multilabel", "links") else target.names
     return str(names[int(label)])
 
 

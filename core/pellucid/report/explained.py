@@ -30,7 +30,7 @@ def explanation_rows(fold: FittedFold) -> pd.DataFrame:
     """Explain every test case of a fold by every model.
 
     The output explained is that of class 1 for yes or no, of the predicted class for several classes, of the middle step
-    for ordered classes, and the first one otherwise.
+    for ordered classes, what :func:`explained_label` says for several labels, and the first one otherwise.
 
     Returns
     -------
@@ -56,9 +56,9 @@ def _explained(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
     samples = fold.test(part)
     target = fold.dataset.spec.target(fold.target)
     chances = model.predict(samples).to_numpy(np.float64)
-    explained = _explained_output(target, chances)
-    learnt = tuple(f"{name}:" for name, encoder in model.named_encoders() if any(True for _ in encoder.parameters()))
     labels = samples.target_values(fold.target)
+    explained = _explained_output(target, chances, labels, model.threshold.value)
+    learnt = tuple(f"{name}:" for name, encoder in model.named_encoders() if any(True for _ in encoder.parameters()))
     raw = _raw(model, samples)
     frames = []
     for output in np.unique(explained):
@@ -71,7 +71,7 @@ def _explained(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
         row = {
             "sample": np.asarray(found.samples), "subject": samples.frame[samples.spec.groups[0]].astype(str).to_numpy()[at],
             "label": labels[at, output if labels.shape[1] > 1 else 0],
-            "predicted": _predicted(target, chances[at], model.threshold.value), "probability": chances[at, output],
+            "predicted": _predicted(target, chances[at], model.threshold.value, output), "probability": chances[at, output],
             "output": found.output.numpy(), "baseline": found.baseline.numpy(), "gap": found.gap.numpy(),
         }  # fmt: skip
         long = pd.DataFrame({name: np.repeat(column, units) for name, column in row.items()})
@@ -105,18 +105,52 @@ def _raw(model: Model, samples: Dataset) -> dict[str, np.ndarray]:
     return found
 
 
-def _explained_output(target: Any, chances: np.ndarray) -> np.ndarray:
+def explained_label(chances: np.ndarray, labels: np.ndarray, threshold: float) -> np.ndarray:
+    """Of several labels the one to explain of each sample: what the model is most wrong about, else what it says most strongly.
+
+    A case that is shown as an error must explain the error: the wrong label furthest from the truth. Where all labels are
+    right, it is the one with the highest probability.
+
+    Parameters
+    ----------
+    chances : ndarray, shape (sample, label)
+        Probabilities.
+    labels : ndarray, shape (sample, label)
+        0 and 1; NaN where a label is not known, which is explained only where none is.
+    threshold : float
+
+    Returns
+    -------
+    ndarray of int, shape (sample,)
+
+    Examples
+    --------
+    >>> chances = np.array([[0.9, 0.8, 0.1], [0.9, 0.8, 0.1], [0.2, 0.3, 0.1]])
+    >>> explained_label(chances, np.array([[1, 1, 0], [1, 0, 1], [0, 0, 0]]), 0.5).tolist()
+    [0, 2, 1]
+    """
+    known = np.isfinite(labels)
+    error = np.where(known, np.abs(chances - labels), -1.0)
+    wrong = known & ((chances >= threshold) != (labels == 1))
+    strength = np.where(known | ~known.any(1, keepdims=True), chances, -1.0)
+    found = np.where(wrong.any(1), np.where(wrong, error, -1.0).argmax(1), strength.argmax(1))
+    return np.asarray(found, np.int64)
+
+
+def _explained_output(target: Any, chances: np.ndarray, labels: np.ndarray, threshold: float) -> np.ndarray:
     if target.kind == "multiclass":
         return chances.argmax(1)
+    if target.kind == "multilabel":
+        return explained_label(chances, labels, threshold)
     return np.full(len(chances), (chances.shape[1] - 1) // 2 if target.kind == "ordinal" else 0)
 
 
-def _predicted(target: Any, chances: np.ndarray, threshold: float) -> np.ndarray:
+def _predicted(target: Any, chances: np.ndarray, threshold: float, output: int) -> np.ndarray:
     if target.kind == "multiclass":
         return chances.argmax(1).astype(float)
     if target.kind == "ordinal":
         return (chances > 0.5).sum(1).astype(float)
-    return chances[:, 0] if target.kind == "regression" else (chances[:, 0] >= threshold).astype(float)
+    return chances[:, 0] if target.kind == "regression" else (chances[:, output] >= threshold).astype(float)
 
 
 def _evidence(found: Explanation) -> np.ndarray:

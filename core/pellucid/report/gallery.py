@@ -45,10 +45,11 @@ class Gallery:
     Parameters
     ----------
     cases : tuple of dict
-        Plain values, one a case: part, fold, sample, kind, lot, label, predicted, probability, threshold, covariates,
-        concepts; as ``evidence`` the strongest places of its inputs, found by filling them; and as ``reasons`` what the
-        strongest contributions point at by the head's own account, each with ``adds`` and, for a training sample that the
-        case looks like, ``source_label``.
+        Plain values, one a case: part, fold, sample, kind, group, lot, target (the output explained), label, predicted,
+        probability, threshold, covariates, concepts. Of several labels, as ``labels`` those that the case has (None where
+        none is known) and as ``said`` the probabilities of all. As ``evidence`` the strongest places of its inputs, found by
+        filling them; and as ``reasons`` what the strongest contributions point at by the head's own account, each with
+        ``adds`` and, for a training sample that the case looks like, ``source_label``.
     arrays : mapping of str to ndarray
         ``case/<sample>/<input>`` and ``source/<sample>/<input>`` (NaN where masked), ``evidence/<part>/<sample>/<input>``
         of the same shape, ``feature-source/<sample>/<input>``, and ``traversal/<part>/<input>`` of shape (step, *input shape)
@@ -91,9 +92,9 @@ class Gallery:
         for fold in folds:
             features, problem = features or fold.features, problem or fold.problem
             for case in fold.cases:
-                kinds[case["part"], case["kind"]].append(case)
+                kinds[case["part"], group_of(case)].append(case)
             arrays = {**fold.arrays, **arrays}
-        cases = tuple(case for some in kinds.values() for case in sorted(some, key=lambda c: c["lot"])[:EACH])
+        cases = tuple(case for some in kinds.values() for case in drawn(some))
         kept = {("case", case["sample"]) for case in cases} | {(case["part"], case["sample"]) for case in cases}
         kept |= {("source", one["source"]) for case in cases for one in case.get("reasons", ()) if one["source"]}
         kept |= {("feature-source", one["sample"]) for facts in features for one in facts["strongest"]}
@@ -121,8 +122,36 @@ def lot(seed: int, part: str, sample: str) -> str:
     return hashlib.blake2b(f"{seed}\x1f{part}\x1f{sample}".encode(), digest_size=8).hexdigest()
 
 
-def kind_of(target: Any, label: float, predicted: float) -> str:
+def drawn(cases: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """The cases of one group that are shown: those with the smallest lots, of as many outputs as there are.
+
+    The first by lot of each output come before the second of any. What is drawn from all folds is among what is drawn from
+    each, so folds can be drawn from one after the other.
+
+    Examples
+    --------
+    >>> [c["lot"] for c in drawn([{"target": t, "lot": n} for t, n in (("MI", 3), ("MI", 1), ("CD", 5), ("CD", 4), ("MI", 2))])]
+    [1, 4]
+    """
+    each: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for case in sorted(cases, key=lambda c: c["lot"]):
+        each[case["target"]].append(case)
+    ranked = [(rank, case["lot"], case) for some in each.values() for rank, case in enumerate(some)]
+    return [case for _, _, case in sorted(ranked, key=lambda one: one[:2])][:EACH]
+
+
+def group_of(case: Mapping[str, Any]) -> str:
+    """Of which the same number of cases is shown: the kind, without the label's name where there are several labels.
+
+    Folders of earlier versions know the kind alone.
+    """
+    return str(case.get("group", case["kind"]))
+
+
+def kind_of(target: Any, label: float, predicted: float, output: str = "") -> str:
     """In words, how a case went; numbers have no right and wrong.
+
+    ``output`` is the label that is spoken of, where there are several.
 
     Examples
     --------
@@ -132,7 +161,10 @@ def kind_of(target: Any, label: float, predicted: float) -> str:
     """
     if target.kind == "regression":
         return "drawn by lot"
-    names = (f"not {target.outputs[0]}", target.outputs[0]) if target.kind in ("multilabel", "links") else target.names
+    if not np.isfinite(label):
+        return "of unknown label"
+    output = output or target.outputs[0]
+    names = (f"not {output}", output) if target.kind in ("multilabel", "links") else target.names
     how = "rightly" if label == predicted else "wrongly"
     return f"{how} called {names[int(predicted)]}"
 
@@ -177,10 +209,11 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
         for source in {one["source"] for told in reasons for one in told if one["source"]}:
             sample = train[int(train.frame.index.get_indexer(pd.Index([source]))[0])]
             arrays |= {f"source/{source}/{name}": _known(sample, name) for name in sample.inputs}
+        labels = _every_label(target, model.predict(shown).to_numpy(float), shown.target_values(fold.target))
         filled = [[{**places.to_json(one), "adds": fall} for one, fall in found] for found in evidence]
         cases += [
-            {**_with_row(case, samples), "evidence": found, "reasons": told}
-            for case, found, told in zip(chosen, filled, reasons, strict=True)
+            {**_with_row(case, samples), **every, "evidence": found, "reasons": told}
+            for case, every, found, told in zip(chosen, labels, filled, reasons, strict=True)
         ]
         if fold.split.fold == 0:
             arrays |= traversals(str(part), model, fold)
@@ -232,16 +265,37 @@ def _chosen(target: Any, part: str, rows: pd.DataFrame, seed: int) -> list[dict[
     kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
     columns = ["fold", "sample", "label", "predicted", "probability", "threshold", "target"]
     for row in rows.drop_duplicates("sample")[columns].to_dict("records"):
-        kind = kind_of(target, row["label"], row["predicted"])
-        kinds[kind].append(
+        several = target.kind == "multilabel"
+        kind = kind_of(target, row["label"], row["predicted"], row["target"] if several else "")
+        # Of seventy labels each would have four kinds of its own.
+        group = kind_of(target, row["label"], row["predicted"], "it") if several else kind
+        kinds[group].append(
             {
                 "part": part,
                 "kind": kind,
+                "group": group,
                 "lot": lot(seed, part, row["sample"]),
                 **{str(name): value for name, value in row.items()},
             }
         )
-    return [case for some in kinds.values() for case in sorted(some, key=lambda c: c["lot"])[:EACH]]
+    return [case for some in kinds.values() for case in drawn(some)]
+
+
+def _every_label(target: Any, chances: np.ndarray, labels: np.ndarray) -> list[dict[str, Any]]:
+    """Where there are several labels, of each case those that it has, and what the model says of all."""
+    if target.kind != "multilabel":
+        return [{} for _ in chances]
+
+    def named(values: np.ndarray) -> dict[str, float]:
+        return {name: float(value) for name, value in zip(target.outputs, values, strict=True)}
+
+    return [
+        {
+            "labels": [name for name, value in named(own).items() if value == 1] if np.isfinite(own).any() else None,
+            "said": named(said),
+        }
+        for said, own in zip(chances, labels, strict=True)
+    ]
 
 
 def _with_row(case: dict[str, Any], samples: Dataset) -> dict[str, Any]:

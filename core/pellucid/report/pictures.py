@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +37,8 @@ class Whole:
     curves: tuple[Picture, ...]
     is_function: bool
     remembers: bool = False
+    some: str = ""
+    """How many of all test cases it is about, where those are not all."""
 
 
 def protocol_figures(run: RunFolder) -> tuple[dict[str, list[Picture]], list[str]]:
@@ -69,11 +71,10 @@ def whole_models(run: RunFolder) -> list[Whole]:
             rows = rows[rows["fold"] == rows["fold"].min()]
         if len(rows):
             output = str(rows["target"].mode().iloc[0])
-            found.append(
-                _whole(
-                    run, part, output, rows[rows["target"] == output], run.tags[part].family in ("function", "concept")
-                )
-            )
+            own = rows[rows["target"] == output]
+            whole = _whole(run, part, output, own, run.tags[part].family in ("function", "concept"))
+            counts = [len(some[["fold", "sample"]].drop_duplicates()) for some in (own, rows)]
+            found.append(replace(whole, some="" if len(set(counts)) == 1 else f"{counts[0]:,} of {counts[1]:,} cases"))
     return found
 
 
@@ -174,7 +175,9 @@ def _strip(run: RunFolder, part: str, name: str, decoded: np.ndarray, steps: np.
     spec, view = run.spec.input(name), view_of(run, name)
     captions = ["average" if step == 0 else f"{step:+g} SD" for step in steps]
     ends = f"from {steps[0]:+g} to {steps[-1]:+g} standard deviations"
-    alt = f"{readable(name)} decoded at {len(steps)} steps, {ends}, along the direction in which the output of {part} grows"
+    outputs = run.target.outputs
+    grows = f"“{outputs[(len(outputs) - 1) // 2]}” of {part}" if len(outputs) > 1 else f"the output of {part}"
+    alt = f"{readable(name)} decoded at {len(steps)} steps, {ends}, along the direction in which {grows} grows"
     if is_to_scale(view):
         drawn = [(view, values, spec, Shown(caption=said)) for values, said in zip(decoded, captions, strict=True)]
         return figures.scaled_picture(drawn, alt)
