@@ -99,7 +99,7 @@ def test_windows_are_cut_where_they_are_asked_for():
 
 
 def test_norms_are_of_the_kind_asked_for():
-    kinds = {kind: {type(m) for m in xresnet(norm=kind).modules()} for kind in ("batch", "group")}
+    kinds = {kind: {c for m in xresnet(norm=kind).modules() for c in type(m).mro()} for kind in ("batch", "group")}
     assert nn.BatchNorm1d in kinds["batch"]
     assert nn.GroupNorm not in kinds["batch"]
     assert nn.GroupNorm in kinds["group"]
@@ -123,3 +123,88 @@ def test_units_have_their_size_before_anything_is_learnt():
     encoder.train()
     encoder.prepare(iter(batches))
     assert encoder.training
+
+
+def test_where_norms_begin_is_told_by_the_data_alone_and_weights_stay():
+    encoder, other = xresnet(), xresnet()
+    weights = {name: value.clone() for name, value in encoder.named_parameters()}
+    batches = [noise(70), noise(30)]
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    encoder.prepare(iter(batches))
+    assert torch.equal(torch.get_rng_state(), before), "later seeds would depend on who prepared"
+    torch.manual_seed(2)
+    other.prepare(iter(batches))
+    for name, value in encoder.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name])
+    assert all(torch.equal(value, weights[name]) for name, value in encoder.named_parameters())
+    assert all(value.grad is None for value in encoder.parameters())
+
+
+@pytest.mark.parametrize("standardise", ["all", "none"])
+def test_norms_begin_with_all_of_the_data_and_not_with_the_first_of_it(standardise):
+    """Recordings come person by person: the first thousand may be of people with small signals."""
+    generator = torch.Generator().manual_seed(3)
+    heights = [1.0] * 5 + [9.0] * 5
+    batches = [Batch({"x": high * torch.randn(256, 3, 40, generator=generator)}) for high in heights]
+    encoder = xresnet(40, crop_s=None, standardise=standardise)
+    encoder.prepare(iter(batches))
+    # The first layer by hand, of all samples at once.
+    every = (torch.cat([one.inputs["x"] for one in batches]) - encoder.mean) / encoder.deviation
+    seen = functional.conv1d(every, encoder.body[0][0].weight, stride=2, padding=2)
+    assert encoder.body[0][1].running_var.numpy() == pytest.approx(seen.var((0, 2)).detach().numpy(), rel=0.1)
+
+
+def test_a_last_batch_of_one_sample_neither_stops_the_training_nor_the_preparation():
+    encoder = xresnet(crop_s=None)
+    encoder.prepare([noise(1)])
+    encoder = xresnet()
+    encoder.prepare([noise(20)])
+    usual = [norm.running_mean.clone() for norm in encoder.end if isinstance(norm, nn.BatchNorm1d)]
+    encoder.train()
+    encoder(noise(1)).values.sum().backward()
+    assert torch.isfinite(encoder.body[0][0].weight.grad).all()
+    after = [norm.running_mean for norm in encoder.end if isinstance(norm, nn.BatchNorm1d)]
+    assert all(torch.equal(a, b) for a, b in zip(usual, after, strict=True))
+    # Two samples are a batch as ever.
+    encoder(noise(2))
+    after = [norm.running_mean for norm in encoder.end if isinstance(norm, nn.BatchNorm1d)]
+    assert not any(torch.equal(a, b) for a, b in zip(usual, after, strict=True))
+
+
+def test_a_head_measures_units_as_the_prepared_encoder_says_them(monkeypatch):
+    """Encoders are prepared before heads: in a fit the head's own statistics are of units of about their final size."""
+    import pandas as pd
+
+    from pellucid.data import ArrayDataset, Binary, DataSpec
+    from pellucid.heads.functions.linear import Linear, LinearConfig
+    from pellucid.training import fit
+    from pellucid.training.checkpoint import Progress
+    from pellucid.training.settings import TrainingSettings
+
+    spec = DataSpec(
+        name="noise", inputs={"x": xresnet().spec}, targets={"y": Binary(names=("no", "yes"))}, namespace="here"
+    )
+    rows = 96
+    frame = pd.DataFrame(
+        {"subject": [f"p{n}" for n in range(rows)], "y": [float(n % 2) for n in range(rows)]},
+        index=pd.Index([f"s{n}" for n in range(rows)], name="sample"),
+    )
+    x = noise(rows).inputs["x"].numpy() * 7 + 30
+    x[64:] *= 50
+    whole = ArrayDataset(spec, frame, {"x": x})
+    sides = fit.Sides(whole.subset(range(64)), whole.subset(range(64, 96)), "y")
+    monkeypatch.setattr(fit, "train", lambda *_, **__: Progress())
+    encoder = xresnet()
+    fit.fit_encoder(encoder, sides, TrainingSettings())
+    assert encoder.learned_from == sides.learned_from
+    units = tuple(f"x:{name}" for name in encoder.names)
+    head = Linear(LinearConfig(units=units, target=spec.target("y")))
+    fit.fit_model({"x": encoder}, head, sides, TrainingSettings())
+    values = encoder.eval()(Batch({"x": torch.from_numpy(x[:64])})).values
+    assert head.unit_mean.numpy() == pytest.approx(values.mean(0).detach().numpy(), abs=1e-4)
+    # By the training subjects alone: the others' signals are fifty times as high.
+    tokens = encoder(Batch({"x": torch.from_numpy(x[:64])})).tokens[""].values.flatten(0, 1)
+    varying = tokens.std(0) > 0.01
+    assert varying.float().mean() > 0.5
+    assert (tokens.std(0)[varying] - 1).abs().max() < 0.1

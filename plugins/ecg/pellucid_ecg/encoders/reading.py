@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -16,8 +15,11 @@ from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.moments import Moments
 from pellucid.representation import Representation, Tokens
 
-FIRST = 4
+SETTLING = 4
 """Batches of training samples of which BatchNorms learn where to begin."""
+
+SETTLING_SAMPLES = 256
+"""Samples of each."""
 
 MOMENTUM = 0.1
 """How fast BatchNorms follow the batches while the network learns: as everywhere."""
@@ -66,11 +68,16 @@ class SignalNetwork(Encoder):
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Learn the mean and the deviation of the training samples' values, and where BatchNorms begin."""
-        every = iter(batches)
-        first = list(itertools.islice(every, FIRST))
+        norms = [m for m in self.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+        some = _Spread(self.input_name)
+        seen = some.of(batches) if norms else batches
         if self.config.standardise != "none":
-            self._standardise(itertools.chain(first, every))
-        self._settle(first)
+            self._standardise(seen)
+        elif norms:
+            for _ in seen:
+                pass
+        if norms:
+            self._settle(norms, some.batches())
 
     def _standardise(self, batches: Iterable[Batch]) -> None:
         moments, apart = Moments(), self.config.standardise == "channel"
@@ -83,12 +90,9 @@ class SignalNetwork(Encoder):
         self.deviation.copy_(moments.deviation[:, None].expand_as(self.deviation))
 
     @torch.no_grad()
-    def _settle(self, batches: Iterable[Batch]) -> None:
+    def _settle(self, norms: Sequence[nn.BatchNorm1d | nn.BatchNorm2d], batches: Iterable[Batch]) -> None:
         # Heads measure units before anything is learnt. As PyTorch begins them, the running statistics would be those of no
         # data at all, and units in evaluation many times smaller than those that the head then learns from.
-        norms = [m for m in self.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
-        if not norms:
-            return
         learning = self.training
         self.eval()
         for norm in norms:
@@ -116,3 +120,39 @@ class SignalNetwork(Encoder):
             values = values * there[:, None]
             tokens = {name: Tokens(one.values * there[:, None, None], one.regions) for name, one in tokens.items()}
         return Representation(values, self.names, tokens)
+
+
+class _Spread:
+    """Every so-many-th sample of the batches that pass by, as many as settling takes; all where there are no more.
+
+    The first ones would do only if samples came in no order. Beats of a recording, or recordings of a hospital, follow each
+    other.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.every = 1
+        self.kept: list[tuple[int, Tensor, Tensor | None]] = []
+
+    def of(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches, watched."""
+        seen = 0
+        for batch in batches:
+            x, known = batch.inputs[self.name], batch.known(self.name)
+            for at in range(-seen % self.every, len(x), self.every):
+                # Copies: a view would keep its whole batch.
+                self.kept.append((seen + at, x[at].clone(), None if known is None else known[at].clone()))
+            while len(self.kept) > SETTLING * SETTLING_SAMPLES:
+                self.every *= 2
+                self.kept = [one for one in self.kept if one[0] % self.every == 0]
+            seen += len(x)
+            yield batch
+
+    def batches(self) -> Iterator[Batch]:
+        """What was kept. Of a thinned-out order each batch spans all."""
+        count = -(-len(self.kept) // SETTLING_SAMPLES)
+        for number in range(count):
+            start = number * SETTLING_SAMPLES
+            some = self.kept[start : start + SETTLING_SAMPLES] if self.every == 1 else self.kept[number::count]
+            masks = [torch.ones_like(x, dtype=torch.bool) if known is None else known for _, x, known in some]
+            yield Batch({self.name: torch.stack([x for _, x, _ in some])}, {self.name: torch.stack(masks)})

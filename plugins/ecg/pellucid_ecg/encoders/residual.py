@@ -14,7 +14,23 @@ Norm = Literal["group", "batch"]
 """``"group"``: each sample is normalised by itself, eight channels a group. ``"batch"``: by the batch while the network
 learns, by what was usual then afterwards; so in evaluation a sample is encoded as if it were alone with either."""
 
-BATCH_NORM: dict[int, type[nn.Module]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
+
+class BatchNorm1d(nn.BatchNorm1d):
+    """A BatchNorm that goes by what was usual where a batch has a single value of each channel.
+
+    Such a batch has no deviation. Left alone, training would end in an error wherever one sample is left for the last batch.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Shape (sample, channel) or (sample, channel, time)."""
+        if self.training and input.numel() == input.shape[1]:
+            return functional.batch_norm(
+                input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(input)
+
+
+BATCH_NORM: dict[int, type[nn.Module]] = {1: BatchNorm1d, 2: nn.BatchNorm2d}
 
 PER_GROUP = 8
 """Channels that are normalised together."""
