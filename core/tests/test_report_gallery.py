@@ -130,6 +130,7 @@ def test_a_case_of_several_labels_says_which_is_explained_and_what_all_are(tmp_p
         assert one.kind.endswith(f"called {case['target']}") or one.kind.endswith(f"called not {case['target']}")
         assert one.bars.caption.startswith(f"Explained: “{case['target']}”, the label that ")
         assert one.bars.caption.endswith(f"{why}.")
+        assert one.facts[0] == ("Explained", f"“{case['target']}”, the label that {why}")
         assert one.bars.alt.startswith(one.bars.caption)
         assert f"the output “{case['target']}” " in next(p.caption for p in one.inputs if p.caption)
         has = [name for name in ("cough", "fever") if frame.loc[case["sample"], f"y:{name}"] == 1]

@@ -54,7 +54,8 @@ def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
     rows = run.explanations
     rows = rows[(rows["part"] == case["part"]) & (rows["sample"] == case["sample"]) & (rows["fold"] == case["fold"])]
     singly = run.tags[case["part"]].remembers
-    explained = _explained(run.target, case)
+    several = len(run.target.outputs) > 1
+    caption = f"Explained: {_explained(run.target, case)}." if several else ""
     bars = replace(Bars.of_rows(rows, units_of(run), singly=singly).strongest(TOP_BARS), said=_share(run.target, case))
     told = reasons(run, case)
     kept = {name: run.gallery.arrays.get(f"case/{case['sample']}/{name}") for name in run.spec.inputs}
@@ -65,13 +66,13 @@ def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
         case["sample"],
         _said(run.target, case),
         _label(run.target, case),
-        _facts(run, case),
+        (*([("Explained", _explained(run.target, case))] if several else []), *_facts(run, case)),
         inputs,
         figures.picture(
             lambda figure: figures.draw_bars(figure.add_subplot(), bars),
             (3.9, 0.29 * (len(bars.labels) + 3) + 0.5),
-            f"{explained}{bars.words()}",
-            explained.strip(),
+            f"{caption} {bars.words()}".strip(),
+            caption,
         ),
         looks(run, case, told),
     )
@@ -101,15 +102,13 @@ def _input(
 
 
 def _explained(target: Any, case: Mapping[str, Any]) -> str:
-    """Which output is explained, where there is more than one."""
-    if len(target.outputs) < 2:
-        return ""
+    """Which output is explained, and why that one."""
     why = ""
     # Folders of earlier versions always explained the first.
     if target.kind == "multilabel" and "said" in case:
         wrong = case["label"] != case["predicted"]
         why = ", the label that the model is most wrong about" if wrong else ", the label that it says most strongly"
-    return f"Explained: “{case['target']}”{why}. "
+    return f"“{case['target']}”{why}"
 
 
 def _named_output(text: str, target: Any, case: Mapping[str, Any]) -> str:
