@@ -167,6 +167,7 @@ def learnt(entropy: float, one_class: bool) -> torch.Tensor:
     found = bundling.learn(
         x, labels, begin, usable, weight, torch.zeros(len(weight)), weight > 0, x.max(), one_class=one_class
     )
+    assert not found.requires_grad
     return found[0, 0]
 
 

@@ -91,7 +91,7 @@ class PrototypeConclusions(AuditedRows):
         )  # fmt: skip
         unique = float(self._fixed("unique").mean())
         yield self.result(
-            "unique_sources", _sure(unique), higher=True, chance=1 / max(count, 1), baseline=1 / max(count, 1),
+            "unique_sources", _sure(unique), higher=True, chance=1 / count, baseline=1 / count,
             baseline_name="one window for all prototypes",
             sentence=f"Of 100 prototypes, {100 * unique:.0f} are different windows of training samples.",
         )  # fmt: skip
