@@ -62,10 +62,11 @@ def head_outputs_are_named(component: Component) -> None:
     for head, z, _ in heads(component):
         with torch.no_grad():
             shape = tuple(head(z).shape)
+        named, what = (head.outputs, "logits") if head.tags.predicts else (head.explained_names, "codes")
         need(
-            shape == (len(z.values), len(head.outputs)),
+            shape == (len(z.values), len(named)) and len(set(named)) == len(named),
             component,
-            f"{len(head.outputs)} outputs, logits of shape {shape}",
+            f"{len(named)} names, {what} of shape {shape}",
         )
         if isinstance(head, Predictor):
             need(head.outputs == head.config.target.outputs, component, f"names its outputs {head.outputs}")

@@ -114,6 +114,7 @@ def _stir(head: Head) -> None:
     # Many heads begin at zero, where every contribution is zero and nearly any explanation would add up.
     for parameter in head.parameters():
         parameter.add_(0.3 * torch.randn_like(parameter))
+    head.settle()
 
 
 def representation(data: Dataset, batch: Batch) -> Representation:

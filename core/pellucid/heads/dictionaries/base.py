@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from pydantic import Field
@@ -12,6 +13,10 @@ from pellucid.batch import Batch
 from pellucid.explanation import Explanation
 from pellucid.heads.base import Head, HeadConfig, HeadTags
 from pellucid.representation import Representation
+
+if TYPE_CHECKING:
+    from pellucid.heads.dictionaries.fitting import Rows
+    from pellucid.training.settings import TrainingSettings
 
 ACTIVATION = "activation"
 """What a dictionary explains: how far a representation is from the offset."""
@@ -41,6 +46,11 @@ class Dictionary(Head):
 
     tags = HeadTags(family="dictionary", faithful_by_construction=False, targets=())
     config: DictionaryConfig
+
+    @classmethod
+    def example_options(cls) -> dict[str, Any]:
+        """Settings to try it with on a few rows."""
+        return {"features": 12}
 
     @property
     @abstractmethod
@@ -77,6 +87,26 @@ class Dictionary(Head):
     def explained_names(self) -> tuple[str, ...]:
         """Names of the features, ``f0``, ``f1`` ..."""
         return tuple(f"f{at}" for at in range(self.config.features))
+
+    def fit(self, rows: Rows, settings: TrainingSettings | None = None) -> Self:
+        """Learn from rows that are there already: an array, a tensor, or any dataset of one vector (activations).
+
+        Parameters
+        ----------
+        rows : ndarray, Tensor or Dataset
+            Shape (row, unit). Of a dataset it remembers whom it has learnt from.
+        settings : TrainingSettings, optional
+            About 4000 steps of 512 rows by default; dictionaries without steps need none.
+
+        Raises
+        ------
+        DataError
+            If rows are of another shape than the units, hold NaN, are fewer than features, or do not vary.
+        """
+        from pellucid.heads.dictionaries.fitting import fit
+
+        fit(self, rows, settings)
+        return self
 
     def explain(self, z: Representation, target: str = ACTIVATION) -> Explanation:
         """How much of each representation's distance from the offset every feature accounts for."""

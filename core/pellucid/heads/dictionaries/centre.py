@@ -111,9 +111,9 @@ class Sampled:
         return (total.sum() / (self.count * len(point))).sqrt().float()
 
 
-def sampled(rows: Iterable[Tensor]) -> Sampled:
-    """One pass over rows that come in batches."""
-    found = Sampled()
+def sampled(rows: Iterable[Tensor], most: int = ROWS) -> Sampled:
+    """One pass over rows that come in batches; at most so many are kept."""
+    found = Sampled(most)
     for x in rows:
         found.add(x)
     return found

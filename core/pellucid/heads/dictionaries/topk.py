@@ -86,8 +86,8 @@ class BatchTopK(SparseAutoencoder):
             self.threshold.copy_(weakest if self.threshold < 0 else FORGETS * self.threshold + (1 - FORGETS) * weakest)
 
     def thresholds(self) -> tuple[Tensor, ...]:
-        """The one."""
-        return (self.threshold,)
+        """The one, and biases."""
+        return (*super().thresholds(), self.threshold)
 
 
 class MatryoshkaConfig(TopKConfig):
