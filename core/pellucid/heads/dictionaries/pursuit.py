@@ -178,13 +178,12 @@ class MatchingPursuit(Pursuit):
         few = len(seen) <= min(GRAM_FEATURES, k * len(x))
         gram = atoms @ seen.T if few and len(seen) > x.shape[1] else None
         alike = x @ seen.T
-        for step in range(k):
-            if step:
-                alike = x @ seen.T if gram is None else torch.addcmul(alike, gram[feature], code[:, None], value=-1)
+        for _ in range(k):
             masked = alike if without is None else alike.masked_fill(without, -torch.inf)
             code, feature = masked.max(1)
             code = code.clamp(min=0)
             x = torch.addcmul(x, atoms[feature], code[:, None], value=-1)
+            alike = x @ seen.T if gram is None else torch.addcmul(alike, gram[feature], code[:, None], value=-1)
             features.append(feature)
             codes.append(code)
             energies.append(x.square().sum(1))

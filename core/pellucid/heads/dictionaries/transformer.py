@@ -102,7 +102,7 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.learning_rate = learning_rate
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> DictionaryTransformer:  # noqa: N803 - scikit-learn's name
+    def fit(self, X: Any, y: Any = None) -> DictionaryTransformer:
         """Learn atoms from rows, shape (row, unit).
 
         Raises
@@ -137,14 +137,14 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.components_ = self.dictionary_.atoms.numpy()
         return self
 
-    def transform(self, X: Any) -> np.ndarray:  # noqa: N803
+    def transform(self, X: Any) -> np.ndarray:
         """Codes of rows, shape (row, feature)."""
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float32, reset=False)
         codes: np.ndarray = self.dictionary_.encode(torch.from_numpy(rows)).numpy()
         return codes
 
-    def inverse_transform(self, X: Any) -> np.ndarray:  # noqa: N803
+    def inverse_transform(self, X: Any) -> np.ndarray:
         """Rows from codes, shape (row, unit)."""
         check_is_fitted(self)
         found = self.dictionary_.decode(torch.from_numpy(np.asarray(X, np.float32)))
