@@ -26,9 +26,13 @@ class SteppedConfig(DictionaryConfig):
     ----------
     start : {"geometric-median", "mean", "zero"}
         Where the offset starts.
+    normalise : bool
+        Whether it learns in a scale of its own, see :class:`SteppedDictionary`. In the representation's own scale penalties,
+        noise and first thresholds mean something else for every layer; that is for repeating what others did.
     """
 
     start: Literal["geometric-median", "mean", "zero"] = "geometric-median"
+    normalise: bool = True
 
 
 class SteppedDictionary(Dictionary):
@@ -82,7 +86,7 @@ class SteppedDictionary(Dictionary):
             self.config.start, torch.zeros_like
         )
         offset = centre(seen.rows) if self.config.start != "zero" else torch.zeros_like(seen.mean)
-        self.scale.copy_(seen.size_about(offset))
+        self.scale.copy_(seen.size_about(offset) if self.config.normalise else torch.ones(()))
         self.rows.fill_(seen.count)
         self.seen.zero_()
         with torch.no_grad():
