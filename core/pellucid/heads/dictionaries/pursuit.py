@@ -20,6 +20,9 @@ from pellucid.representation import Representation
 GRAM_FEATURES = 4096
 """Largest dictionary whose atoms' products with each other are kept during a pursuit: 64 MB."""
 
+ROUNDING = 1e-5
+"""Share of a row's length below which nothing is left of it."""
+
 
 @dataclass(frozen=True)
 class Path:
@@ -220,21 +223,24 @@ class OrthogonalMatchingPursuit(Pursuit):
         return (apart - found).square().sum(1).mean()
 
     def _pursued(self, x: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-        atoms, left = self.directions, x
-        energies = [x.square().sum(1)]
+        # Atoms that are nearly alike make codes that single precision cannot tell.
+        kind, x, atoms = x.dtype, x.double(), self.directions.detach().double()
+        left, energies = x, [x.square().sum(1)]
         taken = x.new_zeros(len(x), len(atoms), dtype=torch.bool)
         without = self._without()
         if without is not None:
             taken |= without
         chosen: Tensor = x.new_zeros(len(x), 0, dtype=torch.int64)
-        codes = x.new_zeros(len(x), 0)
+        codes, counts = x.new_zeros(len(x), 0), x.new_zeros(len(x), 0)
         for _ in range(min(k, len(atoms))):
-            feature = (left @ atoms.T).masked_fill(taken, -torch.inf).argmax(1, keepdim=True)
+            most, feature = (left @ atoms.T).masked_fill(taken, -torch.inf).max(1, keepdim=True)
             taken.scatter_(1, feature, True)
             chosen = torch.cat([chosen, feature], 1)
-            some = atoms[chosen]
+            # What correlates with rounding errors alone is not met.
+            counts = torch.cat([counts, (most > ROUNDING * energies[0].sqrt()[:, None]).to(x.dtype)], 1)
+            some = atoms[chosen] * counts[:, :, None]
             products = some @ some.transpose(1, 2)
             codes = nonnegative_least_squares(products, (some @ x[:, :, None])[:, :, 0])
             left = x - (codes[:, :, None] * some).sum(1)
             energies.append(left.square().sum(1))
-        return chosen, codes, torch.stack(energies, 1)
+        return chosen, codes.to(kind), torch.stack(energies, 1).to(kind)
