@@ -378,6 +378,16 @@ def test_several_labels_are_averaged():
     assert get(results, "auprc").chance == pytest.approx(mine[labels].to_numpy().mean())
 
 
+def test_a_label_that_no_judged_sample_is_of_counts_in_no_mean_neither_the_value_nor_its_chance():
+    rows = examined("signs").assign(**{"label:two": 0.0})
+    results = Results(Prediction().conclude(rows, context_of("signs")))
+    only = rows[rows["part"] == "good"]["label:one"].mean()
+    assert get(results, "auprc").chance == pytest.approx(only)
+    # Scores without knowledge reach what is called chance: the two leave out the same labels.
+    assert get(results, "auprc", "noise").value == pytest.approx(only, abs=0.06)
+    assert get(results, "auroc", "noise").value == pytest.approx(0.5, abs=0.06)
+
+
 def test_ordered_classes_have_agreement_and_the_mean_area_of_their_steps():
     rows = examined("level")
     results = Results(Prediction().conclude(rows, context_of("level")))

@@ -108,7 +108,9 @@ def _zero(p: Predictions) -> float:
 
 
 def _prevalence(p: Predictions) -> float:
-    return float(p.indicators.mean())
+    # An output that no sample is of has no average precision and no part in the mean over outputs; nor has its rate.
+    rate = p.indicators.mean(0)
+    return float(rate[rate > 0].mean()) if (rate > 0).any() else 0.0
 
 
 def _majority(p: Predictions) -> float:

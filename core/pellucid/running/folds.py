@@ -24,7 +24,8 @@ from pellucid.training.settings import TrainingSettings
 from pellucid.weights import save_models
 
 FINAL_VALIDATION = 0.2
-"""Share of all subjects by which the final models stop and choose their thresholds."""
+"""Share of all subjects by which the final models stop and choose their thresholds, where the splitting protocol names no
+share of its own (``validation``) for the folds' models."""
 
 
 def fit_and_examine(task: Task, split: Split, folds: int) -> None:
@@ -138,7 +139,8 @@ def fit_on_everybody(task: Task) -> None:
         return
     dataset, target = task.dataset, task.study.target
     sets, strata = task.splitting.sets(dataset), task.splitting.strata(dataset, target)
-    train, validation = inner_split(sets, strata, validation=FINAL_VALIDATION, seed=task.study.training.seed)
+    share = getattr(task.splitting.config, "validation", FINAL_VALIDATION)
+    train, validation = inner_split(sets, strata, validation=share, seed=task.study.training.seed)
     sides = Sides(dataset.subset(train), dataset.subset(validation), target)
     models, epochs = _fitted(task, sides, "all subjects", task.folder / "checkpoints")
     if task.writes:
