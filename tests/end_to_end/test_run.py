@@ -77,6 +77,24 @@ def test_every_sample_is_tested_once_and_by_a_model_that_has_not_seen_its_subjec
         assert abs(found - some.filter(like="probability").iloc[:, 0].to_numpy()).max() < 1e-5
 
 
+@pytest.mark.parametrize(("share", "count"), [(0.2, 10), (0.4, 20)])
+def test_the_models_that_a_user_loads_stop_by_as_large_a_share_of_subjects_as_those_of_the_folds(
+    tmp_path, monkeypatch, share, count
+):
+    found = []
+
+    def fitted(task, sides, where, checkpoints):
+        found.append(sides)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pellucid.running.fit_and_examine", lambda *_: None)
+    monkeypatch.setattr("pellucid.running.folds._fitted", fitted)
+    with pytest.raises(KeyboardInterrupt):
+        changed(**{"options__nested-subject-cv__validation": share}).run(tmp_path / "run", watcher=Watcher())
+    assert len(found[0].validation) == pytest.approx(count, abs=2)
+    assert len(found[0].train) == 48 - len(found[0].validation)
+
+
 def test_a_finished_run_is_not_run_again(finished):
     before = (finished.path / "run.json").stat().st_mtime_ns
     assert changed().run(finished.path, watcher=Watcher()).finished

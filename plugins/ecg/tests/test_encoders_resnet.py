@@ -49,16 +49,16 @@ def normed(norm, x):
     return functional.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias)
 
 
-@pytest.mark.parametrize("norm", ["group", "batch"])
-def test_the_network_along_time_is_the_same_written_out(norm):
-    encoder, batch = network(norm=norm), noise()
+@pytest.mark.parametrize(("norm", "kernel"), [("group", 3), ("batch", 3), ("batch", 7)])
+def test_the_network_along_time_is_the_same_written_out(norm, kernel):
+    encoder, batch, middle = network(norm=norm, kernel=kernel), noise(), kernel // 2
     trunk = encoder.trunk
     x = normed(trunk.first_norm, functional.conv1d(batch.inputs["ecg"], trunk.first.weight, stride=2, padding=3)).relu()
     x = functional.max_pool1d(x, 3, 2, 1)
     for number, block in enumerate(trunk.stages):
         stride = 2 if number in (2, 4, 6) else 1
-        inner = normed(block.first_norm, functional.conv1d(x, block.first.weight, stride=stride, padding=1)).relu()
-        inner = normed(block.second_norm, functional.conv1d(inner, block.second.weight, padding=1))
+        inner = normed(block.first_norm, functional.conv1d(x, block.first.weight, stride=stride, padding=middle)).relu()
+        inner = normed(block.second_norm, functional.conv1d(inner, block.second.weight, padding=middle))
         changes = isinstance(block.short, nn.Sequential)
         short = normed(block.short[1], functional.conv1d(x, block.short[0].weight, stride=stride)) if changes else x
         x = (inner + short).relu()
@@ -116,23 +116,26 @@ def test_cells_lie_side_by_side_over_the_whole_signal(kind, length):
     assert all(span.channels == LEADS for span in spans)
 
 
+@pytest.mark.parametrize("kernel", [3, 7])
 @pytest.mark.parametrize("kind", MADE)
-def test_a_cell_looks_at_the_middle_of_its_span(kind):
+def test_a_cell_looks_at_the_middle_of_its_span(kind, kernel):
     # Without norms, which spread any change over all cells, the gradient of a cell is centred on where it looks.
-    encoder = network(kind)
+    # A long kernel sees seconds to either side; fewer blocks keep that within the signal.
+    encoder = network(kind, kernel=kernel, blocks=(2, 2, 2, 2) if kernel == 3 else (1, 1, 1, 1))
     for module in list(encoder.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, nn.GroupNorm):
                 setattr(module, name, nn.Identity())
     x = noise(24).inputs["ecg"].requires_grad_()
     z = encoder(Batch({"ecg": x}))
-    for at in (8, 15, 24):
+    for at in (9, 15, 22) if kernel > 3 else (8, 15, 24):
         (gradient,) = torch.autograd.grad(z.tokens[""].values[:, at].sum(), x, retain_graph=True)
         weight = gradient.abs().sum((0, 1))
         middle = float((weight * torch.arange(1000)).sum() / weight.sum()) / 100
         span = z.tokens[""].regions[at]
         assert span.start_s < middle < span.stop_s
-        assert middle == pytest.approx((span.start_s + span.stop_s) / 2, abs=0.1)
+        # What a random network sees of seconds lies less evenly than what it sees of tenths.
+        assert middle == pytest.approx((span.start_s + span.stop_s) / 2, abs=0.1 if kernel == 3 else 0.16)
 
 
 @pytest.mark.parametrize(("stem", "rows"), [("12x7", [1, 1, 1, 1, 1]), ("7x7", [6, 3, 2, 1, 1])])
@@ -146,8 +149,21 @@ def test_the_rows_of_the_picture_collapse_to_one(stem, rows):
     assert [width for _, width in seen] == [500, 250, 125, 63, 32]
 
 
-def test_a_stem_over_all_channels_is_the_network_along_time():
-    flat, along = network("12x7"), network("resnet1d")
+@pytest.mark.parametrize("config", [ResNet1dConfig, ResNet2dConfig, ProtoEcgNetConfig])
+def test_a_kernel_without_a_middle_is_refused_before_it_meets_its_short_cut(config):
+    with pytest.raises(ValueError, match="odd number of samples"):
+        config(inputs={"ecg": spec()}, kernel=4)
+
+
+def test_both_kinds_of_branches_have_the_kernel_that_is_asked_for():
+    for trunk in branches(kernel=5).trunks.values():
+        lengths = [m.kernel_size[-1] for m in trunk.stages.modules() if isinstance(m, nn.Conv1d | nn.Conv2d)]
+        assert (lengths.count(5), lengths.count(1), len(lengths)) == (16, 3, 19)
+
+
+@pytest.mark.parametrize("kernel", [3, 7])
+def test_a_stem_over_all_channels_is_the_network_along_time(kernel):
+    flat, along = network("12x7", kernel=kernel), network("resnet1d", kernel=kernel)
     with torch.no_grad():
         for one, other in zip(along.parameters(), flat.parameters(), strict=True):
             one.copy_(other.reshape(one.shape))

@@ -13,7 +13,7 @@ from pellucid.batch import Batch
 from pellucid.representation import Representation, Tokens, TokenShape
 from pellucid_ecg.encoders.cells import cells, count_of, whole
 from pellucid_ecg.encoders.reading import SignalNetwork, SignalNetworkConfig
-from pellucid_ecg.encoders.residual import Norm
+from pellucid_ecg.encoders.residual import Kernel, Norm
 from pellucid_ecg.encoders.resnet1d import HALVINGS, Trunk1d
 from pellucid_ecg.encoders.resnet2d import Stem, Trunk2d
 
@@ -33,6 +33,8 @@ class ProtoEcgNetConfig(SignalNetworkConfig):
         Channels of the stages of each branch; ``[64, 128, 256, 512]`` as published.
     blocks : tuple of four int
         Blocks of each stage.
+    kernel : int
+        Length of the blocks' convolutions along time; 3 as published.
     dropout : float
         Share of channels that are silent in a training step; 0.35 as published.
     norm : {"group", "batch"}
@@ -46,6 +48,7 @@ class ProtoEcgNetConfig(SignalNetworkConfig):
     stem: Stem = "12x7"
     widths: tuple[int, int, int, int] = (16, 32, 64, 128)
     blocks: tuple[int, int, int, int] = (2, 2, 2, 2)
+    kernel: Kernel = 3
     dropout: float = Field(default=0.0, ge=0, lt=1)
     norm: Norm = "group"
     shared: bool = False
@@ -73,9 +76,9 @@ class ProtoEcgNet(SignalNetwork):
         self.trunks = nn.ModuleDict()
         for branch in dict.fromkeys(map(self._network_of, config.branches)):
             self.trunks[branch] = (
-                Trunk1d(channels, config.widths, config.blocks, 3, config.norm)
+                Trunk1d(channels, config.widths, config.blocks, config.kernel, config.norm)
                 if branch == "rhythm"
-                else Trunk2d(channels, config.stem, config.widths, config.blocks, config.norm)
+                else Trunk2d(channels, config.stem, config.widths, config.blocks, config.kernel, config.norm)
             )
         self.dropout = nn.Dropout1d(config.dropout)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -31,6 +32,16 @@ class BatchNorm1d(nn.BatchNorm1d):
 
 
 BATCH_NORM: dict[int, type[nn.Module]] = {1: BatchNorm1d, 2: nn.BatchNorm2d}
+
+
+def _odd(kernel: int) -> int:
+    if kernel % 2 == 0:
+        raise ValueError("a kernel is of an odd number of samples, so that it has a middle")
+    return kernel
+
+
+Kernel = Annotated[int, Field(ge=1), AfterValidator(_odd)]
+"""Length of convolutions along time, in samples of what comes in."""
 
 PER_GROUP = 8
 """Channels that are normalised together."""

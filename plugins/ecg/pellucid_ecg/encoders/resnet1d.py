@@ -13,7 +13,7 @@ from pellucid.encoders.convolutions import CONVOLUTION
 from pellucid.representation import Representation, Tokens, TokenShape
 from pellucid_ecg.encoders.cells import cells, count_of
 from pellucid_ecg.encoders.reading import SignalNetwork, SignalNetworkConfig
-from pellucid_ecg.encoders.residual import Norm, norm_of, stages
+from pellucid_ecg.encoders.residual import Kernel, Norm, norm_of, stages
 
 HALVINGS = 5
 """By the first convolution, the pooling after it, and three of the four stages."""
@@ -38,7 +38,7 @@ class ResNet1dConfig(SignalNetworkConfig):
 
     widths: tuple[int, int, int, int] = (16, 32, 64, 128)
     blocks: tuple[int, int, int, int] = (2, 2, 2, 2)
-    kernel: int = Field(default=3, ge=1)
+    kernel: Kernel = 3
     dropout: float = Field(default=0.0, ge=0, lt=1)
     norm: Norm = "group"
 

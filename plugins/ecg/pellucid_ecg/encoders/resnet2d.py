@@ -15,7 +15,7 @@ from pellucid.errors import StudyError
 from pellucid.representation import Representation, Tokens, TokenShape
 from pellucid_ecg.encoders.cells import cells, count_of
 from pellucid_ecg.encoders.reading import SignalNetwork, SignalNetworkConfig
-from pellucid_ecg.encoders.residual import Norm, norm_of, stages
+from pellucid_ecg.encoders.residual import Kernel, Norm, norm_of, stages
 from pellucid_ecg.encoders.resnet1d import HALVINGS
 
 Stem = Literal["12x7", "7x7"]
@@ -38,6 +38,8 @@ class ResNet2dConfig(SignalNetworkConfig):
         Channels of the stages; ``[64, 128, 256, 512]`` is ResNet-18 as published.
     blocks : tuple of four int
         Blocks of each stage.
+    kernel : int
+        Length of the blocks' convolutions along time.
     dropout : float
         Share of channels that are silent in a training step.
     norm : {"group", "batch"}
@@ -47,6 +49,7 @@ class ResNet2dConfig(SignalNetworkConfig):
     stem: Stem = "12x7"
     widths: tuple[int, int, int, int] = (16, 32, 64, 128)
     blocks: tuple[int, int, int, int] = (2, 2, 2, 2)
+    kernel: Kernel = 3
     dropout: float = Field(default=0.0, ge=0, lt=1)
     norm: Norm = "group"
 
@@ -68,7 +71,9 @@ class ResNet2d(SignalNetwork):
 
     def __init__(self, config: ResNet2dConfig) -> None:
         super().__init__(config)
-        self.trunk = Trunk2d(len(self.spec.channels), config.stem, config.widths, config.blocks, config.norm)
+        self.trunk = Trunk2d(
+            len(self.spec.channels), config.stem, config.widths, config.blocks, config.kernel, config.norm
+        )
         self.dropout = nn.Dropout1d(config.dropout)
 
     @property
@@ -96,7 +101,9 @@ class Trunk2d(nn.Module):
         If there are fewer channels than the stem ``"7x7"`` covers.
     """
 
-    def __init__(self, channels: int, stem: Stem, widths: Sequence[int], blocks: Sequence[int], norm: Norm) -> None:
+    def __init__(
+        self, channels: int, stem: Stem, widths: Sequence[int], blocks: Sequence[int], kernel: int, norm: Norm
+    ) -> None:
         super().__init__()
         if stem == "7x7" and channels < ROWS:
             raise StudyError(
@@ -109,7 +116,7 @@ class Trunk2d(nn.Module):
         self.first = nn.Conv2d(1, widths[0], (rows, 7), (1, 2), (0, 3), bias=False)
         self.first_norm = norm_of(norm, widths[0], 2)
         self.pool = nn.MaxPool2d((high, 3), (2, 2), (high // 2, 1))
-        self.stages = stages(widths[0], widths, blocks, (high, 3), norm)
+        self.stages = stages(widths[0], widths, blocks, (high, kernel), norm)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of each cell."""
