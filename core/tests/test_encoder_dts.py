@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from pellucid.batch import Batch, collate
 from pellucid.data.spec import COVARIATES, Signal
+from pellucid.encoders.adversary import information, ramp
 from pellucid.encoders.dts.encoder import Dts
 from pellucid.encoders.dts.groups import UNKNOWN, Groups, check_labels
 from pellucid.encoders.dts.network import Frames
@@ -98,6 +99,10 @@ def reference(encoder: Dts, batch: Batch) -> torch.Tensor:
         loss = loss - config.domain_adversary * hidden
         hidden = functional.cross_entropy(readers["class adversary"](plain_other), y).clamp(max=np.log(5))
         loss = loss - config.class_adversary * hidden
+        at_once = information(plain_one, functional.one_hot(d, 6)[:, :5].float()).clamp(min=0)
+        loss = loss + config.domain_adversary * at_once
+        at_once = information(plain_other, functional.one_hot(y, 5)[:, :4].float()).clamp(min=0)
+        loss = loss + config.class_adversary * at_once
     return loss
 
 
@@ -120,7 +125,7 @@ def test_loss_is_that_of_its_definition(options):
 
 
 def test_divergence_warms_up_over_passes_and_goes_on_where_it_was():
-    encoder, batch = grouped(warm_up=2.0, beta=1000.0)
+    encoder, batch = grouped(warm_up=2.0, beta=1000.0, class_adversary=0.0, domain_adversary=0.0)
     encoder.train()
     torch.manual_seed(1)
     start = encoder.loss(batch).item()
@@ -134,12 +139,29 @@ def test_divergence_warms_up_over_passes_and_goes_on_where_it_was():
     still = encoder.loss(batch).item()
     assert full - half == pytest.approx(half - start, rel=0.02)
     assert abs(full - start) > 100
-    # Past the warm-up only the adversaries' ramp goes on, which no value of the loss shows.
     assert still == pytest.approx(full, rel=1e-4)
     again = Dts(encoder.config)
     again.load_state_dict(encoder.state_dict())
     torch.manual_seed(1)
     assert again.train().loss(batch).item() == pytest.approx(still, rel=1e-5)
+
+
+def test_what_is_told_at_once_weighs_more_as_adversaries_do():
+    options = {"warm_up": 0.0, "ramp": 2.0, "class_adversary": 3.0, "domain_adversary": 7.0}
+    encoder, batch = grouped(**options)
+    still, _ = grouped(**{**options, "class_adversary": 0.0, "domain_adversary": 0.0})
+    with torch.no_grad():
+        mean, _ = encoder.posterior(batch)
+        found = encoder.groups.told_at_once(mean, batch.targets, encoder.domains.numbers(batch))
+    assert min(found) > 0
+    for done in (0.0, 0.5, 1.0):
+        losses = []
+        for one in (encoder, still):
+            one.seen.fill_(round(60 * 2 * done))
+            torch.manual_seed(1)
+            losses.append(one.train().loss(batch).item())
+        expected = ramp(done) * float(7 * found[0] + 3 * found[1])
+        assert losses[0] - losses[1] == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
 def test_looking_is_no_learning():
@@ -156,23 +178,69 @@ def test_log_variance_has_a_floor():
     assert encoder.posterior(batch)[1].min() == -8
 
 
-def test_readers_please_and_adversaries_work_against():
-    torch.manual_seed(0)
+def taught(seed: int = 0) -> tuple[Groups, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Groups whose domain adversary has learnt these very samples by heart, and the samples."""
+    torch.manual_seed(seed)
     groups = Groups((3, 2), classes=4, domains=6)
-    z = torch.randn(32, 5, requires_grad=True)
-    labels, domains = torch.randint(4, (32, 1)).float(), torch.randint(6, (32,))
+    z, labels, domains = torch.randn(32, 5), torch.randint(4, (32, 1)).float(), torch.randint(6, (32,))
+    optimizer = torch.optim.Adam(groups.readers["domain adversary"].parameters(), 0.02)
+    for _ in range(60):
+        lost, _ = groups.hidden(z, labels, domains, (0.0, 0.0))
+        optimizer.zero_grad()
+        lost.backward()
+        optimizer.step()
+    assert lost < 1
+    groups.zero_grad()
+    return groups, z.requires_grad_(True), labels, domains
+
+
+def test_readers_please_and_adversaries_work_against():
+    groups, z, labels, domains = taught()
     lost, _ = groups.hidden(z, labels, domains, (0.5, 0.0))
     lost.backward()
     adversary = groups.readers["domain adversary"]
-    turned, taught = z.grad.clone(), adversary[0].weight.grad.clone()
+    turned, learnt = z.grad.clone(), adversary[0].weight.grad.clone()
     z.grad = adversary[0].weight.grad = None
     plain, _ = groups.hidden(z, labels, domains, (-1.0, 0.0))
     plain.backward()
     assert torch.allclose(turned, -0.5 * z.grad, atol=1e-7)
-    assert torch.equal(taught, adversary[0].weight.grad)
+    assert torch.equal(learnt, adversary[0].weight.grad)
     # The class group is looked at for the domain, and the domain group is left alone by that.
     assert (z.grad[:, :3] != 0).any()
     assert (z.grad[:, 3:] == 0).all()
+
+
+def test_an_adversary_worse_than_chance_learns_on_but_is_not_worked_against():
+    groups, z, labels, domains = taught()
+    # Right about the shifted domains never: against a wrong adversary a group gains by telling the domain, wrongly.
+    lost, _ = groups.hidden(z, labels, (domains + 1) % 6, (0.5, 0.5))
+    assert lost > groups.chance(labels)[0]
+    lost.backward()
+    assert (z.grad == 0).all()
+    assert (groups.readers["domain adversary"][0].weight.grad != 0).any()
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_what_is_told_at_once_is_of_the_other_group_and_of_who_is_known(several):
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(120, 5, generator=generator)
+    numbers, domains = torch.randint(4, (120,), generator=generator), torch.randint(6, (120,), generator=generator)
+    z[:, 0] += domains
+    z[:, 4] += numbers
+    several_labels = functional.one_hot(numbers, 4)[:, :3].float()
+    labels = several_labels if several else numbers[:, None].float()
+    labels[100:], domains[90:] = torch.nan, UNKNOWN
+    groups = Groups((3, 2), classes=3 if several else 4, domains=6)
+    of_domain, of_class = groups.told_at_once(z, labels, domains)
+    columns = functional.one_hot(domains[:90], 6)[:, :5].float()
+    assert torch.allclose(of_domain, information(z[:90, :3], columns))
+    assert torch.allclose(of_class, information(z[:100, 3:], several_labels[:100]))
+    assert min(of_domain, of_class) > 0.3
+    # Nor does the group that may tell it say anything here.
+    silent = groups.told_at_once(torch.cat([z[:, 1:4], z[:, [0, 1]]], 1), labels, domains)
+    assert max(silent) < 0.3
+    assert [lost.item() for lost in groups.told_at_once(z, None, None)] == [0.0, 0.0]
+    assert [lost.item() for lost in Groups((3, 2), 0, 0).told_at_once(z, labels, domains)] == [0.0, 0.0]
 
 
 def test_an_adversary_reads_small_numbers_as_well_as_large_ones():

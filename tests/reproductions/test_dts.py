@@ -28,30 +28,40 @@ from pellucid.training.settings import TrainingSettings
 pytestmark = pytest.mark.reproduction
 
 TARGET = "frequency"
+DATA = 100
+"""Seeds of the waves begin here: settings were chosen on waves of seeds 10 to 12, and these were drawn when they were fixed."""
+
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in (1, 2))]
-# Slow, and tuned on these very seeds and subjects: docs/systems.md says what that leaves open.
-GROUP_SEEDS = [pytest.param(seed, marks=pytest.mark.nightly) for seed in (0, 1, 2)]
 
 # One group. A channel's offset is about half of its variance over 64 samples, so that at this noise a nat of information gains a nat of
 # likelihood at most: less than it costs, where it costs one and beta makes the prior hard to fill.
 SINGLE = {"latent": 10, "hidden": 32, "frame": 16, "beta": 20.0, "noise": 5.3, "warm_up": 20.0}
 SINGLE_TRAINING = {"epochs": 100, "batch_size": 1024, "learning_rate": 5e-3}
 
+# A class group with room for the domain, and a domain group without room for all offsets: without adversaries the class group tells it.
 GROUPED = {
-    "latent": 4, "domain_latent": 4, "domain_weight": 6.0, "hidden": 64, "frame": 8, "beta": 0.2, "warm_up": 5.0, "ramp": 50.0,
+    "latent": 10, "domain_latent": 3, "class_weight": 3.0, "hidden": 64, "frame": 16, "beta": 0.2, "warm_up": 5.0, "ramp": 50.0,
     "classes": len(CYCLES), "domain": "device", "domains": len(GAINS),
 }  # fmt: skip
 ADVERSARIES = {"class_adversary": 1.0, "domain_adversary": 5.0}
 NO_ADVERSARIES = {"class_adversary": 0.0, "domain_adversary": 0.0, "independence": 0.0}
-UNSORTED = {**NO_ADVERSARIES, "domain_weight": 0.0}
-GROUPED_TRAINING = {"epochs": 80, "batch_size": 128, "learning_rate": 2e-3}
+GROUPED_TRAINING = {"epochs": 100, "batch_size": 256, "learning_rate": 3e-3}
+
+
+@dataclass
+class Parts:
+    """Samples of different subjects: to learn from, to choose the epoch, to be judged; and those of a domain left out."""
+
+    learn: Dataset
+    choose: Dataset
+    judge: Dataset
+    left_out: Dataset
 
 
 @dataclass
 class Fitted:
     encoder: Dts
-    train: Dataset
-    test: Dataset
+    parts: Parts
 
     @torch.no_grad()
     def posterior(self, data: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
@@ -69,37 +79,37 @@ def column(data: Dataset, name: str) -> np.ndarray:
     return data.frame[name].to_numpy(int)
 
 
-def fitted_on(train: Dataset, test: Dataset, seed: int, options: dict[str, Any], training: dict[str, Any]) -> Fitted:
+def fitted_on(parts: Parts, seed: int, options: dict[str, Any], training: dict[str, Any]) -> Fitted:
     torch.manual_seed(seed)
-    inputs = {"wave": train.spec.input("wave")}
+    inputs = {"wave": parts.learn.spec.input("wave")}
     if "domain" in options:
-        inputs[COVARIATES] = train.spec.input(COVARIATES)
+        inputs[COVARIATES] = parts.learn.spec.input(COVARIATES)
     encoder = Dts(DtsConfig(inputs=inputs, **options))
     settings = TrainingSettings(**training, patience=None, seed=seed)
-    fit_encoder(encoder, Sides(train, test, TARGET), settings)
-    return Fitted(encoder, train, test)
+    fit_encoder(encoder, Sides(parts.learn, parts.choose, TARGET), settings)
+    return Fitted(encoder, parts)
 
 
-def some_subjects(data: Dataset, seed: int) -> np.ndarray:
-    subjects = data.frame["subject"].unique()
-    held = np.random.default_rng(seed).permutation(subjects)[: len(subjects) // 5]
-    return data.frame["subject"].isin(held).to_numpy()
+def drawn(seed: int, batch: int, left_out: int | None = None) -> Parts:
+    """4,000 waves to learn from and to choose the epoch by, and 2,000 of other subjects that choose nothing."""
+    data = waves(6000, subjects=1500, seed=DATA + seed)
+    subjects, known = data.frame["subject"], column(data, "device") != left_out
+    shares = np.split(np.random.default_rng(DATA + seed).permutation(subjects.unique()), [800, 1000])
+    learn, choose, judge = (np.flatnonzero(subjects.isin(share) & known) for share in shares)
+    # Batches come out even: densities estimated from a small last batch push hard the wrong way.
+    even = learn[: len(learn) // batch * batch]
+    return Parts(*(data.subset(some) for some in (even, choose, judge, np.flatnonzero(~known))))
 
 
 @cache
 def fitted(kind: str, seed: int) -> Fitted:
-    data = waves(4000, seed=seed)
-    held = some_subjects(data, seed)
-    # So many that batches come out even: densities estimated from a small last batch push hard the wrong way.
-    train, test = data.subset(np.flatnonzero(~held)[:3072]), data.subset(np.flatnonzero(held))
     options, training = {
         "free information": ({**SINGLE, "alpha": 1.0}, SINGLE_TRAINING),
         "paid information": ({**SINGLE, "alpha": 0.0}, SINGLE_TRAINING),
         "adversaries": ({**GROUPED, **ADVERSARIES}, GROUPED_TRAINING),
         "no adversaries": ({**GROUPED, **NO_ADVERSARIES}, GROUPED_TRAINING),
-        "unsorted": ({**GROUPED, **UNSORTED}, GROUPED_TRAINING),
     }[kind]
-    return fitted_on(train, test, seed, options, training)
+    return fitted_on(drawn(seed, training["batch_size"]), seed, options, training)
 
 
 def probed(units: np.ndarray, labels: np.ndarray, subjects: np.ndarray) -> tuple[float, float]:
@@ -121,7 +131,7 @@ def probed(units: np.ndarray, labels: np.ndarray, subjects: np.ndarray) -> tuple
 @pytest.mark.parametrize("seed", SEEDS)
 def test_three_parts_add_up_to_the_divergence(seed):
     mean, log_variance = (
-        part[:500] for part in fitted("adversaries", seed).posterior(fitted("adversaries", seed).train)
+        part[:500] for part in fitted("adversaries", seed).posterior(fitted("adversaries", seed).parts.learn)
     )
     found = exact_parts(mean, log_variance, draws=20, generator=torch.Generator().manual_seed(seed))
     divergence = float(gaussian_divergence(mean, log_variance).mean())
@@ -138,7 +148,7 @@ def test_three_parts_add_up_to_the_divergence(seed):
 def test_information_vanishes_where_it_is_paid_for_and_stays_where_it_is_free(seed):
     found = {}
     for kind in ("paid information", "free information"):
-        mean, log_variance = fitted(kind, seed).posterior(fitted(kind, seed).train)
+        mean, log_variance = fitted(kind, seed).posterior(fitted(kind, seed).parts.learn)
         parts = exact_parts(mean, log_variance, generator=torch.Generator().manual_seed(seed)).mean()
         found[kind] = (int(active_units(mean).sum()), parts["information"])
         print(f"seed {seed}, {kind}: active units {found[kind][0]}, {parts}")
@@ -152,44 +162,39 @@ def test_information_vanishes_where_it_is_paid_for_and_stays_where_it_is_free(se
 
 @pytest.mark.xdist_group("dts groups")
 @pytest.mark.parametrize("seed", GROUP_SEEDS)
-def test_class_units_tell_the_class_and_not_the_domain_once_adversaries_have_looked_for_it(seed):
+def test_class_units_tell_the_class_and_the_domain_only_where_no_adversary_looks_for_it(seed):
     chance, found = 1 / len(GAINS), {}
-    for kind in ("adversaries", "no adversaries", "unsorted"):
+    for kind in ("adversaries", "no adversaries"):
         one = fitted(kind, seed)
-        of_class, of_domain = np.split(one.units(one.test), [GROUPED["latent"]], axis=1)
-        subjects = one.test.frame["subject"].to_numpy()
+        of_class, of_domain = np.split(one.units(one.parts.judge), [GROUPED["latent"]], axis=1)
+        subjects = one.parts.judge.frame["subject"].to_numpy()
         for group, units in (("class units", of_class), ("domain units", of_domain)):
             for what in ("device", TARGET):
-                found[kind, group, what] = probed(units, column(one.test, what), subjects)
+                found[kind, group, what] = probed(units, column(one.parts.judge, what), subjects)
     for (kind, group, what), (linear, products) in found.items():
         print(f"seed {seed}, {kind}: {group} tell the {what} {linear:.3f}, with their products {products:.3f}")
-    hidden, plain, unsorted = (
-        found[kind, "class units", "device"] for kind in ("adversaries", "no adversaries", "unsorted")
-    )
+    hidden, plain = (found[kind, "class units", "device"] for kind in ("adversaries", "no adversaries"))
     assert hidden[0] <= chance + 0.10
     # A harder probe than the paper's question needs; it must not find what the easy one did not.
     assert hidden[1] <= chance + 0.15
-    # Where a reader of the domain units draws the domain there, little is left for adversaries to do; where nothing sorts the
-    # units by domain, the class units tell it.
-    assert hidden[0] < plain[0] - 0.02
-    assert max(unsorted) >= chance + 0.30
-    assert max(found["adversaries", "class units", TARGET]) >= 0.90
+    assert plain[0] >= chance + 0.30
+    assert found["adversaries", "class units", TARGET][0] >= 0.90
 
 
 @pytest.mark.xdist_group("dts groups")
 @pytest.mark.parametrize("seed", GROUP_SEEDS)
 def test_a_swap_has_the_frequency_of_the_one_and_the_gains_of_the_other(seed):
     one = fitted("adversaries", seed)
-    values = one.posterior(one.test)[0]
+    values = one.posterior(one.parts.judge)[0]
     other = np.random.default_rng(seed).permutation(len(values))
     with torch.no_grad():
         swapped = one.encoder.swap(values, values[torch.from_numpy(other)]).numpy()
     spectrum = np.abs(np.fft.rfft(swapped, axis=2))[:, :, 1:].sum(1)
     frequency = spectrum.argmax(1) + 1
-    right_frequency = float((frequency == np.asarray(CYCLES)[column(one.test, TARGET)]).mean())
+    right_frequency = float((frequency == np.asarray(CYCLES)[column(one.parts.judge, TARGET)]).mean())
     profiles = np.asarray(GAINS) / np.linalg.norm(GAINS, axis=1, keepdims=True)
     nearest = (swapped.std(2) @ profiles.T).argmax(1)
-    right_gains = float((nearest == column(one.test, "device")[other]).mean())
+    right_gains = float((nearest == column(one.parts.judge, "device")[other]).mean())
     print(f"seed {seed}: frequency of the first {right_frequency:.3f}, gains of the second {right_gains:.3f}")
     assert right_frequency >= 0.85
     assert right_gains >= 0.80
@@ -198,13 +203,13 @@ def test_a_swap_has_the_frequency_of_the_one_and_the_gains_of_the_other(seed):
 # --- 5: a domain that nobody has seen ---------------------------------------------------------------------------------
 
 
-def gap(one: Fitted, units: int, new: Dataset) -> tuple[float, float]:
+def accuracies(one: Fitted, units: int) -> tuple[float, float]:
     """Accuracy of a linear probe of the class, on unseen subjects of known domains and on an unseen domain."""
-    parts = [one.train, one.test, new]
+    parts = [one.parts.learn, one.parts.judge, one.parts.left_out]
     features = np.concatenate([one.units(part)[:, :units] for part in parts])
     labels = np.concatenate([column(part, TARGET) for part in parts])
     # Fold 0 is everything that is judged; the probes learn from the rest.
-    fold_of = np.concatenate([np.full(len(part), int(part is one.train)) for part in parts])
+    fold_of = np.concatenate([np.full(len(part), int(part is one.parts.learn)) for part in parts])
     odds = np.stack([log_odds(features, (labels == k).astype(float), fold_of) for k in range(len(CYCLES))], 1)
     right = np.split(odds.argmax(1) == labels, np.cumsum([len(part) for part in parts])[:-1])
     return float(right[1].mean()), float(right[2].mean())
@@ -213,19 +218,12 @@ def gap(one: Fitted, units: int, new: Dataset) -> tuple[float, float]:
 @pytest.mark.nightly
 def test_class_units_carry_over_to_an_unseen_domain_no_worse_than_a_plain_auto_encoder():
     gaps: dict[str, list[float]] = {"groups": [], "plain": []}
+    # With beta 1 and alpha 0 all three parts weigh one: the plain evidence bound.
+    plain = {"latent": 10, "hidden": 64, "frame": 16, "beta": 1.0, "alpha": 0.0, "warm_up": 5.0}
     for seed in range(3):
-        data = waves(4000, seed=seed)
-        left_out = column(data, "device") == seed
-        held = some_subjects(data, seed)
-        train, test = (data.subset(np.flatnonzero(~left_out & side)) for side in (~held, held))
-        new = data.subset(np.flatnonzero(left_out))
-        options = {**GROUPED, **ADVERSARIES}
-        groups = fitted_on(train, test, seed, options, GROUPED_TRAINING)
-        # With beta 1 and alpha 0 all three parts weigh one: the plain evidence bound.
-        plain = {"latent": 10, "hidden": 64, "frame": 8, "beta": 1.0, "alpha": 0.0, "warm_up": 5.0}
-        single = fitted_on(train, test, seed, plain, GROUPED_TRAINING)
-        for kind, one, units in (("groups", groups, GROUPED["latent"]), ("plain", single, 10)):
-            seen, unseen = gap(one, units, new)
+        parts = drawn(seed, GROUPED_TRAINING["batch_size"], left_out=seed)
+        for kind, options in (("groups", {**GROUPED, **ADVERSARIES}), ("plain", plain)):
+            seen, unseen = accuracies(fitted_on(parts, seed, options, GROUPED_TRAINING), options["latent"])
             gaps[kind].append(seen - unseen)
             print(f"seed {seed}, {kind}: known domains {seen:.3f}, unseen domain {unseen:.3f}, gap {seen - unseen:.3f}")
     means = {kind: float(np.mean(some)) for kind, some in gaps.items()}

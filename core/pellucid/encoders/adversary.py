@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+RIDGE = 1e-3
+"""Added to the variance of each unit in standard deviations, and of each label, so that determinants are never zero."""
+
 
 class _Reversed(torch.autograd.Function):
     @staticmethod
@@ -59,7 +62,37 @@ def standardised(values: Tensor) -> Tensor:
     return (values - middle) / spread.clamp(min=1e-4)
 
 
+def information(values: Tensor, labels: Tensor) -> Tensor:
+    """Nats that a reader finds which needs no learning, and so never lags behind: linear in units and in their products.
+
+    ``log(det T / det W) / 2``, with the covariance ``T`` of units and products, and ``W`` of what a linear fit to the labels
+    leaves of them. Chance alone finds ``features * columns / (2 * samples)``, which is taken off. Products are left out of a batch
+    with fewer than two samples to each, and a batch tells nothing with fewer than two to each unit.
+
+    Parameters
+    ----------
+    values : Tensor, shape (sample, unit)
+    labels : Tensor, shape (sample, column)
+        Yes or no for each class, without the last if each sample is of one class.
+    """
+    x = standardised(values)
+    one, other = torch.triu_indices(x.shape[1], x.shape[1], device=x.device)
+    for features in (torch.cat([x, x[:, one] * x[:, other]], dim=1), x):
+        if len(x) >= 2 * (features.shape[1] + labels.shape[1]):
+            return _explained(standardised(features), labels - labels.mean(0))
+    return 0.0 * values.sum()
+
+
 def reader(units: int, outputs: int, hidden: int = 64) -> nn.Sequential:
     """A network with two hidden layers: what reads a class or a domain from a group of units."""
     widths = [nn.Linear(units, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()]
     return nn.Sequential(*widths, nn.Linear(hidden, outputs))
+
+
+def _explained(x: Tensor, y: Tensor) -> Tensor:
+    (count, features), columns = x.shape, y.shape[1]
+    within_labels = y.T @ y / count + RIDGE * torch.eye(columns, dtype=y.dtype, device=y.device)
+    rest = x - y @ torch.linalg.solve(within_labels, y.T @ x / count)
+    ridge = RIDGE * torch.eye(features, dtype=x.dtype, device=x.device)
+    total, within = (torch.logdet(part.T @ part / count + ridge) for part in (x, rest))
+    return (total - within) / 2 - features * columns / (2 * count)

@@ -39,23 +39,26 @@ class Dts(Encoder):
 
     With two groups are added: what the class group loses on the class and the domain group on the domain; less what an
     adversary loses that looks for the domain in the class group, or for the class in the domain group (by reversed
-    gradients, on posterior means in standard deviations over the batch); and the information between the groups. The
+    gradients, on posterior means in standard deviations over the batch); with the same weights what a reader finds there that is
+    solved for in each batch, linear in units and in their products; and the information between the groups. The
     class is read from the target's training labels, so the encoder belongs to that target, and its record of whom it has
     learnt from holds whoever gave them. A label or a domain that is missing, or a domain that no training sample comes
     from (of a validation subject), weighs nothing. How well a group hides anything must be judged by a fresh probe: an
-    adversary that is weighted too heavily, or has had few steps to learn in, drives what it looks for from one place to
-    another. A group with no more units than it needs hides better.
+    adversary that learns lags behind, so that what it looks for is driven from one place to another. The reader that is solved for
+    does not, but needs batches with two samples or more to each unit, and to each product of two units if it is to read these.
 
-    In evaluation mode all weights are full, so that epochs can be compared; draws are the same every time; an adversary counts
-    no more than one at chance. An input that is missing altogether is encoded as the mean of the prior and weighs
-    nothing; single masked values are read as the training mean and their reconstruction is free.
+    In evaluation mode all weights are full, so that epochs can be compared; draws are the same every time. An adversary counts
+    no more than one at chance, and one at chance or worse is not worked against. An input that is missing altogether is encoded
+    as the mean of the prior and weighs nothing; single masked values are read as the training mean and their reconstruction is
+    free.
 
     Nothing guarantees that single units mean what a person would name: compare several seeds.
 
     References
     ----------
     Li et al. (2021), arXiv 2105.08179. Written from the paper's statement of its objective; layers and weights are
-    pellucid's own. Deviations: frames of several samples a step; the decoder's state starts from the latent.
+    pellucid's own. Deviations: frames of several samples a step; the decoder's state starts from the latent; beside the
+    adversaries that learn, one solved for in each batch; gradients are turned round from an adversary better than chance only.
     """
 
     tags = EncoderTags(accepts=("signal", "vector"), several_inputs=True, trains_alone=True, decodes=True)
@@ -205,12 +208,14 @@ class Dts(Encoder):
         of_class, of_domain = self.groups.told(z, labels, domains)
         loss = config.class_weight * of_class + config.domain_weight * of_domain
         weights = (config.domain_adversary, config.class_adversary)
+        now = ramp(progress)
+        for weight, found in zip(weights, self.groups.told_at_once(mean, labels, domains), strict=True):
+            loss = loss + now * weight * found.clamp(min=0)
         if not self.training:
-            found = self.groups.hidden(mean, labels, domains, (0.0, 0.0))
-            for weight, lost, chance in zip(weights, found, self.groups.chance(labels), strict=True):
+            hidden = self.groups.hidden(mean, labels, domains, (0.0, 0.0))
+            for weight, lost, chance in zip(weights, hidden, self.groups.chance(labels), strict=True):
                 loss = loss - weight * lost.clamp(max=chance)
             return loss
-        now = ramp(progress)
         lost_domain, lost_class = self.groups.hidden(mean, labels, domains, (now * weights[0], now * weights[1]))
         return loss + lost_domain + lost_class
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 from pellucid.batch import Batch
 from pellucid.data.spec import COVARIATES
 from pellucid.data.subjects import group_name, pseudonym
-from pellucid.encoders.adversary import reader, reversed_gradient, standardised
+from pellucid.encoders.adversary import information, reader, reversed_gradient, standardised
 from pellucid.errors import DataError, StudyError, nearest
 
 UNKNOWN = -1
@@ -129,17 +129,43 @@ class Groups(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """What adversaries lose that look for the domain in the class group, and for the class in the domain group.
 
-        They read units in standard deviations over the batch. Gradients reach ``z`` turned round, each with its weight.
+        They read units in standard deviations over the batch. Gradients reach ``z`` turned round, each with its weight, while an
+        adversary does better than chance. To one at chance or worse they do not: against it a group gains most by telling what
+        it is to hide, wrongly.
         """
-        groups = zip(z.split(self.units, dim=1), weights, strict=True)
-        one, other = (reversed_gradient(standardised(part), weight) for part, weight in groups)
-        return self._of_domain("domain adversary", one, domains), self._of_class("class adversary", other, labels)
+        one, other = (standardised(part) for part in z.split(self.units, dim=1))
+        with torch.no_grad():
+            found = self._looked(one, other, labels, domains)
+        one, other = (
+            reversed_gradient(part, weight if float(lost) < chance else 0.0)
+            for part, weight, lost, chance in zip((one, other), weights, found, self.chance(labels), strict=True)
+        )
+        return self._looked(one, other, labels, domains)
+
+    def told_at_once(self, z: Tensor, labels: Tensor | None, domains: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Nats that a reader without learning finds of the domain in the class group, and of the class in the domain group."""
+        one, other = z.split(self.units, dim=1)
+        of_domain, of_class = z.new_zeros(()), z.new_zeros(())
+        if domains is not None and self.domains:
+            known = domains != UNKNOWN
+            of_domain = information(one[known], _columns(domains[known], self.domains, z))
+        if labels is not None and self.classes:
+            known = labels.isfinite().all(1)
+            several = labels.shape[1] > 1
+            said = labels[known] if several else _columns(labels[known, 0].long(), self.classes, z)
+            of_class = information(other[known], said)
+        return of_domain, of_class
 
     def chance(self, labels: Tensor | None) -> tuple[float, float]:
         """What a reader loses, of domains and of classes, that knows nothing and says so."""
         several = labels is not None and labels.shape[1] > 1
         of_class = self.classes * math.log(2) if several else math.log(max(self.classes, 1))
         return math.log(max(self.domains, 1)), of_class
+
+    def _looked(
+        self, one: Tensor, other: Tensor, labels: Tensor | None, domains: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        return self._of_domain("domain adversary", one, domains), self._of_class("class adversary", other, labels)
 
     def _of_class(self, name: str, units: Tensor, labels: Tensor | None) -> Tensor:
         if labels is None or not self.classes:
@@ -177,6 +203,11 @@ def check_labels(labels: Tensor | None, classes: int) -> None:
             f"dts was built for {classes} classes, 0 to {classes - 1}, but the target reaches from {known.min():g} to "
             f"{known.max():g}: set `classes` to the number of classes, or leave it out where the target is a number"
         )
+
+
+def _columns(numbers: Tensor, count: int, like: Tensor) -> Tensor:
+    """A yes or no for each number but the last, which the others tell."""
+    return functional.one_hot(numbers, count)[:, :-1].to(like)
 
 
 def _cross_entropy(said: Tensor, numbers: Tensor) -> Tensor:

@@ -43,7 +43,8 @@ class DtsConfig(EncoderConfig):
     class_weight, domain_weight : float
         Weight of what each group is to tell.
     class_adversary, domain_adversary : float
-        Weight of the adversary that looks for the class in the domain group, and for the domain in the class group.
+        Weight of the adversaries that look for the class in the domain group, and for the domain in the class group. Of large
+        groups take large batches: 256 for ten units.
     independence : float
         Weight of the information between the two groups.
     ramp : float
