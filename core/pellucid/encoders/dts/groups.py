@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,14 +52,14 @@ class Domains(nn.Module):
         if self.column is not None:
             known, values = batch.known(COVARIATES), batch.inputs[COVARIATES][:, self.column].tolist()
             there = [True] * len(values) if known is None else known[:, self.column].tolist()
-            return [self._digest(value) if is_there else None for value, is_there in zip(values, there, strict=True)]
+            return [one if is_there else None for one, is_there in zip(self._digests(values), there, strict=True)]
         if self.name not in batch.groups:
             known_columns = ", ".join(batch.groups) or "none"
             raise StudyError(
                 f"domain {self.name!r} is no group column of the data{nearest(self.name, batch.groups)}; group columns: "
                 f"{known_columns}. For a covariate, let the encoder read the covariates too: inputs = [..., {COVARIATES!r}]"
             )
-        return [self._digest(name) for name in batch.groups[self.name]]
+        return list(self._digests(list(batch.groups[self.name])))
 
     def learn(self, found: set[int]) -> None:
         """Number the domains of the training samples.
@@ -82,6 +83,11 @@ class Domains(nn.Module):
         order = {digest: at for at, digest in enumerate(self.digests[: int(self.count)].tolist())}
         found = [UNKNOWN if one is None else order.get(one, UNKNOWN) for one in self.named(batch)]
         return torch.tensor(found, dtype=torch.int64, device=self.digests.device)
+
+    def _digests(self, names: list[Any]) -> list[int]:
+        # A batch names few domains many times, and a digest takes longer than all else that is done with it.
+        of = {name: self._digest(name) for name in set(names)}
+        return [of[name] for name in names]
 
     def _digest(self, name: object) -> int:
         # 63 of the 64 bits, so that the number fits a signed tensor.
