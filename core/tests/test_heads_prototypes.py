@@ -164,6 +164,7 @@ def test_the_surest_prototype_has_the_first_choice_and_the_first_window_of_all_c
     for nearest in (0, 1):
         one.prototypes[0][nearest], one.prototypes[0][1 - nearest] = aim + 0.01, aim + 0.1
         one.project([(z, batch)])
+        assert bool(one.projected.all())
         assert (one.sources[nearest], int(one.source_window[nearest])) == ("sample 0", 0)
         assert (one.sources[1 - nearest], int(one.source_window[1 - nearest])) != ("sample 0", 0)
 

@@ -121,6 +121,7 @@ def test_a_set_of_tokens_must_be_named_where_there_are_several():
     with pytest.raises(StudyError, match="name one with the option set"):
         LinearTokens(LinearTokens.config_type(**facts))
     one = LinearTokens(LinearTokens.config_type(**facts, set="x:slow"))
+    assert one.tags.needs_tokens
     slow = Tokens(torch.tensor([[[1.0], [5.0], [2.0]]]))
     z = Representation(torch.zeros(1, 2), ("x:a", "x:b"), {"x": Tokens(torch.zeros(1, 2, 2)), "x:slow": slow})
     told = one.explain(z, "bump")
