@@ -128,10 +128,12 @@ def test_a_lead_upside_down_is_found():
     assert told == "aVF against I and II; it looks like aVF upside down"
 
 
-@pytest.mark.parametrize(("two", "ways"), [(1.2, "III and aVR exchanged or aVR upside down"), (0.5, None)])
+@pytest.mark.parametrize(
+    ("two", "ways"), [(3, "aVR upside down"), (1.2, "III and aVR exchanged or aVR upside down"), (5, None), (0.5, None)]
+)
 def test_ways_to_mend_are_named_up_to_two_and_more_would_be_a_guess(two, ways):
-    # All leads rise and fall together and every one was scaled by itself, so that only signs are left: aVR, upside down,
-    # could be mended by any lead that falls. With II = 0.5 that are III, aVF, and aVR itself.
+    # All leads rise and fall together and every one was scaled by itself, so that only signs are left. What is wrong is aVR,
+    # upside down, but whatever falls would do in its place: with II = 5 aVL, or I upside down; with II = 0.5 three more.
     some = healthy()
     one, two = 2 * some.signals[0], two * some.signals[0]
     limbs = np.stack([one, two, two - one, (one + two) / 2, one - two / 2, two - one / 2])
