@@ -361,13 +361,13 @@ def test_of_numbers_a_smaller_error_is_what_an_input_adds(fold):
     rows = pd.DataFrame(
         {"part": PART, "sample": [f"s{at}" for at in range(60)], "subject": [f"p{at}" for at in range(60)], "fold": 0,
          "order": 0, "input 1": "m1", "input 2": "m2", "input 3": None, "label": label, "0:age": label + 10,
-         "1:age": label + 4, "2:age": label + 5}
+         "1:age": label + 9.4, "2:age": label + 10.4}
     )  # fmt: skip
     context = Context(spec, "y", context.parts, context.baseline_name, 0)
     found = {r.metric: r for r in ModalityImportance(ModalityImportanceConfig()).conclude(rows, context)}
-    assert found["importance:m1"].value == pytest.approx(6)
+    assert found["importance:m1"].value == pytest.approx(0.6)
     assert found["importance:m2"].value == pytest.approx(-1)
-    assert "Reading “m1” adds 6.000 to MAE" in found["importance:m1"].sentence
+    assert "Reading “m1” adds 0.600 to MAE" in found["importance:m1"].sentence
     assert "Reading “m2” takes 1.000 from MAE" in found["importance:m2"].sentence
 
 
