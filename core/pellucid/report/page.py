@@ -92,7 +92,9 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "features": features.cards(run),
         "cases": cases.cases(run),
         "each": EACH,
-        "labels_explained": run.target.kind == "multilabel" and any("said" in case for case in run.gallery.cases),
+        "labels_explained": run.target is not None
+        and run.target.kind == "multilabel"
+        and any("said" in case for case in run.gallery.cases),
         "traversals": pictures.traversals(run),
         "concepts": shown.pop(words.CONCEPTS, None),
         "prototypes": shown.pop(words.PROTOTYPES, None),
