@@ -52,7 +52,9 @@ def _encoder(entry: EncoderEntry, spec: DataSpec, seed: str) -> Encoder:
                 f"encoder {entry.name!r} reads {_listed(made.tags.accepts)}, but input {name!r} of dataset {spec.name!r} is of "
                 f"kind {one.kind}. Encoders for it: {_listed(_encoders_for(one.kind)) or 'none installed'}"
             )
-    config = configured("encoder", entry.name, made.config_type, entry.options, inputs=inputs)
+    config = configured(
+        "encoder", entry.name, made.config_type, entry.options, beside=tuple(EncoderEntry.model_fields), inputs=inputs
+    )
     torch.manual_seed(seed_of(seed, entry.prefix))
     try:
         encoder: Encoder = made(config)
@@ -94,7 +96,8 @@ def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec
             f"head {entry.name!r} reads places of the input, but none of {_listed(list(encoders))} hands on tokens; an "
             "encoder with an option tokens does with tokens = true"
         )
-    config = configured("head", entry.name, made.config_type, entry.options, **read, **asked)
+    known = tuple(HeadEntry.model_fields)
+    config = configured("head", entry.name, made.config_type, entry.options, beside=known, **read, **asked)
     torch.manual_seed(seed_of(seed, entry.part))
     head: Head = made(config)
     return head

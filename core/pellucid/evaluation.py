@@ -17,7 +17,7 @@ from pellucid.data.spec import DataSpec
 from pellucid.data.splits import Split
 from pellucid.data.subjects import LearnedFrom
 from pellucid.errors import DataError, LeakageError, RunError
-from pellucid.files import write_json
+from pellucid.files import refuse_below_a_file, write_json
 from pellucid.protocols.base import FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.protocols.usual import Usual
@@ -100,6 +100,8 @@ def assess(
         raise RunError(f"{run} is not finished: pellucid run {done.study.name} --out {run} continues it")
     if out is not None and (Path(out).is_dir() or done.path.resolve() in Path(out).resolve().parents):
         raise RunError(f"{out} is a folder or lies inside the run: --out names a JSON file outside it")
+    if out is not None:
+        refuse_below_a_file(Path(out))
     whole = _opened(done, data, skip_broken)
     study, models, kept = done.study, done.models(), done.kept()
     usual = Usual.from_json(kept["usual"])

@@ -47,6 +47,20 @@ def writing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def refuse_below_a_file(path: Path) -> None:
+    """Refuse a path that leads through something that is no folder.
+
+    Raises
+    ------
+    RunError
+    """
+    for above in path.absolute().parents:
+        if above.exists():
+            if not above.is_dir():
+                raise RunError(f"cannot write {path}: {above} is no folder; choose a place that you may write to")
+            return
+
+
 def write_json(path: Path, document: Any) -> None:
     """Write JSON atomically."""
     with writing(path) as temporary:

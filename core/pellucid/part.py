@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import ValidationError
@@ -31,7 +31,15 @@ class Part(nn.Module):
         """Put parameters back where they must lie (atoms of unit length); called after each step. Default: nothing."""
 
 
-def configured(kind: str, name: str, config_type: type[Config], options: Mapping[str, Any], **facts: Any) -> Any:
+def configured(
+    kind: str,
+    name: str,
+    config_type: type[Config],
+    options: Mapping[str, Any],
+    *,
+    beside: Sequence[str] = (),
+    **facts: Any,
+) -> Any:
     """Make a config from a study's options and the facts that the data gives.
 
     Parameters
@@ -41,6 +49,8 @@ def configured(kind: str, name: str, config_type: type[Config], options: Mapping
     config_type : type of Config
     options : mapping
         What the user wrote.
+    beside : sequence of str
+        Keys that stand beside the options where they are written; one of them may have been meant.
     **facts
         Fields that the data decides (input specs, target); a user cannot set them.
 
@@ -53,7 +63,9 @@ def configured(kind: str, name: str, config_type: type[Config], options: Mapping
     for key in options:
         if key not in open_fields:
             known = ", ".join(open_fields) or "none"
-            raise StudyError(f"{kind} {name!r} has no option {key!r}{nearest(key, open_fields)}; options: {known}")
+            raise StudyError(
+                f"{kind} {name!r} has no option {key!r}{nearest(key, [*open_fields, *beside])}; options: {known}"
+            )
     try:
         return config_type(**facts, **options)
     except ValidationError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +49,14 @@ class CsvTable:
         """Whether there is such a column."""
         return column in self.columns
 
-    def need(self, columns: Iterable[str]) -> None:
+    def need(self, columns: Iterable[str], asked_by: Mapping[str, str] | None = None) -> None:
         """Refuse a table that lacks a column.
+
+        Parameters
+        ----------
+        columns : iterable of str
+        asked_by : mapping of str to str, optional
+            By column, what names it and can name another one.
 
         Raises
         ------
@@ -60,7 +66,8 @@ class CsvTable:
         for column in columns:
             if column not in self.columns:
                 mend = _parted(self.columns) or nearest(column, self.columns)
-                raise DataError(f"{self.path}, line 1: there is no column {column!r}{mend}")
+                asked = f"; {asked_by[column]} names it" if asked_by else ""
+                raise DataError(f"{self.path}, line 1: there is no column {column!r}{mend}{asked}")
 
     def where(self, row: int, column: str) -> str:
         """``"labels.csv, line 7, column 'age'"``, for messages."""

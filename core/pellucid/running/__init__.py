@@ -12,7 +12,7 @@ from pellucid.data.splits import Split
 from pellucid.errors import RunError
 from pellucid.run import Run
 from pellucid.running.concluding import conclude
-from pellucid.running.document import RunLog, begin_or_continue
+from pellucid.running.document import RunLog, begin_or_continue, refuse_other_folder
 from pellucid.running.folds import fit_and_examine, fit_on_everybody
 from pellucid.running.lock import RunLock
 from pellucid.running.progress import Lines, bars
@@ -39,6 +39,7 @@ def run_study(
         If the folder holds another study, other data or another format, or cannot be written.
     """
     begun = time.monotonic()
+    refuse_other_folder(folder)
     task = _task(study, folder, data, watcher)
     splits = _splits(task)
     if jobs > 1 and task.accelerator.num_processes > 1:

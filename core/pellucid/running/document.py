@@ -6,15 +6,33 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from pellucid.data.splits import Split
 from pellucid.errors import RunError
-from pellucid.files import write_json
+from pellucid.files import refuse_below_a_file, write_json
 from pellucid.heads.base import HeadTags
 from pellucid.provenance import card_of, cohort, versions
 from pellucid.run import DOCUMENT, FORMAT, read_document
 from pellucid.running.task import Task
+
+
+def refuse_other_folder(folder: Path) -> None:
+    """Refuse a place that can be no run folder, before hours of data are read.
+
+    Raises
+    ------
+    RunError
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file; --out names the folder of the run")
+    refuse_below_a_file(folder)
+    if folder.exists() and any(folder.iterdir()) and not (folder / DOCUMENT).exists():
+        raise RunError(
+            f"{folder} holds other files and no {DOCUMENT}, so it is no run folder: --out names a new folder, or that of a run to "
+            "go on with"
+        )
 
 
 def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
@@ -22,8 +40,6 @@ def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
     study, dataset, folder = task.study, task.dataset, task.folder
     digest = dataset.digest()
     document = None
-    if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file; --out names the folder of the run")
     if folder.exists() and any(folder.iterdir()):
         document = read_document(folder)
         if document["study"] != study.settings():

@@ -215,3 +215,11 @@ def test_missing_samples_are_masked(tmp_path):
     assert not read.masks["ecg"][0, 3, 100:200].any()
     assert np.isfinite(read.inputs["ecg"]).all()
     assert len(LEADS) == 12
+
+
+def test_a_folder_without_the_reference_table_is_said(tmp_path):
+    (tmp_path / "a.csv").write_text("x\n")
+    with pytest.raises(DataError, match=r"there is no table 'REFERENCE\.csv'.*is this a folder of the CPSC 2018 data"):
+        Cpsc2018(data=tmp_path)
+    with pytest.raises(DataError, match=r"a\.csv is no folder: --data names the one that holds REFERENCE\.csv"):
+        Cpsc2018(data=tmp_path / "a.csv")

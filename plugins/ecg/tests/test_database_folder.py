@@ -124,7 +124,7 @@ def test_tables_that_are_none_are_refused(tmp_path):
         with pytest.raises(DataError, match=said):
             opened(folder)
     (folder / "labels.csv").unlink()
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="there is no table"):
         opened(folder)
     with pytest.raises(DataError, match="--data DIR"):
         EcgFolder()
@@ -346,3 +346,59 @@ def test_options_that_contradict_each_other_are_refused(tmp_path):
     ):
         with pytest.raises(StudyError, match=said):
             dataset("ecg-folder", tmp_path, **options)
+
+
+def test_a_folder_without_the_table_or_the_column_says_which_option_names_it(tmp_path):
+    folder = write_folder(tmp_path / "data", 4)
+    with pytest.raises(DataError, match=r"labels\.csv is no folder: --data names the one that holds labels\.csv"):
+        opened(folder / "labels.csv")
+    with pytest.raises(
+        DataError,
+        match=r"no column 'lable'; did you mean 'label'\?; the option labels of \[options\.ecg-folder\] names it",
+    ):
+        opened(folder, labels=("lable",))
+    with pytest.raises(DataError, match=r"no column 'name'.*; the option sample of \[options\.ecg-folder\] names it"):
+        opened(folder, sample="name")
+    (folder / "labels.csv").rename(folder / "table.csv")
+    said = r"there is no table 'labels\.csv'; did you mean 'table\.csv'\?; tables here: table\.csv; name it with the option table"
+    with pytest.raises(DataError, match=said):
+        opened(folder)
+    for number in range(8):
+        (folder / f"x{number}.csv").write_text("a\n")
+    with pytest.raises(DataError, match=r"x3\.csv and 4 more; name it"):
+        opened(folder)
+
+
+def test_a_place_that_can_be_no_run_folder_is_said_before_a_record_is_read(tmp_path, monkeypatch):
+    from pellucid.errors import RunError
+
+    folder, study = write_folder(tmp_path / "data", 40), tmp_path / "study.toml"
+    study.write_text(STUDY)
+    before = sorted(tmp_path.rglob("*"))
+    with monkeypatch.context() as patched:
+        patched.setattr(EcgFolder, "__init__", lambda *_: pytest.fail("the data were opened"))
+        for out, said in (
+            (study, "study.toml is a file; --out names the folder of the run"),
+            (study / "run", r"cannot write .*study\.toml is no folder"),
+            (folder, r"holds other files and no run\.json, so it is no run folder: --out names a new folder"),
+        ):
+            with pytest.raises(RunError, match=said):
+                pellucid("run", study, "--data", folder, "--out", out)
+    assert sorted(tmp_path.rglob("*")) == before
+    run = tmp_path / "run"
+    pellucid("run", study, "--data", folder, "--out", run)
+    other = write_folder(tmp_path / "other", 20)
+    (other / "labels.csv").write_text((other / "labels.csv").read_text().replace(",p", ",q"))
+    monkeypatch.setattr(EcgFolder, "__init__", lambda *_: pytest.fail("the data were opened"))
+    with pytest.raises(RunError, match=r"cannot write .*study\.toml is no folder"):
+        pellucid("evaluate", run, "--data", other, "--out", study / "e.json")
+
+
+def test_a_key_of_the_entry_is_told_where_an_option_is_misspelt(tmp_path):
+    from pellucid.errors import StudyError
+
+    folder, study = write_folder(tmp_path / "data", 8), tmp_path / "study.toml"
+    study.write_text(STUDY.replace("[[head]]", '[[head]]\nread = ["covariates"]'))
+    with pytest.raises(StudyError, match=r"head 'linear' has no option 'read'; did you mean 'reads'\?"):
+        pellucid("run", study, "--data", folder, "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -17,6 +17,7 @@ from pellucid.errors import DataError
 from pellucid_ecg.databases.cinc import COVARIATES, OLDEST
 from pellucid_ecg.databases.shaping import Shape, Shorter
 from pellucid_ecg.databases.signals import INPUT, Place, Records, RecordsConfig
+from pellucid_ecg.databases.table_file import table_file
 from pellucid_ecg.recordings.leads import TWELVE_LEADS
 from pellucid_ecg.recordings.recording import EcgRecording
 
@@ -90,7 +91,8 @@ class Cpsc2018(Records):
             raise DataError(
                 f"dataset {NAME!r} is not part of a package: name the folder of {REFERENCE} with --data DIR"
             )
-        table = read_csv(data / REFERENCE, ("Recording", *_COLUMNS))
+        mend = "is this a folder of the CPSC 2018 data? Its recordings as .hea files are read by the dataset 'cinc'"
+        table = read_csv(table_file(data, REFERENCE, mend), ("Recording", *_COLUMNS))
         labels = _labels(table)
         files = {path.stem: path for path in (*data.glob("*/*.mat"), *data.glob("*.mat"))}
         places = [

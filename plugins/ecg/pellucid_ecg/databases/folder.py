@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from pellucid.cards.inside import place as inside
 from pellucid.data import Binary, DataSpec, MultiLabel, Target, Vector, pseudonym
 from pellucid.data.csv_tables import CsvTable, read_csv
 from pellucid.errors import DataError
 from pellucid_ecg.databases.shaping import Shape
 from pellucid_ecg.databases.signals import INPUT, Place, Records, RecordsConfig, below
+from pellucid_ecg.databases.table_file import table_file
 from pellucid_ecg.recordings.leads import TWELVE_LEADS, canonical
 from pellucid_ecg.wfdb_files.headers import header_path
 
@@ -110,9 +110,9 @@ class EcgFolder(Records):
         self.config = config = config or EcgFolderConfig()
         if data is None:
             raise DataError(f"dataset {NAME!r} holds records of your own: name their folder with --data DIR")
-        needed = [config.path, *config.labels, *config.covariates]
-        needed += [name for name in (config.subject, config.sample, config.split) if name]
-        table = read_csv(inside(data, config.table), needed)
+        table = read_csv(table_file(data, config.table, f"name it with the option table of [options.{NAME}]"))
+        named = _columns(config)
+        table.need(named, named)
         shape = _shape(config)
         places = _places(table, data, config)
         # The table first: a wrong cell is found before any record is read.
@@ -142,6 +142,16 @@ class EcgFolder(Records):
         made.spec = _spec(shape, made._signals.units, config)
         made.check()
         return made
+
+
+def _columns(config: EcgFolderConfig) -> dict[str, str]:
+    """The columns that must be there, each with the option that names it."""
+    several = {"path": (config.path,), "labels": config.labels, "covariates": config.covariates}
+    single = {"subject": config.subject, "sample": config.sample, "split": config.split}
+    asked = several | {option: (column,) for option, column in single.items() if column}
+    return {
+        column: f"the option {option} of [options.{NAME}]" for option, columns in asked.items() for column in columns
+    }
 
 
 def _shape(config: EcgFolderConfig) -> Shape:
