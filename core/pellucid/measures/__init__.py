@@ -1,4 +1,5 @@
-"""What a person would measure on a picture, as registered measures: ``measure(values, spec) -> one number a sample``.
+"""Measures: of a picture (registered, ``measure(values, spec) -> one number a sample``), and of what a representation knows.
 
-What is measured on sparse dictionaries stands in :mod:`pellucid.measures.dictionaries` and is not registered.
+The latter are plain functions of arrays or tensors, for protocols to build on: they know of no head, no encoder, no split.
+Those of sparse dictionaries stand in :mod:`pellucid.measures.dictionaries`.
 """
