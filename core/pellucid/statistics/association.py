@@ -1,4 +1,4 @@
-"""Whether many numbers go with a label or a rating: rank tests for all columns at once, and what is left after correction."""
+"""Whether many numbers go with a label or a rating: rank tests of all columns at once."""
 
 from __future__ import annotations
 
@@ -68,27 +68,6 @@ def with_rating(columns: np.ndarray, rating: np.ndarray) -> Associations:
     with np.errstate(invalid="ignore", divide="ignore"):
         found = (ranks * other).sum(0) / np.sqrt((ranks**2).sum(0) * (other**2).sum(0))
     return _two_sided(found, found * np.sqrt(max(len(ranks) - 1, 0)))
-
-
-def false_discovery(p: np.ndarray) -> np.ndarray:
-    """For each p the least share of false discoveries at which it would be called one, same shape.
-
-    References
-    ----------
-    Benjamini and Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x.
-
-    Examples
-    --------
-    >>> false_discovery(np.array([0.01, 0.04, 0.03, 1.0])).round(4).tolist()
-    [0.04, 0.0533, 0.0533, 1.0]
-    """
-    flat = np.asarray(p, float).ravel()
-    order = np.argsort(flat)[::-1]
-    count = len(flat)
-    adjusted = np.minimum.accumulate(flat[order] * count / np.arange(count, 0, -1))
-    found = np.empty(count)
-    found[order] = np.minimum(adjusted, 1.0)
-    return found.reshape(np.shape(p))
 
 
 def _ranks(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

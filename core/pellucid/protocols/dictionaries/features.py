@@ -12,7 +12,7 @@ from pellucid.protocols.base import Assessment, Context, FittedFold
 from pellucid.protocols.dictionaries.codes import dictionaries, dictionary_parts, no_dictionary
 from pellucid.protocols.dictionaries.pooled import LABEL, Pooled
 from pellucid.result import Result
-from pellucid.statistics.association import false_discovery
+from pellucid.statistics.false_discovery import benjamini_hochberg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +94,7 @@ class DictionaryFeatures(Assessment):
             at = pooled.one_a_subject
             order[at] = dealt.permutation(at)
         every = [pooled.associations(name, pooled.said[name][order]) for name in names]
-        q = false_discovery(np.stack([one.p for one in every]))
+        q = benjamini_hochberg(np.stack([one.p for one in every]))
         best = q.argmin(0)
         return {
             int(feature): (
