@@ -10,9 +10,11 @@ PLUGIN = Plugin(
         "cnn": "pellucid.encoders.cnn:Cnn",
         "dts": "pellucid.encoders.dts.encoder:Dts",
         "identity": "pellucid.encoders.identity:Identity",
+        "resnet1d": "pellucid.encoders.signals.resnet1d:ResNet1d",
         "sequential-fusion": "pellucid.encoders.sequential_fusion:SequentialFusion",
         "vae-dirichlet": "pellucid.encoders.vae_dirichlet:VaeDirichlet",
         "vae-gaussian": "pellucid.encoders.vae_gaussian:VaeGaussian",
+        "xresnet1d": "pellucid.encoders.signals.xresnet1d:XResNet1d",
     },
     heads={
         "additive": "pellucid.heads.functions.additive:Additive",

@@ -195,6 +195,25 @@ def find(kind: str, name: str) -> Component:
     raise UnknownComponent(message)
 
 
+def named(name: str) -> list[Component]:
+    """All components of a name, bare or qualified, of any kind (a dataset and its card share one).
+
+    Raises
+    ------
+    UnknownComponent
+        With the nearest name, and the plugins that did not load.
+    """
+    everything = list(components().values())
+    same = [c for c in everything if name in (c.qualified, c.name, f"{c.kind}:{c.qualified}", f"{c.kind}:{c.name}")]
+    if same:
+        return same
+    known = {c.name for c in everything} | {c.qualified for c in everything}
+    message = f"nothing named {name!r} is installed{nearest(name, known)}\n'pellucid list' shows what is."
+    for plugin in installed().broken:
+        message += f" Plugin {plugin.name!r} did not load: {plugin.reason} ({plugin.mend})."
+    raise UnknownComponent(message)
+
+
 def load(kind: str, name: str) -> Any:
     """Import a component: a class or function, or for studies and cards the path of the file."""
     component = find(kind, name)

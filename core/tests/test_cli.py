@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from pellucid import tables
-from pellucid.commands import overrides
+from pellucid.command import tables
+from pellucid.command.commands import overrides
 from pellucid.data import Finding
 from pellucid.errors import StudyError
 from pellucid.result import Result
@@ -15,7 +15,7 @@ from pellucid.result import Result
 def pellucid(*arguments, folder=None):
     """Run the command in a fresh process."""
     return subprocess.run(
-        [sys.executable, "-c", "from pellucid.cli import main; main()", *arguments],
+        [sys.executable, "-c", "from pellucid.command.main import main; main()", *arguments],
         env={**os.environ, "COLUMNS": "200"},
         capture_output=True,
         text=True,

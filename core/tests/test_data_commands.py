@@ -19,7 +19,7 @@ CONTENT = b"x,y\n1,2\n"
 def pellucid(*arguments, **environment):
     """Run the command in a fresh process, on a terminal of 80 columns."""
     return subprocess.run(
-        [sys.executable, "-c", "from pellucid.cli import main; main()", "data", *map(str, arguments)],
+        [sys.executable, "-c", "from pellucid.command.main import main; main()", "data", *map(str, arguments)],
         env={**os.environ, "COLUMNS": "80", "no_proxy": "127.0.0.1", **environment},
         capture_output=True,
         text=True,
@@ -96,7 +96,14 @@ def test_a_person_who_presses_ctrl_c_is_told_how_to_go_on(card_file, tmp_path):
         card = card_file(server.url())
         # What a shell starts in the background ignores Ctrl-C, and so would this test's process.
         awake = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-        command = [sys.executable, "-c", f"{awake}; from pellucid.cli import main; main()", "data", "fetch", str(card)]
+        command = [
+            sys.executable,
+            "-c",
+            f"{awake}; from pellucid.command.main import main; main()",
+            "data",
+            "fetch",
+            str(card),
+        ]
         environment = {**os.environ, "no_proxy": "127.0.0.1"}
         process = subprocess.Popen(
             [*command, "--to", str(tmp_path / "to")], env=environment, stderr=subprocess.PIPE, text=True

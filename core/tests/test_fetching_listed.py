@@ -367,7 +367,7 @@ def test_a_card_lists_its_files_or_names_a_list(tmp_path):
 
 
 def test_the_command_fetches_one_folder_and_says_what_vouches_for_it(tmp_path, capsys):
-    from pellucid.commands import app
+    from pellucid.command.commands import app
 
     with serving(folder_of(FILES)) as server:
         path = tmp_path / "made.toml"

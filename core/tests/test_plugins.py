@@ -40,7 +40,9 @@ def python(code, *folders, **environment):
 
 def listing(*folders):
     """What ``pellucid list`` prints."""
-    done = python("import sys; sys.argv = ['pellucid', 'list']\nfrom pellucid.cli import main\nmain()", *folders)
+    done = python(
+        "import sys; sys.argv = ['pellucid', 'list']\nfrom pellucid.command.main import main\nmain()", *folders
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -57,7 +59,8 @@ def distribution(folder, name, source, target="PLUGIN", version="1.0"):
 
 
 @pytest.mark.parametrize(
-    "command", ["import pellucid", "import sys; sys.argv = ['p', 'list']; from pellucid.cli import main; main()"]
+    "command",
+    ["import pellucid", "import sys; sys.argv = ['p', 'list']; from pellucid.command.main import main; main()"],
 )
 def test_importing_and_listing_import_nothing_heavy(command):
     done = python(f"{command}\nimport sys\nprint('LOADED', [m for m in {HEAVY!r} if m in sys.modules])")

@@ -10,7 +10,7 @@ import sys
 CASES = {
     "python alone": "pass",
     "import pellucid": "import pellucid",
-    "pellucid list": "import sys; sys.argv = ['pellucid', 'list']; from pellucid.cli import main; main()",
+    "pellucid list": "import sys; sys.argv = ['pellucid', 'list']; from pellucid.command.main import main; main()",
     "import torch": "import torch",
 }
 

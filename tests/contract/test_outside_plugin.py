@@ -38,7 +38,7 @@ def outside(tmp_path_factory):
 def pellucid(outside, *arguments, folder=None):
     path = os.pathsep.join([str(outside), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
     return subprocess.run(
-        [sys.executable, "-c", "from pellucid.cli import main; main()", *arguments],
+        [sys.executable, "-c", "from pellucid.command.main import main; main()", *arguments],
         env={**os.environ, "PYTHONPATH": path, "COLUMNS": "200", "OMP_NUM_THREADS": "1"},
         capture_output=True, text=True, cwd=folder, timeout=300, check=False,
     )  # fmt: skip
@@ -138,7 +138,7 @@ def test_broken_it_stays_visible_with_the_reason_and_the_mend(tmp_path, old, new
 @pytest.mark.xdist_group("outside")
 def test_listing_it_imports_no_torch_and_none_of_the_domains(outside):
     heavy = ("torch", "mne", "wfdb", "pydicom", "nibabel", "highdicom", "rdkit", "torch_geometric")
-    listing = "import sys; sys.argv = ['pellucid', 'list']; from pellucid.cli import main; main()"
+    listing = "import sys; sys.argv = ['pellucid', 'list']; from pellucid.command.main import main; main()"
     code = f"{listing}; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -155,7 +155,7 @@ def test_another_salt_is_refused_as_nobody_can_tell(run, monkeypatch, skip):
 
 
 def test_the_command_says_how_many_were_skipped(run, mixed, tmp_path, capsys):
-    from pellucid.commands import app
+    from pellucid.command.commands import app
 
     arguments = ["evaluate", str(run.path), "--data", "f", "--out", str(tmp_path / "out.json")]
     with pytest.raises(LeakageError):

@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from pellucid.batch import Batch
 from pellucid.data.dataset import Subset
+from pellucid.encoders.signals.xresnet1d import XResNet1d
 from pellucid.errors import LeakageError
 from pellucid.heads.tokens import LinearTokens
 from pellucid.model import Model
@@ -24,7 +25,6 @@ from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 from pellucid.training.fit import Sides, fit_model, prepare_encoder
 from pellucid.training.settings import TrainingSettings
-from pellucid_ecg.encoders.xresnet1d import XResNet1d
 from pellucid_ecg.synthetic import EcgSynthetic, EcgSyntheticConfig
 
 pytestmark = [pytest.mark.reproduction, pytest.mark.xdist_group("baseline-ecg")]

@@ -9,13 +9,13 @@ from sklearn.metrics import roc_auc_score
 
 from pellucid.batch import Batch
 from pellucid.data.spec import MultiLabel, Signal
+from pellucid.encoders.signals.xresnet1d import XResNet1d, XResNet1dConfig
 from pellucid.heads.functions.linear import Linear
 from pellucid.heads.tokens import LinearTokens, LinearTokensConfig
 from pellucid.model import Model
 from pellucid.representation import Representation, Tokens
 from pellucid.statistics.bootstrap import interval, subject_weights
 from pellucid.statistics.ranking import auroc, macro
-from pellucid_ecg.encoders.xresnet1d import XResNet1d, XResNet1dConfig
 
 pytestmark = pytest.mark.reproduction
 

@@ -160,7 +160,7 @@ def _pictures(run: RunFolder, facts: Mapping[str, Any]) -> list[Picture]:
             if values is None:
                 continue
             others = {other: value for other, value in kept.items() if other != name and value is not None}
-            marked = () if region is None else (Marked(region, 1.0, f"{one['code']:.2f}"),)
+            marked = () if region is None else (Marked(region, 0.0, f"{one['code']:.2f}"),)
             said = f", labelled {', '.join(one['said'])}" if one["said"] else ""
             whole = region is not None and places.covers(region, spec.inputs[name])
             shown = Shown(

@@ -122,7 +122,7 @@ def run_checks(name: str) -> Iterator[tuple[str, bool]]:
     UnknownComponent
         If nothing of this name is installed.
     """
-    from pellucid.listing import named
+    from pellucid.plugins import named
 
     chosen = list(contract_checks(name))
     if not chosen:

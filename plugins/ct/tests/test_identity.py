@@ -69,7 +69,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pellucid(*arguments: object, cache: Path) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "PELLUCID_CACHE": str(cache), "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "always"}
-    command = [sys.executable, "-c", "from pellucid.cli import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", "from pellucid.command.main import main; main()", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, env=environment, check=False, cwd=cache.parent, timeout=300)
 
 

@@ -61,7 +61,7 @@ def run(archive, tmp_path_factory):
         "OMP_NUM_THREADS": "1",
         "PYTHONWARNINGS": "always",
     }
-    main = [sys.executable, "-c", "from pellucid.cli import main; main()"]
+    main = [sys.executable, "-c", "from pellucid.command.main import main; main()"]
     command = [*main, "run", "study.toml", "--data", str(archive), "--out", "run"]
     done = subprocess.run(command, capture_output=True, env=environment, check=False, cwd=work, timeout=280)
     assert done.returncode == 0, done.stderr.decode()

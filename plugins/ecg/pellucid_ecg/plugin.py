@@ -15,9 +15,7 @@ PLUGIN = Plugin(
     },
     encoders={
         "protoecgnet": "pellucid_ecg.encoders.protoecgnet:ProtoEcgNet",
-        "resnet1d": "pellucid_ecg.encoders.resnet1d:ResNet1d",
         "resnet2d-ecg": "pellucid_ecg.encoders.resnet2d:ResNet2d",
-        "xresnet1d": "pellucid_ecg.encoders.xresnet1d:XResNet1d",
     },
     heads={"protoecgnet": "pellucid_ecg.heads.protoecgnet:ProtoEcgNetHead"},
     studies={

@@ -247,7 +247,7 @@ epochs = 1
 
 
 def pellucid(*arguments):
-    from pellucid.commands import app
+    from pellucid.command.commands import app
 
     app([str(argument) for argument in arguments], standalone_mode=False)
 

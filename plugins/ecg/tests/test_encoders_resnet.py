@@ -10,10 +10,10 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.data.spec import Signal
+from pellucid.encoders.signals.resnet1d import ResNet1d, ResNet1dConfig
 from pellucid.errors import StudyError
 from pellucid.representation import TokenShape
 from pellucid_ecg.encoders.protoecgnet import ProtoEcgNet, ProtoEcgNetConfig
-from pellucid_ecg.encoders.resnet1d import ResNet1d, ResNet1dConfig
 from pellucid_ecg.encoders.resnet2d import ResNet2d, ResNet2dConfig
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")

@@ -119,7 +119,7 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             )
         made: Any = METHODS[self.method]
         units = tuple(f"x{at}" for at in range(rows.shape[1]))
-        facts = {"units": units, "features": self.n_components}
+        facts: dict[str, Any] = {"units": units, "features": self.n_components}
         config = configured("head", self.method, made.config_type, dict(self.options or {}), **facts)
         usual = usual_settings(len(rows))
         settings = usual.model_copy(

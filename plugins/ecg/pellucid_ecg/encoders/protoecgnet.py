@@ -10,11 +10,11 @@ from pydantic import Field
 from torch import nn
 
 from pellucid.batch import Batch
+from pellucid.encoders.signals.cells import cells, count_of, whole
+from pellucid.encoders.signals.reading import SignalNetwork, SignalNetworkConfig
+from pellucid.encoders.signals.residual import Kernel, Norm
+from pellucid.encoders.signals.resnet1d import HALVINGS, Trunk1d
 from pellucid.representation import Representation, Tokens, TokenShape
-from pellucid_ecg.encoders.cells import cells, count_of, whole
-from pellucid_ecg.encoders.reading import SignalNetwork, SignalNetworkConfig
-from pellucid_ecg.encoders.residual import Kernel, Norm
-from pellucid_ecg.encoders.resnet1d import HALVINGS, Trunk1d
 from pellucid_ecg.encoders.resnet2d import Stem, Trunk2d
 
 Branch = Literal["rhythm", "morphology", "global"]
@@ -38,7 +38,7 @@ class ProtoEcgNetConfig(SignalNetworkConfig):
     dropout : float
         Share of channels that are silent in a training step; 0.35 as published.
     norm : {"group", "batch"}
-        See :data:`~pellucid_ecg.encoders.residual.Norm`.
+        See :data:`~pellucid.encoders.signals.residual.Norm`.
     shared : bool
         Whether morphology and whole recordings are seen by one network, as both are of one form; as published each has its
         own.

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.batch import Batch
+from pellucid.encoders.signals.cells import cells, count_of
+from pellucid.encoders.signals.reading import SignalNetwork, SignalNetworkConfig
+from pellucid.encoders.signals.residual import Kernel, Norm, norm_of, stages
+from pellucid.encoders.signals.resnet1d import HALVINGS
 from pellucid.errors import StudyError
 from pellucid.representation import Representation, Tokens, TokenShape
-from pellucid_ecg.encoders.cells import cells, count_of
-from pellucid_ecg.encoders.reading import SignalNetwork, SignalNetworkConfig
-from pellucid_ecg.encoders.residual import Kernel, Norm, norm_of, stages
-from pellucid_ecg.encoders.resnet1d import HALVINGS
 
 Stem = Literal["12x7", "7x7"]
 """The first convolution. ``"12x7"``: it covers all channels at once (twelve leads), so that one row is left; what the
@@ -43,7 +43,7 @@ class ResNet2dConfig(SignalNetworkConfig):
     dropout : float
         Share of channels that are silent in a training step.
     norm : {"group", "batch"}
-        See :data:`~pellucid_ecg.encoders.residual.Norm`.
+        See :data:`~pellucid.encoders.signals.residual.Norm`.
     """
 
     stem: Stem = "12x7"

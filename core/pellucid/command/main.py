@@ -14,11 +14,11 @@ def main() -> None:
             # Listing does not wait for typer: recent versions import pydantic to read any argument, which takes longer than
             # the listing itself. Other ways to write it (--kind=head, --help) go through typer like everything else.
             case ["list"]:
-                show_installed(None)
+                _overview(None)
             case ["list", "--kind", kind]:
-                show_installed(kind)
+                _overview(kind)
             case _:
-                from pellucid.commands import app
+                from pellucid.command.commands import app
 
                 app()
     except PellucidError as error:
@@ -30,8 +30,7 @@ def main() -> None:
         sys.exit(1)
 
 
-def show_installed(kind: str | None) -> None:
-    """Print what is installed, and which plugins did not load and why."""
-    from pellucid import listing, plugins, tables
+def _overview(kind: str | None) -> None:
+    from pellucid.command.tables import show_installed
 
-    tables.print_overview(tables.console(), listing.overview(kind), plugins.installed())
+    show_installed(kind)

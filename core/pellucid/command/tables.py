@@ -18,8 +18,8 @@ from pellucid.report.names import interval, listed, number, sentence_case
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pellucid.command.listing import Description
     from pellucid.data.samples import Finding
-    from pellucid.listing import Description
     from pellucid.plugins import Component, Installed
     from pellucid.result import Result
     from pellucid.run import Run
@@ -100,6 +100,14 @@ def print_description(out: Console, description: Description) -> None:
         out.print(Text("Paper", style="bold"))
         out.print(Text(description.references))
     out.print()
+
+
+def show_installed(kind: str | None) -> None:
+    """Print what is installed, and which plugins did not load and why."""
+    from pellucid import plugins
+    from pellucid.command import listing
+
+    print_overview(console(), listing.overview(kind), plugins.installed())
 
 
 def print_layers(out: Console, layers: Iterable[tuple[str, str, tuple[int, ...]]]) -> None:

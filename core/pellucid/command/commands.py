@@ -38,7 +38,7 @@ SkipBroken = Annotated[
 @app.command("list")
 def list_installed(kind: Kind = None) -> None:
     """What is installed, by plugin, with what each is for; broken plugins with the reason."""
-    from pellucid.cli import show_installed
+    from pellucid.command.tables import show_installed
 
     show_installed(kind)
 
@@ -48,10 +48,11 @@ def info(
     name: Annotated[str, typer.Argument(help="bare (additive) or qualified (core/additive) name, of any kind")],
 ) -> None:
     """The card of a component or dataset: shapes, units, licence, citation, paper, options."""
-    from pellucid import listing, tables
+    from pellucid import plugins
+    from pellucid.command import listing, tables
 
     out = tables.console()
-    for component in listing.named(name):
+    for component in plugins.named(name):
         tables.print_description(out, listing.describe(component))
 
 
@@ -70,7 +71,7 @@ def run(
     everything: Everything = False,
 ) -> None:
     """Train, judge and explain what a study asks for. A run folder that was cut off is continued."""
-    from pellucid import tables
+    from pellucid.command import tables
     from pellucid.studies import study as find_study
 
     asked = find_study(study).with_settings(overrides(settings or []))
@@ -99,7 +100,7 @@ def evaluate(
     everything: Everything = False,
 ) -> None:
     """Score a finished run on other data. Subjects that it has learnt from are refused."""
-    from pellucid import tables
+    from pellucid.command import tables
     from pellucid.evaluation import assess
     from pellucid.run import Run
 
@@ -138,8 +139,8 @@ def activations(
     buffer_mb: Annotated[int, typer.Option("--buffer-mb", min=1, help="memory for the shuffle")] = 512,
 ) -> None:
     """Collect what a layer of a finished run says of its data: rows for dictionaries, shuffled, with their samples."""
-    from pellucid import tables
     from pellucid.activations import of_run
+    from pellucid.command import tables
 
     which = None if everybody else fold
     if layer is None:
@@ -187,8 +188,9 @@ def list_data(
     verify: Annotated[bool, typer.Option("--verify", help="read every file and compare its SHA-256")] = False,
 ) -> None:
     """Dataset cards: licence, citation, access, what is here and what is missing."""
-    from pellucid import cards, tables
+    from pellucid import cards
     from pellucid.cards import printing
+    from pellucid.command import tables
 
     printing.print_cards(tables.console(), cards.rows(data, verify=verify))
 
@@ -208,8 +210,9 @@ def fetch_data(
     ] = None,
 ) -> None:
     """Download a dataset's files and verify them. Goes on where it was cut off."""
-    from pellucid import cards, tables
+    from pellucid import cards
     from pellucid.cards import printing
+    from pellucid.command import tables
     from pellucid.fetching import fetch, why_not
     from pellucid.fetching.progress import watching
 
@@ -231,9 +234,10 @@ def fetch_data(
 @data_app.command("verify")
 def verify_data(name: CardName, data: Data = None) -> None:
     """Compare a folder with a dataset's card. Names each missing, wrong or extra file; exit code 1 where there is one."""
-    from pellucid import cards, tables
+    from pellucid import cards
     from pellucid.cards import printing
     from pellucid.cards.verification import verify
+    from pellucid.command import tables
 
     card = cards.card(name)
     found = verify(card, data)

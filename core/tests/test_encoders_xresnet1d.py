@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.data.spec import Signal
+from pellucid.encoders.signals.xresnet1d import XResNet1d, XResNet1dConfig, windows
 from pellucid.errors import StudyError
-from pellucid_ecg.encoders.xresnet1d import XResNet1d, XResNet1dConfig, windows
 
 
 def xresnet(length: int = 1000, rate_hz: float = 100.0, **options) -> XResNet1d:

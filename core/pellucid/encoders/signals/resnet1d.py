@@ -1,4 +1,4 @@
-"""A residual network along time: the plain black box of the field, and the rhythm branch of ProtoECGNet."""
+"""A residual network along time: the plain black box for signals, with tokens that prototypes can stand for."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.encoders.convolutions import CONVOLUTION
+from pellucid.encoders.signals.cells import cells, count_of
+from pellucid.encoders.signals.reading import SignalNetwork, SignalNetworkConfig
+from pellucid.encoders.signals.residual import Kernel, Norm, norm_of, stages
 from pellucid.representation import Representation, Tokens, TokenShape
-from pellucid_ecg.encoders.cells import cells, count_of
-from pellucid_ecg.encoders.reading import SignalNetwork, SignalNetworkConfig
-from pellucid_ecg.encoders.residual import Kernel, Norm, norm_of, stages
 
 HALVINGS = 5
 """By the first convolution, the pooling after it, and three of the four stages."""
@@ -33,7 +33,7 @@ class ResNet1dConfig(SignalNetworkConfig):
     dropout : float
         Share of channels that are silent in a training step.
     norm : {"group", "batch"}
-        See :data:`~pellucid_ecg.encoders.residual.Norm`.
+        See :data:`~pellucid.encoders.signals.residual.Norm`.
     """
 
     widths: tuple[int, int, int, int] = (16, 32, 64, 128)
@@ -52,7 +52,7 @@ class ResNet1d(SignalNetwork):
     ----------
     He et al. (2016), arXiv 1512.03385, with convolutions along time, as in the rhythm branch of ProtoECGNet (Sethi et al.,
     PMLR 298, 2025). Deviations: a quarter of the channels by default; blocks begin as their short cuts; GroupNorm by default,
-    which was no worse on two random splits of a PTB-XL selection (923 recordings to learn from; areas under the curve of
+    which was no worse on two random splits of recordings of twelve channels (923 to learn from; areas under the curve of
     validation recordings 0.923 and 0.900, with BatchNorm 0.914 and 0.901).
     """
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin
 
 from pellucid import plugins
-from pellucid.docstrings import parameters, sections
+from pellucid.command.docstrings import parameters, sections
 from pellucid.errors import PellucidError, UnknownComponent, nearest
 from pellucid.plugins import Component
 
@@ -84,25 +84,6 @@ class Description:
     references: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     options: tuple[Option, ...] = field(default_factory=tuple)
-
-
-def named(name: str) -> list[Component]:
-    """All components of a name, bare or qualified, of any kind (a dataset and its card share one).
-
-    Raises
-    ------
-    UnknownComponent
-        With the nearest name, and the plugins that did not load.
-    """
-    everything = list(plugins.components().values())
-    same = [c for c in everything if name in (c.qualified, c.name, f"{c.kind}:{c.qualified}", f"{c.kind}:{c.name}")]
-    if same:
-        return same
-    known = {c.name for c in everything} | {c.qualified for c in everything}
-    message = f"nothing named {name!r} is installed{nearest(name, known)}\n'pellucid list' shows what is."
-    for plugin in plugins.installed().broken:
-        message += f" Plugin {plugin.name!r} did not load: {plugin.reason} ({plugin.mend})."
-    raise UnknownComponent(message)
 
 
 def describe(component: Component) -> Description:

@@ -1,4 +1,4 @@
-"""The network that leads the PTB-XL benchmark: a bottlenecked residual network over crops of a signal."""
+"""A bottlenecked residual network over crops of a signal, as it leads benchmarks of twelve-channel recordings."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.encoders.augment import Augment
+from pellucid.encoders.signals.reading import SignalNetwork, SignalNetworkConfig
+from pellucid.encoders.signals.residual import Norm, norm_of, zero_weight
 from pellucid.errors import StudyError
 from pellucid.regions import TimeSpan
 from pellucid.representation import Representation, Tokens, TokenShape
-from pellucid_ecg.encoders.reading import SignalNetwork, SignalNetworkConfig
-from pellucid_ecg.encoders.residual import Norm, norm_of, zero_weight
 
 EXPANSION = 4
 """How many times wider a bottleneck's end is than its middle."""
@@ -54,7 +54,7 @@ class XResNet1dConfig(SignalNetworkConfig):
     dropout : (float, float)
         Share of units that are silent in a training step, before each of the two layers at the end.
     norm : {"batch", "group"}
-        See :data:`~pellucid_ecg.encoders.residual.Norm`.
+        See :data:`~pellucid.encoders.signals.residual.Norm`.
     """
 
     variant: Literal["101", "50", "tiny"] = "tiny"

@@ -1,0 +1,1 @@
+"""Networks over any signal: residual ones in one dimension, and what they share."""
