@@ -78,8 +78,9 @@ def test_divergence_finds_the_circuit_and_counts_of_codes_do_not():
 
 
 def test_five_examples_of_each_kind_are_too_few_for_divergence():
+    # They miss the bound that ten examples keep; what labels dealt anew give does not.
     found = areas(5)
-    assert found["js"].mean() < 0.8, found
+    assert found["js"].mean() < 0.9, found
     assert found["z"].mean() > found["js"].mean() + 0.1, found
 
 
