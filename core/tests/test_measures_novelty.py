@@ -88,6 +88,8 @@ def test_directions_without_variance_do_no_harm():
         found = Mahalanobis.fit(x, shrinkage=shrinkage)
         assert found.score(x).mean() == pytest.approx(3.0, abs=0.05)
     assert found.score(np.array([[0, 0, 0, 5.0, 0]]))[0] > 1000
+    for unit in (1e-8, 1e8):
+        assert Mahalanobis.fit(unit * x, shrinkage=0.0).score(unit * x).mean() == pytest.approx(3.0, abs=0.05)
 
 
 @pytest.mark.parametrize("width", [3, 30])
