@@ -104,6 +104,18 @@ def test_numbers_of_both_signs_need_a_rule_for_firing_and_a_dense_latent_is_not_
     assert found.concepts.tolist() == [0, 1, 2]
     dense = name_latents(activations + 5, has, naming, held_out, groups)
     assert (dense.concepts == UNNAMED).all()
+    never = enrichment(np.zeros((600, 1)), has)
+    assert (enrichment(activations + 5, has).p == 1).all()
+    assert (never.p == 1).all()
+    assert np.isnan(never.lift).all()
+    assert never.top.tolist() == [0]
+
+
+def test_a_single_firing_or_silent_sample_is_tested_too():
+    has, activations = np.array([[1], [0], [0], [0]]), np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
+    found = enrichment(activations, has)
+    assert found.p[:, 0].tolist() == pytest.approx([0.25, 1.0])
+    assert enrichment(activations, 1 - has).p[:, 0].tolist() == pytest.approx([1.0, 0.25])
 
 
 def test_nobody_is_judged_who_was_named_on():
