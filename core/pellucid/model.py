@@ -158,7 +158,7 @@ class Model(nn.Module):
         data = self._opened(data)
         ids = [i for _, some in batches(data) for i in some]
         found = self.logits(data).numpy()
-        return pd.DataFrame(found, index=pd.Index(ids, name="sample"), columns=list(self.head.outputs))
+        return pd.DataFrame(found, index=pd.Index(ids, name="sample"), columns=list(self.head.explained_names))
 
     @torch.no_grad()
     def representation(self, data: Dataset | Sample | Sequence[Sample]) -> Representation:

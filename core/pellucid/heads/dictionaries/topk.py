@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from pellucid.batch import Batch
 from pellucid.heads.dictionaries.autoencoder import Codes, SparseAutoencoder, SparseAutoencoderConfig
+from pellucid.heads.dictionaries.centre import Sampled
 from pellucid.heads.dictionaries.sparse import SparseCodes, above, encoded, strongest, strongest_of_batch, unit_rows
 from pellucid.representation import Representation
 
@@ -58,7 +60,10 @@ class BatchTopK(SparseAutoencoder):
 
     References
     ----------
-    Bussmann, Leask and Nanda (2024), arXiv 2412.06410. The threshold is a running mean of the weakest code kept.
+    Bussmann, Leask and Nanda (2024), arXiv 2412.06410. While it learns the threshold is a running mean of the weakest code
+    kept. Deviation: in the end it is set so that the training rows have k codes on average (of rows drawn by lot, where
+    there are more than :data:`~pellucid.heads.dictionaries.centre.ROWS`); after few steps a running mean still remembers
+    the beginning.
     """
 
     config_type = TopKConfig
@@ -84,6 +89,19 @@ class BatchTopK(SparseAutoencoder):
         if len(positive):
             weakest = positive.min()
             self.threshold.copy_(weakest if self.threshold < 0 else FORGETS * self.threshold + (1 - FORGETS) * weakest)
+
+    @torch.no_grad()
+    def fold(self, parts: Iterable[tuple[Representation, Batch]] = ()) -> None:
+        """Set the threshold by the training rows, if there are any; then as all do."""
+        rows = Sampled()
+        for z, _ in parts:
+            rows.add(z.values)
+        if rows.count:
+            codes = torch.addmm(self.bias, rows.rows / self.scale - self.centre, self.weight.T).flatten()
+            kept = min(self.config.k * len(rows.rows), len(codes) - 1)
+            # Codes above the first one that is left out: as many as there are to be.
+            self.threshold.copy_(codes.topk(kept + 1).values[-1].clamp(min=0))
+        super().fold()
 
     def thresholds(self) -> tuple[Tensor, ...]:
         """The one, and biases."""

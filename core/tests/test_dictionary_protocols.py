@@ -1,0 +1,140 @@
+"""Assessments of dictionaries: planted atoms are found to go with planted labels, chance finds none, sums are the formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch.nn import functional
+
+from pellucid.data import ArrayDataset, Binary, DataSpec, LearnedFrom, Split, Vector
+from pellucid.encoders.identity import Identity
+from pellucid.errors import LeakageError
+from pellucid.heads.dictionaries import TopK, TopKConfig
+from pellucid.heads.functions.linear import Linear
+from pellucid.measures.dictionaries.reconstruction import cossim, explained_variance
+from pellucid.model import Model
+from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.dictionaries.features import DictionaryFeatures, told
+from pellucid.protocols.dictionaries.metrics import DictionaryMetrics
+from pellucid.protocols.dictionaries.pooled import Pooled
+
+UNITS, ATOMS, POSITIONS, PEOPLE = 12, 16, 5, 120
+TRUE = functional.normalize(torch.randn(ATOMS, UNITS, generator=torch.Generator().manual_seed(0)), dim=1)
+
+
+def rows(seed: int = 0) -> ArrayDataset:
+    """Five positions a person; whoever has the label has atom 3 at one of them, atom 7 goes with the second label."""
+    random = np.random.default_rng(seed)
+    y, other = (random.random(PEOPLE) < 0.5).astype(float), (random.random(PEOPLE) < 0.5).astype(float)
+    codes = (random.random((PEOPLE, POSITIONS, ATOMS)) < 0.08) * random.uniform(0.5, 1.5, (PEOPLE, POSITIONS, ATOMS))
+    codes[:, :, [3, 7]] = 0
+    codes[np.arange(PEOPLE), random.integers(POSITIONS, size=PEOPLE), 3] = 1.5 * y
+    codes[np.arange(PEOPLE), 2, 7] = 1.5 * other
+    values = (codes.reshape(-1, ATOMS) @ TRUE.numpy()).astype(np.float32)
+    source, position = np.divmod(np.arange(PEOPLE * POSITIONS), POSITIONS)
+    order = random.permutation(len(source))
+    frame = pd.DataFrame(
+        {"subject": [f"p{at}" for at in source], "y": y[source], "other": other[source],
+         "source": [f"s{at}" for at in source], "position": position},
+        index=[f"s{a}@{b}" for a, b in zip(source, position, strict=True)],
+    ).iloc[order]  # fmt: skip
+    spec = DataSpec(
+        name="rows", namespace="r", inputs={"activations": Vector(names=tuple(f"u{at}" for at in range(UNITS)))},
+        targets={"y": Binary(names=("no", "yes")), "other": Binary(names=("no", "yes"))},
+    )  # fmt: skip
+    return ArrayDataset(spec, frame, {"activations": values[order]})
+
+
+def model(data: ArrayDataset, k: int = 3) -> Model:
+    """A dictionary whose atoms are the true ones."""
+    encoder = Identity(Identity.config_type(inputs={"activations": data.spec.input("activations")}))
+    head = TopK(TopKConfig(units=tuple(f"activations:{n}" for n in encoder.names), features=ATOMS, k=k))
+    with torch.no_grad():
+        head.directions.copy_(TRUE)
+        head.weight.copy_(TRUE)
+    return Model({"activations": encoder}, head).eval()
+
+
+def fold_of(data: ArrayDataset, made: Model) -> FittedFold:
+    test = np.flatnonzero([int(one[1:]) % 2 == 0 for one in data.frame["subject"]])
+    train = np.setdiff1d(np.arange(len(data)), test)
+    return FittedFold(data, "", Split(0, train[50:], train[:50], test), {"topk": made}, None, 0)
+
+
+def context(data: ArrayDataset) -> Context:
+    return Context(data.spec, "", {"topk": TopK.tags}, "", 0)
+
+
+def test_features_that_go_with_labels_are_found_and_no_others():
+    data = rows()
+    fold = fold_of(data, model(data))
+    protocol = DictionaryFeatures()
+    found = protocol.found(Pooled.of(fold.models["topk"], fold.test("topk")))
+    assert found[3][0] == "is yes (y)"
+    assert found[7][0] == "is yes (other)"
+    assert found[3][1] > 0.9
+    assert len(found) <= 4
+    examined = protocol.examine(fold).assign(fold=0)
+    (result,) = protocol.conclude(examined, context(data))
+    assert result.value == len(found)
+    assert result.chance < 1
+    assert result.n_subjects == PEOPLE // 2
+    assert told(*found[3][:2]).startswith("is yes (y): AUROC 0.9") or found[3][1] == pytest.approx(1)
+
+
+def test_a_sample_has_of_each_feature_the_strongest_position():
+    data = rows()
+    fold = fold_of(data, model(data))
+    test = fold.test("topk")
+    pooled = Pooled.of(fold.models["topk"], test)
+    codes = fold.models["topk"].codes(test).to_numpy()
+    frame = test.frame.reset_index(drop=True)
+    for at, sample in enumerate(pooled.samples):
+        own = np.flatnonzero(frame["source"] == sample)
+        np.testing.assert_allclose(pooled.codes[at], codes[own].max(0), rtol=1e-6)
+        for feature in np.flatnonzero(pooled.codes[at]):
+            best = own[codes[own, feature].argmax()]
+            assert pooled.places[at, feature] == frame["position"][best]
+    assert (pooled.places[pooled.codes == 0] == -1).all()
+    np.testing.assert_array_equal(pooled.counts, (codes != 0).sum(0))
+    np.testing.assert_array_equal(
+        pooled.said["is yes (y)"], frame.drop_duplicates("source").set_index("source")["y"][pooled.samples]
+    )
+
+
+def test_sums_by_subject_give_the_measures_over_all_rows():
+    data = rows()
+    fold = fold_of(data, model(data))
+    protocol = DictionaryMetrics()
+    found = {r.metric: r for r in protocol.conclude(protocol.examine(fold).assign(fold=0), context(data))}
+    test = fold.test("topk")
+    x = fold.models["topk"].representation(test).values
+    back = fold.models["topk"].head.reconstruct(x)
+    assert found["explained_variance"].value == pytest.approx(explained_variance(x, back), abs=1e-9)
+    assert found["cossim"].value == pytest.approx(float(np.nanmean(torch.cosine_similarity(x, back).numpy())), abs=1e-6)
+    assert cossim(x[x.norm(dim=1) > 0], back[x.norm(dim=1) > 0]) > 0.5
+    assert found["explained_variance"].low < found["explained_variance"].value < found["explained_variance"].high
+    assert found["l0"].value == pytest.approx(float((fold.models["topk"].head.encode(x) != 0).sum(1).double().mean()))
+    assert found["explained_variance"].baseline < found["explained_variance"].value
+    assert found["l0"].baseline == ATOMS
+
+
+def test_a_dictionary_is_not_judged_on_whom_its_model_has_learnt_from():
+    data = rows()
+    made = model(data)
+    fold = fold_of(data, made)
+    data.made_by = LearnedFrom.of({"subject": ["p0"]}, "r")
+    with pytest.raises(LeakageError, match="1 of"):
+        DictionaryMetrics().examine(fold)
+
+
+def test_a_study_of_predictors_alone_cannot_have_them():
+    data = rows()
+    alone = Context(data.spec, "y", {"linear": Linear.tags}, "prevalence", 0)
+    for protocol in (DictionaryMetrics(), DictionaryFeatures()):
+        assert "is a dictionary" in protocol.unfit(alone)
+        assert protocol.unfit(context(data)) == ""
+    assert set(alone.predictors) == {"linear"}
+    assert not context(data).predictors
