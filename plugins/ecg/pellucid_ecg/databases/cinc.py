@@ -13,11 +13,14 @@ from typing import NamedTuple
 import pandas as pd
 from pydantic import Field, model_validator
 
-from pellucid.data import DataSpec, MultiLabel, Vector, pseudonym
+from pellucid.data import DataSpec, MultiLabel, Vector
 from pellucid.data.csv_tables import number
 from pellucid.errors import DataError
+from pellucid_ecg.databases.people import COVARIATES, ages, female, record_pseudonyms
+from pellucid_ecg.databases.places import Place
+from pellucid_ecg.databases.records import Records, RecordsConfig
 from pellucid_ecg.databases.shaping import Shape
-from pellucid_ecg.databases.signals import INPUT, Place, Records, RecordsConfig
+from pellucid_ecg.databases.signals import INPUT
 from pellucid_ecg.databases.snomed import SCORED, in_words
 from pellucid_ecg.recordings.leads import TWELVE_LEADS
 from pellucid_ecg.recordings.recording import EcgRecording
@@ -27,10 +30,6 @@ from pellucid_ecg.wfdb_files.reading import read_record
 NAME = "cinc"
 TARGET = "diagnoses"
 MOST_RECORDS = 500_000
-COVARIATES = {"age_years": "years", "female": "0 or 1"}
-
-OLDEST = 90
-"""Years: ages above 89 tell who somebody is."""
 
 
 class CincConfig(RecordsConfig):
@@ -156,13 +155,7 @@ def read_note(header: Path) -> Note:
     codes = () if codes == ("Unknown",) else codes
     if any(not (code.isascii() and code.isdigit()) for code in codes):
         raise DataError(f"{header.name}: the comment Dx holds something else than SNOMED CT codes; correct the header")
-    age = number(said.get("Age", ""))
-    sex = said.get("Sex", "").casefold()
-    return Note(
-        min(age, OLDEST) if 0 <= age < math.inf else math.nan,
-        {"female": 1.0, "f": 1.0, "male": 0.0, "m": 0.0}.get(sex, math.nan),
-        codes,
-    )
+    return Note(float(ages(number(said.get("Age", "")))), female(said.get("Sex", "")), codes)
 
 
 def _refuse_twice(places: Sequence[Place]) -> None:
@@ -189,8 +182,8 @@ def _codes(notes: Sequence[Note], config: CincConfig) -> tuple[str, ...]:
 
 
 def _frame(names: Sequence[str], notes: Sequence[Note], codes: Sequence[str]) -> pd.DataFrame:
-    columns: dict[str, list[float] | list[str]] = {
-        "subject": [pseudonym(f"record {name}", NAME) for name in names],
+    columns: dict[str, list[float] | tuple[str, ...]] = {
+        "subject": record_pseudonyms(names, NAME),
         "age_years": [note.age_years for note in notes],
         "female": [note.female for note in notes],
     }

@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pellucid.data import DataSpec, MultiLabel, Vector, pseudonym
+from pellucid.data import DataSpec, MultiLabel, Vector
 from pellucid.data.csv_tables import CsvTable, read_csv
 from pellucid.errors import DataError
-from pellucid_ecg.databases.cinc import COVARIATES, OLDEST
+from pellucid_ecg.databases.people import COVARIATES, ages, female, record_pseudonyms
+from pellucid_ecg.databases.places import Place
+from pellucid_ecg.databases.records import Records, RecordsConfig
 from pellucid_ecg.databases.shaping import Shape, Shorter
-from pellucid_ecg.databases.signals import INPUT, Place, Records, RecordsConfig
+from pellucid_ecg.databases.signals import INPUT
 from pellucid_ecg.databases.table_file import table_file
 from pellucid_ecg.recordings.leads import TWELVE_LEADS
 from pellucid_ecg.recordings.recording import EcgRecording
@@ -103,7 +105,7 @@ class Cpsc2018(Records):
         rows = self._take(places, shape, NAME)
         people = [read_structure(places[row].path)[1] for row in rows]
         names = [places[row].sample for row in rows]
-        columns: dict[str, Any] = {"subject": [pseudonym(f"record {name}", NAME) for name in names]}
+        columns: dict[str, Any] = {"subject": record_pseudonyms(names, NAME)}
         columns |= {name: [person[name] for person in people] for name in COVARIATES}
         columns |= {f"{TARGET}:{name}": labels[rows, at] for at, name in enumerate(CLASSES)}
         self.frame = pd.DataFrame(columns, index=pd.Index(names, name="recording"))
@@ -174,15 +176,13 @@ def read_structure(path: Path) -> tuple[EcgRecording, Mapping[str, float]]:
 
 def _age(cell: Any) -> float:
     try:
-        age = float(np.asarray(cell, np.float64).ravel()[0])
+        return float(ages(np.asarray(cell, np.float64).ravel()[0]))
     except (ValueError, TypeError, IndexError):
         return math.nan
-    return min(age, float(OLDEST)) if 0 <= age < math.inf else math.nan
 
 
 def _female(cell: Any) -> float:
-    said = str(np.asarray(cell).ravel()[0]).casefold() if np.asarray(cell).size else ""
-    return {"female": 1.0, "male": 0.0}.get(said, math.nan)
+    return female(np.asarray(cell).ravel()[0]) if np.asarray(cell).size else math.nan
 
 
 def _spec(shape: Shape, units: str, config: Cpsc2018Config) -> DataSpec:

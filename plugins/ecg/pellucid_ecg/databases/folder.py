@@ -12,8 +12,11 @@ from pydantic import Field, model_validator
 from pellucid.data import Binary, DataSpec, MultiLabel, Target, Vector, pseudonym
 from pellucid.data.csv_tables import CsvTable, read_csv
 from pellucid.errors import DataError
+from pellucid_ecg.databases.people import record_pseudonyms
+from pellucid_ecg.databases.places import Place, below
+from pellucid_ecg.databases.records import Records, RecordsConfig
 from pellucid_ecg.databases.shaping import Shape
-from pellucid_ecg.databases.signals import INPUT, Place, Records, RecordsConfig, below
+from pellucid_ecg.databases.signals import INPUT
 from pellucid_ecg.databases.table_file import table_file
 from pellucid_ecg.recordings.leads import TWELVE_LEADS, canonical
 from pellucid_ecg.wfdb_files.headers import header_path
@@ -179,8 +182,11 @@ def _together(config: EcgFolderConfig) -> list[str]:
 
 
 def _frame(table: CsvTable, names: list[str], config: EcgFolderConfig) -> pd.DataFrame:
-    people = table.full(config.subject) if config.subject else [f"record {name}" for name in names]
-    columns: dict[str, Any] = {"subject": [pseudonym(name, config.namespace) for name in people]}
+    if config.subject:
+        people = tuple(pseudonym(name, config.namespace) for name in table.full(config.subject))
+    else:
+        people = record_pseudonyms(names, config.namespace)
+    columns: dict[str, Any] = {"subject": people}
     if config.split:
         columns["split"] = list(table[config.split])
     columns |= {name: table.numbers(name) for name in config.covariates}

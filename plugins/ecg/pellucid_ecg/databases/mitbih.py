@@ -18,7 +18,9 @@ from pellucid.data.samples import Arrays, Finding
 from pellucid.data.spec import Frozen
 from pellucid.errors import DataError
 from pellucid_ecg.databases.beats import AAMI, Beats, intervals, read_annotations, read_beats_table
-from pellucid_ecg.databases.signals import INPUT, Place, left_out, refused
+from pellucid_ecg.databases.broken import left_out, refused
+from pellucid_ecg.databases.places import Place
+from pellucid_ecg.databases.signals import INPUT
 from pellucid_ecg.recordings.leads import canonical
 from pellucid_ecg.recordings.recording import EcgRecording
 from pellucid_ecg.recordings.units import in_millivolts

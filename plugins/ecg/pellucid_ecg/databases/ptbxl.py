@@ -13,11 +13,13 @@ from pellucid.data import DataSpec, Vector, pseudonym
 from pellucid.data.published import Published
 from pellucid.errors import DataError
 from pellucid_ecg.databases import statements
+from pellucid_ecg.databases.places import Place, below
 from pellucid_ecg.databases.ptbxl_native import COVARIATES, NATIVE, NATIVE_PATTERN, Unknown, Without, read_native
 from pellucid_ecg.databases.ptbxl_selection import LABELS, LABELS_PATTERN, read_labels
 from pellucid_ecg.databases.ptbxl_tables import NAMESPACE, PtbXlTable, find_table
+from pellucid_ecg.databases.records import Records, RecordsConfig
 from pellucid_ecg.databases.shaping import Shape
-from pellucid_ecg.databases.signals import INPUT, Place, Records, RecordsConfig, below
+from pellucid_ecg.databases.signals import INPUT
 from pellucid_ecg.leaderboard.reading import published
 from pellucid_ecg.recordings.leads import TWELVE_LEADS
 

@@ -14,12 +14,13 @@ from pellucid.data.csv_tables import CsvTable, read_csv
 from pellucid.data.samples import Finding
 from pellucid.errors import DataError, nearest
 from pellucid.files import sha256
+from pellucid_ecg.databases.people import COVARIATES as OF_PEOPLE
+from pellucid_ecg.databases.people import ages, record_pseudonyms
 from pellucid_ecg.databases.ptbxl_tables import (
     NAMESPACE,
     PtbXlTable,
     file_column,
     lines_of,
-    record_pseudonyms,
     samples_of,
     split_of,
     whole_number,
@@ -28,10 +29,10 @@ from pellucid_ecg.databases.statements import ABOUT, Statements, read_codes
 
 NATIVE, NATIVE_PATTERN = "ptbxl_database.csv", "ptbxl_database*.csv"
 
-OLDEST = 90
-"""Years. Ages above 89 are those of so few that they tell who somebody is; versions from 1.0.2 on write 300 for them."""
+FROM_90 = 300
+"""What versions from 1.0.2 on write for an age above 89."""
 
-COVARIATES = {"age_years": "years", "female": "0 or 1", "height_cm": "cm", "weight_kg": "kg"}
+COVARIATES = {**OF_PEOPLE, "height_cm": "cm", "weight_kg": "kg"}
 """Covariates of the native table and their units."""
 
 _PLAUSIBLE = {"height_cm": (30.0, 250.0), "weight_kg": (0.5, 350.0)}
@@ -73,21 +74,21 @@ def read_native(
     counted = [[c for c, share in some.items() if minimum is None or share >= minimum] for some in codes]
     targets = {of: statements.target(of) for of in ABOUT}
     labels = {of: _labels([statements.said(of, some) for some in counted], targets[of].names, without) for of in ABOUT}
-    ages = table.numbers("age")
+    years = table.numbers("age")
     return PtbXlTable(
         path,
-        _version(len(table), bool((ages >= 300).any())),
+        _version(len(table), bool((years >= FROM_90).any())),
         lines_of(table),
         table.full(file),
         samples,
         tuple(pseudonym(whole_number(patient), NAMESPACE) for patient in patients),
-        record_pseudonyms(samples),
+        record_pseudonyms(samples, NAMESPACE),
         split,
         targets,
         labels,
-        _covariates(table, ages),
+        _covariates(table, years),
         tuple(findings),
-        (_told_version(len(table), ages, path), _told_rule(minimum, without), "Ages above 89 years count as 90."),
+        (_told_version(len(table), years, path), _told_rule(minimum, without), "Ages above 89 years count as 90."),
     )
 
 
@@ -121,9 +122,9 @@ def _labels(said: Sequence[frozenset[str]], names: Sequence[str], without: Witho
     return labels
 
 
-def _covariates(table: CsvTable, ages: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
+def _covariates(table: CsvTable, years: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
     found = {
-        "age_years": np.where(ages < 0, np.nan, np.minimum(ages, OLDEST)),
+        "age_years": ages(years),
         "female": table.numbers("sex", (0, 1)),
         "height_cm": table.numbers("height") if table.has("height") else np.full(len(table), np.nan),
         "weight_kg": table.numbers("weight") if table.has("weight") else np.full(len(table), np.nan),
@@ -142,8 +143,8 @@ def _version(rows: int, over_89: bool) -> str:
     return ""
 
 
-def _told_version(rows: int, ages: npt.NDArray[np.float64], path: Path) -> str:
-    version = _version(rows, bool((ages >= 300).any()))
+def _told_version(rows: int, years: npt.NDArray[np.float64], path: Path) -> str:
+    version = _version(rows, bool((years >= FROM_90).any()))
     what = f"PTB-XL {version}" if version else "a part of PTB-XL"
     return f"This is {what}: {rows:,} rows in a table whose SHA-256 begins with {sha256(path)[:12]}."
 

@@ -11,12 +11,12 @@ import numpy.typing as npt
 from pellucid.data import MultiLabel, pseudonym
 from pellucid.data.csv_tables import read_csv
 from pellucid.errors import DataError
+from pellucid_ecg.databases.people import record_pseudonyms
 from pellucid_ecg.databases.ptbxl_tables import (
     NAMESPACE,
     PtbXlTable,
     file_column,
     lines_of,
-    record_pseudonyms,
     samples_of,
     split_of,
     whole_number,
@@ -56,7 +56,7 @@ def read_labels(path: Path, rate_hz: int, patients: Path | None) -> PtbXlTable:
         table.full(file),
         samples,
         tuple(pseudonym(name, NAMESPACE) for name in names),
-        record_pseudonyms(samples),
+        record_pseudonyms(samples, NAMESPACE),
         split_of(table, owners) if table.has("strat_fold") else None,
         {"superclass": MultiLabel(names=SUPERCLASSES, about=ABOUT["superclass"])},
         {"superclass": values},

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data import MultiLabel, pseudonym
+from pellucid.data import MultiLabel
 from pellucid.data.csv_tables import CsvTable, number
 from pellucid.data.samples import Finding
 from pellucid.errors import DataError, LeakageError
@@ -105,11 +105,6 @@ def samples_of(table: CsvTable) -> tuple[str, ...]:
                 f"{table.where(row, 'ecg_id')}: is the record of line {table.lines[seen[sample]]}; a record stands once"
             )
     return tuple(sample.zfill(5) for sample in samples)
-
-
-def record_pseudonyms(samples: Sequence[str]) -> tuple[str, ...]:
-    """What stands for each record where its number must not."""
-    return tuple(pseudonym(f"record {sample}", NAMESPACE) for sample in samples)
 
 
 def lines_of(table: CsvTable) -> tuple[str, ...]:
