@@ -11,7 +11,7 @@ from written_wfdb import edit, reference, write
 
 from pellucid.errors import DataError
 from pellucid.testing.real_data import real_data
-from pellucid_ecg.wfdb_files import fallback
+from pellucid_ecg.wfdb_files import reading
 from pellucid_ecg.wfdb_files.checks import read_checked
 from pellucid_ecg.wfdb_files.formats import read_samples
 from pellucid_ecg.wfdb_files.reading import read_record, read_records
@@ -19,15 +19,15 @@ from pellucid_ecg.wfdb_files.reading import read_record, read_records
 
 @pytest.fixture
 def never_by_wfdb(monkeypatch):
-    monkeypatch.setattr(fallback, "read_by_wfdb", lambda *_, **__: pytest.fail("handed to the wfdb package"))
+    monkeypatch.setattr(reading, "read_by_wfdb", lambda *_, **__: pytest.fail("handed to the wfdb package"))
 
 
 @pytest.fixture
 def handed_over(monkeypatch):
     """Records that were handed to the wfdb package."""
-    names, real = [], fallback.read_by_wfdb
+    names, real = [], reading.read_by_wfdb
     monkeypatch.setattr(
-        fallback, "read_by_wfdb", lambda path, *rest, **more: names.append(path) or real(path, *rest, **more)
+        reading, "read_by_wfdb", lambda path, *rest, **more: names.append(path) or real(path, *rest, **more)
     )
     return names
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from pellucid.errors import DataError
 from pellucid_ecg.recordings.recording import EcgRecording
-from pellucid_ecg.wfdb_files.reading import lead_names, one_unit, read_record
+from pellucid_ecg.wfdb_files.asked_for import lead_names, one_unit
+from pellucid_ecg.wfdb_files.reading import read_record
 
 __all__ = ["recording_of"]
 

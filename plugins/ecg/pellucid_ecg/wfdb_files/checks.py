@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from pellucid.data.samples import Finding
 from pellucid_ecg.recordings.recording import EcgRecording
+from pellucid_ecg.wfdb_files.asked_for import lead_names
 from pellucid_ecg.wfdb_files.headers import DEFAULT_GAIN, Header, header_path, read_header
-from pellucid_ecg.wfdb_files.reading import lead_names, physical, read_here, read_record, read_stored
+from pellucid_ecg.wfdb_files.reading import physical, read_here, read_record, read_stored
 
 __all__ = ["doubts_of", "read_checked"]
 

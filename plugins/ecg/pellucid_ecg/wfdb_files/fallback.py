@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from pellucid.errors import DataError
 from pellucid_ecg.recordings.recording import EcgRecording
+from pellucid_ecg.wfdb_files.asked_for import chosen, lead_names, one_unit, span
 from pellucid_ecg.wfdb_files.data_files import data_files, length_of
 from pellucid_ecg.wfdb_files.headers import Header, read_header
-from pellucid_ecg.wfdb_files.reading import chosen, lead_names, one_unit, span
 
 __all__ = ["read_by_wfdb"]
 
@@ -72,6 +72,7 @@ def read_by_wfdb(
 
 
 def _rdrecord(path: str, begin: int, end: int) -> Any:
+    # Only here: the package takes a second to import, and most records do not need it.
     import wfdb
 
     try:

@@ -10,25 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.errors import DataError, nearest
-from pellucid_ecg.recordings.leads import shown
+from pellucid.errors import DataError
 from pellucid_ecg.recordings.recording import EcgRecording
-from pellucid_ecg.recordings.units import shown_unit
+from pellucid_ecg.wfdb_files.asked_for import chosen, lead_names, one_unit, span
 from pellucid_ecg.wfdb_files.data_files import data_files, length_of
+from pellucid_ecg.wfdb_files.fallback import read_by_wfdb
 from pellucid_ecg.wfdb_files.formats import MISSING, read_samples
 from pellucid_ecg.wfdb_files.headers import DEFAULT_GAIN, Header, header_path, read_header
 
-__all__ = [
-    "chosen",
-    "lead_names",
-    "one_unit",
-    "physical",
-    "read_here",
-    "read_record",
-    "read_records",
-    "read_stored",
-    "span",
-]
+__all__ = ["physical", "read_here", "read_record", "read_records", "read_stored"]
 
 
 def read_record(
@@ -70,9 +60,6 @@ def read_record(
     path = header_path(record)
     header = read_header(path)
     if not read_here(header):
-        # Imported only here: wfdb takes a second to import, and most records do not need it.
-        from pellucid_ecg.wfdb_files.fallback import read_by_wfdb
-
         return read_by_wfdb(path, header, leads=leads, start=start, stop=stop, dtype=dtype)
     return physical(path, header, read_stored(path, header, start, stop), leads, dtype)
 
@@ -146,58 +133,3 @@ def physical(
     missing = stored == np.array([MISSING[line.format] for line in lines], np.int16)[:, None]
     signals[missing] = 0
     return EcgRecording(signals, names, header.rate_hz, units, ~missing if missing.any() else None, name)
-
-
-def span(path: str, length: int, start: int | None, stop: int | None) -> tuple[int, int]:
-    """First sample and the one after the last.
-
-    Raises
-    ------
-    DataError
-        If the record has no such samples.
-    """
-    begin, end = 0 if start is None else int(start), length if stop is None else int(stop)
-    if not 0 <= begin < end <= length:
-        raise DataError(
-            f"{os.path.basename(path)}: samples {begin:,} to {end:,} are asked for, but the record has {length:,}; ask for a part of it"
-        )
-    return begin, end
-
-
-def lead_names(descriptions: Sequence[str | None]) -> tuple[str, ...]:
-    """The header's descriptions; ``signal 1`` and so on for those that it does not describe."""
-    return tuple([name or f"signal {number}" for number, name in enumerate(descriptions, 1)])
-
-
-def chosen(path: str, names: Sequence[str], leads: Sequence[str]) -> list[int]:
-    """Rows of the leads asked for.
-
-    Raises
-    ------
-    DataError
-        If a lead is not there, or is there twice.
-    """
-    rows = []
-    for lead in leads:
-        at = [row for row, name in enumerate(names) if name == lead]
-        if len(at) != 1:
-            what = f"has no lead {lead!r}{nearest(lead, names)}" if not at else f"has {len(at)} leads {lead!r}"
-            raise DataError(f"{os.path.basename(path)}: the record {what}; its leads are {shown(names)}")
-        rows.append(at[0])
-    return rows
-
-
-def one_unit(path: str, names: Sequence[str], units: Sequence[str]) -> str:
-    """The unit that all leads share.
-
-    Raises
-    ------
-    DataError
-        If they do not.
-    """
-    if len(set(units)) > 1:
-        listed = ", ".join(f"{shown([name])} in {shown_unit(unit)}" for name, unit in zip(names, units, strict=True))
-        raise DataError(
-            f"{os.path.basename(path)}: the signals have different units ({listed}); name the leads that you want"
-        )
-    return units[0]
