@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pellucid.errors import ContractError
 from pellucid.regions import Region
+from pellucid.views.contributions import Bars, draw_bars, labelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,10 +124,31 @@ class Explanation:
         return pd.DataFrame(rows, columns=["sample", "unit", "value", "contribution"])
 
     def plot(self, sample: int = 0, top: int = 10, ax: Axes | None = None) -> Axes:
-        """Bars of the strongest contributions of one sample; the gap is a bar of its own, never left out."""
-        from pellucid.report.figures import contribution_bars
+        """Draw what each unit adds to the output of one sample: the strongest, the others summed, the gap as a bar of its own.
 
-        return contribution_bars(self, sample=sample, top=top, ax=ax)
+        Parameters
+        ----------
+        sample : int
+            Position in the explanation.
+        top : int
+            Bars of single units.
+        ax : Axes, optional
+            A new figure's by default.
+        """
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            _, ax = plt.subplots(figsize=(5.2, 0.26 * (min(top, len(self.names)) + 4) + 0.6), layout="constrained")
+        values = [float("nan")] * len(self.names) if self.values is None else self.values[sample].tolist()
+        bars = Bars(
+            labelled(self.names, values),
+            self.contributions[sample].detach().double().numpy(),
+            float(self.baseline[sample]),
+            float(self.output[sample]),
+            float(self.gap[sample]),
+            self.target,
+        )
+        return draw_bars(ax, bars.strongest(top))
 
     @staticmethod
     def joined(parts: list[Explanation]) -> Explanation:

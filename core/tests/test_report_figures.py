@@ -9,8 +9,9 @@ import torch
 from made_runs import fold_of, planted, run_folder
 
 from pellucid.explanation import Explanation
+from pellucid.report.cases import bars_of
 from pellucid.report.explained import explanation_rows
-from pellucid.report.figures import Bars, contribution_bars, importance, shape_function
+from pellucid.report.figures import importance, shape_function
 from pellucid.report.folder import RunFolder
 from pellucid.report.names import number
 from pellucid.report.pictures import whole_models
@@ -33,7 +34,7 @@ def explanation(parts: list[float], baseline: float = -1.0, gap: float = 0.0) ->
 def test_bars_leave_nothing_out_and_show_the_gap():
     import matplotlib.pyplot as plt
 
-    ax = contribution_bars(explanation([0.1, -2.0, 0.5, 0.2, -0.05], gap=0.3), top=2)
+    ax = explanation([0.1, -2.0, 0.5, 0.2, -0.05], gap=0.3).plot(top=2)
     lengths = [bar.get_width() for bar in ax.patches]
     np.testing.assert_allclose(lengths, [-1.0, -2.0, 0.5, 0.25, 0.3, -1.95], atol=1e-6)
     labels = [label.get_text().replace("\u00a0", " ") for label in ax.get_yticklabels()]
@@ -53,7 +54,7 @@ def test_bars_leave_nothing_out_and_show_the_gap():
 def test_units_that_nobody_can_read_singly_are_one_bar_with_their_sum():
     rows = explanation_rows(fold_of(*planted()))
     one = rows[rows["sample"] == rows["sample"].iloc[0]]
-    bars = Bars.of_rows(one, {"ratings:margin": "rating"})
+    bars = bars_of(one, {"ratings:margin": "rating"})
     assert bars.labels[-1] == "learnt code of shape (4 units)"
     assert bars.contributions[-1] == pytest.approx(one.loc[~one["comparable"], "contribution"].sum())
     assert bars.baseline + bars.contributions.sum() + bars.gap == pytest.approx(bars.output, abs=1e-5)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.data.spec import COVARIATES
 from pellucid.report import figures, places
-from pellucid.report.figures import Bars, Picture
+from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
 from pellucid.report.gallery import group_of
 from pellucid.report.looks import Look, looks, marks, reasons
-from pellucid.report.names import listed, measured, number, readable, sentence_case
+from pellucid.report.names import listed, number, sentence_case
 from pellucid.report.pictures import units_of, view_of
+from pellucid.unit_names import distinct, measured, readable
 from pellucid.views import Marked, Shown
+from pellucid.views.contributions import Bars, draw_bars
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TOP_BARS = 8
 HOW = {"rightly": 0, "wrongly": 1}
@@ -56,7 +61,7 @@ def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
     singly = run.tags[case["part"]].remembers
     several = len(run.target.outputs) > 1
     caption = f"Explained: {_explained(run.target, case)}." if several else ""
-    bars = replace(Bars.of_rows(rows, units_of(run), singly=singly).strongest(TOP_BARS), said=_share(run.target, case))
+    bars = replace(bars_of(rows, units_of(run), singly=singly).strongest(TOP_BARS), said=_share(run.target, case))
     told = reasons(run, case)
     kept = {name: run.gallery.arrays.get(f"case/{case['sample']}/{name}") for name in run.spec.inputs}
     here = {name: values for name, values in kept.items() if values is not None}
@@ -69,13 +74,43 @@ def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
         (*([("Explained", _explained(run.target, case))] if several else []), *_facts(run, case)),
         inputs,
         figures.picture(
-            lambda figure: figures.draw_bars(figure.add_subplot(), bars),
+            lambda figure: draw_bars(figure.add_subplot(), bars),
             (3.9, 0.29 * (len(bars.labels) + 3) + 0.5),
             f"{caption} {bars.words()}".strip(),
             caption,
         ),
         looks(run, case, told),
     )
+
+
+def bars_of(rows: pd.DataFrame, units: Mapping[str, str], *, singly: bool = False) -> Bars:
+    """One sample of ``explanations.parquet``; learnt units of one input, which nobody can read singly, as one bar.
+
+    Parameters
+    ----------
+    rows : DataFrame
+    units : mapping of str to str
+        Physical units of the representation's units, by their names, where they have any.
+    singly : bool
+        Whether each learnt unit can be read by itself after all: a prototype is a training sample.
+    """
+    learnt = ~rows["comparable"].to_numpy(bool) & (not singly)
+    shown = rows[~learnt]
+    told = [
+        measured(unit, value, units.get(unit, "")) for unit, value in zip(shown["unit"], shown["value"], strict=True)
+    ]
+    names = distinct(name for name, _ in told)
+    known = np.isfinite(shown["value"].to_numpy(float))
+    labels = [f"{name} = {text}" if k else name for name, (_, text), k in zip(names, told, known, strict=True)]
+    parts = list(shown["contribution"])
+    for source, some in rows[learnt].groupby(rows["unit"].str.partition(":")[0], sort=False):
+        labels.append(
+            f"learnt code of {source} ({len(some)} units)" if len(some) > 1 else readable(some["unit"].iloc[0])
+        )
+        parts.append(some["contribution"].sum())
+    first = rows.iloc[0]
+    baseline, output, gap = (float(first[name]) for name in ("baseline", "output", "gap"))
+    return Bars(tuple(labels), np.asarray(parts, float), baseline, output, gap, str(first["target"]))
 
 
 def _input(

@@ -22,10 +22,10 @@ from pellucid.protocols.dictionaries.pooled import LABEL, Pooled
 from pellucid.report import figures, places
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
-from pellucid.report.names import readable
 from pellucid.report.places import place
 from pellucid.statistics.bootstrap import interval, subject_weights
 from pellucid.statistics.ranking import auroc, spearman
+from pellucid.unit_names import readable
 from pellucid.views import Marked, Shown, view_for
 
 SHOWN = 8

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import base64
 import io
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.report.names import distinct, measured, number, readable
-from pellucid.views import INK, LOWERS, NEUTRAL, RAISES, Shown, View, inches, is_to_scale
+from pellucid.report.names import number
+from pellucid.views import INK, LOWERS, Shown, View, inches, is_to_scale
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from pellucid.explanation import Explanation
 
 STYLE: dict[Any, Any] = {
     "font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9, "xtick.labelsize": 8, "ytick.labelsize": 8, "legend.fontsize": 8,
@@ -43,146 +40,6 @@ class Picture:
     caption: str = ""
     to_scale: bool = False
     """Whether it has a size of its own, which the page must not change."""
-
-
-@dataclass(frozen=True)
-class Bars:
-    """What one case's bars show: names, what each unit was, what it added, and what stays."""
-
-    labels: tuple[str, ...]
-    contributions: np.ndarray
-    baseline: float
-    output: float
-    gap: float
-    target: str
-    said: str = ""
-
-    @classmethod
-    def of(cls, explanation: Explanation, sample: int) -> Bars:
-        """One sample of an explanation."""
-        values = explanation.values
-        return cls(
-            tuple(
-                _label(name, np.nan if values is None else float(values[sample, at]))
-                for at, name in enumerate(explanation.names)
-            ),
-            explanation.contributions[sample].detach().double().numpy(),
-            float(explanation.baseline[sample]),
-            float(explanation.output[sample]),
-            float(explanation.gap[sample]),
-            explanation.target,
-        )
-
-    @classmethod
-    def of_rows(cls, rows: pd.DataFrame, units: Mapping[str, str], *, singly: bool = False) -> Bars:
-        """One sample of ``explanations.parquet``; learnt units of one input, which nobody can read singly, as one bar.
-
-        Parameters
-        ----------
-        rows : DataFrame
-        units : mapping of str to str
-            Physical units of the representation's units, by their names, where they have any.
-        singly : bool
-            Whether each learnt unit can be read by itself after all: a prototype is a training sample.
-        """
-        learnt = ~rows["comparable"].to_numpy(bool) & (not singly)
-        shown = rows[~learnt]
-        told = [
-            measured(unit, value, units.get(unit, ""))
-            for unit, value in zip(shown["unit"], shown["value"], strict=True)
-        ]
-        names = distinct(name for name, _ in told)
-        known = np.isfinite(shown["value"].to_numpy(float))
-        labels = [f"{name} = {text}" if k else name for name, (_, text), k in zip(names, told, known, strict=True)]
-        parts = list(shown["contribution"])
-        for source, some in rows[learnt].groupby(rows["unit"].str.partition(":")[0], sort=False):
-            labels.append(
-                f"learnt code of {source} ({len(some)} units)" if len(some) > 1 else readable(some["unit"].iloc[0])
-            )
-            parts.append(some["contribution"].sum())
-        first = rows.iloc[0]
-        baseline, output, gap = (float(first[name]) for name in ("baseline", "output", "gap"))
-        return cls(tuple(labels), np.asarray(parts, float), baseline, output, gap, str(first["target"]))
-
-    def strongest(self, top: int) -> Bars:
-        """The strongest first; where there are more than ``top``, the others as one bar, so that nothing is left out."""
-        order = np.argsort(-np.abs(self.contributions), kind="stable")
-        kept, others = order[:top], order[top:]
-        if len(others) < 2:
-            kept, others = order, order[:0]
-        labels, parts = [self.labels[i] for i in kept], self.contributions[kept]
-        if len(others):
-            labels.append(f"{len(others)} weaker ones together")
-            parts = np.append(parts, self.contributions[others].sum())
-        return replace(self, labels=tuple(labels), contributions=parts)
-
-    def words(self) -> str:
-        """The same in words, for who cannot see the bars."""
-        told = "; ".join(f"{name} {part:+.2f}" for name, part in zip(self.labels, self.contributions, strict=True))
-        return f"Starting point {self.baseline:+.2f}; {told}; gap {self.gap:+.2g}; output {self.output:+.2f}."
-
-
-def _label(name: str, value: float) -> str:
-    return readable(name) if np.isnan(value) else " = ".join(measured(name, value))
-
-
-def contribution_bars(explanation: Explanation, sample: int = 0, top: int = 10, ax: Axes | None = None) -> Axes:
-    """Draw what each unit adds to the output of one sample: the strongest, the others summed, the gap as a bar of its own.
-
-    Parameters
-    ----------
-    explanation : Explanation
-    sample : int
-        Position in the explanation.
-    top : int
-        Bars of single units.
-    ax : Axes, optional
-        A new figure's by default.
-    """
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        _, ax = plt.subplots(figsize=(5.2, 0.26 * (min(top, len(explanation.names)) + 4) + 0.6), layout="constrained")
-    return draw_bars(ax, Bars.of(explanation, sample).strongest(top))
-
-
-def draw_bars(ax: Axes, bars: Bars) -> Axes:
-    """Bars from the starting point at the top to the output at the bottom; figures stand at their ends."""
-    output = f"output ({bars.said})" if bars.said else "output"
-    # A value stays on one line with its sign of equality.
-    labels = [
-        textwrap.fill(one.replace(" = ", " =\u00a0"), 30)
-        for one in ("starting point", *bars.labels, "gap (unexplained)", output)
-    ]
-    lengths = np.array([bars.baseline, *bars.contributions, bars.gap, bars.output])
-    rows = np.arange(len(labels))
-    colours = [NEUTRAL, *(RAISES if part > 0 else LOWERS for part in bars.contributions), "white", INK]
-    ax.barh(rows, lengths, color=colours, height=0.72)
-    ax.patches[len(labels) - 2].set(hatch="////", edgecolor=INK, linewidth=0.8)
-    span = max(float(np.abs(lengths).max()), 1e-9)
-    for row, length in enumerate(lengths):
-        text = f"{length:+.2f}" if abs(length) >= 0.005 else "0" if length == 0 else f"{length:+.0e}"
-        ax.text(
-            length + np.copysign(0.02 * span, length),
-            row,
-            text,
-            va="center",
-            ha="left" if length >= 0 else "right",
-            fontsize=8,
-        )
-    ax.axvline(0, color=INK, linewidth=0.8)
-    ax.axhline(0.5, color="#c9cdd2", linewidth=0.8)
-    ax.axhline(len(labels) - 1.5, color="#c9cdd2", linewidth=0.8)
-    low, high = min(0.0, float(lengths.min())), max(0.0, float(lengths.max()))
-    # Room for the figures at the ends of the bars.
-    room = 0.24 * max(high - low, span)
-    ax.set_xlim(low - (room if low < 0 else 0), high + (room if high > 0 else 0))
-    ax.set_yticks(rows, labels, linespacing=0.95)
-    ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    ax.set_xlabel(f"← lowers   “{bars.target}”   raises →")
-    return ax
 
 
 def shape_function(ax: Axes, rows: pd.DataFrame, *, is_function: bool, limits: tuple[float, float]) -> None:

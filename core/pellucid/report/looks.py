@@ -13,8 +13,8 @@ from pellucid.regions import Atoms, Box, Region, Steps, TimeSpan, Voxels, Words
 from pellucid.report import figures, places
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
-from pellucid.report.names import readable
 from pellucid.report.pictures import view_of
+from pellucid.unit_names import readable
 from pellucid.views import Marked, Shown
 
 KINDS: Mapping[type, tuple[str, ...]] = {

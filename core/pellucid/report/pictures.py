@@ -16,7 +16,8 @@ from pellucid.part import configured
 from pellucid.report import figures
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
-from pellucid.report.names import distinct, measured, number, readable, unit_sign
+from pellucid.report.names import number
+from pellucid.unit_names import distinct, measured, readable, unit_sign
 from pellucid.views import DEFAULT, Shown, View, is_to_scale, view_for
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ A view whose picture has a size of its own (paper at so many millimetres a secon
 then fills a figure of that size.
 """
 
-from pellucid.views.contract import PLAIN, Marked, Shown, Sized, View, inches, is_to_scale, sized, view_for
+from pellucid.views.choice import view_for
+from pellucid.views.contract import PLAIN, Marked, Shown, Sized, View, inches, is_to_scale, sized
 from pellucid.views.drawing import (
     INK,
     LOWERS,

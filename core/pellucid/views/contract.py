@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
-from pellucid import plugins
 from pellucid.regions import Region
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from pellucid.data.spec import DataSpec
 
 
 @dataclass(frozen=True)
@@ -119,19 +116,3 @@ def inches(view: View, values: np.ndarray, spec: Any, shown: Shown) -> tuple[flo
     if spec.kind == "vector":
         return 2.9, round(0.24 * min(len(spec.names), 12) + 0.5, 2)
     return {"image": (2.1, 2.3), "volume": (3.9, 1.7)}.get(spec.kind, (3.9, 2.2))
-
-
-def view_for(spec: DataSpec, input: str) -> View:
-    """The view that draws an input: the one the dataset names, else the core's for its kind.
-
-    Raises
-    ------
-    StudyError
-        If the dataset has no such input.
-    UnknownComponent
-        If the view that it names is not installed.
-    """
-    from pellucid.views.plain import DEFAULT
-
-    kind = spec.input(input).kind
-    return plugins.load("view", spec.views[input]) if input in spec.views else DEFAULT[kind]
