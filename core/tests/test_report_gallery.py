@@ -21,8 +21,9 @@ from pellucid.report.cases import cases
 from pellucid.report.explained import explained_label, explanation_rows
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
-from pellucid.report.gallery import EACH, Gallery, collect, drawn, kind_of, lot
+from pellucid.report.gallery import Gallery, collect
 from pellucid.report.latent import STEPS_SD, traversals
+from pellucid.report.lots import EACH, drawn, kind_of, lot
 from pellucid.report.names import number
 from pellucid.report.places import from_json, place, to_json
 

@@ -12,8 +12,8 @@ from pellucid.data.spec import COVARIATES
 from pellucid.report import figures, places
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
-from pellucid.report.gallery import group_of
 from pellucid.report.looks import Look, looks, marks, reasons
+from pellucid.report.lots import group_of
 from pellucid.report.names import listed, number, sentence_case
 from pellucid.report.pictures import units_of, view_of
 from pellucid.unit_names import distinct, measured, readable

@@ -15,7 +15,8 @@ from pellucid.errors import RunError
 from pellucid.heads.base import HeadTags
 from pellucid.protocols.base import Context
 from pellucid.report.explained import ROWS
-from pellucid.report.gallery import Gallery, interpretable, with_cases
+from pellucid.report.gallery import Gallery
+from pellucid.report.lots import interpretable, with_cases
 from pellucid.result import Result
 from pellucid.run import DOCUMENT, read_document, verified
 

@@ -1,13 +1,7 @@
-"""What the report shows of single cases, gathered inside each fold so that every case shown is a test case.
-
-Cases are drawn by lot: every test case gets a number from the seed and its own name, and of each kind (rightly or wrongly
-called this or that) those with the smallest numbers are shown. The draw is the same whatever the order of folds, and
-looks neither at how good nor at how pretty a case is.
-"""
+"""What the report shows of single cases, gathered inside each fold so that every case shown is a test case."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -21,6 +15,7 @@ import numpy as np
 from pellucid.errors import ContractError
 from pellucid.files import write_json, writing
 from pellucid.report.explained import explanation_rows
+from pellucid.report.lots import drawn, drawn_cases, group_of, with_cases
 from pellucid.report.names import listed, number
 
 if TYPE_CHECKING:
@@ -28,11 +23,7 @@ if TYPE_CHECKING:
 
     from pellucid.data.dataset import Dataset
     from pellucid.data.samples import Sample
-    from pellucid.heads.base import HeadTags
     from pellucid.protocols.base import Context, FittedFold
-
-EACH = 2
-"""Cases of each kind that are kept of a model."""
 
 REASONS = 3
 """Contributions of a case of which it is shown what they point at."""
@@ -101,74 +92,6 @@ class Gallery:
         return cls(cases, {name: array for name, array in arrays.items() if _belongs(name, kept)}, features, problem)
 
 
-def interpretable(tags: HeadTags) -> bool:
-    """Whether a head's explanation is how its output comes about."""
-    return tags.stage == "ante_hoc"
-
-
-def with_cases(parts: Mapping[str, HeadTags]) -> tuple[str, ...]:
-    """The parts of which the report shows cases: the interpretable ones, or the first part where there is none."""
-    return tuple(part for part, tags in parts.items() if interpretable(tags)) or tuple(parts)[:1]
-
-
-def lot(seed: int, part: str, sample: str) -> str:
-    """The number that decides whether a case is shown: uniform, and of no other meaning.
-
-    Examples
-    --------
-    >>> lot(0, "additive", "a") == lot(0, "additive", "a") != lot(1, "additive", "a")
-    True
-    """
-    return hashlib.blake2b(f"{seed}\x1f{part}\x1f{sample}".encode(), digest_size=8).hexdigest()
-
-
-def drawn(cases: Iterable[Mapping[str, Any]]) -> list[Any]:
-    """The cases of one group that are shown: those with the smallest lots, of as many outputs as there are.
-
-    The first by lot of each output come before the second of any. What is drawn from all folds is among what is drawn from
-    each, so folds can be drawn from one after the other.
-
-    Examples
-    --------
-    >>> [c["lot"] for c in drawn([{"target": t, "lot": n} for t, n in (("MI", 3), ("MI", 1), ("CD", 5), ("CD", 4), ("MI", 2))])]
-    [1, 4]
-    """
-    each: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for case in sorted(cases, key=lambda c: c["lot"]):
-        each[case["target"]].append(case)
-    ranked = [(rank, case["lot"], case) for some in each.values() for rank, case in enumerate(some)]
-    return [case for _, _, case in sorted(ranked, key=lambda one: one[:2])][:EACH]
-
-
-def group_of(case: Mapping[str, Any]) -> str:
-    """Of which the same number of cases is shown: the kind, without the label's name where there are several labels.
-
-    Folders of earlier versions know the kind alone.
-    """
-    return str(case.get("group", case["kind"]))
-
-
-def kind_of(target: Any, label: float, predicted: float, output: str = "") -> str:
-    """In words, how a case went; numbers have no right and wrong.
-
-    ``output`` is the label that is spoken of, where there are several.
-
-    Examples
-    --------
-    >>> from pellucid.data.spec import Binary
-    >>> kind_of(Binary(names=("benign", "malignant")), label=0, predicted=1)
-    'wrongly called malignant'
-    """
-    if target.kind == "regression":
-        return "drawn by lot"
-    if not np.isfinite(label):
-        return "of unknown label"
-    output = output or target.outputs[0]
-    names = (f"not {output}", output) if target.kind in ("multilabel", "links") else target.names
-    how = "rightly" if label == predicted else "wrongly"
-    return f"{how} called {names[int(predicted)]}"
-
-
 def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None) -> Gallery:
     """Gather the cases of one fold, and in the first fold the pictures of whole models.
 
@@ -197,14 +120,14 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
     arrays: dict[str, np.ndarray] = {}
     for part, some in rows.groupby("part", sort=False):
         model, samples = fold.models[str(part)], fold.test(str(part))
-        chosen = _chosen(target, str(part), some, context.seed)
+        chosen = drawn_cases(target, str(part), some, context.seed)
         at = samples.frame.index.get_indexer(pd.Index([case["sample"] for case in chosen]))
         for case, sample in zip(chosen, (samples[int(i)] for i in at), strict=True):
             arrays |= {f"case/{case['sample']}/{name}": _known(sample, name) for name in sample.inputs}
         shown = samples.subset(at)
         evidence, maps = places.strongest_places(model, shown, [case["target"] for case in chosen], usual)
-        for name, drawn in maps.items():
-            arrays |= {f"evidence/{part}/{c['sample']}/{name}": one for c, one in zip(chosen, drawn, strict=True)}
+        for name, dense in maps.items():
+            arrays |= {f"evidence/{part}/{c['sample']}/{name}": one for c, one in zip(chosen, dense, strict=True)}
         reasons = [_reasons(fold, str(part), some[some["sample"] == case["sample"]]) for case in chosen]
         for source in {one["source"] for told in reasons for one in told if one["source"]}:
             sample = train[int(train.frame.index.get_indexer(pd.Index([source]))[0])]
@@ -259,26 +182,6 @@ def _label_of(fold: FittedFold, part: str, source: str) -> str:
     if target.kind == "regression":
         return ", ".join(f"{number(float(v))} {u}".strip() for v, u in zip(values, target.units, strict=True))
     return str(target.names[int(values[0])])
-
-
-def _chosen(target: Any, part: str, rows: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
-    kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    columns = ["fold", "sample", "label", "predicted", "probability", "threshold", "target"]
-    for row in rows.drop_duplicates("sample")[columns].to_dict("records"):
-        several = target.kind == "multilabel"
-        kind = kind_of(target, row["label"], row["predicted"], row["target"] if several else "")
-        # Of seventy labels each would have four kinds of its own.
-        group = kind_of(target, row["label"], row["predicted"], "it") if several else kind
-        kinds[group].append(
-            {
-                "part": part,
-                "kind": kind,
-                "group": group,
-                "lot": lot(seed, part, row["sample"]),
-                **{str(name): value for name, value in row.items()},
-            }
-        )
-    return [case for some in kinds.values() for case in drawn(some)]
 
 
 def _every_label(target: Any, chances: np.ndarray, labels: np.ndarray) -> list[dict[str, Any]]:

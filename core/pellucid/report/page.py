@@ -9,7 +9,7 @@ from typing import Any
 from pellucid.files import writing
 from pellucid.report import cases, features, findings, pictures, published, sections, words
 from pellucid.report.folder import RunFolder
-from pellucid.report.gallery import EACH
+from pellucid.report.lots import EACH
 from pellucid.report.names import sentence_case
 
 HERE = Path(__file__).parent
