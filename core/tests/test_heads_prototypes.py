@@ -18,10 +18,10 @@ from pellucid.encoders.cnn import Cnn
 from pellucid.errors import ContractError, StudyError
 from pellucid.heads.prototypes import losses
 from pellucid.heads.prototypes.grouped import PrototypesGrouped
-from pellucid.heads.prototypes.groups import Group, PrototypeGroup, members
 from pellucid.heads.prototypes.head import SPREAD, Prototypes, PrototypesConfig
 from pellucid.heads.prototypes.projection import decoded_ids, encoded_ids
 from pellucid.heads.prototypes.refit import Penalties, refitted
+from pellucid.heads.prototypes.sets import PrototypeSet, PrototypeSetConfig, members
 from pellucid.heads.prototypes.similarity import alike, pooled, windows
 from pellucid.model import Model
 from pellucid.regions import Box, TimeSpan, around
@@ -123,7 +123,7 @@ def test_a_label_is_said_where_its_token_is():
 @torch.no_grad()
 def test_every_prototype_is_a_window_of_a_sample_of_its_class(similarity, window):
     one, z, batch = prepared(Prototypes, similarity=similarity, window=window)
-    every = windows(z.tokens["x"].values, one.groups[0].window)
+    every = windows(z.tokens["x"].values, one.sets[0].window)
     present = members(one.config.target, batch.targets)
     for prototype, name in enumerate(one.sources):
         sample = batch.samples.index(name)
@@ -294,9 +294,9 @@ def test_what_prototypes_say_in_bundles_is_the_slope_of_the_output_by_their_simi
 # --- comparing ------------------------------------------------------------------------------------------------------------
 
 
-def group(**options):
+def a_set(**options):
     facts = {"tokens": "x", "shape": TokenShape(count=4, width=2), "classes": (0,), "per_class": 1, "window": 2}
-    return Group(**(facts | {"similarity": "arc", "pool": "max", "top": 2, "addon_width": 0} | options))
+    return PrototypeSet(**(facts | {"similarity": "arc", "pool": "max", "top": 2, "addon_width": 0} | options))
 
 
 def test_similarities_are_those_computed_by_hand():
@@ -305,10 +305,10 @@ def test_similarities_are_those_computed_by_hand():
     patches = windows(cells, 2)
     assert patches.tolist() == [[[1, 0, 0, 1], [0, 1, 2, 2], [2, 2, 0, -1]]]
     cosine = [1 / math.sqrt(6), 5 / math.sqrt(27), 1 / math.sqrt(27)]
-    assert alike(patches, prototype, group(similarity="cosine"))[0, :, 0].tolist() == pytest.approx(cosine)
-    assert alike(patches, prototype, group())[0, :, 0].tolist() == pytest.approx([2 / 2 * c for c in cosine])
+    assert alike(patches, prototype, a_set(similarity="cosine"))[0, :, 0].tolist() == pytest.approx(cosine)
+    assert alike(patches, prototype, a_set())[0, :, 0].tolist() == pytest.approx([2 / 2 * c for c in cosine])
     l2 = [math.log((d + 1) / (d + 1e-4)) for d in (3.0, 2.0, 10.0)]
-    assert alike(patches, prototype, group(similarity="l2"))[0, :, 0].tolist() == pytest.approx(l2)
+    assert alike(patches, prototype, a_set(similarity="l2"))[0, :, 0].tolist() == pytest.approx(l2)
 
 
 def test_pooling_takes_the_best_the_mean_or_the_mean_of_the_best():
@@ -384,11 +384,11 @@ def test_a_prototype_never_speaks_against_its_own_class_and_penalties_silence_ot
     assert strong.abs().max() == 0
 
 
-# --- groups ---------------------------------------------------------------------------------------------------------------
+# --- sets -----------------------------------------------------------------------------------------------------------------
 
 
-def of_two_groups():
-    """A head with two groups of prototypes, of different tokens; of one output in both."""
+def of_two_sets():
+    """A head with two sets of prototypes, of different tokens; of one output in both."""
     cells, labels, _ = drawn()
     z = represented(cells)
     z = Representation(z.values, z.names, {"x": z.tokens["x"], "y": Tokens(cells[:, :3, :4], places(3))})
@@ -398,7 +398,7 @@ def of_two_groups():
             "target": TARGETS["several"],
             "tokens": {"x": {"count": 7, "width": 6}, "y": {"count": 3, "width": 4}},
             "addon_width": 0,
-            "groups": [
+            "sets": [
                 {"tokens": "x", "outputs": ["bump", "wave"], "per_class": 2, "window": 2},
                 {
                     "tokens": "y",
@@ -416,8 +416,8 @@ def of_two_groups():
 
 
 @torch.no_grad()
-def test_groups_are_plain_options_and_an_output_may_be_in_several():
-    one, z, batch = of_two_groups()
+def test_sets_are_plain_options_and_an_output_may_be_in_several():
+    one, z, batch = of_two_sets()
     assert one.prototype_names == (
         "bump #1", "bump #2", "wave #1", "wave #2", "dip #1", "dip #2", "dip #3", "wave #3", "wave #4", "wave #5",
     )  # fmt: skip
@@ -432,13 +432,13 @@ def test_groups_are_plain_options_and_an_output_may_be_in_several():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"groups": (PrototypeGroup(tokens="z"),)}, "tokens 'z'"),
-        ({"groups": (PrototypeGroup(outputs=("bumb",)),)}, "did you mean 'bump'"),
-        ({"groups": (PrototypeGroup(outputs=("bump",)),)}, "serves 'dip', 'wave'"),
+        ({"sets": (PrototypeSetConfig(tokens="z"),)}, "tokens 'z'"),
+        ({"sets": (PrototypeSetConfig(outputs=("bumb",)),)}, "did you mean 'bump'"),
+        ({"sets": (PrototypeSetConfig(outputs=("bump",)),)}, "serves 'dip', 'wave'"),
         ({"window": 8}, "longer than the 7 tokens"),
     ],
 )
-def test_groups_that_do_not_fit_are_refused(options, said):
+def test_sets_that_do_not_fit_are_refused(options, said):
     with pytest.raises(StudyError, match=said):
         made(Prototypes, TARGETS["several"], torch.zeros(1, 7, 6), **options)
 
@@ -464,8 +464,8 @@ def test_widths_of_add_ons_and_tokens_are_compared_as_they_should_be():
 
 
 @torch.no_grad()
-def test_the_loss_is_the_likelihood_and_each_term_by_its_weight_mean_over_groups():
-    one, z, batch = of_two_groups()
+def test_the_loss_is_the_likelihood_and_each_term_by_its_weight_mean_over_sets():
+    one, z, batch = of_two_sets()
     one.prepare([(z, batch)])
     present, weights = batch.targets > 0.5, ("clustering", "separation", "diversity", "cooccurrence", "spread")
 
@@ -487,9 +487,9 @@ def test_the_loss_is_the_likelihood_and_each_term_by_its_weight_mean_over_groups
         terms["cooccurrence"].append(losses.cooccurrence(prototypes, class_of, one.jaccard))
         apart = (unit[0][:, :, None] - unit[1]).square().sum(3)
         terms["spread"].append(losses.same_places(apart, present, class_of))
-    for name, groups in terms.items():
-        assert loss(**{name: 0.5}) - loss() == pytest.approx(0.5 * float(sum(groups)) / 2, abs=1e-4), name
-        assert abs(float(sum(groups))) > 0.05
+    for name, by_set in terms.items():
+        assert loss(**{name: 0.5}) - loss() == pytest.approx(0.5 * float(sum(by_set)) / 2, abs=1e-4), name
+        assert abs(float(sum(by_set))) > 0.05
     released = sum(
         losses.separation(one.similarities(z)[:, span] / one.reach[at], present, owner, as_released=True)
         for at, span in enumerate((slice(0, 4), slice(4, 10)))
@@ -549,10 +549,10 @@ def test_of_what_is_counted_there_is_at_least_one(option):
     made(PrototypesGrouped, TARGETS["yes"], torch.zeros(1, 7, 6), **{option: 1})
     with pytest.raises(ValidationError):
         made(PrototypesGrouped, TARGETS["yes"], torch.zeros(1, 7, 6), **{option: 0})
-    if option in PrototypeGroup.model_fields:
-        assert getattr(PrototypeGroup(**{option: 1}), option) == 1
+    if option in PrototypeSetConfig.model_fields:
+        assert getattr(PrototypeSetConfig(**{option: 1}), option) == 1
         with pytest.raises(ValidationError):
-            PrototypeGroup(**{option: 0})
+            PrototypeSetConfig(**{option: 0})
 
 
 # --- in a model -----------------------------------------------------------------------------------------------------------

@@ -206,7 +206,7 @@ def test_consistency_is_the_share_of_prototypes_that_point_at_what_was_planted_i
     fold, _ = fitted()
     model, test = fold.models["prototypes"], fold.test("prototypes").subset(np.arange(10))
     measures = PrototypeMeasures(model, test, "several", 4, 0.2, fold.usual.scales, {}, 1, 0)
-    measures.regions[0] = [TimeSpan(("a",), float(at), float(at + 1)) for at in range(model.head.groups[0].windows)]
+    measures.regions[0] = [TimeSpan(("a",), float(at), float(at + 1)) for at in range(model.head.sets[0].windows)]
     narrow, wide = (TimeSpan(("a",), 2.0, 3.0),), (TimeSpan(("a",), 0.0, 99.0),)
     best = torch.full((10, 9), 2)
     best[:2, 0] = 0  # 8 of 10 samples

@@ -13,17 +13,17 @@ from pellucid.data.spec import Binary, MultiLabel
 from pellucid.errors import ContractError
 from pellucid.heads.prototypes import refit as module
 from pellucid.heads.prototypes.grouping import Bundling, activations, thresholded
-from pellucid.heads.prototypes.groups import Group, Similarity, directions
 from pellucid.heads.prototypes.losses import Together, clustering, same_places, separation
 from pellucid.heads.prototypes.placing import KEPT, SPARE, Placing, initial_weights
 from pellucid.heads.prototypes.refit import Penalties, refitted
+from pellucid.heads.prototypes.sets import PrototypeSet, Similarity, directions
 from pellucid.heads.prototypes.similarity import alike, largest
 from pellucid.representation import TokenShape
 
 
-def group(**options) -> Group:
+def a_set(**options) -> PrototypeSet:
     facts = {"tokens": "x", "shape": TokenShape(count=4, width=2), "classes": (0,), "per_class": 3, "window": 1}
-    return Group(**(facts | {"similarity": "l2", "pool": "max", "top": 2, "addon_width": 0} | options))
+    return PrototypeSet(**(facts | {"similarity": "l2", "pool": "max", "top": 2, "addon_width": 0} | options))
 
 
 # --- where prototypes begin -----------------------------------------------------------------------------------------------
@@ -34,7 +34,7 @@ def test_every_sample_of_a_class_has_the_same_chance_to_be_a_candidate_in_whatev
     present = torch.stack([torch.arange(40) % 2 == 0, torch.arange(40) % 2 == 1], dim=1)
     drawn = np.zeros(40)
     for seed in range(600):
-        one = Placing(group(classes=(1,), per_class=1), seed)
+        one = Placing(a_set(classes=(1,), per_class=1), seed)
         for some in torch.arange(40).split([25, 1, 14]):
             one.add(cells[some], present[some], None)
         ids = [int(patch[0]) for patch in one.patches[0]]
@@ -50,13 +50,13 @@ def test_a_candidate_is_the_window_that_scores_best_for_its_class_or_any_without
     cells = torch.arange(80.0).view(10, 4, 2)
     present = torch.ones(10, 2, dtype=torch.bool)
     scores = torch.rand(10, 3, 2, generator=torch.Generator().manual_seed(0))
-    one = Placing(group(classes=(0, 1), window=2), 0)
+    one = Placing(a_set(classes=(0, 1), window=2), 0)
     one.add(cells, present, scores)
     for of_class, kept in enumerate(one.patches):
         assert [patch[0].item() for patch in kept] == [
             8 * at + 2 * int(scores[at, :, of_class].argmax()) for at in range(10)
         ]
-    anywhere = Placing(group(per_class=50), 0)
+    anywhere = Placing(a_set(per_class=50), 0)
     anywhere.add(torch.arange(4.0)[None, :, None].expand(200, 4, 2), present[:1].expand(200, 2), None)
     assert {int(patch[0]) for patch in anywhere.patches[0]} == {0, 1, 2, 3}
 
@@ -66,7 +66,7 @@ def test_prototypes_of_a_class_begin_as_far_apart_as_candidates_are_and_others_s
     order = [0, 0, 0, 1, 0, 2, 0, 1, 0, 0]
     cells = corners[order][:, None].expand(10, 4, 2) + 0.01 * torch.rand(10, 4, 2)
     present = torch.tensor([[True, False]]).expand(10, 2)
-    one = Placing(group(classes=(0, 1)), 0)
+    one = Placing(a_set(classes=(0, 1)), 0)
     one.add(cells, present, None)
     before = torch.full((6, 2), -5.0)
     found = one.prototypes(before)
@@ -77,7 +77,7 @@ def test_prototypes_of_a_class_begin_as_far_apart_as_candidates_are_and_others_s
 
 def test_similarities_where_prototypes_begin_are_those_of_the_first_samples():
     cells = torch.randn(KEPT + 50, 4, 2, generator=torch.Generator().manual_seed(0))
-    one = Placing(group(), 0)
+    one = Placing(a_set(), 0)
     with pytest.raises(ContractError, match="there were none"):
         one.similarities(torch.zeros(3, 2))
     for some in cells.split(100):
@@ -89,12 +89,12 @@ def test_similarities_where_prototypes_begin_are_those_of_the_first_samples():
 
 
 def test_a_prototype_begins_for_its_class_and_half_against_others_whatever_their_number_and_size():
-    # Two groups: one of similarities up to 4 with two prototypes of each class, one up to 2 with one of the first class.
-    class_of, group_of, reach = torch.tensor([0, 0, 1, 1, 0]), torch.tensor([0, 0, 0, 0, 1]), [4.0, 2.0]
-    several = initial_weights(class_of, directions(MultiLabel(names=("a", "b"))), reach, group_of)
+    # Two sets: one of similarities up to 4 with two prototypes of each class, one up to 2 with one of the first class.
+    class_of, set_of, reach = torch.tensor([0, 0, 1, 1, 0]), torch.tensor([0, 0, 0, 0, 1]), [4.0, 2.0]
+    several = initial_weights(class_of, directions(MultiLabel(names=("a", "b"))), reach, set_of)
     assert several[0].tolist() == pytest.approx([1 / 12, 1 / 12, -1 / 16, -1 / 16, 1 / 6])
     assert several[1].tolist() == pytest.approx([-1 / 24, -1 / 24, 1 / 8, 1 / 8, -1 / 12])
-    two = initial_weights(class_of, directions(Binary(names=("no", "yes"))), reach, group_of)
+    two = initial_weights(class_of, directions(Binary(names=("no", "yes"))), reach, set_of)
     assert two[0].tolist() == pytest.approx([-1 / 20, -1 / 20, 1 / 20, 1 / 20, -1 / 10])
     alone = initial_weights(torch.tensor([0]), directions(MultiLabel(names=("a", "b"))), [1.0], torch.tensor([0]))
     assert alone.tolist() == [[1.0], [-0.5]]
@@ -102,7 +102,7 @@ def test_a_prototype_begins_for_its_class_and_half_against_others_whatever_their
 
 @pytest.mark.parametrize("kind", ["arc", "cosine", "l2"])
 def test_nothing_is_more_like_a_prototype_than_itself(kind: Similarity):
-    made = group(similarity=kind, window=3, shape=TokenShape(count=4, width=7))
+    made = a_set(similarity=kind, window=3, shape=TokenShape(count=4, width=7))
     one = torch.randn(1, 21, generator=torch.Generator().manual_seed(0))
     assert float(alike(one[None], one, made)) == pytest.approx(largest(kind, 7, 3), rel=5e-3)
     others = one + 0.1 * torch.randn(50, 21, generator=torch.Generator().manual_seed(1))
@@ -112,7 +112,7 @@ def test_nothing_is_more_like_a_prototype_than_itself(kind: Similarity):
 # --- what is good about prototypes ----------------------------------------------------------------------------------------
 
 
-def test_classes_without_prototypes_and_groups_of_one_place_or_one_prototype_add_nothing():
+def test_classes_without_prototypes_and_sets_of_one_place_or_one_prototype_add_nothing():
     similar = torch.tensor([[2.0, 3.0]], requires_grad=True)
     owner = torch.tensor([[True, True], [False, False]])
     everything, nothing = torch.tensor([[True, True]]), torch.tensor([[False, False]])

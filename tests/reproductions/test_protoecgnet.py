@@ -120,10 +120,10 @@ def cosines(fitted: Fitted, model: Model) -> np.ndarray:
         at = again.frame.index.get_loc(name)
         with torch.no_grad():
             z = model.eval().encode(Batch({"ecg": torch.from_numpy(again.read(np.array([at])).inputs["ecg"])}))
-        group = int(head.group_of[one])
-        length = head.groups[group].window
-        latent = head.cells(z, group)[0, window : window + length].flatten()
-        own = head.prototypes[group][one - head.span(group).start].detach()
+        set_index = int(head.set_of[one])
+        length = head.sets[set_index].window
+        latent = head.cells(z, set_index)[0, window : window + length].flatten()
+        own = head.prototypes[set_index][one - head.span(set_index).start].detach()
         found.append(float(functional.cosine_similarity(own.double(), latent.double(), dim=0)))
     return np.array(found)
 
@@ -153,7 +153,7 @@ def test_one_weight_changed_and_the_prototypes_are_refused(fitted, trunk):
     with pytest.raises(ContractError, match="encoder has changed since the prototypes"):
         other.predict(fitted.test)
     moved = cosines(fitted, other)
-    same = np.array(["rhythm", "morphology", "global"])[other.head.group_of] != trunk
+    same = np.array(["rhythm", "morphology", "global"])[other.head.set_of] != trunk
     assert moved[same].min() >= 1 - 1e-5
     # Not each of them: a weight whose unit is silent in a prototype's window changes nothing there.
     assert moved[~same].min() < 1 - 1e-5
@@ -172,7 +172,7 @@ class Plain(torch.nn.Module):
     def forward(self, batch: Batch) -> torch.Tensor:
         head, z = self.model.head, self.model.encode(batch)
         assert isinstance(head, ProtoEcgNetHead)
-        return torch.stack([head.plain_scores(z, at).amax(1) for at in range(len(head.groups))]).sum(0)
+        return torch.stack([head.plain_scores(z, at).amax(1) for at in range(len(head.sets))]).sum(0)
 
 
 def test_projection_and_refit_cost_little(fitted):
@@ -191,11 +191,11 @@ def test_the_best_window_lies_over_the_one_beat_with_the_shift(fitted):
     with torch.no_grad():
         contributions = ((head.similarities(z) - head.centre) * head.weights[at])[:, fitted.own]
     best = head.best_windows(z)
-    group = head.groups[int(head.group_of[fitted.own[0]])]
+    prototype_set = head.sets[int(head.set_of[fitted.own[0]])]
     hits, by_chance = [], []
     for sample, (place,) in enumerate(fitted.one_beat.planted(ST)):
         strongest = int(fitted.own[contributions[sample].argmax()])
-        spans = [head.region(z, strongest, window) for window in range(group.windows)]
+        spans = [head.region(z, strongest, window) for window in range(prototype_set.windows)]
         over = np.array([span.start_s < place.stop_s and place.start_s < span.stop_s for span in spans])
         hits.append(over[int(best[sample, strongest])])
         by_chance.append(over.mean())
@@ -214,13 +214,13 @@ def test_the_likeness_rests_on_the_leads_with_the_shift(fitted):
         strongest = fitted.own[((head.similarities(z) - head.centre) * head.weights[at])[:, fitted.own].argmax(1)]
         mean, right = signals(fitted.train).mean((0, 2)), []
         for sample, one in enumerate(strongest.tolist()):
-            window, group = int(best[sample, one]), int(head.group_of[one])
+            window, set_index = int(best[sample, one]), int(head.set_of[one])
             span = head.region(z, one, window)
             covered = x[sample].expand(len(leads), -1, -1).clone()
             each = torch.arange(len(leads))
             covered[each, each, round(span.start_s * 100) : round(span.stop_s * 100)] = mean[:, None]
-            similar = head.similar(model.encode(Batch({"ecg": covered})), group)[
-                :, window, one - head.span(group).start
+            similar = head.similar(model.encode(Batch({"ecg": covered})), set_index)[
+                :, window, one - head.span(set_index).start
             ]
             right.append(leads[int(similar.argmin())] in INJURED)
     print(f"the lead that the likeness rests on is V1, V2 or V3 in {np.mean(right):.1%}; by chance in 25 %")

@@ -257,9 +257,9 @@ def test_prototypes_are_training_patches_and_stored_patches_give_the_activation_
     with torch.no_grad():
         found = head.similarities(z)
         for prototype, source in enumerate(head.sources):
-            sample, group = names.index(source), int(head.group_of[prototype])
+            sample, group = names.index(source), int(head.set_of[prototype])
             own = head.prototypes[group][prototype - head.span(group).start]
-            patch = z.tokens[head.groups[group].tokens].values[sample, int(head.source_window[prototype])]
+            patch = z.tokens[head.sets[group].tokens].values[sample, int(head.source_window[prototype])]
             assert torch.equal(own, patch)
             # The distance of a patch and itself is rounding, which the logarithm near an exact match makes larger.
             assert float(found[sample, prototype]) == pytest.approx(np.log(1e4), abs=0.05)

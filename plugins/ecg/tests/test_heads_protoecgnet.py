@@ -35,7 +35,7 @@ def head(labels=SUPERCLASSES, tokens=None, **options) -> ProtoEcgNetHead:
 
 
 def served(made: ProtoEcgNetHead) -> dict[str, tuple[str, ...]]:
-    return {group.tokens: tuple(made.outputs[at] for at in group.classes) for group in made.groups}
+    return {one.tokens: tuple(made.outputs[at] for at in one.classes) for one in made.sets}
 
 
 # --- grouping ---------------------------------------------------------------------------------------------------------
@@ -44,18 +44,18 @@ def served(made: ProtoEcgNetHead) -> dict[str, tuple[str, ...]]:
 def test_the_71_statements_are_grouped_as_in_the_paper_and_have_its_1037_prototypes():
     table = pd.read_csv(real_data("ecg", "ptbxl-subset") / "scp_statements.csv", index_col=0)
     made = head(tuple(table.index))
-    groups = {group.tokens: group for group in made.groups}
-    assert {name: len(group.classes) for name, group in groups.items()} == {
+    sets = {one.tokens: one for one in made.sets}
+    assert {name: len(one.classes) for name, one in sets.items()} == {
         "ecg:rhythm": 16, "ecg:morphology": 52, "ecg:global": 3
     }  # fmt: skip
-    assert {name: group.size for name, group in groups.items()} == {
+    assert {name: one.size for name, one in sets.items()} == {
         "ecg:rhythm": 80, "ecg:morphology": 936, "ecg:global": 21
     }  # fmt: skip
     assert len(made.class_of) == 1037
-    assert {name: group.window for name, group in groups.items()} == {
+    assert {name: one.window for name, one in sets.items()} == {
         "ecg:rhythm": 1, "ecg:morphology": 3, "ecg:global": 32
     }  # fmt: skip
-    assert {name: group.similarity for name, group in groups.items()} == {
+    assert {name: one.similarity for name, one in sets.items()} == {
         "ecg:rhythm": "cosine", "ecg:morphology": "arc", "ecg:global": "arc"
     }  # fmt: skip
     # All twelve rhythm statements of PTB-XL but one are recognised by rhythm, and four conduction disturbances are.
@@ -72,7 +72,7 @@ def test_labels_can_be_grouped_otherwise_and_all_others_are_of_morphology():
     made = head(("fast", "wide", "all over"), rhythm_labels=("fast",), global_labels=("all over",))
     assert served(made) == {"ecg:rhythm": ("fast",), "ecg:morphology": ("wide",), "ecg:global": ("all over",)}
     assert served(head(("fast", "wide"), rhythm_labels=(), global_labels=())) == {"ecg:morphology": ("fast", "wide")}
-    # Naming rhythms leaves the paper's other group as it is.
+    # Naming rhythms leaves the paper's other set as it is.
     assert served(head(rhythm_labels=("CD",)))["ecg:global"] == ("NORM",)
 
 
@@ -91,7 +91,7 @@ def test_a_label_that_does_not_exist_or_stands_in_two_groups_is_refused():
 def test_tokens_of_another_network_serve_all_groups_and_a_missing_branch_is_named():
     one = {"ecg": TokenShape(count=10, width=WIDTH)}
     made = head(tokens=one, rhythm_labels=("CD",))
-    assert [(group.tokens, group.window) for group in made.groups] == [("ecg", 10), ("ecg", 3), ("ecg", 10)]
+    assert [(one.tokens, one.window) for one in made.sets] == [("ecg", 10), ("ecg", 3), ("ecg", 10)]
     with pytest.raises(StudyError, match="CD need tokens of the branch 'rhythm', but the encoder hands on morphology"):
         head(tokens={"ecg:morphology": BRANCHES["ecg:morphology"]}, rhythm_labels=("CD",), global_labels=())
     with pytest.raises(StudyError, match=r"or one set for all; here are a, b: say with reads"):
@@ -175,7 +175,7 @@ def test_networks_stay_still_in_the_stages_that_only_look():
     assert [stage.finish for stage in stages.values()] == [still.level, still.place, still.project, still.refit]
     assert [stage.moves_encoders for stage in stages.values()] == [True, False, False, False]
     assert stages["warm-up"].share == 1.0
-    assert all(group.addon_width == 0 for group in head().groups)
+    assert all(one.addon_width == 0 for one in head().sets)
     made = head(joint=0.4)
     assert {stage.name: (stage.moves_encoders, stage.share) for stage in made.stages()}["joint"] == (True, 0.4)
     assert not any(stages[name].parameters(still) for name in ("placing", "projection", "refit"))

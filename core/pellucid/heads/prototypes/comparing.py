@@ -1,4 +1,4 @@
-"""What heads with prototypes share: groups, add-ons, projection onto training samples, and the memory of both."""
+"""What heads with prototypes share: sets of prototypes, add-ons, projection onto training samples, and the memory of both."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ from pellucid.batch import Batch
 from pellucid.errors import ContractError
 from pellucid.fingerprint import BYTES
 from pellucid.heads.base import Predictor
-from pellucid.heads.prototypes.groups import ComparingConfig, Group, class_names, decided, directions, members
 from pellucid.heads.prototypes.placing import Placing
 from pellucid.heads.prototypes.projection import ID_BYTES, Projection, decoded_ids, encoded_ids
+from pellucid.heads.prototypes.sets import (
+    ComparingConfig,
+    PrototypeSet,
+    class_names,
+    directions,
+    members,
+    resolved_sets,
+)
 from pellucid.heads.prototypes.similarity import alike, largest, pooled, windows
 from pellucid.regions import Region, around
 from pellucid.representation import Representation
@@ -29,7 +36,7 @@ class Comparing(Predictor):
 
     config: ComparingConfig
     class_of: Tensor
-    group_of: Tensor
+    set_of: Tensor
     source_id: Tensor
     source_window: Tensor
     projected: Tensor
@@ -40,14 +47,14 @@ class Comparing(Predictor):
     def __init__(self, config: ComparingConfig, name: str) -> None:
         super().__init__()
         self.config = config
-        self.groups = decided(config, name)
-        self.addon = nn.ModuleList(_addon(group) for group in self.groups)
-        self.prototypes = nn.ParameterList(torch.rand(g.size, g.window * g.width) for g in self.groups)
-        owners = [one for group in self.groups for one in group.class_of]
+        self.sets = resolved_sets(config, name)
+        self.addon = nn.ModuleList(_addon(prototype_set) for prototype_set in self.sets)
+        self.prototypes = nn.ParameterList(torch.rand(g.size, g.window * g.width) for g in self.sets)
+        owners = [one for prototype_set in self.sets for one in prototype_set.class_of]
         count = len(owners)
         self.register_buffer("class_of", torch.tensor(owners), persistent=False)
-        sizes = torch.tensor([group.size for group in self.groups])
-        self.register_buffer("group_of", torch.arange(len(sizes)).repeat_interleave(sizes), persistent=False)
+        sizes = torch.tensor([prototype_set.size for prototype_set in self.sets])
+        self.register_buffer("set_of", torch.arange(len(sizes)).repeat_interleave(sizes), persistent=False)
         self.register_buffer("source_id", torch.zeros(count, ID_BYTES, dtype=torch.uint8))
         self.register_buffer("source_window", torch.zeros(count, dtype=torch.long))
         self.register_buffer("projected", torch.zeros(count, dtype=torch.bool))
@@ -64,7 +71,7 @@ class Comparing(Predictor):
 
     @property
     def prototype_names(self) -> tuple[str, ...]:
-        """``"<class> #<number>"``, numbered through all groups."""
+        """``"<class> #<number>"``, numbered through all sets."""
         counted, found = [0] * len(self.classes), []
         for one in self.class_of.tolist():
             counted[one] += 1
@@ -76,10 +83,10 @@ class Comparing(Predictor):
         """Id of the training sample that each prototype is a window of; empty where there is none."""
         return decoded_ids(self.source_id)
 
-    def span(self, group: int) -> slice:
-        """Where a group's prototypes stand among all."""
-        start = sum(one.size for one in self.groups[:group])
-        return slice(start, start + self.groups[group].size)
+    def span(self, set_index: int) -> slice:
+        """Where a set's prototypes stand among all."""
+        start = sum(one.size for one in self.sets[:set_index])
+        return slice(start, start + self.sets[set_index].size)
 
     @property
     def direction(self) -> Tensor:
@@ -94,41 +101,41 @@ class Comparing(Predictor):
 
     # --- comparing ----------------------------------------------------------------------------------------------------
 
-    def tokens(self, z: Representation, group: int) -> Tensor:
-        """Tokens of a group as encoders hand them on, shape (sample, token, width)."""
-        name = self.groups[group].tokens
+    def tokens(self, z: Representation, set_index: int) -> Tensor:
+        """Tokens of a set as encoders hand them on, shape (sample, token, width)."""
+        name = self.sets[set_index].tokens
         if name not in z.tokens:
             raise ContractError(
                 f"prototypes are compared with tokens {name!r}, which this representation does not have"
             )
         return z.tokens[name].values
 
-    def cells(self, z: Representation, group: int) -> Tensor:
-        """Tokens of a group as they are compared, shape (sample, token, width)."""
-        found: Tensor = self.addon[group](self.tokens(z, group))
+    def cells(self, z: Representation, set_index: int) -> Tensor:
+        """Tokens of a set as they are compared, shape (sample, token, width)."""
+        found: Tensor = self.addon[set_index](self.tokens(z, set_index))
         return found
 
-    def patches(self, z: Representation, group: int) -> Tensor:
-        """Windows of a group as they are compared, shape (sample, window, value)."""
-        return windows(self.cells(z, group), self.groups[group].window)
+    def patches(self, z: Representation, set_index: int) -> Tensor:
+        """Windows of a set as they are compared, shape (sample, window, value)."""
+        return windows(self.cells(z, set_index), self.sets[set_index].window)
 
-    def similar(self, z: Representation, group: int) -> Tensor:
-        """Similarities of every window, shape (sample, window, prototype of this group)."""
-        return alike(self.patches(z, group), self.prototypes[group], self.groups[group])
+    def similar(self, z: Representation, set_index: int) -> Tensor:
+        """Similarities of every window, shape (sample, window, prototype of this set)."""
+        return alike(self.patches(z, set_index), self.prototypes[set_index], self.sets[set_index])
 
     def similarities(self, z: Representation) -> Tensor:
         """One similarity a sample and prototype, shape (sample, prototype)."""
-        return torch.cat([pooled(self.similar(z, at), g.pool, g.top) for at, g in enumerate(self.groups)], dim=1)
+        return torch.cat([pooled(self.similar(z, at), g.pool, g.top) for at, g in enumerate(self.sets)], dim=1)
 
     def best_windows(self, z: Representation) -> Tensor:
         """The window that is most like each prototype, whatever the pooling; int, shape (sample, prototype)."""
-        return torch.cat([self.similar(z, at).argmax(1) for at in range(len(self.groups))], dim=1)
+        return torch.cat([self.similar(z, at).argmax(1) for at in range(len(self.sets))], dim=1)
 
     def region(self, z: Representation, prototype: int, window: int) -> Region | None:
         """The part of an input that a window covers; None where tokens are no places."""
-        group = self.groups[int(self.group_of[prototype])]
-        regions = z.tokens[group.tokens].regions
-        return around(regions[window : window + group.window]) if regions else None
+        prototype_set = self.sets[int(self.set_of[prototype])]
+        regions = z.tokens[prototype_set.tokens].regions
+        return around(regions[window : window + prototype_set.window]) if regions else None
 
     def speaking(self, z: Representation, output: int) -> Tensor:
         """How much each prototype speaks for an output, in logits, shape (sample, prototype)."""
@@ -144,7 +151,7 @@ class Comparing(Predictor):
     @torch.no_grad()
     def placed(self, parts: Iterable[tuple[Representation, Batch]], scores: bool) -> list[Placing]:
         """Put prototypes at windows of training samples; with ``scores`` at those that speak for their class."""
-        placing = [Placing(group, seed_of("place", at)) for at, group in enumerate(self.groups)]
+        placing = [Placing(prototype_set, seed_of("place", at)) for at, prototype_set in enumerate(self.sets)]
         for z, batch in parts:
             for at, one in enumerate(placing):
                 one.add(self.cells(z, at), self.present(batch), self.window_scores(z, at) if scores else None)
@@ -152,7 +159,7 @@ class Comparing(Predictor):
             self.prototypes[at].copy_(one.prototypes(self.prototypes[at]))
         return placing
 
-    def window_scores(self, z: Representation, group: int) -> Tensor:
+    def window_scores(self, z: Representation, set_index: int) -> Tensor:
         """How much each window speaks for each class before there are prototypes, shape (sample, window, class)."""
         raise NotImplementedError
 
@@ -164,8 +171,8 @@ class Comparing(Predictor):
         ``projected`` and weighs nothing from then on.
         """
         found = [
-            Projection(prototypes, group, unique=self.config.unique)
-            for prototypes, group in zip(self.prototypes, self.groups, strict=True)
+            Projection(prototypes, prototype_set, unique=self.config.unique)
+            for prototypes, prototype_set in zip(self.prototypes, self.sets, strict=True)
         ]
         for z, batch in parts:
             for at, one in enumerate(found):
@@ -210,12 +217,14 @@ class Comparing(Predictor):
 
     @property
     def reach(self) -> list[float]:
-        """Largest similarity of each group."""
-        return [largest(group.similarity, group.width, group.window) for group in self.groups]
+        """Largest similarity of each set."""
+        return [
+            largest(prototype_set.similarity, prototype_set.width, prototype_set.window) for prototype_set in self.sets
+        ]
 
 
-def _addon(group: Group) -> nn.Module:
-    if not group.addon_width:
+def _addon(prototype_set: PrototypeSet) -> nn.Module:
+    if not prototype_set.addon_width:
         return nn.Identity()
-    width = group.addon_width
-    return nn.Sequential(nn.Linear(group.shape.width, width), nn.ReLU(), nn.Linear(width, width), nn.Sigmoid())
+    width = prototype_set.addon_width
+    return nn.Sequential(nn.Linear(prototype_set.shape.width, width), nn.ReLU(), nn.Linear(width, width), nn.Sigmoid())

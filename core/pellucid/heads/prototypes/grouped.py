@@ -12,9 +12,9 @@ from torch.nn import functional
 from pellucid.batch import Batch
 from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.prototypes.grouping import Bundling, activations
-from pellucid.heads.prototypes.groups import Similarity, directions
 from pellucid.heads.prototypes.head import SHOWN, Prototypes, PrototypesConfig
 from pellucid.heads.prototypes.refit import Penalties, refitted
+from pellucid.heads.prototypes.sets import Similarity, directions
 from pellucid.representation import Representation
 from pellucid.seeds import seed_of
 

@@ -14,10 +14,10 @@ from pellucid.batch import Batch
 from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.base import HeadTags, Stage, target_loss
 from pellucid.heads.prototypes.comparing import Comparing
-from pellucid.heads.prototypes.groups import ComparingConfig, directions
 from pellucid.heads.prototypes.losses import Together, clustering, cooccurrence, diversity, same_places, separation
 from pellucid.heads.prototypes.placing import Placing, initial_weights
 from pellucid.heads.prototypes.refit import Penalties, came_from, refitted, without_itself
+from pellucid.heads.prototypes.sets import ComparingConfig, directions
 from pellucid.heads.prototypes.similarity import apart, pooled
 from pellucid.heads.scaled import STRIDE
 from pellucid.representation import Representation
@@ -34,8 +34,8 @@ class PrototypesConfig(ComparingConfig):
 
     Parameters
     ----------
-    groups, per_class, window, similarity, pool, top, addon_width, unique
-        See :class:`~pellucid.heads.prototypes.groups.ComparingConfig`.
+    sets, per_class, window, similarity, pool, top, addon_width, unique
+        See :class:`~pellucid.heads.prototypes.sets.ComparingConfig`.
     warm_up : float
         Length of the first stage, in which the encoders learn with a plain linear layer, as a share of the head's epochs;
         0 for none.
@@ -65,7 +65,7 @@ class Prototypes(Comparing):
 
     It is fitted in stages. Warm-up: encoders learn with a plain linear layer, and prototypes are placed at windows of training
     samples that it takes for their class. Joint: prototypes and encoders learn together under a last layer in which a
-    prototype speaks for its own class, and half as much against every other; only its scale, one number a group, learns. Then
+    prototype speaks for its own class, and half as much against every other; only its scale, one number a set, learns. Then
     each prototype becomes the most similar window of a training sample of its class. Refit: the last layer is learnt to the
     end, all else still.
 
@@ -74,11 +74,11 @@ class Prototypes(Comparing):
 
     References
     ----------
-    Global, partial and mixed groups as ProtoECGNet (2025, PMLR 298); places as ScaleProtoSeg (arXiv 2409.09497). Deviations:
+    Global, partial and mixed sets as ProtoECGNet (2025, PMLR 298); places as ScaleProtoSeg (arXiv 2409.09497). Deviations:
     prototypes begin at training windows, not at random; the initial weights 1 and -0.5 are divided by the number of
     prototypes and by the largest similarity, times a learnt scale, as sums of large similarities that hardly vary leave a
     sigmoid no slope; biases learn throughout; the best window is the default pool; separation spares prototypes of all
-    classes that a sample is of; one weight matrix over all groups, learnt in closed form of penalised likelihood.
+    classes that a sample is of; one weight matrix over all sets, learnt in closed form of penalised likelihood.
     """
 
     tags = HeadTags(
@@ -95,9 +95,11 @@ class Prototypes(Comparing):
         direction = directions(config.target)
         self.register_buffer("centre", torch.zeros(count))
         self.register_buffer("jaccard", torch.eye(classes))
-        self.plain = nn.ModuleList(nn.Linear(group.shape.width, outputs, bias=False) for group in self.groups)
-        self.gain = nn.Parameter(torch.zeros(len(self.groups)))
-        self.weight = nn.Parameter(initial_weights(self.class_of, direction, self.reach, self.group_of))
+        self.plain = nn.ModuleList(
+            nn.Linear(prototype_set.shape.width, outputs, bias=False) for prototype_set in self.sets
+        )
+        self.gain = nn.Parameter(torch.zeros(len(self.sets)))
+        self.weight = nn.Parameter(initial_weights(self.class_of, direction, self.reach, self.set_of))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     # --- output -------------------------------------------------------------------------------------------------------
@@ -128,7 +130,7 @@ class Prototypes(Comparing):
     @property
     def weights(self) -> Tensor:
         """Weights of similarities, shape (output, prototype)."""
-        return self.weight * (STRIDE * self.gain).exp()[self.group_of]
+        return self.weight * (STRIDE * self.gain).exp()[self.set_of]
 
     def explain(self, z: Representation, target: str) -> Explanation:
         """What each prototype adds to one output, with the places that are alike."""
@@ -180,7 +182,7 @@ class Prototypes(Comparing):
             source=source or None,
             text=f"{before}similarity {similarity:.2f}, above that of {percentile:.0f} % of the training samples",
             source_region=self.region(z, one, int(self.source_window[one])) if self.projected[one] else None,
-            input=self.groups[int(self.group_of[one])].tokens.partition(":")[0],
+            input=self.sets[int(self.set_of[one])].tokens.partition(":")[0],
         )
 
     # --- learning -----------------------------------------------------------------------------------------------------
@@ -218,23 +220,26 @@ class Prototypes(Comparing):
 
     def warm_up_loss(self, z: Representation, batch: Batch) -> Tensor:
         """Likelihood by a plain linear layer over tokens, pooled as similarities are."""
-        told = [pooled(self.plain_scores(z, at), group.pool, group.top) for at, group in enumerate(self.groups)]
+        told = [
+            pooled(self.plain_scores(z, at), prototype_set.pool, prototype_set.top)
+            for at, prototype_set in enumerate(self.sets)
+        ]
         return self.likelihood(self.bias + torch.stack(told).sum(0), batch)
 
-    def plain_scores(self, z: Representation, group: int) -> Tensor:
+    def plain_scores(self, z: Representation, set_index: int) -> Tensor:
         """What the plain layer says of each window, shape (sample, window, output): the mean over its tokens.
 
-        A group speaks of the outputs that it serves and is silent on others: had another group learnt them as well, there
+        A set speaks of the outputs that it serves and is silent on others: had another set learnt them as well, there
         would be nothing left to find in the tokens that their prototypes are compared with.
         """
-        classes = list(self.groups[group].classes)
+        classes = list(self.sets[set_index].classes)
         served = (directions(self.config.target)[:, classes] != 0).any(1).to(self.bias)
-        told: Tensor = self.plain[group](self.tokens(z, group)) * served
-        return told.unfold(1, self.groups[group].window, 1).mean(3)
+        told: Tensor = self.plain[set_index](self.tokens(z, set_index)) * served
+        return told.unfold(1, self.sets[set_index].window, 1).mean(3)
 
-    def window_scores(self, z: Representation, group: int) -> Tensor:
+    def window_scores(self, z: Representation, set_index: int) -> Tensor:
         """What the plain layer says of each window and class."""
-        return self.plain_scores(z, group) @ directions(self.config.target).to(self.bias)
+        return self.plain_scores(z, set_index) @ directions(self.config.target).to(self.bias)
 
     def place(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Put the prototypes where the plain layer found their classes."""
@@ -254,13 +259,13 @@ class Prototypes(Comparing):
         return target_loss(self.config.target, outputs, batch)
 
     def loss(self, z: Representation, batch: Batch) -> Tensor:
-        """Likelihood and what makes prototypes good examples; each of these per group, mean over groups."""
+        """Likelihood and what makes prototypes good examples; each of these per set, mean over sets."""
         config, present = self.config, self.present(batch)
         found, total = [], torch.zeros((), device=self.bias.device)
-        for at, (group, prototypes) in enumerate(zip(self.groups, self.prototypes, strict=True)):
+        for at, (prototype_set, prototypes) in enumerate(zip(self.sets, self.prototypes, strict=True)):
             patches = self.patches(z, at)
             similar = self.similar(z, at)
-            one = pooled(similar, group.pool, group.top)
+            one = pooled(similar, prototype_set.pool, prototype_set.top)
             found.append(one)
             class_of = self.class_of[self.span(at)]
             owner = class_of[None] == torch.arange(len(self.classes), device=class_of.device)[:, None]
@@ -270,9 +275,9 @@ class Prototypes(Comparing):
                 (config.separation, lambda s=scaled, o=owner: separation(s, present, o, as_released=config.separation_as_released)),
                 (config.diversity, lambda p=prototypes: diversity(p)),
                 (config.cooccurrence, lambda p=prototypes, c=class_of: cooccurrence(p, c, self.jaccard)),
-                (config.spread, lambda x=patches, p=prototypes, g=group, c=class_of: same_places(apart(x, p, g), present, c)),
+                (config.spread, lambda x=patches, p=prototypes, g=prototype_set, c=class_of: same_places(apart(x, p, g), present, c)),
             ]  # fmt: skip
-            total = total + sum(weight * term() for weight, term in terms if weight) / len(self.groups)
+            total = total + sum(weight * term() for weight, term in terms if weight) / len(self.sets)
         return self.likelihood(self.weighted(torch.cat(found, dim=1)), batch) + total
 
     @torch.no_grad()

@@ -90,7 +90,7 @@ def same_places(distances: Tensor, present: Tensor, class_of: Tensor) -> Tensor:
     Parameters
     ----------
     distances : Tensor, shape (sample, window, prototype)
-        Squared distances, not similarities, of the prototypes of one group (one scale).
+        Squared distances, not similarities, of the prototypes of one set (one scale).
     present : Tensor of bool, shape (sample, class)
     class_of : Tensor of int, shape (prototype,)
 

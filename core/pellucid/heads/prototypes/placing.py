@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import ContractError
-from pellucid.heads.prototypes.groups import Group
+from pellucid.heads.prototypes.sets import PrototypeSet
 from pellucid.heads.prototypes.similarity import alike, pooled, windows
 
 KEPT = 256
@@ -19,22 +19,22 @@ SPARE = 4
 
 
 class Placing:
-    """Looks at training samples as they pass by, and then places the prototypes of one group.
+    """Looks at training samples as they pass by, and then places the prototypes of one set.
 
     Each class keeps windows of samples of it, drawn at random, one a sample: the window that ``score`` likes best. Of these
     the prototypes are chosen one after the other, each as far from those before it as can be.
 
     Parameters
     ----------
-    group : Group
+    prototype_set : PrototypeSet
     seed : int
     """
 
-    def __init__(self, group: Group, seed: int) -> None:
-        self.group = group
+    def __init__(self, prototype_set: PrototypeSet, seed: int) -> None:
+        self.prototype_set = prototype_set
         self.generator = torch.Generator().manual_seed(seed)
-        self.patches: list[list[Tensor]] = [[] for _ in group.classes]
-        self.seen = [0 for _ in group.classes]
+        self.patches: list[list[Tensor]] = [[] for _ in prototype_set.classes]
+        self.seen = [0 for _ in prototype_set.classes]
         self.cells: list[Tensor] = []
         self.kept = 0
 
@@ -51,9 +51,9 @@ class Placing:
         if self.kept < KEPT:
             self.cells.append(cells[: KEPT - self.kept].clone())
             self.kept += len(self.cells[-1])
-        patches = windows(cells, self.group.window)
-        limit = SPARE * self.group.per_class
-        for slot, one in enumerate(self.group.classes):
+        patches = windows(cells, self.prototype_set.window)
+        limit = SPARE * self.prototype_set.per_class
+        for slot, one in enumerate(self.prototype_set.classes):
             for at in torch.nonzero(present[:, one])[:, 0].tolist():
                 self.seen[slot] += 1
                 kept = self.patches[slot]
@@ -70,20 +70,20 @@ class Placing:
         for slot, kept in enumerate(self.patches):
             if not kept:
                 continue
-            start = slot * self.group.per_class
-            found[start : start + self.group.per_class] = self._spread_out(torch.stack(kept))
+            start = slot * self.prototype_set.per_class
+            found[start : start + self.prototype_set.per_class] = self._spread_out(torch.stack(kept))
         return found
 
     def similarities(self, prototypes: Tensor) -> Tensor:
         """Similarities of the kept samples, shape (sample, prototype)."""
         if not self.cells:
             raise ContractError("a head is prepared with training samples, and there were none")
-        patches = windows(torch.cat(self.cells), self.group.window)
-        return pooled(alike(patches, prototypes, self.group), self.group.pool, self.group.top)
+        patches = windows(torch.cat(self.cells), self.prototype_set.window)
+        return pooled(alike(patches, prototypes, self.prototype_set), self.prototype_set.pool, self.prototype_set.top)
 
     def _spread_out(self, kept: Tensor) -> Tensor:
         order, away = [0], torch.full((len(kept),), torch.inf)
-        while len(order) < self.group.per_class:
+        while len(order) < self.prototype_set.per_class:
             away = torch.minimum(away, (kept - kept[order[-1]]).square().sum(1))
             order.append(int(away.argmax()))
         return kept[order]
@@ -92,16 +92,16 @@ class Placing:
         return int(torch.randint(below, (1,), generator=self.generator))
 
 
-def initial_weights(class_of: Tensor, direction: Tensor, reach: Sequence[float], group_of: Tensor) -> Tensor:
+def initial_weights(class_of: Tensor, direction: Tensor, reach: Sequence[float], set_of: Tensor) -> Tensor:
     """Weights from similarities to outputs before anything is learnt, shape (output, prototype).
 
     Parameters
     ----------
-    class_of, group_of : Tensor of int, shape (prototype,)
+    class_of, set_of : Tensor of int, shape (prototype,)
     direction : Tensor, shape (output, class)
-        See :func:`~pellucid.heads.prototypes.groups.directions`.
+        See :func:`~pellucid.heads.prototypes.sets.directions`.
     reach : sequence of float
-        Largest similarity of each group.
+        Largest similarity of each set.
 
     Notes
     -----
@@ -110,7 +110,7 @@ def initial_weights(class_of: Tensor, direction: Tensor, reach: Sequence[float],
     a binary target) has -1.
     """
     own = direction[:, class_of]
-    scale = 1 / torch.tensor(reach)[group_of]
+    scale = 1 / torch.tensor(reach)[set_of]
     other = own == 0
     return (
         own / (own != 0).sum(1, keepdim=True).clamp(min=1) - 0.5 * other / other.sum(1, keepdim=True).clamp(min=1)

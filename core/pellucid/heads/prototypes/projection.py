@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import ContractError
-from pellucid.heads.prototypes.groups import Group
 from pellucid.heads.prototypes.search import Search
+from pellucid.heads.prototypes.sets import PrototypeSet
 from pellucid.heads.prototypes.similarity import comparable, windows
 
 CANDIDATES = 8
@@ -22,7 +22,7 @@ ID_BYTES = 128
 
 @dataclass(frozen=True)
 class Projected:
-    """What a group's prototypes have become.
+    """What a set's prototypes have become.
 
     Parameters
     ----------
@@ -47,18 +47,18 @@ class Projection:
     Parameters
     ----------
     prototypes : Tensor, shape (prototype, value)
-    group : Group
+    prototype_set : PrototypeSet
     unique : bool
         Whether two prototypes of a class must become different windows, as long as there are candidates.
     """
 
-    def __init__(self, prototypes: Tensor, group: Group, *, unique: bool) -> None:
-        self.group = group
+    def __init__(self, prototypes: Tensor, prototype_set: PrototypeSet, *, unique: bool) -> None:
+        self.prototype_set = prototype_set
         self.prototypes = prototypes.clone()
-        compared = comparable(self.prototypes, group.similarity).split(group.per_class)
+        compared = comparable(self.prototypes, prototype_set.similarity).split(prototype_set.per_class)
         keep, width = CANDIDATES if unique else 1, prototypes.shape[1]
         self.searches = [Search(own, keep=keep, hold=width) for own in compared]
-        self.ids: list[list[str]] = [[] for _ in group.classes]
+        self.ids: list[list[str]] = [[] for _ in prototype_set.classes]
 
     def add(self, cells: Tensor, present: Tensor, samples: Sequence[str]) -> None:
         """Take in a batch.
@@ -74,9 +74,9 @@ class Projection:
             raise ContractError(
                 "prototypes are projected onto samples that have ids; make the batches with collate or batch_of"
             )
-        raw = windows(cells, self.group.window)
-        patches = comparable(raw, self.group.similarity)
-        for one, search, ids in zip(self.group.classes, self.searches, self.ids, strict=True):
+        raw = windows(cells, self.prototype_set.window)
+        patches = comparable(raw, self.prototype_set.similarity)
+        for one, search, ids in zip(self.prototype_set.classes, self.searches, self.ids, strict=True):
             at = torch.nonzero(present[:, one])[:, 0]
             search.add(patches[at].flatten(0, 1), raw[at].flatten(0, 1))
             ids += [samples[sample] for sample in at.tolist()]
@@ -84,13 +84,13 @@ class Projection:
     def projected(self) -> Projected:
         """The outcome, once all training samples have passed by."""
         place = [_chosen(search) for search in self.searches]
-        count = self.group.windows
+        count = self.prototype_set.windows
         samples = [
             ids[int(search.ids[at, slot]) // count] if search.ids[at, slot] >= 0 else ""
             for search, ids, slots in zip(self.searches, self.ids, place, strict=True)
             for at, slot in enumerate(slots.tolist())
         ]
-        rows = torch.arange(self.group.per_class)
+        rows = torch.arange(self.prototype_set.per_class)
         ids = torch.cat([search.ids[rows, slots] for search, slots in zip(self.searches, place, strict=True)])
         held = torch.cat([search.held[rows, slots] for search, slots in zip(self.searches, place, strict=True)])
         found = ids >= 0

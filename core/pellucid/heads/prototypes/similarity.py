@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pellucid.heads.prototypes.groups import Group, Pool, Similarity
+from pellucid.heads.prototypes.sets import Pool, PrototypeSet, Similarity
 
 EPS = 1e-4
 """In the logarithm of a distance: an exact match has the similarity ``log(1 / EPS)``, 9.2."""
@@ -59,7 +59,7 @@ def largest(kind: Similarity, width: int, length: int) -> float:
     return math.log(1 / EPS) if kind == "l2" else factor(kind, width, length)
 
 
-def alike(patches: Tensor, prototypes: Tensor, group: Group) -> Tensor:
+def alike(patches: Tensor, prototypes: Tensor, prototype_set: PrototypeSet) -> Tensor:
     """Similarities of windows, shape (sample, window, value), and prototypes, shape (prototype, value).
 
     Returns
@@ -71,17 +71,19 @@ def alike(patches: Tensor, prototypes: Tensor, group: Group) -> Tensor:
     ``"arc"``: Donnelly et al. (2022), Deformable ProtoPNet, as used for windows of signals by ProtoECGNet
     (2025). ``"l2"``: Chen et al. (2019), ProtoPNet, arXiv 1806.10574.
     """
-    kind = group.similarity
+    kind = prototype_set.similarity
     patches, prototypes = comparable(patches, kind), comparable(prototypes, kind)
     if kind == "l2":
         distances = squared_distances(patches, prototypes)
         return torch.log((distances + 1) / (distances + EPS))
-    return patches @ prototypes.t() * factor(kind, group.width, group.window)
+    return patches @ prototypes.t() * factor(kind, prototype_set.width, prototype_set.window)
 
 
-def apart(patches: Tensor, prototypes: Tensor, group: Group) -> Tensor:
+def apart(patches: Tensor, prototypes: Tensor, prototype_set: PrototypeSet) -> Tensor:
     """Squared distances of windows and prototypes as they are compared, shape (sample, window, prototype)."""
-    return squared_distances(comparable(patches, group.similarity), comparable(prototypes, group.similarity))
+    return squared_distances(
+        comparable(patches, prototype_set.similarity), comparable(prototypes, prototype_set.similarity)
+    )
 
 
 def pooled(similarities: Tensor, pool: Pool, top: int) -> Tensor:

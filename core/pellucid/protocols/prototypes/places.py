@@ -38,9 +38,9 @@ def overlap(one: Region, other: Region) -> bool:
     return False
 
 
-def window_regions(head: Comparing, regions: Sequence[Region], group: int) -> list[Region]:
-    """The region of every window of a group."""
-    length = head.groups[group].window
+def window_regions(head: Comparing, regions: Sequence[Region], set_index: int) -> list[Region]:
+    """The region of every window of a set."""
+    length = head.sets[set_index].window
     return [around(regions[start : start + length]) for start in range(len(regions) - length + 1)]
 
 
@@ -97,8 +97,8 @@ def strongest_channel(
     """
     head = model.head
     assert isinstance(head, Comparing)
-    group = int(head.group_of[prototype])
-    own = prototype - head.span(group).start
+    set_index = int(head.set_of[prototype])
+    own = prototype - head.span(set_index).start
     start, stop = (round(moment * spec.rate_hz) for moment in (span.start_s, span.stop_s))
     channels = len(spec.channels)
     x = batch.inputs[name][row].expand(channels, -1, -1).clone()
@@ -109,7 +109,7 @@ def strongest_channel(
     many = {key: value.expand(channels + 1, *value.shape[1:]) for key, value in alone.inputs.items()}
     many[name] = torch.cat([x, alone.inputs[name]])
     masks = {key: value.expand(channels + 1, *value.shape[1:]) for key, value in alone.masks.items()}
-    similar = head.similar(model.encode(Batch(many, masks)), group)[:, :, own]
+    similar = head.similar(model.encode(Batch(many, masks)), set_index)[:, :, own]
     window = int(similar[-1].argmax())
     return spec.channels[int(similar[:-1, window].argmin())]
 

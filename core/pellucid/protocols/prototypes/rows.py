@@ -15,7 +15,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.spec import Signal
 from pellucid.faithfulness.complexity import effective_number
 from pellucid.heads.prototypes.comparing import Comparing
-from pellucid.heads.prototypes.groups import members
+from pellucid.heads.prototypes.sets import members
 from pellucid.model import Model, batches
 from pellucid.protocols.explanations.view import View
 from pellucid.protocols.prototypes.places import input_of, overlap, strongest_channel, window_regions
@@ -84,7 +84,7 @@ class PrototypeMeasures:
         covered = dict.fromkeys(self.head.outputs, 0)
         for batch, _ in batches(self.test, self.target):
             z = self.model.encode(batch)
-            similar = [self.head.similar(z, at) for at in range(len(self.head.groups))]
+            similar = [self.head.similar(z, at) for at in range(len(self.head.sets))]
             likeness.append(torch.cat([one.amax(1) for one in similar], dim=1))
             likely.append(torch.cat([one.argmax(1) for one in similar], dim=1))
             self._remember_regions(z)
@@ -110,7 +110,7 @@ class PrototypeMeasures:
     ) -> dict[str, Tensor]:
         """Share of the prototypes of a sample's own classes whose best window stays in place under noise.
 
-        Windows that share a token count as one place. Groups of one window, which cannot move, are left out.
+        Windows that share a token count as one place. Sets of one window, which cannot move, are left out.
         """
         inputs = {
             name: x + self.noise * self.scales[name] * torch.randn(x.shape, generator=generator)
@@ -120,14 +120,14 @@ class PrototypeMeasures:
         }
         z = self.model.encode(Batch(inputs, batch.masks))
         stayed, chance, count = (torch.zeros(len(batch)) for _ in range(3))
-        for at, group in enumerate(self.head.groups):
-            if group.windows < 2:
+        for at, prototype_set in enumerate(self.head.sets):
+            if prototype_set.windows < 2:
                 continue
             before, after = similar[at].argmax(1), self.head.similar(z, at).argmax(1)
             own = present[:, self.head.class_of[self.head.span(at)]]
-            near = (before - after).abs() < group.window
-            place = torch.arange(group.windows)
-            reach = ((before[:, :, None] - place).abs() < group.window).float().mean(2)
+            near = (before - after).abs() < prototype_set.window
+            place = torch.arange(prototype_set.windows)
+            reach = ((before[:, :, None] - place).abs() < prototype_set.window).float().mean(2)
             stayed += (near & own).sum(1)
             chance += (reach * own).sum(1)
             count += own.sum(1)
@@ -171,16 +171,16 @@ class PrototypeMeasures:
             strongest, said = self._strongest(z, output)
             for row in torch.nonzero(said)[:, 0].tolist():
                 where, prototype = truth[first + row], int(strongest[row])
-                group = int(self.head.group_of[prototype])
-                if not where or prototype < 0 or not self.regions[group]:
+                set_index = int(self.head.set_of[prototype])
+                if not where or prototype < 0 or not self.regions[set_index]:
                     continue
-                hits = self._hits(group, where)
-                window = int(similar[group][row, :, prototype - self.head.span(group).start].argmax())
+                hits = self._hits(set_index, where)
+                window = int(similar[set_index][row, :, prototype - self.head.span(set_index).start].argmax())
                 found["located"][row, at] = float(hits[window])
                 found["located_chance"][row, at] = share = float(hits.mean())
                 if covered[output] >= self.channel_samples:
                     continue
-                judged = self._channel(batch, row, prototype, self.regions[group][window], where)
+                judged = self._channel(batch, row, prototype, self.regions[set_index][window], where)
                 if judged is None:
                     continue
                 covered[output] += 1
@@ -198,10 +198,10 @@ class PrototypeMeasures:
             if truth is None:
                 continue
             for one in torch.nonzero((self.head.direction[at] > 0) & self.head.projected)[:, 0].tolist():
-                group = int(self.head.group_of[one])
-                if self.head.groups[group].windows < 2 or not self.regions[group]:
+                set_index = int(self.head.set_of[one])
+                if self.head.sets[set_index].windows < 2 or not self.regions[set_index]:
                     continue
-                hits = [self._hits(group, where) for where in truth]
+                hits = [self._hits(set_index, where) for where in truth]
                 rows = [row for row, where in enumerate(truth) if where]
                 if rows:
                     steady.append(np.mean([hits[row][int(best[row, one])] for row in rows]) >= SAME_PART)
@@ -211,17 +211,17 @@ class PrototypeMeasures:
         every = np.ones(len(best))
         return {"consistent": every * np.mean(steady), "consistent_chance": every * np.mean(usual)}
 
-    def _hits(self, group: int, where: tuple[Region, ...]) -> np.ndarray:
-        return np.array([any(overlap(region, one) for one in where) for region in self.regions[group]], bool)
+    def _hits(self, set_index: int, where: tuple[Region, ...]) -> np.ndarray:
+        return np.array([any(overlap(region, one) for one in where) for region in self.regions[set_index]], bool)
 
     def _remember_regions(self, z: Representation) -> None:
         if not self.regions:
-            for at, group in enumerate(self.head.groups):
-                self.regions[at] = window_regions(self.head, z.tokens[group.tokens].regions, at)
+            for at, prototype_set in enumerate(self.head.sets):
+                self.regions[at] = window_regions(self.head, z.tokens[prototype_set.tokens].regions, at)
 
     @cached_property
     def regions(self) -> dict[int, list[Region]]:
-        """The region of every window, by group; none where tokens are no places."""
+        """The region of every window, by set; none where tokens are no places."""
         return {}
 
     def _strongest(self, z: Representation, output: str) -> tuple[Tensor, Tensor]:
@@ -231,7 +231,7 @@ class PrototypeMeasures:
         contributions = head.speaking(z, at).clone()
         logits = head(z)
         said = logits.argmax(1) == at if head.config.target.kind == "multiclass" else logits[:, at] > 0
-        moves = torch.tensor([group.windows > 1 for group in head.groups])[head.group_of]
+        moves = torch.tensor([prototype_set.windows > 1 for prototype_set in head.sets])[head.set_of]
         contributions[:, ~(moves & (head.direction[at] > 0) & head.projected)] = -torch.inf
         best = contributions.max(1)
         return torch.where(best.values > 0, best.indices, -1), said
@@ -240,7 +240,7 @@ class PrototypeMeasures:
         self, batch: Batch, row: int, prototype: int, region: Region, where: tuple[Region, ...]
     ) -> tuple[bool, float] | None:
         """Whether the likeness rests on a channel that something was planted in, and how often a random one would be."""
-        name = input_of(self.model, self.head.groups[int(self.head.group_of[prototype])].tokens)
+        name = input_of(self.model, self.head.sets[int(self.head.set_of[prototype])].tokens)
         spec = None if name is None else self.test.spec.inputs.get(name)
         if name is None or not isinstance(spec, Signal) or not isinstance(region, TimeSpan):
             return None

@@ -11,7 +11,7 @@ from torch.nn import functional
 from pellucid.batch import collate
 from pellucid.data.dataset import Dataset
 from pellucid.heads.prototypes.comparing import Comparing
-from pellucid.heads.prototypes.groups import members
+from pellucid.heads.prototypes.sets import members
 from pellucid.model import Model
 
 AT_ONCE = 64
@@ -57,9 +57,9 @@ def sources(model: Model, data: Dataset, target: str, train: np.ndarray, seed: i
     rng = np.random.default_rng(seed)
     cosines, distances = _compared(model, data, known, at, head.source_window[known].numpy())
     drawn = rng.choice(train, len(known))
-    count = [head.groups[int(head.group_of[one])].windows for one in known]
+    count = [head.sets[int(head.set_of[one])].windows for one in known]
     unrelated, apart = _compared(model, data, known, drawn, rng.integers(0, count))
-    distinct = {(names[one], int(head.source_window[one]), int(head.group_of[one])) for one in known}
+    distinct = {(names[one], int(head.source_window[one]), int(head.set_of[one])) for one in known}
     total = max(1, len(known))
     return {
         "cosine": float(min(cosines, default=0.0)),
@@ -90,11 +90,11 @@ def _compared(
         z = model.encode(collate(data, at[some]))
         patches: dict[int, Tensor] = {}
         for row, one in enumerate(some.tolist()):
-            group = int(head.group_of[prototypes[one]])
-            if group not in patches:
-                patches[group] = head.patches(z, group)
-            own = head.prototypes[group][prototypes[one] - head.span(group).start].double()
-            patch = patches[group][row, int(window[one])].double()
+            set_index = int(head.set_of[prototypes[one]])
+            if set_index not in patches:
+                patches[set_index] = head.patches(z, set_index)
+            own = head.prototypes[set_index][prototypes[one] - head.span(set_index).start].double()
+            patch = patches[set_index][row, int(window[one])].double()
             cosines[one] = float(functional.cosine_similarity(own, patch, dim=0))
             distances[one] = float((own - patch).norm() / own.norm().clamp(min=1e-12))
     return cosines, distances

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from pellucid.batch import Batch
 from pellucid.errors import StudyError, nearest
 from pellucid.heads.base import Stage
-from pellucid.heads.prototypes.groups import Pool, PrototypeGroup
 from pellucid.heads.prototypes.head import Prototypes, PrototypesConfig
+from pellucid.heads.prototypes.sets import Pool, PrototypeSetConfig
 from pellucid.moments import Moments
 from pellucid.representation import Representation
 from pellucid_ecg.encoders.protoecgnet import Branch
@@ -70,11 +70,11 @@ class ProtoEcgNetHeadConfig(PrototypesConfig):
 
 
 class ProtoEcgNetHead(Prototypes):
-    """Prototypes in three groups, each of which is compared with the tokens of its own branch.
+    """Prototypes in three sets, each of which is compared with the tokens of its own branch.
 
     Prototypes of rhythm and of whole recordings are compared with all of a signal, those of morphology with a few
     neighbouring cells. Tokens are those that the encoder ``protoecgnet`` names after its branches; of another encoder, the one
-    set that it has serves all groups.
+    set of tokens that it has serves all of them.
 
     References
     ----------
@@ -97,9 +97,10 @@ class ProtoEcgNetHead(Prototypes):
     config: ProtoEcgNetHeadConfig
 
     def __init__(self, config: ProtoEcgNetHeadConfig) -> None:
-        super().__init__(config if config.groups else config.model_copy(update={"groups": groups_of(config)}))
+        super().__init__(config if config.sets else config.model_copy(update={"sets": sets_of(config)}))
         self.addon = nn.ModuleList(
-            nn.Sequential(Levelled(group.shape.width), own) for group, own in zip(self.groups, self.addon, strict=True)
+            nn.Sequential(Levelled(prototype_set.shape.width), own)
+            for prototype_set, own in zip(self.sets, self.addon, strict=True)
         )
 
     def stages(self) -> tuple[Stage, ...]:
@@ -120,7 +121,7 @@ class ProtoEcgNetHead(Prototypes):
     @torch.no_grad()
     def level(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Learn the mean and the deviation of each unit over all tokens of the training samples."""
-        moments = [Moments() for _ in self.groups]
+        moments = [Moments() for _ in self.sets]
         for z, _ in parts:
             for at, one in enumerate(moments):
                 one.add(self.tokens(z, at).flatten(0, 1))
@@ -152,8 +153,8 @@ class Levelled(nn.Module):
         return (tokens - self.mean) / self.scale
 
 
-def groups_of(config: ProtoEcgNetHeadConfig) -> tuple[PrototypeGroup, ...]:
-    """The groups that a target's labels make.
+def sets_of(config: ProtoEcgNetHeadConfig) -> tuple[PrototypeSetConfig, ...]:
+    """The sets that a target's labels make.
 
     Raises
     ------
@@ -181,7 +182,7 @@ def groups_of(config: ProtoEcgNetHeadConfig) -> tuple[PrototypeGroup, ...]:
             )
         name = tokens[branch]
         made.append(
-            PrototypeGroup(
+            PrototypeSetConfig(
                 tokens=name,
                 outputs=served,
                 per_class=getattr(config, f"{branch}_per_class"),

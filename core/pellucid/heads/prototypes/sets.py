@@ -1,4 +1,4 @@
-"""Groups of prototypes: which tokens they are compared with, which outputs they serve, how many and how long they are."""
+"""Sets of prototypes: which tokens they are compared with, which outputs they serve, how many and how long they are."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST = 1000
 """Prototypes of a class. Nobody reads as many; an order of magnitude more would not fit in memory."""
 
 
-class PrototypeGroup(Frozen):
+class PrototypeSetConfig(Frozen):
     """Prototypes that are compared with one set of tokens. What is left out is as the head's own option says.
 
     Parameters
@@ -31,7 +31,7 @@ class PrototypeGroup(Frozen):
     tokens : str
         Name of the set (``"signal:slow"``); may be left out where there is only one.
     outputs : tuple of str
-        Outputs that they serve; empty for all. An output may be served by several groups.
+        Outputs that they serve; empty for all. An output may be served by several sets.
     per_class, window, similarity, pool, top, addon_width
         See :class:`ComparingConfig`.
     """
@@ -51,10 +51,10 @@ class ComparingConfig(PredictorConfig):
 
     Parameters
     ----------
-    groups : tuple of PrototypeGroup
+    sets : tuple of PrototypeSetConfig
         Empty: one for each set of tokens, serving all outputs.
     per_class : int
-        Prototypes of each class in a group. For a binary target both sides have prototypes.
+        Prototypes of each class in a set. For a binary target both sides have prototypes.
     window : int
         How many neighbouring tokens a prototype is compared with; 0 for all of them at once. Windows longer than 1 need
         tokens in a line.
@@ -70,7 +70,7 @@ class ComparingConfig(PredictorConfig):
         Whether prototypes of a class are projected onto different windows.
     """
 
-    groups: tuple[PrototypeGroup, ...] = ()
+    sets: tuple[PrototypeSetConfig, ...] = ()
     per_class: int = Field(5, gt=0, le=MOST)
     window: int = Field(1, ge=0)
     similarity: Similarity = "arc"
@@ -81,8 +81,8 @@ class ComparingConfig(PredictorConfig):
 
 
 @dataclass(frozen=True)
-class Group:
-    """A group with everything decided.
+class PrototypeSet:
+    """A set with everything decided.
 
     Parameters
     ----------
@@ -150,34 +150,38 @@ def members(target: Any, labels: Tensor) -> Tensor:
     return torch.as_tensor(target.steps(labels)) > 0.5
 
 
-def decided(config: ComparingConfig, head: str) -> tuple[Group, ...]:
-    """The groups of a head, checked against the tokens and outputs that there are.
+def resolved_sets(config: ComparingConfig, head: str) -> tuple[PrototypeSet, ...]:
+    """The sets of a head, checked against the tokens and outputs that there are.
 
     Raises
     ------
     StudyError
-        If a group names tokens or outputs that do not exist, its window is longer than there are tokens, or an output is
-        served by no group.
+        If a set names tokens or outputs that do not exist, its window is longer than there are tokens, or an output is
+        served by no set.
     """
-    asked = config.groups or tuple(PrototypeGroup(tokens=name) for name in config.tokens)
-    found = tuple(_decided(config, one, head) for one in asked)
+    asked = config.sets or tuple(PrototypeSetConfig(tokens=name) for name in config.tokens)
+    found = tuple(_resolved(config, one, head) for one in asked)
     names = class_names(config.target)
-    unserved = [name for at, name in enumerate(names) if not any(at in group.classes for group in found)]
+    unserved = [
+        name for at, name in enumerate(names) if not any(at in prototype_set.classes for prototype_set in found)
+    ]
     if unserved:
-        raise StudyError(f"head {head!r}: no group of prototypes serves {', '.join(map(repr, unserved))}")
+        raise StudyError(f"head {head!r}: no set of prototypes serves {', '.join(map(repr, unserved))}")
     return found
 
 
-def _decided(config: ComparingConfig, asked: PrototypeGroup, head: str) -> Group:
+def _resolved(config: ComparingConfig, asked: PrototypeSetConfig, head: str) -> PrototypeSet:
     tokens = asked.tokens or (next(iter(config.tokens)) if len(config.tokens) == 1 else "")
     if tokens not in config.tokens:
         known = ", ".join(config.tokens) or "none"
         raise StudyError(
-            f"head {head!r}: a group of prototypes asks for tokens {tokens!r}{nearest(tokens, config.tokens)}; tokens here: "
+            f"head {head!r}: a set of prototypes asks for tokens {tokens!r}{nearest(tokens, config.tokens)}; tokens here: "
             f"{known}"
         )
     said = {key: value for key, value in asked.model_dump().items() if value is not None}
-    own = {k: said.get(k, getattr(config, k)) for k in PrototypeGroup.model_fields if k not in ("tokens", "outputs")}
+    own = {
+        k: said.get(k, getattr(config, k)) for k in PrototypeSetConfig.model_fields if k not in ("tokens", "outputs")
+    }
     shape = config.tokens[tokens]
     own["window"] = own["window"] or shape.count
     if own["window"] > shape.count:
@@ -189,14 +193,14 @@ def _decided(config: ComparingConfig, asked: PrototypeGroup, head: str) -> Group
             f"head {head!r}: a window of {own['window']} needs as many tokens, but while the encoder of {tokens!r} learns it "
             f"hands on {shape.fewest}: it then sees a part of the input alone. Choose another encoder, or window = 1"
         )
-    return Group(tokens=tokens, shape=shape, classes=_served(config.target, asked.outputs, head), **own)
+    return PrototypeSet(tokens=tokens, shape=shape, classes=_served(config.target, asked.outputs, head), **own)
 
 
 def _served(target: Any, outputs: Sequence[str], head: str) -> tuple[int, ...]:
     for name in outputs:
         if name not in target.outputs:
             raise StudyError(
-                f"head {head!r}: a group of prototypes serves {name!r}{nearest(name, target.outputs)}, which is no output; "
+                f"head {head!r}: a set of prototypes serves {name!r}{nearest(name, target.outputs)}, which is no output; "
                 f"outputs: {', '.join(target.outputs)}"
             )
     if target.kind == "binary" or not outputs:
