@@ -19,8 +19,8 @@ from pellucid.errors import ContractError, StudyError
 from pellucid.heads.prototypes import losses
 from pellucid.heads.prototypes.grouped import PrototypesGrouped
 from pellucid.heads.prototypes.head import SPREAD, Prototypes, PrototypesConfig
+from pellucid.heads.prototypes.last_layer import Penalties, fit_last_layer
 from pellucid.heads.prototypes.projection import decoded_ids, encoded_ids
-from pellucid.heads.prototypes.refit import Penalties, refitted
 from pellucid.heads.prototypes.sets import PrototypeSet, PrototypeSetConfig, members
 from pellucid.heads.prototypes.similarity import alike, pooled, windows
 from pellucid.model import Model
@@ -329,7 +329,7 @@ def test_refit_without_penalties_is_logistic_regression():
     x = torch.randn(400, 3, generator=generator) * torch.tensor([1.0, 10.0, 0.1])
     chance = (x @ torch.tensor([1.0, 0.1, 5.0]) - 0.5).sigmoid()
     y = (torch.rand(400, generator=generator) < chance).float()[:, None]
-    weight, bias = refitted(
+    weight, bias = fit_last_layer(
         x - x.mean(0), y, torch.zeros(1, 3), torch.zeros(1), torch.tensor([[1.0, 1.0, 0.0]]), torch.ones(3, dtype=torch.bool),
         Penalties(0.0, 0.0), one_class=False,
     )  # fmt: skip
@@ -344,7 +344,7 @@ def test_refit_of_classes_is_softmax_regression():
     y = torch.multinomial((x @ torch.tensor([[1.0, -1.0, 0.0], [0.0, 1.0, -1.0]])).softmax(1), 1, generator=generator)[
         :, 0
     ]
-    weight, bias = refitted(
+    weight, bias = fit_last_layer(
         x, torch.eye(3)[y], torch.zeros(3, 2), torch.zeros(3), torch.zeros(3, 2), torch.ones(2, dtype=torch.bool),
         Penalties(0.0, 0.0), one_class=True,
     )  # fmt: skip
@@ -359,11 +359,11 @@ def test_penalties_do_not_depend_on_the_size_of_similarities():
     y = (x.sum(1) > 0).float()[:, None]
     sizes, begin = torch.tensor([1.0, 50.0, 0.02]), torch.tensor([[0.5, 0.5, 0.5]])
     facts = (torch.tensor([[1.0, 0.0, 0.0]]), torch.ones(3, dtype=torch.bool), Penalties(0.01, 0.1))
-    one, bias = refitted(x, y, begin, torch.zeros(1), *facts, one_class=False)
-    other, same = refitted(x * sizes, y, begin / sizes, torch.zeros(1), *facts, one_class=False)
+    one, bias = fit_last_layer(x, y, begin, torch.zeros(1), *facts, one_class=False)
+    other, same = fit_last_layer(x * sizes, y, begin / sizes, torch.zeros(1), *facts, one_class=False)
     assert torch.allclose(one, other * sizes, atol=1e-3)
     assert torch.allclose(bias, same, atol=1e-3)
-    strong, _ = refitted(x, y, begin, torch.zeros(1), *facts[:2], Penalties(0.0, 1e4), one_class=False)
+    strong, _ = fit_last_layer(x, y, begin, torch.zeros(1), *facts[:2], Penalties(0.0, 1e4), one_class=False)
     assert torch.allclose(strong * x.square().mean(0).sqrt(), begin * x.square().mean(0).sqrt(), atol=1e-3)
 
 
@@ -373,12 +373,12 @@ def test_a_prototype_never_speaks_against_its_own_class_and_penalties_silence_ot
     y = (x[:, 0] + x[:, 1] + 0.5 * torch.randn(400, generator=generator) > 0).float()[:, None]
     direction = torch.tensor([[-1.0, 0.0, 0.0]])
     usable = torch.ones(3, dtype=torch.bool)
-    weak, _ = refitted(
+    weak, _ = fit_last_layer(
         x, y, torch.zeros(1, 3), torch.zeros(1), direction, usable, Penalties(1e-4, 0.0), one_class=False
     )
     assert float(weak[0, 0]) == 0
     assert float(weak[0, 1]) > 0.5
-    strong, _ = refitted(
+    strong, _ = fit_last_layer(
         x, y, torch.zeros(1, 3), torch.zeros(1), direction, usable, Penalties(0.5, 0.0), one_class=False
     )
     assert strong.abs().max() == 0

@@ -31,7 +31,7 @@ from pellucid.protocols.missingness.conclusions import GAP
 from pellucid.protocols.missingness.flip import MissingnessConfig
 from pellucid.protocols.missingness.importance import ModalityImportanceConfig, orders, reordered
 from pellucid.protocols.missingness.imposed import chosen
-from pellucid.protocols.refit import _seeded, refitted
+from pellucid.protocols.fit_again import _seeded, fit_again
 from pellucid.testing.planted import planted
 from pellucid.testing.protocols import (
     protocol_refuses_whom_a_part_has_learnt_from,
@@ -133,7 +133,7 @@ def test_a_refit_has_the_same_settings_and_learns_from_whom_it_is_given(fold):
     model = fold.models[PART]
     before = {name: value.clone() for name, value in model.state_dict().items()}
     few = Sides(fold.dataset.subset(range(300, 400)), fold.dataset.subset(range(400, 450)), "y")
-    one, same, other = (refitted(model, PART, few, fold.training, seed=seed) for seed in ("a", "a", "b"))
+    one, same, other = (fit_again(model, PART, few, fold.training, seed=seed) for seed in ("a", "a", "b"))
     assert one.encoders["all"].config == model.encoders["all"].config
     assert one.head.config == model.head.config
     assert one.learned_from == few.learned_from
@@ -147,7 +147,7 @@ def test_a_refit_has_the_same_settings_and_learns_from_whom_it_is_given(fold):
 def test_settings_that_change_reach_the_head_too(fold):
     sides = Sides(fold.dataset.subset(range(100)), fold.dataset.subset(range(100, 150)), "y")
     changes = {"all": {"order": ("m2", "m1")}}
-    found = refitted(fold.models[PART], PART, sides, fold.training, seed="", changes=changes)
+    found = fit_again(fold.models[PART], PART, sides, fold.training, seed="", changes=changes)
     assert found.encoders["all"].order == ("m2", "m1")
     assert found.head.step_names == ("m2", "m1")
 

@@ -11,11 +11,11 @@ from scipy.optimize import minimize
 
 from pellucid.data.spec import Binary, MultiLabel
 from pellucid.errors import ContractError
-from pellucid.heads.prototypes import refit as module
+from pellucid.heads.prototypes import last_layer as module
 from pellucid.heads.prototypes.grouping import Bundling, activations, thresholded
+from pellucid.heads.prototypes.last_layer import Penalties, fit_last_layer
 from pellucid.heads.prototypes.losses import Together, clustering, same_places, separation
 from pellucid.heads.prototypes.placing import KEPT, SPARE, Placing, initial_weights
-from pellucid.heads.prototypes.refit import Penalties, refitted
 from pellucid.heads.prototypes.sets import PrototypeSet, Similarity, directions
 from pellucid.heads.prototypes.similarity import alike, largest
 from pellucid.representation import TokenShape
@@ -205,7 +205,7 @@ def test_a_refit_reaches_the_best_weights_in_a_fifth_of_its_steps_however_alike_
     chance = (x @ torch.tensor([3.0, -3.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0])).sigmoid()
     y = (torch.rand(300, generator=generator) < chance).float()
     own, begin, penalties = torch.arange(8) < 2, torch.full((1, 8), 0.3), Penalties(l1=2e-3, pull=1e-4)
-    weight, bias = refitted(
+    weight, bias = fit_last_layer(
         x, y[:, None], begin, torch.zeros(1), own[None].float(), torch.ones(8, dtype=torch.bool), penalties,
         one_class=False,
     )  # fmt: skip
@@ -242,7 +242,7 @@ def test_where_chances_are_even_one_step_is_all_it_takes(one_class, monkeypatch)
     y[1:480:2] = 1
     labels = torch.cat([y, 1 - y], dim=1) if one_class else y
     outputs = labels.shape[1]
-    weight, _ = refitted(
+    weight, _ = fit_last_layer(
         x, labels, torch.zeros(outputs, 1), torch.zeros(outputs), torch.zeros(outputs, 1), torch.ones(1, dtype=torch.bool),
         Penalties(0.0, 0.0), one_class=one_class,
     )  # fmt: skip

@@ -91,7 +91,7 @@ class FittedFold:
         What is usual among the training samples, where it was learnt before and these are not at hand.
     training : mapping of str to TrainingSettings
         With which settings ``"encoder <prefix>"`` and ``"head <part>"`` were trained, for assessments that fit models of
-        their own (:func:`~pellucid.protocols.refit.refitted`); empty where no training samples are at hand.
+        their own (:func:`~pellucid.protocols.fit_again.fit_again`); empty where no training samples are at hand.
     """
 
     dataset: Dataset

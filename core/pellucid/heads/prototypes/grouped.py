@@ -13,7 +13,7 @@ from pellucid.batch import Batch
 from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.prototypes.grouping import Bundling, activations
 from pellucid.heads.prototypes.head import SHOWN, Prototypes, PrototypesConfig
-from pellucid.heads.prototypes.refit import Penalties, refitted
+from pellucid.heads.prototypes.last_layer import Penalties, fit_last_layer
 from pellucid.heads.prototypes.sets import Similarity, directions
 from pellucid.representation import Representation
 from pellucid.seeds import seed_of
@@ -161,7 +161,7 @@ class PrototypesGrouped(Prototypes):
         self.bundle_centre.copy_(active.double().mean(0))
         there = usable.any(-1).flatten()
         scale = active.std(0).clamp(min=1e-9)
-        found, bias = refitted(
+        found, bias = fit_last_layer(
             active - self.bundle_centre, labels, torch.where(there, weight / scale, 0.0), self.bias, self.bundle_direction,
             there, Penalties(self.config.l1, self.config.pull), one_class=one_class,
         )  # fmt: skip

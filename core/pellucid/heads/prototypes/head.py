@@ -14,9 +14,9 @@ from pellucid.batch import Batch
 from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.base import HeadTags, Stage, target_loss
 from pellucid.heads.prototypes.comparing import Comparing
+from pellucid.heads.prototypes.last_layer import Penalties, came_from, fit_last_layer, without_itself
 from pellucid.heads.prototypes.losses import Together, clustering, cooccurrence, diversity, same_places, separation
 from pellucid.heads.prototypes.placing import Placing, initial_weights
-from pellucid.heads.prototypes.refit import Penalties, came_from, refitted, without_itself
 from pellucid.heads.prototypes.sets import ComparingConfig, directions
 from pellucid.heads.prototypes.similarity import apart, pooled
 from pellucid.heads.scaled import STRIDE
@@ -46,7 +46,7 @@ class PrototypesConfig(ComparingConfig):
     separation_as_released : bool
         Push samples away from the prototypes of other classes that they are of, too.
     l1, pull : float
-        Penalties when the last layer is learnt: :class:`~pellucid.heads.prototypes.refit.Penalties`.
+        Penalties when the last layer is learnt: :class:`~pellucid.heads.prototypes.last_layer.Penalties`.
     """
 
     warm_up: float = Field(0.5, ge=0)
@@ -284,7 +284,7 @@ class Prototypes(Comparing):
     def refit(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Learn the last layer from the similarities of all training samples, which are kept for the length of it."""
         x, labels = self.learnt_similarities(parts)
-        weight, bias = refitted(
+        weight, bias = fit_last_layer(
             x - self.centre, labels, self.weights, self.bias, self.direction, self.projected,
             Penalties(self.config.l1, self.config.pull), one_class=self.config.target.kind == "multiclass",
         )  # fmt: skip

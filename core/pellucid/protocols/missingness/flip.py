@@ -17,10 +17,10 @@ from pellucid.heads.base import probabilities
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
+from pellucid.protocols.fit_again import fit_again
 from pellucid.protocols.missingness.conclusions import conclusions
 from pellucid.protocols.missingness.figure import drawn
 from pellucid.protocols.missingness.imposed import WithMissing, chosen
-from pellucid.protocols.refit import refitted
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES
 from pellucid.training.fit import Sides
@@ -123,7 +123,7 @@ class Missingness(Assessment):
                 WithMissing(side, name, self._lack(side, fold, at, flipped=False))
                 for side in (fold.dataset.subset(fold.split.train), fold.dataset.subset(fold.split.validation))
             )
-            learnt = refitted(
+            learnt = fit_again(
                 model, part, Sides(train, validation, fold.target), fold.training, seed=f"{fold.seed}/missingness"
             )
             learnt.learned_from.refuse(test.learned_from, part=f"{part!r} fitted with missingness")

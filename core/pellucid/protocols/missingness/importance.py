@@ -18,12 +18,12 @@ from pellucid.heads.base import probabilities
 from pellucid.model import Model, batches
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
+from pellucid.protocols.fit_again import fit_again
 from pellucid.protocols.metrics import Metric, metrics_of
 from pellucid.protocols.missingness.figure import worths
 from pellucid.protocols.missingness.flip import reads_one
 from pellucid.protocols.predicted import Predictions
 from pellucid.protocols.prediction import label_columns
-from pellucid.protocols.refit import refitted
 from pellucid.representation import tokens_name
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES, estimate, percentiles, subject_weights
@@ -108,7 +108,7 @@ class ModalityImportance(Assessment):
             for at, order in enumerate(orders(model.head.step_names, self.config.orders, fold.seed)):
                 one = model
                 if at:
-                    one = refitted(
+                    one = fit_again(
                         model, part, sides, fold.training, seed=f"{fold.seed}/order {' '.join(order)}",
                         changes={prefix: {"order": order}},
                     )  # fmt: skip

@@ -77,7 +77,7 @@ def without_itself(x: Tensor, own: Tensor, itself: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def refitted(
+def fit_last_layer(
     x: Tensor, labels: Tensor, weight: Tensor, bias: Tensor, direction: Tensor, usable: Tensor, penalties: Penalties,
     *, one_class: bool,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip

@@ -16,7 +16,7 @@ from pellucid.training.fit import Sides, fit_encoder, fit_model
 from pellucid.training.settings import TrainingSettings
 
 
-def refitted(
+def fit_again(
     model: Model,
     part: str,
     sides: Sides,
