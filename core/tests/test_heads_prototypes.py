@@ -18,11 +18,11 @@ from pellucid.encoders.cnn import Cnn
 from pellucid.errors import ContractError, StudyError
 from pellucid.heads.prototypes import losses
 from pellucid.heads.prototypes.grouped import PrototypesGrouped
-from pellucid.heads.prototypes.head import SPREAD, Prototypes, PrototypesConfig
+from pellucid.heads.prototypes.head import FIRST_OUTPUT_SD, Prototypes, PrototypesConfig
 from pellucid.heads.prototypes.last_layer import Penalties, fit_last_layer
 from pellucid.heads.prototypes.projection import decoded_ids, encoded_ids
-from pellucid.heads.prototypes.sets import PrototypeSet, PrototypeSetConfig, members
-from pellucid.heads.prototypes.similarity import alike, pooled, windows
+from pellucid.heads.prototypes.sets import PrototypeSet, PrototypeSetConfig, is_of_class
+from pellucid.heads.prototypes.similarity import pooled, similarity, windows
 from pellucid.model import Model
 from pellucid.regions import Box, TimeSpan, around
 from pellucid.representation import Representation, Tokens, TokenShape
@@ -124,7 +124,7 @@ def test_a_label_is_said_where_its_token_is():
 def test_every_prototype_is_a_window_of_a_sample_of_its_class(similarity, window):
     one, z, batch = prepared(Prototypes, similarity=similarity, window=window)
     every = windows(z.tokens["x"].values, one.sets[0].window)
-    present = members(one.config.target, batch.targets)
+    present = is_of_class(one.config.target, batch.targets)
     for prototype, name in enumerate(one.sources):
         sample = batch.samples.index(name)
         assert torch.equal(one.prototypes[0][prototype], every[sample, one.source_window[prototype]])
@@ -136,7 +136,7 @@ def test_a_prototype_becomes_the_window_that_is_most_like_it():
     one, z, batch = prepared(Prototypes, projected=False, unique=False)
     before, every = one.prototypes[0].clone(), z.tokens["x"].values
     one.project([(z, batch)])
-    present = members(one.config.target, batch.targets)
+    present = is_of_class(one.config.target, batch.targets)
     for prototype in range(len(before)):
         own = torch.nonzero(present[:, one.class_of[prototype]])[:, 0]
         cosine = torch.cosine_similarity(every[own].double(), before[prototype].double(), dim=2)
@@ -179,7 +179,7 @@ def test_a_class_that_no_sample_has_weighs_nothing_and_has_no_source():
         assert one.projected.tolist() == (~absent).tolist()
         assert one.source_window[absent].tolist() == [0] * 5
         assert all((name == "") == bool(gone) for name, gone in zip(one.sources, absent, strict=True))
-        assert float(one.speaking(z, 0)[:, absent].abs().max()) == 0
+        assert float(one.prototype_contributions(z, "bump")[:, absent].abs().max()) == 0
         assert all(e.source for told in one.explain(z, "bump").evidence for e in told if e.unit.startswith("bump"))
         assert bool(torch.isfinite(one(z)).all())
 
@@ -207,11 +207,11 @@ def test_batches_without_ids_are_refused():
 @torch.no_grad()
 def test_evidence_points_at_the_best_window_whatever_the_pooling(pool):
     one, z, batch = prepared(Prototypes, pool=pool, window=2)
-    similar = one.similar(z, 0)
+    similarities = one.window_similarities(z, 0)
     for sample, told in enumerate(one.explain(z, "dip").evidence):
         for evidence in told:
             prototype = one.prototype_names.index(evidence.unit)
-            best = int(similar[sample, :, prototype].argmax())
+            best = int(similarities[sample, :, prototype].argmax())
             assert evidence.region == TimeSpan(("x",), float(best), float(best + 2))
             start = float(one.source_window[prototype])
             assert evidence.source_region == TimeSpan(("x",), start, start + 2)
@@ -248,27 +248,27 @@ def test_the_strongest_prototype_of_a_label_points_at_its_token():
 @torch.no_grad()
 def test_percentiles_are_those_of_the_training_samples():
     one, z, _ = prepared(Prototypes)
-    similar = one.similarities(z)
-    rank = one.percentile(similar)
+    similarities = one.similarities(z)
+    rank = one.percentile(similarities)
     for prototype in range(3):
-        column = similar[:, prototype]
+        column = similarities[:, prototype]
         true = torch.tensor([float((column < value).float().mean() * 100) for value in column])
         assert float((rank[:, prototype] - true).abs().max()) <= 1 + 100 / len(column)
-    assert float(one.percentile(similar + 100).min()) == 100
-    assert float(one.percentile(similar - 100).max()) == 0
+    assert float(one.percentile(similarities + 100).min()) == 100
+    assert float(one.percentile(similarities - 100).max()) == 0
 
 
 @torch.no_grad()
 def test_evidence_of_a_bundle_is_the_prototype_that_it_rests_on_most():
     one, _, _ = prepared(PrototypesGrouped, window=2)
     z = represented(drawn(seed=1)[0])
-    found, similar, windows_of = one.explain(z, "dip"), one.similarities(z), one.best_windows(z)
+    found, similarities, windows_of = one.explain(z, "dip"), one.similarities(z), one.best_windows(z)
     for sample, told in enumerate(found.evidence):
         order = found.contributions[sample].abs().topk(5).indices.tolist()
         assert [evidence.unit for evidence in told] == [found.names[at] for at in order]
         for bundle, evidence in zip(order, told, strict=True):
             shares = one.mix.flatten(0, 1)[bundle]
-            prototype = int((shares * similar[sample]).argmax())
+            prototype = int((shares * similarities[sample]).argmax())
             assert evidence.text.startswith(
                 f"rests by {float(shares[prototype]):.0%} on {one.prototype_names[prototype]}:"
             )
@@ -280,15 +280,17 @@ def test_evidence_of_a_bundle_is_the_prototype_that_it_rests_on_most():
 def test_what_prototypes_say_in_bundles_is_the_slope_of_the_output_by_their_similarities():
     one, _, _ = prepared(PrototypesGrouped)
     z = represented(drawn(seed=1)[0])
-    similar = one.similarities(z).detach().requires_grad_()
-    for at in range(3):
-        active = one.bundled(similar)
-        (slope,) = torch.autograd.grad(one.outcome(active)[:, at].sum(), similar)
+    similarities = one.similarities(z).detach().requires_grad_()
+    for at, output in enumerate(one.outputs):
+        active = one.bundled(similarities)
+        (slope,) = torch.autograd.grad(one.outcome(active)[:, at].sum(), similarities)
         # Where a bundle is fully active its slope is nothing, and what it says still has its prototypes.
         below = (active < 1).all(1)
         assert int(below.sum()) > 20
-        assert torch.allclose(one.speaking(z, at)[below], (slope * (similar - one.centre))[below], atol=1e-4)
-        assert one.speaking(z, at)[below].abs().max().item() > 0.1
+        assert torch.allclose(
+            one.prototype_contributions(z, output)[below], (slope * (similarities - one.centre))[below], atol=1e-4
+        )
+        assert one.prototype_contributions(z, output)[below].abs().max().item() > 0.1
 
 
 # --- comparing ------------------------------------------------------------------------------------------------------------
@@ -305,15 +307,15 @@ def test_similarities_are_those_computed_by_hand():
     patches = windows(cells, 2)
     assert patches.tolist() == [[[1, 0, 0, 1], [0, 1, 2, 2], [2, 2, 0, -1]]]
     cosine = [1 / math.sqrt(6), 5 / math.sqrt(27), 1 / math.sqrt(27)]
-    assert alike(patches, prototype, a_set(similarity="cosine"))[0, :, 0].tolist() == pytest.approx(cosine)
-    assert alike(patches, prototype, a_set())[0, :, 0].tolist() == pytest.approx([2 / 2 * c for c in cosine])
+    assert similarity(patches, prototype, a_set(similarity="cosine"))[0, :, 0].tolist() == pytest.approx(cosine)
+    assert similarity(patches, prototype, a_set())[0, :, 0].tolist() == pytest.approx([2 / 2 * c for c in cosine])
     l2 = [math.log((d + 1) / (d + 1e-4)) for d in (3.0, 2.0, 10.0)]
-    assert alike(patches, prototype, a_set(similarity="l2"))[0, :, 0].tolist() == pytest.approx(l2)
+    assert similarity(patches, prototype, a_set(similarity="l2"))[0, :, 0].tolist() == pytest.approx(l2)
 
 
 def test_pooling_takes_the_best_the_mean_or_the_mean_of_the_best():
-    similar = torch.tensor([[[1.0], [5.0], [3.0]]])
-    assert [float(pooled(similar, how, 2)) for how in ("max", "mean", "topk")] == [5.0, 3.0, 4.0]
+    similarities = torch.tensor([[[1.0], [5.0], [3.0]]])
+    assert [float(pooled(similarities, how, 2)) for how in ("max", "mean", "topk")] == [5.0, 3.0, 4.0]
 
 
 def test_regions_around_some_are_as_wide_as_all_of_them():
@@ -467,7 +469,7 @@ def test_widths_of_add_ons_and_tokens_are_compared_as_they_should_be():
 def test_the_loss_is_the_likelihood_and_each_term_by_its_weight_mean_over_sets():
     one, z, batch = of_two_sets()
     one.prepare([(z, batch)])
-    present, weights = batch.targets > 0.5, ("clustering", "separation", "diversity", "cooccurrence", "spread")
+    present, weights = batch.targets > 0.5, ("clustering", "separation", "diversity", "cooccurrence", "distinct_places")
 
     def loss(**some):
         one.config = one.config.model_copy(update=dict.fromkeys(weights, 0.0) | some)
@@ -477,21 +479,21 @@ def test_the_loss_is_the_likelihood_and_each_term_by_its_weight_mean_over_sets()
     assert loss() == pytest.approx(likelihood, abs=1e-5)
     terms = {name: [] for name in weights}
     for at, span in enumerate((slice(0, 4), slice(4, 10))):
-        similar = one.similarities(z)[:, span] / one.reach[at]
+        similarities = one.similarities(z)[:, span] / one.largest_similarities[at]
         class_of, prototypes = one.class_of[span], one.prototypes[at]
         owner = torch.stack([class_of == each for each in range(3)])
         unit = [torch.nn.functional.normalize(x, dim=-1) for x in (one.patches(z, at), prototypes)]
-        terms["clustering"].append(losses.clustering(similar, present, owner))
-        terms["separation"].append(losses.separation(similar, present, owner))
+        terms["clustering"].append(losses.clustering(similarities, present, owner))
+        terms["separation"].append(losses.separation(similarities, present, owner))
         terms["diversity"].append(losses.diversity(prototypes))
         terms["cooccurrence"].append(losses.cooccurrence(prototypes, class_of, one.jaccard))
         apart = (unit[0][:, :, None] - unit[1]).square().sum(3)
-        terms["spread"].append(losses.same_places(apart, present, class_of))
+        terms["distinct_places"].append(losses.same_places(apart, present, class_of))
     for name, by_set in terms.items():
         assert loss(**{name: 0.5}) - loss() == pytest.approx(0.5 * float(sum(by_set)) / 2, abs=1e-4), name
         assert abs(float(sum(by_set))) > 0.05
     released = sum(
-        losses.separation(one.similarities(z)[:, span] / one.reach[at], present, owner, as_released=True)
+        losses.separation(one.similarities(z)[:, span] / one.largest_similarities[at], present, owner, as_released=True)
         for at, span in enumerate((slice(0, 4), slice(4, 10)))
         for owner in [torch.stack([one.class_of[span] == each for each in range(3)])]
     )
@@ -509,12 +511,12 @@ def test_learning_begins_at_how_frequent_outputs_are_and_with_outputs_that_vary_
         assert torch.allclose(one.bias, ((counts + 0.5) / 61).log())
     else:
         assert torch.allclose(one.bias, ((labels.sum(0) + 0.5) / 61).logit())
-    present = members(one.config.target, labels).float()
+    present = is_of_class(one.config.target, labels).float()
     both = present.t() @ present
     either = 60 - (1 - present).t() @ (1 - present)
     assert torch.allclose(one.jaccard, both / either.clamp(min=1), atol=1e-6)
     assert torch.allclose(one.centre, one.similarities(z).mean(0), atol=1e-5)
-    assert float((one(z) - one.bias).square().mean().sqrt()) == pytest.approx(SPREAD, rel=1e-3)
+    assert float((one(z) - one.bias).square().mean().sqrt()) == pytest.approx(FIRST_OUTPUT_SD, rel=1e-3)
 
 
 @torch.no_grad()
@@ -530,13 +532,16 @@ def test_prototypes_are_placed_where_the_plain_layer_finds_their_class():
 @pytest.mark.parametrize(
     ("head", "options"),
     [
-        (Prototypes, ("warm_up", "clustering", "separation", "diversity", "cooccurrence", "spread", "l1", "pull")),
-        (PrototypesGrouped, ("entropy", "spread", "l1")),
+        (
+            Prototypes,
+            ("warm_up", "clustering", "separation", "diversity", "cooccurrence", "distinct_places", "l1", "pull"),
+        ),
+        (PrototypesGrouped, ("entropy", "distinct_places", "l1")),
     ],
 )
 def test_weights_of_terms_may_be_nothing_and_not_less(head, options):
     plain = made(Prototypes, TARGETS["yes"], torch.zeros(1, 7, 6)).config
-    assert (plain.cooccurrence, plain.spread) == (0, 0)
+    assert (plain.cooccurrence, plain.distinct_places) == (0, 0)
     for option in options:
         for taken in (0, 0.25):
             assert getattr(made(head, TARGETS["yes"], torch.zeros(1, 7, 6), **{option: taken}).config, option) == taken

@@ -14,10 +14,10 @@ from pellucid.errors import ContractError
 from pellucid.heads.prototypes import last_layer as module
 from pellucid.heads.prototypes.grouping import Bundling, activations, thresholded
 from pellucid.heads.prototypes.last_layer import Penalties, fit_last_layer
-from pellucid.heads.prototypes.losses import Together, clustering, same_places, separation
+from pellucid.heads.prototypes.losses import CoOccurrence, clustering, same_places, separation
 from pellucid.heads.prototypes.placing import KEPT, SPARE, Placing, initial_weights
 from pellucid.heads.prototypes.sets import PrototypeSet, Similarity, directions
-from pellucid.heads.prototypes.similarity import alike, largest
+from pellucid.heads.prototypes.similarity import largest_similarity, similarity
 from pellucid.representation import TokenShape
 
 
@@ -90,11 +90,11 @@ def test_similarities_where_prototypes_begin_are_those_of_the_first_samples():
 
 def test_a_prototype_begins_for_its_class_and_half_against_others_whatever_their_number_and_size():
     # Two sets: one of similarities up to 4 with two prototypes of each class, one up to 2 with one of the first class.
-    class_of, set_of, reach = torch.tensor([0, 0, 1, 1, 0]), torch.tensor([0, 0, 0, 0, 1]), [4.0, 2.0]
-    several = initial_weights(class_of, directions(MultiLabel(names=("a", "b"))), reach, set_of)
+    class_of, set_of, largest = torch.tensor([0, 0, 1, 1, 0]), torch.tensor([0, 0, 0, 0, 1]), [4.0, 2.0]
+    several = initial_weights(class_of, directions(MultiLabel(names=("a", "b"))), largest, set_of)
     assert several[0].tolist() == pytest.approx([1 / 12, 1 / 12, -1 / 16, -1 / 16, 1 / 6])
     assert several[1].tolist() == pytest.approx([-1 / 24, -1 / 24, 1 / 8, 1 / 8, -1 / 12])
-    two = initial_weights(class_of, directions(Binary(names=("no", "yes"))), reach, set_of)
+    two = initial_weights(class_of, directions(Binary(names=("no", "yes"))), largest, set_of)
     assert two[0].tolist() == pytest.approx([-1 / 20, -1 / 20, 1 / 20, 1 / 20, -1 / 10])
     alone = initial_weights(torch.tensor([0]), directions(MultiLabel(names=("a", "b"))), [1.0], torch.tensor([0]))
     assert alone.tolist() == [[1.0], [-0.5]]
@@ -104,26 +104,26 @@ def test_a_prototype_begins_for_its_class_and_half_against_others_whatever_their
 def test_nothing_is_more_like_a_prototype_than_itself(kind: Similarity):
     made = a_set(similarity=kind, window=3, shape=TokenShape(count=4, width=7))
     one = torch.randn(1, 21, generator=torch.Generator().manual_seed(0))
-    assert float(alike(one[None], one, made)) == pytest.approx(largest(kind, 7, 3), rel=5e-3)
+    assert float(similarity(one[None], one, made)) == pytest.approx(largest_similarity(kind, 7, 3), rel=5e-3)
     others = one + 0.1 * torch.randn(50, 21, generator=torch.Generator().manual_seed(1))
-    assert float(alike(others[None], one, made).max()) < largest(kind, 7, 3)
+    assert float(similarity(others[None], one, made).max()) < largest_similarity(kind, 7, 3)
 
 
 # --- what is good about prototypes ----------------------------------------------------------------------------------------
 
 
 def test_classes_without_prototypes_and_sets_of_one_place_or_one_prototype_add_nothing():
-    similar = torch.tensor([[2.0, 3.0]], requires_grad=True)
+    similarities = torch.tensor([[2.0, 3.0]], requires_grad=True)
     owner = torch.tensor([[True, True], [False, False]])
     everything, nothing = torch.tensor([[True, True]]), torch.tensor([[False, False]])
-    assert clustering(similar, everything, owner).item() == -1.5
-    assert clustering(similar, nothing, owner).item() == 0
-    assert separation(similar, everything, owner).item() == 0
-    assert separation(similar, nothing, owner).item() == 3
-    released = separation(similar, everything, owner, as_released=True)
+    assert clustering(similarities, everything, owner).item() == -1.5
+    assert clustering(similarities, nothing, owner).item() == 0
+    assert separation(similarities, everything, owner).item() == 0
+    assert separation(similarities, nothing, owner).item() == 3
+    released = separation(similarities, everything, owner, as_released=True)
     assert released.item() == 1.5
-    found = (clustering(similar, everything, owner) + separation(similar, everything, owner) + released).sum()
-    (gradient,) = torch.autograd.grad(found, similar)
+    found = (clustering(similarities, everything, owner) + separation(similarities, everything, owner) + released).sum()
+    (gradient,) = torch.autograd.grad(found, similarities)
     assert bool(torch.isfinite(gradient).all())
 
     distances = torch.rand(2, 2, 2, generator=torch.Generator().manual_seed(0), requires_grad=True)
@@ -139,16 +139,16 @@ def test_classes_without_prototypes_and_sets_of_one_place_or_one_prototype_add_n
 
 
 def test_classes_that_occur_together_are_counted_over_batches():
-    together = Together()
+    classes_seen = CoOccurrence()
     labels = torch.rand(30, 4, generator=torch.Generator().manual_seed(0)) < torch.tensor([0.5, 0.3, 0.0, 0.0])
     labels[7, 3] = True
     for some in labels.split([11, 1, 18]):
-        together.add(some)
+        classes_seen.add(some)
     sets = [set(torch.nonzero(labels[:, at])[:, 0].tolist()) for at in range(4)]
     expected = [[len(a & b) / len(a | b) if a | b else 0.0 for b in sets] for a in sets]
-    assert np.allclose(together.jaccard.numpy(), expected)
-    assert together.counts.tolist() == [len(one) for one in sets]
-    assert together.samples == 30
+    assert np.allclose(classes_seen.jaccard.numpy(), expected)
+    assert classes_seen.counts.tolist() == [len(one) for one in sets]
+    assert classes_seen.samples == 30
 
 
 # --- shares of bundles ----------------------------------------------------------------------------------------------------
@@ -188,8 +188,8 @@ def test_shares_below_a_twentieth_are_dropped_and_the_others_made_whole():
 
 
 def test_a_bundle_is_fully_active_from_its_reach_on():
-    similar, mix = torch.tensor([[2.0, 4.0], [6.0, 6.0]]), torch.tensor([[[0.5, 0.5], [1.0, 0.0]]])
-    found = activations(similar, mix, torch.tensor(5.0))
+    similarities, mix = torch.tensor([[2.0, 4.0], [6.0, 6.0]]), torch.tensor([[[0.5, 0.5], [1.0, 0.0]]])
+    found = activations(similarities, mix, torch.tensor(5.0))
     assert found[0].tolist() == pytest.approx([math.exp(-2), math.exp(-3)])
     assert found[1].tolist() == [1, 1]
 

@@ -219,10 +219,10 @@ def test_the_likeness_rests_on_the_leads_with_the_shift(fitted):
             covered = x[sample].expand(len(leads), -1, -1).clone()
             each = torch.arange(len(leads))
             covered[each, each, round(span.start_s * 100) : round(span.stop_s * 100)] = mean[:, None]
-            similar = head.similar(model.encode(Batch({"ecg": covered})), set_index)[
+            similarities = head.window_similarities(model.encode(Batch({"ecg": covered})), set_index)[
                 :, window, one - head.span(set_index).start
             ]
-            right.append(leads[int(similar.argmin())] in INJURED)
+            right.append(leads[int(similarities.argmin())] in INJURED)
     print(f"the lead that the likeness rests on is V1, V2 or V3 in {np.mean(right):.1%}; by chance in 25 %")
     assert np.mean(right) >= 0.80
 

@@ -19,7 +19,7 @@ from pellucid.data.spec import MultiLabel
 from pellucid.heads.prototypes.grouped import PrototypesGrouped
 from pellucid.heads.prototypes.grouping import row_entropy, simplex_rows
 from pellucid.heads.prototypes.head import Prototypes
-from pellucid.heads.prototypes.losses import Together, clustering, cooccurrence, diversity, same_places, separation
+from pellucid.heads.prototypes.losses import CoOccurrence, clustering, cooccurrence, diversity, same_places, separation
 from pellucid.representation import Representation, Tokens, TokenShape
 
 pytestmark = pytest.mark.reproduction
@@ -32,18 +32,18 @@ LABELS = ("small", "large", "both")
 
 @pytest.mark.parametrize("seed", range(3))
 def test_cooccurrence_draws_together_what_occurs_together_and_nothing_else(seed):
-    together = Together()
+    classes_seen = CoOccurrence()
     both = torch.rand(200, generator=torch.Generator().manual_seed(seed)) < 0.5
-    together.add(torch.stack([both, both, ~both], dim=1))
-    assert together.jaccard[0, 1] == 1
-    assert together.jaccard[0, 2] == 0
+    classes_seen.add(torch.stack([both, both, ~both], dim=1))
+    assert classes_seen.jaccard[0, 1] == 1
+    assert classes_seen.jaccard[0, 2] == 0
     torch.manual_seed(seed)
     prototypes = torch.randn(9, 16).requires_grad_()
     class_of = torch.arange(3).repeat_interleave(3)
     optimizer = torch.optim.Adam([prototypes], lr=0.05)
     for _ in range(200):
         optimizer.zero_grad()
-        cooccurrence(prototypes, class_of, together.jaccard.float()).backward()
+        cooccurrence(prototypes, class_of, classes_seen.jaccard.float()).backward()
         optimizer.step()
     unit = torch.nn.functional.normalize(prototypes.detach(), dim=1)
     cosine = unit @ unit.t()
@@ -64,25 +64,25 @@ def test_cooccurrence_is_the_formula_of_the_paper():
 
 def test_clustering_and_separation_are_the_formulas_of_the_paper():
     generator = torch.Generator().manual_seed(1)
-    similar = torch.rand(8, 6, generator=generator)
+    similarities = torch.rand(8, 6, generator=generator)
     class_of = np.array([0, 0, 1, 1, 2, 2])
     present = torch.rand(8, 3, generator=generator) < 0.5
     owner = torch.from_numpy(class_of[None] == np.arange(3)[:, None])
-    s, y = similar.numpy(), present.numpy()
+    s, y = similarities.numpy(), present.numpy()
     near = -np.mean([[y[b, c] * s[b, class_of == c].max() for c in range(3)] for b in range(8)])
     released = np.mean([[s[b, class_of != c].max() for c in range(3)] for b in range(8)])
     foreign = [[p for p in range(6) if not y[b, class_of[p]]] for b in range(8)]
     right = np.mean([s[b, own].max() if own else 0.0 for b, own in enumerate(foreign)])
-    assert clustering(similar, present, owner).item() == pytest.approx(near, abs=1e-6)
-    assert separation(similar, present, owner, as_released=True).item() == pytest.approx(released, abs=1e-6)
-    assert separation(similar, present, owner).item() == pytest.approx(right, abs=1e-6)
+    assert clustering(similarities, present, owner).item() == pytest.approx(near, abs=1e-6)
+    assert separation(similarities, present, owner, as_released=True).item() == pytest.approx(released, abs=1e-6)
+    assert separation(similarities, present, owner).item() == pytest.approx(right, abs=1e-6)
 
 
 def test_released_separation_pushes_away_prototypes_of_present_labels_and_ours_does_not():
-    similar = torch.tensor([[5.0, 4.0, 1.0]], requires_grad=True)
+    similarities = torch.tensor([[5.0, 4.0, 1.0]], requires_grad=True)
     present, owner = torch.tensor([[True, True, False]]), torch.eye(3, dtype=torch.bool)
-    (ours,) = torch.autograd.grad(separation(similar, present, owner), similar)
-    (released,) = torch.autograd.grad(separation(similar, present, owner, as_released=True), similar)
+    (ours,) = torch.autograd.grad(separation(similarities, present, owner), similarities)
+    (released,) = torch.autograd.grad(separation(similarities, present, owner, as_released=True), similarities)
     assert ours[0].tolist() == [0.0, 0.0, 1.0]
     assert float(released[0, :2].min()) > 0
 

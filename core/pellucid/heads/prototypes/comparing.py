@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from pellucid.batch import Batch
 from pellucid.errors import ContractError
+from pellucid.explanation import Evidence
 from pellucid.fingerprint import BYTES
 from pellucid.heads.base import Predictor
 from pellucid.heads.prototypes.placing import Placing
@@ -19,16 +22,40 @@ from pellucid.heads.prototypes.sets import (
     PrototypeSet,
     class_names,
     directions,
-    members,
+    is_of_class,
     resolved_sets,
 )
-from pellucid.heads.prototypes.similarity import alike, largest, pooled, windows
+from pellucid.heads.prototypes.similarity import largest_similarity, pooled, similarity, windows
 from pellucid.regions import Region, around
 from pellucid.representation import Representation
 from pellucid.seeds import seed_of
 
 LEVELS = 101
 """Percentiles of each prototype's similarity that are kept, 0 to 100."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """Where a sample is most like a prototype, and how much.
+
+    Parameters
+    ----------
+    prototype : int
+    window : int
+        The sample's window that is most like it.
+    similarity : float
+        Of the sample, pooled over windows.
+    percentile : float
+        Share of training samples that were less like the prototype, 0 to 100.
+    source : str
+        Id of the training sample that the prototype is a window of; empty where there is none.
+    """
+
+    prototype: int
+    window: int
+    similarity: float
+    percentile: float
+    source: str
 
 
 class Comparing(Predictor):
@@ -50,7 +77,7 @@ class Comparing(Predictor):
         self.sets = resolved_sets(config, name)
         self.addon = nn.ModuleList(_addon(prototype_set) for prototype_set in self.sets)
         self.prototypes = nn.ParameterList(torch.rand(g.size, g.window * g.width) for g in self.sets)
-        owners = [one for prototype_set in self.sets for one in prototype_set.class_of]
+        owners = [class_index for prototype_set in self.sets for class_index in prototype_set.class_of]
         count = len(owners)
         self.register_buffer("class_of", torch.tensor(owners), persistent=False)
         sizes = torch.tensor([prototype_set.size for prototype_set in self.sets])
@@ -72,11 +99,11 @@ class Comparing(Predictor):
     @property
     def prototype_names(self) -> tuple[str, ...]:
         """``"<class> #<number>"``, numbered through all sets."""
-        counted, found = [0] * len(self.classes), []
-        for one in self.class_of.tolist():
-            counted[one] += 1
-            found.append(f"{self.classes[one]} #{counted[one]}")
-        return tuple(found)
+        counted, names = [0] * len(self.classes), []
+        for class_index in self.class_of.tolist():
+            counted[class_index] += 1
+            names.append(f"{self.classes[class_index]} #{counted[class_index]}")
+        return tuple(names)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -85,7 +112,7 @@ class Comparing(Predictor):
 
     def span(self, set_index: int) -> slice:
         """Where a set's prototypes stand among all."""
-        start = sum(one.size for one in self.sets[:set_index])
+        start = sum(before.size for before in self.sets[:set_index])
         return slice(start, start + self.sets[set_index].size)
 
     @property
@@ -93,11 +120,11 @@ class Comparing(Predictor):
         """1 where a prototype's class speaks for an output, -1 against it, else 0; shape (output, prototype)."""
         return directions(self.config.target).to(self.class_of.device)[:, self.class_of]
 
-    def present(self, batch: Batch) -> Tensor:
+    def is_of_class(self, batch: Batch) -> Tensor:
         """Whether each sample is of each class, bool, shape (sample, class)."""
         if batch.targets is None:
             raise ContractError("this batch carries no labels; collate it with a target")
-        return members(self.config.target, batch.targets)
+        return is_of_class(self.config.target, batch.targets)
 
     # --- comparing ----------------------------------------------------------------------------------------------------
 
@@ -112,24 +139,26 @@ class Comparing(Predictor):
 
     def cells(self, z: Representation, set_index: int) -> Tensor:
         """Tokens of a set as they are compared, shape (sample, token, width)."""
-        found: Tensor = self.addon[set_index](self.tokens(z, set_index))
-        return found
+        cells: Tensor = self.addon[set_index](self.tokens(z, set_index))
+        return cells
 
     def patches(self, z: Representation, set_index: int) -> Tensor:
         """Windows of a set as they are compared, shape (sample, window, value)."""
         return windows(self.cells(z, set_index), self.sets[set_index].window)
 
-    def similar(self, z: Representation, set_index: int) -> Tensor:
+    def window_similarities(self, z: Representation, set_index: int) -> Tensor:
         """Similarities of every window, shape (sample, window, prototype of this set)."""
-        return alike(self.patches(z, set_index), self.prototypes[set_index], self.sets[set_index])
+        return similarity(self.patches(z, set_index), self.prototypes[set_index], self.sets[set_index])
 
     def similarities(self, z: Representation) -> Tensor:
         """One similarity a sample and prototype, shape (sample, prototype)."""
-        return torch.cat([pooled(self.similar(z, at), g.pool, g.top) for at, g in enumerate(self.sets)], dim=1)
+        return torch.cat(
+            [pooled(self.window_similarities(z, at), g.pool, g.top) for at, g in enumerate(self.sets)], dim=1
+        )
 
     def best_windows(self, z: Representation) -> Tensor:
         """The window that is most like each prototype, whatever the pooling; int, shape (sample, prototype)."""
-        return torch.cat([self.similar(z, at).argmax(1) for at in range(len(self.sets))], dim=1)
+        return torch.cat([self.window_similarities(z, at).argmax(1) for at in range(len(self.sets))], dim=1)
 
     def region(self, z: Representation, prototype: int, window: int) -> Region | None:
         """The part of an input that a window covers; None where tokens are no places."""
@@ -137,9 +166,43 @@ class Comparing(Predictor):
         regions = z.tokens[prototype_set.tokens].regions
         return around(regions[window : window + prototype_set.window]) if regions else None
 
-    def speaking(self, z: Representation, output: int) -> Tensor:
-        """How much each prototype speaks for an output, in logits, shape (sample, prototype)."""
-        raise NotImplementedError
+    @abstractmethod
+    def prototype_contributions(self, z: Representation, target: str) -> Tensor:
+        """How much each prototype speaks for the output ``target``, in logits, shape (sample, prototype)."""
+
+    @torch.no_grad()
+    def matches(
+        self, z: Representation, similarities: Tensor, prototypes: Sequence[Sequence[int]]
+    ) -> list[list[Match]]:
+        """For each sample, its matches with the prototypes that are named for it."""
+        windows_of, percentiles, sources = self.best_windows(z), self.percentile(similarities), self.sources
+        return [
+            [
+                Match(
+                    prototype,
+                    int(windows_of[sample, prototype]),
+                    float(similarities[sample, prototype]),
+                    float(percentiles[sample, prototype]),
+                    sources[prototype],
+                )
+                for prototype in named
+            ]
+            for sample, named in enumerate(prototypes)
+        ]
+
+    def evidence_of(self, z: Representation, match: Match, *, unit: str, before: str = "") -> Evidence:
+        """Where a sample is like a prototype, and what the prototype is; ``before`` opens the text."""
+        at = match.prototype
+        return Evidence(
+            unit=unit,
+            region=self.region(z, at, match.window),
+            source=match.source or None,
+            text=(
+                f"{before}similarity {match.similarity:.2f}, above that of {match.percentile:.0f} % of the training samples"
+            ),
+            source_region=self.region(z, at, int(self.source_window[at])) if self.projected[at] else None,
+            input=self.sets[int(self.set_of[at])].tokens.partition(":")[0],
+        )
 
     def percentile(self, similarities: Tensor) -> Tensor:
         """Share of training samples that were less like each prototype, 0 to 100; shape (sample, prototype)."""
@@ -153,15 +216,15 @@ class Comparing(Predictor):
         """Put prototypes at windows of training samples; with ``scores`` at those that speak for their class."""
         placing = [Placing(prototype_set, seed_of("place", at)) for at, prototype_set in enumerate(self.sets)]
         for z, batch in parts:
-            for at, one in enumerate(placing):
-                one.add(self.cells(z, at), self.present(batch), self.window_scores(z, at) if scores else None)
-        for at, one in enumerate(placing):
-            self.prototypes[at].copy_(one.prototypes(self.prototypes[at]))
+            for at, of_set in enumerate(placing):
+                of_set.add(self.cells(z, at), self.is_of_class(batch), self.window_scores(z, at) if scores else None)
+        for at, of_set in enumerate(placing):
+            self.prototypes[at].copy_(of_set.prototypes(self.prototypes[at]))
         return placing
 
+    @abstractmethod
     def window_scores(self, z: Representation, set_index: int) -> Tensor:
         """How much each window speaks for each class before there are prototypes, shape (sample, window, class)."""
-        raise NotImplementedError
 
     @torch.no_grad()
     def project(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
@@ -170,19 +233,19 @@ class Comparing(Predictor):
         The best window counts, whatever the pooling. A prototype whose class no sample is of stays where it is; it is not
         ``projected`` and weighs nothing from then on.
         """
-        found = [
+        projections = [
             Projection(prototypes, prototype_set, unique=self.config.unique)
             for prototypes, prototype_set in zip(self.prototypes, self.sets, strict=True)
         ]
         for z, batch in parts:
-            for at, one in enumerate(found):
-                one.add(self.cells(z, at), self.present(batch), batch.samples)
-        for at, one in enumerate(found):
-            outcome, own = one.projected(), self.span(at)
+            for at, projection in enumerate(projections):
+                projection.add(self.cells(z, at), self.is_of_class(batch), batch.samples)
+        for at, projection in enumerate(projections):
+            outcome, own = projection.projected(), self.span(at)
             self.prototypes[at].copy_(outcome.patches)
             self.source_id[own] = encoded_ids(outcome.samples)
             self.source_window[own] = outcome.window
-            self.projected[own] = outcome.found
+            self.projected[own] = outcome.has_source
 
     def learn_levels(self, similarities: Tensor) -> None:
         """Keep the percentiles of the training samples' similarities, shape (sample, prototype)."""
@@ -216,10 +279,11 @@ class Comparing(Predictor):
         return torch.frombuffer(bytearray(total.digest()), dtype=torch.uint8).clone().to(self.prototypes_then.device)
 
     @property
-    def reach(self) -> list[float]:
+    def largest_similarities(self) -> list[float]:
         """Largest similarity of each set."""
         return [
-            largest(prototype_set.similarity, prototype_set.width, prototype_set.window) for prototype_set in self.sets
+            largest_similarity(prototype_set.similarity, prototype_set.width, prototype_set.window)
+            for prototype_set in self.sets
         ]
 
 

@@ -36,7 +36,7 @@ class PrototypesGroupedConfig(PrototypesConfig):
     entropy: float = Field(0.15, ge=0)
     bundle_steps: int = Field(400, gt=0)
     similarity: Similarity = "l2"
-    spread: float = Field(0.25, ge=0)
+    distinct_places: float = Field(0.25, ge=0)
     l1: float = Field(1e-3, ge=0)
 
 
@@ -58,7 +58,7 @@ class PrototypesGrouped(Prototypes):
     config_type = PrototypesGroupedConfig
     config: PrototypesGroupedConfig
     bundle_centre: Tensor
-    bundle_reach: Tensor
+    bundle_full_at: Tensor
     bundle_direction: Tensor
 
     def __init__(self, config: PrototypesGroupedConfig) -> None:
@@ -67,7 +67,7 @@ class PrototypesGrouped(Prototypes):
         direction = directions(config.target).repeat_interleave(config.bundles, dim=1)
         self.register_buffer("bundle_direction", direction, persistent=False)
         self.register_buffer("bundle_centre", torch.zeros(classes * config.bundles))
-        self.register_buffer("bundle_reach", torch.zeros(()))
+        self.register_buffer("bundle_full_at", torch.zeros(()))
         self.mix = nn.Parameter(torch.zeros(classes, config.bundles, len(self.class_of)))
         self.bundle_weight = nn.Parameter(torch.zeros(len(self.outputs), classes * config.bundles))
 
@@ -82,7 +82,7 @@ class PrototypesGrouped(Prototypes):
 
     def bundled(self, similarities: Tensor) -> Tensor:
         """Activations from similarities."""
-        return activations(similarities, self.mix, self.bundle_reach)
+        return activations(similarities, self.mix, self.bundle_full_at)
 
     def outcome(self, explained: Tensor) -> Tensor:
         """Logits from activations."""
@@ -96,45 +96,47 @@ class PrototypesGrouped(Prototypes):
     def explain(self, z: Representation, target: str) -> Explanation:
         """What each bundle adds to one output, with the prototypes that it rests on."""
         at = self.output_index(target)
-        similar = self.similarities(z)
-        active = self.bundled(similar)
+        similarities = self.similarities(z)
+        active = self.bundled(similarities)
         contributions = (active - self.bundle_centre) * self.bundle_weight[at]
         return Explanation(
             "prototype", target, self.explained_names, contributions, self.bias[at].expand(len(active)),
-            self.outcome(active)[:, at], active, self.resting_on(z, similar, contributions),
+            self.outcome(active)[:, at], active, self.resting_on(z, similarities, contributions),
         )  # fmt: skip
 
     @torch.no_grad()
-    def resting_on(self, z: Representation, similar: Tensor, contributions: Tensor) -> tuple[tuple[Evidence, ...], ...]:
+    def resting_on(
+        self, z: Representation, similarities: Tensor, contributions: Tensor
+    ) -> tuple[tuple[Evidence, ...], ...]:
         """For each sample the strongest bundles, each with the prototype that has most part in its mean."""
         shares = self.mix.flatten(0, 1)
         strongest = contributions.abs().topk(min(SHOWN, contributions.shape[1]), dim=1).indices
-        best, rank, names = self.best_windows(z), self.percentile(similar), self.prototype_names
-        sources, bundles = self.sources, self.explained_names
-        told = []
-        for sample, chosen in enumerate(strongest.tolist()):
-            some = []
-            for bundle in chosen:
-                one = int((shares[bundle] * similar[sample]).argmax())
-                some.append(
-                    self.told(
-                        z, sample, one, int(best[sample, one]), float(similar[sample, one]), float(rank[sample, one]),
-                        source=sources[one], unit=bundles[bundle],
-                        before=f"rests by {float(shares[bundle, one]):.0%} on {names[one]}: ",
-                    )
-                )  # fmt: skip
-            told.append(tuple(some))
-        return tuple(told)
+        prototypes = (shares[strongest] * similarities[:, None]).argmax(2)
+        names, bundle_names = self.prototype_names, self.explained_names
+        return tuple(
+            tuple(
+                self.evidence_of(
+                    z,
+                    match,
+                    unit=bundle_names[bundle],
+                    before=f"rests by {float(shares[bundle, match.prototype]):.0%} on {names[match.prototype]}: ",
+                )
+                for bundle, match in zip(bundles, of_sample, strict=True)
+            )
+            for bundles, of_sample in zip(
+                strongest.tolist(), self.matches(z, similarities, prototypes.tolist()), strict=True
+            )
+        )
 
-    def speaking(self, z: Representation, output: int) -> Tensor:
+    def prototype_contributions(self, z: Representation, target: str) -> Tensor:
         """Each prototype's part in the contributions of bundles, shape (sample, prototype).
 
         A bundle's activation is divided among its prototypes as their similarities above the training mean have part in it,
         to first order.
         """
-        similar = self.similarities(z)
-        slope = self.bundled(similar) * self.bundle_weight[output]
-        return (slope @ self.mix.flatten(0, 1)) * (similar - self.centre)
+        similarities = self.similarities(z)
+        slope = self.bundled(similarities) * self.bundle_weight[self.output_index(target)]
+        return (slope @ self.mix.flatten(0, 1)) * (similarities - self.centre)
 
     @torch.no_grad()
     def refit(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
@@ -145,7 +147,7 @@ class PrototypesGrouped(Prototypes):
         )
         # A sample that is even more like a prototype, as its own source is, is taken to be as alike: exponentials of perfect
         # matches would be thousands of times those of anything else.
-        self.bundle_reach.copy_(x.max())
+        self.bundle_full_at.copy_(x.max())
         own = self.bundle_direction.bool()
         generator = torch.Generator().manual_seed(seed_of("bundles"))
         # Bundles of a class begin apart, or they would stay the same.
@@ -155,15 +157,15 @@ class PrototypesGrouped(Prototypes):
         weight = (self.bundle_direction - 0.5 * (~own).float()) / self.config.bundles
         one_class = self.config.target.kind == "multiclass"
         bundling = Bundling(self.config.entropy, self.config.l1, self.config.bundle_steps)
-        mix = bundling.learn(x, labels, begin, usable, weight, self.bias, own, self.bundle_reach, one_class=one_class)
+        mix = bundling.learn(x, labels, begin, usable, weight, self.bias, own, self.bundle_full_at, one_class=one_class)
         self.mix.copy_(mix)
         active = self.bundled(x)
         self.bundle_centre.copy_(active.double().mean(0))
         there = usable.any(-1).flatten()
         scale = active.std(0).clamp(min=1e-9)
-        found, bias = fit_last_layer(
+        fitted, bias = fit_last_layer(
             active - self.bundle_centre, labels, torch.where(there, weight / scale, 0.0), self.bias, self.bundle_direction,
             there, Penalties(self.config.l1, self.config.pull), one_class=one_class,
         )  # fmt: skip
-        self.bundle_weight.copy_(found)
+        self.bundle_weight.copy_(fitted)
         self.bias.copy_(bias)

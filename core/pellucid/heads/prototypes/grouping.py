@@ -46,13 +46,13 @@ def row_entropy(rows: Tensor) -> Tensor:
     return -torch.xlogy(rows, rows).sum(-1)
 
 
-def activations(similarities: Tensor, mix: Tensor, reach: Tensor) -> Tensor:
+def activations(similarities: Tensor, mix: Tensor, full_at: Tensor) -> Tensor:
     """How active each bundle is, above 0 to 1; (sample, prototype) to (sample, class * bundle).
 
-    The exponential of the weighted mean of similarities, over that of ``reach``: the mean from which on it is 1.
+    The exponential of the weighted mean of similarities, over that of ``full_at``: the mean from which on it is 1.
     """
     mean = similarities @ mix.flatten(0, 1).t()
-    return (torch.minimum(mean, reach) - reach).exp()
+    return (torch.minimum(mean, full_at) - full_at).exp()
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Bundling:
 
     def learn(
         self, similarities: Tensor, labels: Tensor, mix: Tensor, usable: Tensor, weight: Tensor, bias: Tensor, own: Tensor,
-        reach: Tensor, *, one_class: bool,
+        full_at: Tensor, *, one_class: bool,
     ) -> Tensor:  # fmt: skip
         """Shares, shape (class, bundle, prototype), from the similarities of all training samples.
 
@@ -88,7 +88,7 @@ class Bundling:
         weight, bias : Tensor, shapes (output, class * bundle), (output,)
             Weights of activations in standard deviations where they begin.
         own : Tensor of bool, shape (output, class * bundle)
-        reach : Tensor, shape ()
+        full_at : Tensor, shape ()
             See :func:`activations`.
         one_class : bool
 
@@ -100,12 +100,12 @@ class Bundling:
         with torch.enable_grad():
             mix = simplex_rows(mix.detach().clone(), usable).requires_grad_()
             weight, bias = (one.detach().clone().requires_grad_() for one in (weight, bias))
-            begin = activations(similarities, mix, reach).detach()
+            begin = activations(similarities, mix, full_at).detach()
             mean, scale = begin.mean(0), begin.std(0).clamp(min=1e-9)
             optimizer = torch.optim.Adam([mix, weight, bias], lr=RATE)
             for _ in range(self.steps):
                 optimizer.zero_grad()
-                x = (activations(similarities, mix, reach) - mean) / scale
+                x = (activations(similarities, mix, full_at) - mean) / scale
                 outputs = functional.linear(x, weight, bias)
                 if one_class:
                     loss = functional.cross_entropy(outputs, labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,17 +16,17 @@ from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.base import HeadTags, Stage, target_loss
 from pellucid.heads.prototypes.comparing import Comparing
 from pellucid.heads.prototypes.last_layer import Penalties, came_from, fit_last_layer, without_itself
-from pellucid.heads.prototypes.losses import Together, clustering, cooccurrence, diversity, same_places, separation
+from pellucid.heads.prototypes.losses import CoOccurrence, clustering, cooccurrence, diversity, same_places, separation
 from pellucid.heads.prototypes.placing import Placing, initial_weights
 from pellucid.heads.prototypes.sets import ComparingConfig, directions
-from pellucid.heads.prototypes.similarity import apart, pooled
+from pellucid.heads.prototypes.similarity import pooled, squared_distance
 from pellucid.heads.scaled import STRIDE
 from pellucid.representation import Representation
 
 SHOWN = 5
 """Contributions of a sample that are given evidence, the strongest first."""
 
-SPREAD = 1.5
+FIRST_OUTPUT_SD = 1.5
 """Standard deviation of an output over samples where joint training begins, in logits."""
 
 
@@ -39,12 +40,13 @@ class PrototypesConfig(ComparingConfig):
     warm_up : float
         Length of the first stage, in which the encoders learn with a plain linear layer, as a share of the head's epochs;
         0 for none.
-    clustering, separation, diversity, cooccurrence, spread : float
+    clustering, separation, diversity, cooccurrence, distinct_places : float
         Weights of the losses beside the likelihood: samples near a prototype of their class; away from those of others;
         prototypes unlike each other; prototypes of classes that occur together alike; prototypes of a class at different
         places of a sample.
     separation_as_released : bool
-        Push samples away from the prototypes of other classes that they are of, too.
+        Separate as the released code of ProtoECGNet does: push samples away from the prototypes of other classes that they are
+        of, too.
     l1, pull : float
         Penalties when the last layer is learnt: :class:`~pellucid.heads.prototypes.last_layer.Penalties`.
     """
@@ -54,7 +56,7 @@ class PrototypesConfig(ComparingConfig):
     separation: float = Field(0.01, ge=0)
     diversity: float = Field(0.1, ge=0)
     cooccurrence: float = Field(0.0, ge=0)
-    spread: float = Field(0.0, ge=0)
+    distinct_places: float = Field(0.0, ge=0)
     separation_as_released: bool = False
     l1: float = Field(1e-4, ge=0)
     pull: float = Field(1e-3, ge=0)
@@ -99,7 +101,7 @@ class Prototypes(Comparing):
             nn.Linear(prototype_set.shape.width, outputs, bias=False) for prototype_set in self.sets
         )
         self.gain = nn.Parameter(torch.zeros(len(self.sets)))
-        self.weight = nn.Parameter(initial_weights(self.class_of, direction, self.reach, self.set_of))
+        self.weight = nn.Parameter(initial_weights(self.class_of, direction, self.largest_similarities, self.set_of))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     # --- output -------------------------------------------------------------------------------------------------------
@@ -135,54 +137,35 @@ class Prototypes(Comparing):
     def explain(self, z: Representation, target: str) -> Explanation:
         """What each prototype adds to one output, with the places that are alike."""
         at = self.output_index(target)
-        found = self.similarities(z)
-        contributions = (found - self.centre) * self.weights[at]
-        baseline = self.bias[at].expand(len(found))
-        evidence = self.evidence(z, found, contributions)
+        similarities = self.similarities(z)
+        contributions = (similarities - self.centre) * self.weights[at]
+        baseline = self.bias[at].expand(len(similarities))
+        evidence = self.evidence(z, similarities, contributions)
         return Explanation(
             "prototype",
             target,
             self.prototype_names,
             contributions,
             baseline,
-            self.outcome(found)[:, at],
-            found,
+            self.outcome(similarities)[:, at],
+            similarities,
             evidence,
         )
 
-    def speaking(self, z: Representation, output: int) -> Tensor:
+    def prototype_contributions(self, z: Representation, target: str) -> Tensor:
         """The contributions of :meth:`explain`."""
-        return (self.similarities(z) - self.centre) * self.weights[output]
+        return (self.similarities(z) - self.centre) * self.weights[self.output_index(target)]
 
     @torch.no_grad()
-    def evidence(self, z: Representation, found: Tensor, contributions: Tensor) -> tuple[tuple[Evidence, ...], ...]:
+    def evidence(
+        self, z: Representation, similarities: Tensor, contributions: Tensor
+    ) -> tuple[tuple[Evidence, ...], ...]:
         """For each sample, the regions and sources behind its strongest contributions."""
         strongest = contributions.abs().topk(min(SHOWN, contributions.shape[1]), dim=1).indices
-        best, rank = self.best_windows(z), self.percentile(found)
-        names, sources = self.prototype_names, self.sources
+        names = self.prototype_names
         return tuple(
-            tuple(
-                self.told(
-                    z, sample, one, int(best[sample, one]), float(found[sample, one]), float(rank[sample, one]),
-                    source=sources[one], unit=names[one],
-                )
-                for one in chosen
-            )
-            for sample, chosen in enumerate(strongest.tolist())
-        )  # fmt: skip
-
-    def told(
-        self, z: Representation, sample: int, one: int, window: int, similarity: float, percentile: float, *,
-        source: str, unit: str, before: str = "",
-    ) -> Evidence:  # fmt: skip
-        """Where a sample is like a prototype, and what the prototype is."""
-        return Evidence(
-            unit=unit,
-            region=self.region(z, one, window),
-            source=source or None,
-            text=f"{before}similarity {similarity:.2f}, above that of {percentile:.0f} % of the training samples",
-            source_region=self.region(z, one, int(self.source_window[one])) if self.projected[one] else None,
-            input=self.sets[int(self.set_of[one])].tokens.partition(":")[0],
+            tuple(self.evidence_of(z, match, unit=names[match.prototype]) for match in of_sample)
+            for of_sample in self.matches(z, similarities, strongest.tolist())
         )
 
     # --- learning -----------------------------------------------------------------------------------------------------
@@ -203,28 +186,28 @@ class Prototypes(Comparing):
 
     def prepare(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Learn the prevalence of classes and which occur together; without warm-up place the prototypes too."""
-        together = Together()
+        classes_seen = CoOccurrence()
 
         def watched() -> Iterator[tuple[Representation, Batch]]:
             for z, batch in parts:
-                together.add(self.present(batch))
+                classes_seen.add(self.is_of_class(batch))
                 yield z, batch
 
         self.begin(self.placed(watched(), scores=False))
-        self.jaccard.copy_(together.jaccard)
+        self.jaccard.copy_(classes_seen.jaccard)
         # Half a sample is added to each side: a class that no training sample is of keeps a finite bias.
-        chance = (together.counts + 0.5) / (together.samples + 1)
+        chance = (classes_seen.counts + 0.5) / (classes_seen.samples + 1)
         prior = (chance.log() if self.config.target.kind == "multiclass" else chance.logit()).float()
         with torch.no_grad():
             self.bias.copy_(prior[-1:] if self.config.target.kind == "binary" else prior)
 
     def warm_up_loss(self, z: Representation, batch: Batch) -> Tensor:
         """Likelihood by a plain linear layer over tokens, pooled as similarities are."""
-        told = [
+        scores = [
             pooled(self.plain_scores(z, at), prototype_set.pool, prototype_set.top)
             for at, prototype_set in enumerate(self.sets)
         ]
-        return self.likelihood(self.bias + torch.stack(told).sum(0), batch)
+        return self.likelihood(self.bias + torch.stack(scores).sum(0), batch)
 
     def plain_scores(self, z: Representation, set_index: int) -> Tensor:
         """What the plain layer says of each window, shape (sample, window, output): the mean over its tokens.
@@ -234,8 +217,8 @@ class Prototypes(Comparing):
         """
         classes = list(self.sets[set_index].classes)
         served = (directions(self.config.target)[:, classes] != 0).any(1).to(self.bias)
-        told: Tensor = self.plain[set_index](self.tokens(z, set_index)) * served
-        return told.unfold(1, self.sets[set_index].window, 1).mean(3)
+        scores: Tensor = self.plain[set_index](self.tokens(z, set_index)) * served
+        return scores.unfold(1, self.sets[set_index].window, 1).mean(3)
 
     def window_scores(self, z: Representation, set_index: int) -> Tensor:
         """What the plain layer says of each window and class."""
@@ -248,11 +231,11 @@ class Prototypes(Comparing):
     @torch.no_grad()
     def begin(self, placing: list[Placing]) -> None:
         """Centre and scale outputs as they are before prototypes learn."""
-        for at, (one, prototypes) in enumerate(zip(placing, self.prototypes, strict=True)):
-            found, own = one.similarities(prototypes), self.span(at)
-            self.centre[own] = found.mean(0)
-            varying = ((found - found.mean(0)) @ self.weight[:, own].t()).square().mean().sqrt()
-            self.gain[at] = (SPREAD / varying.clamp(min=1e-4)).log() / STRIDE
+        for at, (of_set, prototypes) in enumerate(zip(placing, self.prototypes, strict=True)):
+            similarities, own = of_set.similarities(prototypes), self.span(at)
+            self.centre[own] = similarities.mean(0)
+            varying = ((similarities - similarities.mean(0)) @ self.weight[:, own].t()).square().mean().sqrt()
+            self.gain[at] = (FIRST_OUTPUT_SD / varying.clamp(min=1e-4)).log() / STRIDE
 
     def likelihood(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Negative log-likelihood of the labels."""
@@ -260,25 +243,24 @@ class Prototypes(Comparing):
 
     def loss(self, z: Representation, batch: Batch) -> Tensor:
         """Likelihood and what makes prototypes good examples; each of these per set, mean over sets."""
-        config, present = self.config, self.present(batch)
-        found, total = [], torch.zeros((), device=self.bias.device)
+        config, is_of_class = self.config, self.is_of_class(batch)
+        similarities, total = [], torch.zeros((), device=self.bias.device)
         for at, (prototype_set, prototypes) in enumerate(zip(self.sets, self.prototypes, strict=True)):
-            patches = self.patches(z, at)
-            similar = self.similar(z, at)
-            one = pooled(similar, prototype_set.pool, prototype_set.top)
-            found.append(one)
+            of_set = pooled(self.window_similarities(z, at), prototype_set.pool, prototype_set.top)
+            similarities.append(of_set)
             class_of = self.class_of[self.span(at)]
             owner = class_of[None] == torch.arange(len(self.classes), device=class_of.device)[:, None]
-            scaled = one / self.reach[at]
+            scaled = of_set / self.largest_similarities[at]
+            distance = partial(squared_distance, self.patches(z, at), prototypes, prototype_set)
             terms: list[tuple[float, Any]] = [
-                (config.clustering, lambda s=scaled, o=owner: clustering(s, present, o)),
-                (config.separation, lambda s=scaled, o=owner: separation(s, present, o, as_released=config.separation_as_released)),
+                (config.clustering, lambda s=scaled, o=owner: clustering(s, is_of_class, o)),
+                (config.separation, lambda s=scaled, o=owner: separation(s, is_of_class, o, as_released=config.separation_as_released)),
                 (config.diversity, lambda p=prototypes: diversity(p)),
                 (config.cooccurrence, lambda p=prototypes, c=class_of: cooccurrence(p, c, self.jaccard)),
-                (config.spread, lambda x=patches, p=prototypes, g=prototype_set, c=class_of: same_places(apart(x, p, g), present, c)),
+                (config.distinct_places, lambda d=distance, c=class_of: same_places(d(), is_of_class, c)),
             ]  # fmt: skip
             total = total + sum(weight * term() for weight, term in terms if weight) / len(self.sets)
-        return self.likelihood(self.weighted(torch.cat(found, dim=1)), batch) + total
+        return self.likelihood(self.weighted(torch.cat(similarities, dim=1)), batch) + total
 
     @torch.no_grad()
     def refit(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
@@ -297,15 +279,15 @@ class Prototypes(Comparing):
 
         The mean and the percentiles of the similarities as they are, likeness to itself included, are kept.
         """
-        found, labels, present, itself = [], [], [], []
+        similarities, labels, is_of_class, itself = [], [], [], []
         sources = self.sources
         for z, batch in parts:
             assert batch.targets is not None
-            found.append(self.similarities(z))
+            similarities.append(self.similarities(z))
             labels.append(self.config.target.steps(batch.targets).float())
-            present.append(self.present(batch))
+            is_of_class.append(self.is_of_class(batch))
             itself.append(came_from(batch.samples, sources))
-        x = torch.cat(found)
+        x = torch.cat(similarities)
         self.centre.copy_(x.double().mean(0))
         self.learn_levels(x)
-        return without_itself(x, torch.cat(present)[:, self.class_of], torch.cat(itself)), torch.cat(labels)
+        return without_itself(x, torch.cat(is_of_class)[:, self.class_of], torch.cat(itself)), torch.cat(labels)

@@ -45,11 +45,11 @@ def came_from(samples: Sequence[str], sources: Sequence[str]) -> Tensor:
     [[False, False], [True, False]]
     """
     row = {name: at for at, name in enumerate(samples)}
-    found = torch.zeros(len(samples), len(sources), dtype=torch.bool)
+    came = torch.zeros(len(samples), len(sources), dtype=torch.bool)
     for prototype, name in enumerate(sources):
         if name and name in row:
-            found[row[name], prototype] = True
-    return found
+            came[row[name], prototype] = True
+    return came
 
 
 def without_itself(x: Tensor, own: Tensor, itself: Tensor) -> Tensor:

@@ -7,43 +7,43 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def clustering(similarity: Tensor, present: Tensor, owner: Tensor) -> Tensor:
+def clustering(similarity: Tensor, is_of_class: Tensor, owner: Tensor) -> Tensor:
     """Minus the similarity of each sample to the nearest prototype of every class that it is of; mean over all pairs.
 
     Parameters
     ----------
     similarity : Tensor, shape (sample, prototype)
-    present : Tensor of bool, shape (sample, class)
+    is_of_class : Tensor of bool, shape (sample, class)
     owner : Tensor of bool, shape (class, prototype)
         Which class a prototype is of. Classes without a prototype are left out.
     """
     best = _best(similarity, owner[None])
-    return -torch.where(present & owner.any(1), best, 0.0).mean()
+    return -torch.where(is_of_class & owner.any(1), best, 0.0).mean()
 
 
-def separation(similarity: Tensor, present: Tensor, owner: Tensor, *, as_released: bool = False) -> Tensor:
+def separation(similarity: Tensor, is_of_class: Tensor, owner: Tensor, *, as_released: bool = False) -> Tensor:
     """The similarity of each sample to the nearest prototype that it should not resemble; mean over samples.
 
     Parameters
     ----------
-    similarity, present, owner
+    similarity, is_of_class, owner
         See :func:`clustering`.
     as_released : bool
-        As the code of ProtoECGNet has it: for every class the nearest prototype of any other one, so that a sample is
-        pushed away from the prototypes of the other classes that it is of, too.
+        As the released code of ProtoECGNet (2025, PMLR 298) has it: for every class the nearest prototype of any other one, so
+        that a sample is pushed away from the prototypes of the other classes that it is of, too.
     """
     if as_released:
         best = _best(similarity, ~owner[None])
         return torch.where((~owner).any(1), best, 0.0).mean()
-    foreign = ~((present.to(owner.device)[:, :, None] & owner[None]).any(1))
+    foreign = ~((is_of_class.to(owner.device)[:, :, None] & owner[None]).any(1))
     best = similarity.masked_fill(~foreign, -torch.inf).amax(1)
     return torch.where(foreign.any(1), best, 0.0).mean()
 
 
 def _best(similarity: Tensor, mask: Tensor) -> Tensor:
-    found = similarity[:, None].masked_fill(~mask, -torch.inf).amax(2)
+    best = similarity[:, None].masked_fill(~mask, -torch.inf).amax(2)
     # Minus infinity in the branch that is not taken would still make the gradient NaN.
-    return torch.where(found.isinf(), 0.0, found)
+    return torch.where(best.isinf(), 0.0, best)
 
 
 def diversity(prototypes: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ def cooccurrence(prototypes: Tensor, class_of: Tensor, jaccard: Tensor) -> Tenso
     prototypes : Tensor, shape (prototype, value)
     class_of : Tensor of int, shape (prototype,)
     jaccard : Tensor, shape (class, class)
-        From :class:`Together`.
+        From :class:`CoOccurrence`.
 
     References
     ----------
@@ -77,21 +77,21 @@ def cooccurrence(prototypes: Tensor, class_of: Tensor, jaccard: Tensor) -> Tenso
     """
     unit = functional.normalize(prototypes, dim=1)
     cosine = unit @ unit.t()
-    alike = jaccard[class_of][:, class_of]
-    apart = 1 - alike
-    drawn = (cosine * alike).sum() / alike.sum().clamp(min=1e-12)
-    pushed = (cosine * apart).sum() / apart.sum().clamp(min=1e-12)
+    together = jaccard[class_of][:, class_of]
+    separate = 1 - together
+    drawn = (cosine * together).sum() / together.sum().clamp(min=1e-12)
+    pushed = (cosine * separate).sum() / separate.sum().clamp(min=1e-12)
     return -(drawn - pushed) / len(unit) ** 0.5
 
 
-def same_places(distances: Tensor, present: Tensor, class_of: Tensor) -> Tensor:
+def same_places(distances: Tensor, is_of_class: Tensor, class_of: Tensor) -> Tensor:
     """How much prototypes of one class look at the same places of a sample, 0 to 1; mean over samples and pairs.
 
     Parameters
     ----------
     distances : Tensor, shape (sample, window, prototype)
         Squared distances, not similarities, of the prototypes of one set (one scale).
-    present : Tensor of bool, shape (sample, class)
+    is_of_class : Tensor of bool, shape (sample, class)
     class_of : Tensor of int, shape (prototype,)
 
     References
@@ -102,8 +102,8 @@ def same_places(distances: Tensor, present: Tensor, class_of: Tensor) -> Tensor:
     """
     terms = []
     share = distances.log_softmax(1)
-    for one in class_of.unique():
-        at, has = torch.nonzero(class_of == one)[:, 0], present[:, one]
+    for class_index in class_of.unique():
+        at, has = torch.nonzero(class_of == class_index)[:, 0], is_of_class[:, class_index]
         if len(at) < 2 or not has.any() or distances.shape[1] < 2:
             continue
         log = share[has][:, :, at]
@@ -118,14 +118,14 @@ def same_places(distances: Tensor, present: Tensor, class_of: Tensor) -> Tensor:
     return torch.cat(terms).mean() if terms else distances.sum() * 0.0
 
 
-class Together:
+class CoOccurrence:
     """How often classes occur in the same samples, from batches that pass by.
 
     Examples
     --------
-    >>> together = Together()
-    >>> together.add(torch.tensor([[True, True, False], [True, False, False]]))
-    >>> together.jaccard[0].tolist()
+    >>> classes_seen = CoOccurrence()
+    >>> classes_seen.add(torch.tensor([[True, True, False], [True, False, False]]))
+    >>> classes_seen.jaccard[0].tolist()
     [1.0, 0.5, 0.0]
     """
 
@@ -133,11 +133,11 @@ class Together:
         self._both: Tensor | None = None
         self.samples = 0
 
-    def add(self, present: Tensor) -> None:
+    def add(self, is_of_class: Tensor) -> None:
         """Take in a batch, bool, shape (sample, class)."""
-        counted = present.double().t() @ present.double()
+        counted = is_of_class.double().t() @ is_of_class.double()
         self._both = counted if self._both is None else self._both + counted
-        self.samples += len(present)
+        self.samples += len(is_of_class)
 
     @property
     def counts(self) -> Tensor:

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from pellucid.errors import ContractError
 from pellucid.heads.prototypes.sets import PrototypeSet
-from pellucid.heads.prototypes.similarity import alike, pooled, windows
+from pellucid.heads.prototypes.similarity import pooled, similarity, windows
 
 KEPT = 256
-"""Samples of which the spread of similarities is learnt."""
+"""Samples of which it is learnt how similarities vary."""
 
 SPARE = 4
 """Candidates kept for each prototype."""
@@ -38,13 +38,13 @@ class Placing:
         self.cells: list[Tensor] = []
         self.kept = 0
 
-    def add(self, cells: Tensor, present: Tensor, scores: Tensor | None) -> None:
+    def add(self, cells: Tensor, is_of_class: Tensor, scores: Tensor | None) -> None:
         """Take in a batch.
 
         Parameters
         ----------
         cells : Tensor, shape (sample, token, width)
-        present : Tensor of bool, shape (sample, class)
+        is_of_class : Tensor of bool, shape (sample, class)
         scores : Tensor, optional, shape (sample, window, class)
             Without them a sample's window is drawn at random.
         """
@@ -53,35 +53,37 @@ class Placing:
             self.kept += len(self.cells[-1])
         patches = windows(cells, self.prototype_set.window)
         limit = SPARE * self.prototype_set.per_class
-        for slot, one in enumerate(self.prototype_set.classes):
-            for at in torch.nonzero(present[:, one])[:, 0].tolist():
+        for slot, class_index in enumerate(self.prototype_set.classes):
+            for at in torch.nonzero(is_of_class[:, class_index])[:, 0].tolist():
                 self.seen[slot] += 1
                 kept = self.patches[slot]
                 # Reservoir sampling: every sample of the class has the same chance to be among the kept.
                 place = len(kept) if len(kept) < limit else self._draw(self.seen[slot])
                 if place >= limit:
                     continue
-                window = self._draw(patches.shape[1]) if scores is None else int(scores[at, :, one].argmax())
+                window = self._draw(patches.shape[1]) if scores is None else int(scores[at, :, class_index].argmax())
                 kept[place : place + 1] = [patches[at, window].clone()]
 
     def prototypes(self, before: Tensor) -> Tensor:
         """Prototypes, shape (prototype, value); those of a class that no sample is of stay as they were before."""
-        found = before.clone()
+        prototypes = before.clone()
         for slot, kept in enumerate(self.patches):
             if not kept:
                 continue
             start = slot * self.prototype_set.per_class
-            found[start : start + self.prototype_set.per_class] = self._spread_out(torch.stack(kept))
-        return found
+            prototypes[start : start + self.prototype_set.per_class] = self._farthest_first(torch.stack(kept))
+        return prototypes
 
     def similarities(self, prototypes: Tensor) -> Tensor:
         """Similarities of the kept samples, shape (sample, prototype)."""
         if not self.cells:
             raise ContractError("a head is prepared with training samples, and there were none")
         patches = windows(torch.cat(self.cells), self.prototype_set.window)
-        return pooled(alike(patches, prototypes, self.prototype_set), self.prototype_set.pool, self.prototype_set.top)
+        return pooled(
+            similarity(patches, prototypes, self.prototype_set), self.prototype_set.pool, self.prototype_set.top
+        )
 
-    def _spread_out(self, kept: Tensor) -> Tensor:
+    def _farthest_first(self, kept: Tensor) -> Tensor:
         order, away = [0], torch.full((len(kept),), torch.inf)
         while len(order) < self.prototype_set.per_class:
             away = torch.minimum(away, (kept - kept[order[-1]]).square().sum(1))
@@ -92,7 +94,7 @@ class Placing:
         return int(torch.randint(below, (1,), generator=self.generator))
 
 
-def initial_weights(class_of: Tensor, direction: Tensor, reach: Sequence[float], set_of: Tensor) -> Tensor:
+def initial_weights(class_of: Tensor, direction: Tensor, largest: Sequence[float], set_of: Tensor) -> Tensor:
     """Weights from similarities to outputs before anything is learnt, shape (output, prototype).
 
     Parameters
@@ -100,7 +102,7 @@ def initial_weights(class_of: Tensor, direction: Tensor, reach: Sequence[float],
     class_of, set_of : Tensor of int, shape (prototype,)
     direction : Tensor, shape (output, class)
         See :func:`~pellucid.heads.prototypes.sets.directions`.
-    reach : sequence of float
+    largest : sequence of float
         Largest similarity of each set.
 
     Notes
@@ -110,7 +112,7 @@ def initial_weights(class_of: Tensor, direction: Tensor, reach: Sequence[float],
     a binary target) has -1.
     """
     own = direction[:, class_of]
-    scale = 1 / torch.tensor(reach)[set_of]
+    scale = 1 / torch.tensor(largest)[set_of]
     other = own == 0
     return (
         own / (own != 0).sum(1, keepdim=True).clamp(min=1) - 0.5 * other / other.sum(1, keepdim=True).clamp(min=1)

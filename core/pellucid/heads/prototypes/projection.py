@@ -32,13 +32,13 @@ class Projected:
         Ids of these samples; empty for a prototype whose class no sample is of.
     window : Tensor of int, shape (prototype,)
         Which window of the sample.
-    found : Tensor of bool, shape (prototype,)
+    has_source : Tensor of bool, shape (prototype,)
     """
 
     patches: Tensor
     samples: tuple[str, ...]
     window: Tensor
-    found: Tensor
+    has_source: Tensor
 
 
 class Projection:
@@ -60,13 +60,13 @@ class Projection:
         self.searches = [Search(own, keep=keep, hold=width) for own in compared]
         self.ids: list[list[str]] = [[] for _ in prototype_set.classes]
 
-    def add(self, cells: Tensor, present: Tensor, samples: Sequence[str]) -> None:
+    def add(self, cells: Tensor, is_of_class: Tensor, samples: Sequence[str]) -> None:
         """Take in a batch.
 
         Parameters
         ----------
         cells : Tensor, shape (sample, token, width)
-        present : Tensor of bool, shape (sample, class)
+        is_of_class : Tensor of bool, shape (sample, class)
         samples : sequence of str
             Ids, one a sample.
         """
@@ -76,8 +76,8 @@ class Projection:
             )
         raw = windows(cells, self.prototype_set.window)
         patches = comparable(raw, self.prototype_set.similarity)
-        for one, search, ids in zip(self.prototype_set.classes, self.searches, self.ids, strict=True):
-            at = torch.nonzero(present[:, one])[:, 0]
+        for class_index, search, ids in zip(self.prototype_set.classes, self.searches, self.ids, strict=True):
+            at = torch.nonzero(is_of_class[:, class_index])[:, 0]
             search.add(patches[at].flatten(0, 1), raw[at].flatten(0, 1))
             ids += [samples[sample] for sample in at.tolist()]
 
@@ -93,9 +93,9 @@ class Projection:
         rows = torch.arange(self.prototype_set.per_class)
         ids = torch.cat([search.ids[rows, slots] for search, slots in zip(self.searches, place, strict=True)])
         held = torch.cat([search.held[rows, slots] for search, slots in zip(self.searches, place, strict=True)])
-        found = ids >= 0
-        patches = torch.where(found[:, None], held, self.prototypes)
-        return Projected(patches, tuple(samples), torch.where(found, ids % count, 0), found)
+        has_source = ids >= 0
+        patches = torch.where(has_source[:, None], held, self.prototypes)
+        return Projected(patches, tuple(samples), torch.where(has_source, ids % count, 0), has_source)
 
 
 def _chosen(search: Search) -> Tensor:
@@ -117,15 +117,15 @@ def encoded_ids(samples: Sequence[str]) -> Tensor:
     ContractError
         If an id is longer than that.
     """
-    found = torch.zeros(len(samples), ID_BYTES, dtype=torch.uint8)
+    encoded = torch.zeros(len(samples), ID_BYTES, dtype=torch.uint8)
     for at, name in enumerate(samples):
         plain = name.encode()
         if len(plain) > ID_BYTES:
             raise ContractError(
                 f"sample id {name!r} is longer than the {ID_BYTES} bytes that a prototype can keep of it"
             )
-        found[at, : len(plain)] = torch.tensor(list(plain), dtype=torch.uint8)
-    return found
+        encoded[at, : len(plain)] = torch.tensor(list(plain), dtype=torch.uint8)
+    return encoded
 
 
 def decoded_ids(encoded: Tensor) -> tuple[str, ...]:

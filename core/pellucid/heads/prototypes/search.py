@@ -131,18 +131,18 @@ class Search:
         limit = self.distances[:, -1] - self._look.squares
         if seen.apart.shape[1] >= self.keep:
             # Nothing farther than the chunk's own nearest patches can be among the nearest.
-            reach = lowest if self.keep == 1 else self._kth(seen, lowest, limit)
-            limit = torch.minimum(limit, seen.at_most(reach))
+            farthest = lowest if self.keep == 1 else self._kth(seen, lowest, limit)
+            limit = torch.minimum(limit, seen.at_most(farthest))
         rows = torch.nonzero(lowest <= seen.looks_like(limit))[:, 0]
         row, patch = torch.nonzero(seen.apart[rows] <= seen.looks_like(limit)[rows, None], as_tuple=True)
         return rows[row], patch
 
     def _kth(self, seen: _Seen, lowest: Tensor, limit: Tensor) -> Tensor:
-        reach = torch.full_like(lowest, torch.inf)
+        farthest = torch.full_like(lowest, torch.inf)
         rows = torch.nonzero(lowest <= seen.looks_like(limit))[:, 0]
         if len(rows):
-            reach[rows] = seen.apart[rows].float().kthvalue(self.keep, dim=1).values.to(reach.dtype)
-        return reach
+            farthest[rows] = seen.apart[rows].float().kthvalue(self.keep, dim=1).values.to(farthest.dtype)
+        return farthest
 
     def _measure(self, chunk: Tensor, beside: Tensor, prototype: Tensor, patch: Tensor) -> None:
         """Merge some pairs, ordered by prototype and patch, into the nearest."""

@@ -123,7 +123,7 @@ class PrototypeSet:
     @property
     def class_of(self) -> list[int]:
         """Class of each prototype."""
-        return [one for one in self.classes for _ in range(self.per_class)]
+        return [class_index for class_index in self.classes for _ in range(self.per_class)]
 
 
 def class_names(target: Any) -> tuple[str, ...]:
@@ -136,13 +136,13 @@ def directions(target: Any) -> Tensor:
     return torch.tensor([[-1.0, 1.0]]) if target.kind == "binary" else torch.eye(len(target.outputs))
 
 
-def members(target: Any, labels: Tensor) -> Tensor:
+def is_of_class(target: Any, labels: Tensor) -> Tensor:
     """Whether each sample is of each class, bool, shape (sample, class); of several labels any may be true.
 
     Examples
     --------
     >>> from pellucid.data.spec import Binary
-    >>> members(Binary(names=("no", "yes")), torch.tensor([[1.0], [0.0]])).tolist()
+    >>> is_of_class(Binary(names=("no", "yes")), torch.tensor([[1.0], [0.0]])).tolist()
     [[False, True], [True, False]]
     """
     if target.kind == "binary":
@@ -160,14 +160,12 @@ def resolved_sets(config: ComparingConfig, head: str) -> tuple[PrototypeSet, ...
         served by no set.
     """
     asked = config.sets or tuple(PrototypeSetConfig(tokens=name) for name in config.tokens)
-    found = tuple(_resolved(config, one, head) for one in asked)
+    sets = tuple(_resolved(config, one, head) for one in asked)
     names = class_names(config.target)
-    unserved = [
-        name for at, name in enumerate(names) if not any(at in prototype_set.classes for prototype_set in found)
-    ]
+    unserved = [name for at, name in enumerate(names) if not any(at in prototype_set.classes for prototype_set in sets)]
     if unserved:
         raise StudyError(f"head {head!r}: no set of prototypes serves {', '.join(map(repr, unserved))}")
-    return found
+    return sets
 
 
 def _resolved(config: ComparingConfig, asked: PrototypeSetConfig, head: str) -> PrototypeSet:
@@ -178,9 +176,9 @@ def _resolved(config: ComparingConfig, asked: PrototypeSetConfig, head: str) -> 
             f"head {head!r}: a set of prototypes asks for tokens {tokens!r}{nearest(tokens, config.tokens)}; tokens here: "
             f"{known}"
         )
-    said = {key: value for key, value in asked.model_dump().items() if value is not None}
+    given = {key: value for key, value in asked.model_dump().items() if value is not None}
     own = {
-        k: said.get(k, getattr(config, k)) for k in PrototypeSetConfig.model_fields if k not in ("tokens", "outputs")
+        k: given.get(k, getattr(config, k)) for k in PrototypeSetConfig.model_fields if k not in ("tokens", "outputs")
     }
     shape = config.tokens[tokens]
     own["window"] = own["window"] or shape.count

@@ -32,17 +32,6 @@ def comparable(patches: Tensor, kind: Similarity) -> Tensor:
     return patches if kind == "l2" else functional.normalize(patches, dim=-1)
 
 
-def squared_distances(patches: Tensor, prototypes: Tensor) -> Tensor:
-    """Squared distances of comparable patches, shape (..., value), and prototypes; never below 0.
-
-    Returns
-    -------
-    Tensor, shape (..., prototype)
-    """
-    squares = patches.square().sum(-1, keepdim=True) + prototypes.square().sum(-1)
-    return (squares - 2 * patches @ prototypes.t()).relu()
-
-
 def factor(kind: Similarity, width: int, length: int) -> float:
     """What a cosine is multiplied with: 1, or for ``"arc"`` ``floor(sqrt(width * length)) / length``.
 
@@ -54,12 +43,12 @@ def factor(kind: Similarity, width: int, length: int) -> float:
     return math.floor(math.sqrt(width * length)) / length if kind == "arc" else 1.0
 
 
-def largest(kind: Similarity, width: int, length: int) -> float:
+def largest_similarity(kind: Similarity, width: int, length: int) -> float:
     """The similarity of a prototype and itself."""
     return math.log(1 / EPS) if kind == "l2" else factor(kind, width, length)
 
 
-def alike(patches: Tensor, prototypes: Tensor, prototype_set: PrototypeSet) -> Tensor:
+def similarity(patches: Tensor, prototypes: Tensor, prototype_set: PrototypeSet) -> Tensor:
     """Similarities of windows, shape (sample, window, value), and prototypes, shape (prototype, value).
 
     Returns
@@ -71,19 +60,18 @@ def alike(patches: Tensor, prototypes: Tensor, prototype_set: PrototypeSet) -> T
     ``"arc"``: Donnelly et al. (2022), Deformable ProtoPNet, as used for windows of signals by ProtoECGNet
     (2025). ``"l2"``: Chen et al. (2019), ProtoPNet, arXiv 1806.10574.
     """
-    kind = prototype_set.similarity
-    patches, prototypes = comparable(patches, kind), comparable(prototypes, kind)
-    if kind == "l2":
-        distances = squared_distances(patches, prototypes)
-        return torch.log((distances + 1) / (distances + EPS))
-    return patches @ prototypes.t() * factor(kind, prototype_set.width, prototype_set.window)
+    if prototype_set.similarity == "l2":
+        distance = squared_distance(patches, prototypes, prototype_set)
+        return torch.log((distance + 1) / (distance + EPS))
+    patches, prototypes = (comparable(values, prototype_set.similarity) for values in (patches, prototypes))
+    return patches @ prototypes.t() * factor(prototype_set.similarity, prototype_set.width, prototype_set.window)
 
 
-def apart(patches: Tensor, prototypes: Tensor, prototype_set: PrototypeSet) -> Tensor:
-    """Squared distances of windows and prototypes as they are compared, shape (sample, window, prototype)."""
-    return squared_distances(
-        comparable(patches, prototype_set.similarity), comparable(prototypes, prototype_set.similarity)
-    )
+def squared_distance(patches: Tensor, prototypes: Tensor, prototype_set: PrototypeSet) -> Tensor:
+    """Squared distances, never below 0, of windows and prototypes as they are compared; shapes as of :func:`similarity`."""
+    patches, prototypes = (comparable(values, prototype_set.similarity) for values in (patches, prototypes))
+    squares = patches.square().sum(-1, keepdim=True) + prototypes.square().sum(-1)
+    return (squares - 2 * patches @ prototypes.t()).relu()
 
 
 def pooled(similarities: Tensor, pool: Pool, top: int) -> Tensor:

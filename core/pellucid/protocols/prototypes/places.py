@@ -109,9 +109,9 @@ def strongest_channel(
     many = {key: value.expand(channels + 1, *value.shape[1:]) for key, value in alone.inputs.items()}
     many[name] = torch.cat([x, alone.inputs[name]])
     masks = {key: value.expand(channels + 1, *value.shape[1:]) for key, value in alone.masks.items()}
-    similar = head.similar(model.encode(Batch(many, masks)), set_index)[:, :, own]
-    window = int(similar[-1].argmax())
-    return spec.channels[int(similar[:-1, window].argmin())]
+    similarities = head.window_similarities(model.encode(Batch(many, masks)), set_index)[:, :, own]
+    window = int(similarities[-1].argmax())
+    return spec.channels[int(similarities[:-1, window].argmin())]
 
 
 def _row(batch: Batch, row: int) -> Batch:

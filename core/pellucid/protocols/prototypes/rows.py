@@ -15,7 +15,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.spec import Signal
 from pellucid.faithfulness.complexity import effective_number
 from pellucid.heads.prototypes.comparing import Comparing
-from pellucid.heads.prototypes.sets import members
+from pellucid.heads.prototypes.sets import is_of_class
 from pellucid.model import Model, batches
 from pellucid.protocols.explanations.view import View
 from pellucid.protocols.prototypes.places import input_of, overlap, strongest_channel, window_regions
@@ -69,9 +69,11 @@ class PrototypeMeasures:
         return self.model.head
 
     @cached_property
-    def present(self) -> Tensor:
+    def is_of_class(self) -> Tensor:
         """Whether each test sample is of each class, bool, shape (sample, class)."""
-        return members(self.head.config.target, torch.tensor(self.test.target_values(self.target), dtype=torch.float32))
+        return is_of_class(
+            self.head.config.target, torch.tensor(self.test.target_values(self.target), dtype=torch.float32)
+        )
 
     @torch.no_grad()
     def columns(self) -> Columns:
@@ -84,14 +86,14 @@ class PrototypeMeasures:
         covered = dict.fromkeys(self.head.outputs, 0)
         for batch, _ in batches(self.test, self.target):
             z = self.model.encode(batch)
-            similar = [self.head.similar(z, at) for at in range(len(self.head.sets))]
-            likeness.append(torch.cat([one.amax(1) for one in similar], dim=1))
-            likely.append(torch.cat([one.argmax(1) for one in similar], dim=1))
+            similarities = [self.head.window_similarities(z, at) for at in range(len(self.head.sets))]
+            likeness.append(torch.cat([one.amax(1) for one in similarities], dim=1))
+            likely.append(torch.cat([one.argmax(1) for one in similarities], dim=1))
             self._remember_regions(z)
-            present = self.present[first : first + len(batch)]
+            is_of_class = self.is_of_class[first : first + len(batch)]
             one = self._decision(z)
-            one |= self._steadiness(batch, similar, present, generator)
-            one |= self._places(batch, z, similar, planted, covered, first)
+            one |= self._steadiness(batch, similarities, is_of_class, generator)
+            one |= self._places(batch, z, similarities, planted, covered, first)
             for key, value in one.items():
                 found.setdefault(key, []).append(value)
             first += len(batch)
@@ -102,11 +104,11 @@ class PrototypeMeasures:
         """On how many prototypes each sample's surest output rests."""
         logits = self.head(z)
         view = View.of(self.head.config.target, logits, None)
-        parts = torch.stack([self.head.speaking(z, at) for at in range(len(self.head.outputs))], dim=1)
+        parts = torch.stack([self.head.prototype_contributions(z, output) for output in self.head.outputs], dim=1)
         return {"used": effective_number(view.pick(parts))}
 
     def _steadiness(
-        self, batch: Batch, similar: list[Tensor], present: Tensor, generator: torch.Generator
+        self, batch: Batch, similarities: list[Tensor], is_of_class: Tensor, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """Share of the prototypes of a sample's own classes whose best window stays in place under noise.
 
@@ -123,13 +125,13 @@ class PrototypeMeasures:
         for at, prototype_set in enumerate(self.head.sets):
             if prototype_set.windows < 2:
                 continue
-            before, after = similar[at].argmax(1), self.head.similar(z, at).argmax(1)
-            own = present[:, self.head.class_of[self.head.span(at)]]
+            before, after = similarities[at].argmax(1), self.head.window_similarities(z, at).argmax(1)
+            own = is_of_class[:, self.head.class_of[self.head.span(at)]]
             near = (before - after).abs() < prototype_set.window
             place = torch.arange(prototype_set.windows)
-            reach = ((before[:, :, None] - place).abs() < prototype_set.window).float().mean(2)
+            chance_near = ((before[:, :, None] - place).abs() < prototype_set.window).float().mean(2)
             stayed += (near & own).sum(1)
-            chance += (reach * own).sum(1)
+            chance += (chance_near * own).sum(1)
             count += own.sum(1)
         nothing = count == 0
         return {
@@ -143,8 +145,8 @@ class PrototypeMeasures:
         usable = head.projected
         nearest = likeness[:, usable].topk(count, dim=0).indices
         classes = head.class_of[usable]
-        right = self.present.float()[nearest, classes]
-        usual = self.present.float().mean(0)[classes].expand(count, -1)
+        right = self.is_of_class.float()[nearest, classes]
+        usual = self.is_of_class.float().mean(0)[classes].expand(count, -1)
         columns = {}
         for name, values in (("near", torch.ones_like(right)), ("near_of_class", right), ("near_usual", usual)):
             columns[name] = (
@@ -156,7 +158,7 @@ class PrototypeMeasures:
         self,
         batch: Batch,
         z: Representation,
-        similar: list[Tensor],
+        similarities: list[Tensor],
         planted: Planted,
         covered: dict[str, int],
         first: int,
@@ -175,7 +177,7 @@ class PrototypeMeasures:
                 if not where or prototype < 0 or not self.regions[set_index]:
                     continue
                 hits = self._hits(set_index, where)
-                window = int(similar[set_index][row, :, prototype - self.head.span(set_index).start].argmax())
+                window = int(similarities[set_index][row, :, prototype - self.head.span(set_index).start].argmax())
                 found["located"][row, at] = float(hits[window])
                 found["located_chance"][row, at] = share = float(hits.mean())
                 if covered[output] >= self.channel_samples:
@@ -228,7 +230,7 @@ class PrototypeMeasures:
         """For each sample the prototype that speaks most for an output, among those that can be in several places (-1: none
         does), and whether the model says the output."""
         head, at = self.head, self.head.output_index(output)
-        contributions = head.speaking(z, at).clone()
+        contributions = head.prototype_contributions(z, output).clone()
         logits = head(z)
         said = logits.argmax(1) == at if head.config.target.kind == "multiclass" else logits[:, at] > 0
         moves = torch.tensor([prototype_set.windows > 1 for prototype_set in head.sets])[head.set_of]

@@ -11,7 +11,7 @@ from torch.nn import functional
 from pellucid.batch import collate
 from pellucid.data.dataset import Dataset
 from pellucid.heads.prototypes.comparing import Comparing
-from pellucid.heads.prototypes.sets import members
+from pellucid.heads.prototypes.sets import is_of_class
 from pellucid.model import Model
 
 AT_ONCE = 64
@@ -50,7 +50,7 @@ def sources(model: Model, data: Dataset, target: str, train: np.ndarray, seed: i
     at = index.get_indexer(pd.Index([names[one] for one in known], dtype=object))
     learnt = set(train.tolist())
     labels = torch.tensor(data.target_values(target), dtype=torch.float32)
-    of_class = members(head.config.target, labels)
+    of_class = is_of_class(head.config.target, labels)
     right = [
         position >= 0 and bool(of_class[position, head.class_of[one]]) for one, position in zip(known, at, strict=True)
     ]
