@@ -25,10 +25,11 @@ class Planted:
 
 def planted_atoms(rows: int = 40_000, units: int = 32, atoms: int = 64, active: float = 4.0, seed: int = 0) -> Planted:
     """Each atom is in a row by a chance of ``active`` in all atoms, as strongly as 0.5 to 1.5."""
-    generator = torch.Generator().manual_seed(seed)
-    true = unit(torch.randn(atoms, units, generator=generator))
-    there = torch.rand(rows, atoms, generator=generator) < active / atoms
-    codes = there * (0.5 + torch.rand(rows, atoms, generator=generator))
+    # numpy's chance: with torch's, atoms drawn from a seed would be the very ones that a dictionary of that seed starts at.
+    random = np.random.default_rng(seed)
+    true = unit(torch.from_numpy(random.normal(size=(atoms, units)).astype(np.float32)))
+    strength = (random.random((rows, atoms)) < active / atoms) * random.uniform(0.5, 1.5, (rows, atoms))
+    codes = torch.from_numpy(strength.astype(np.float32))
     return Planted(codes @ true, true, codes)
 
 

@@ -40,7 +40,8 @@ class SparseAutoencoder(SteppedDictionary):
     References
     ----------
     Auxiliary loss, tied start, offset at the geometric median: Gao et al. (2024), arXiv 2406.04093. Gradients along an atom
-    are left out as in Bricken et al. (2023), Towards Monosemanticity.
+    are left out as in Bricken et al. (2023), Towards Monosemanticity. Deviation: codes of dead features are not rectified
+    in the auxiliary loss, so that those far below zero learn from it too.
     """
 
     config: SparseAutoencoderConfig
@@ -109,7 +110,8 @@ class SparseAutoencoder(SteppedDictionary):
         if not len(at) or not self.config.auxiliary:
             return x.new_zeros(())
         left = (x - found).detach()
-        codes = torch.addmm(self.bias[at], x - self.centre, self.weight[at].T).relu()
+        # Not rectified: a feature that is below zero for every row would get no gradient, and stay there.
+        codes = torch.addmm(self.bias[at], x - self.centre, self.weight[at].T)
         most = max(1, len(self.config.units) // 2)
         if most < len(at):
             strong = codes.topk(most, dim=1, sorted=False)

@@ -18,6 +18,10 @@ BETTER = 1e-4
 """Share of the error that an iterate must be better by to count as better."""
 
 
+ALIKE = 0.99
+"""Cosine above which two features are one."""
+
+
 class SemiNmfConfig(OnePassConfig):
     """Settings of :class:`SemiNmf`.
 
@@ -57,7 +61,7 @@ class SemiNmf(OnePassDictionary):
     ----------
     Shafran, Geiger and Geva (2025), arXiv 2506.10920; updates of Ding, Li and Jordan (2010), doi:10.1109/TPAMI.2008.277.
     Deviations: rows are scaled to a mean square of one first; atoms have unit length in the end, and codes their length; a
-    feature that no row uses starts anew at the row that is explained worst.
+    feature that no row uses, or that repeats another, starts anew at the row that is explained worst.
     """
 
     config_type = SemiNmfConfig
@@ -148,10 +152,19 @@ def _strongest(features: Tensor, support: int) -> Tensor:
 
 
 def _revived(x: Tensor, codes: Tensor, features: Tensor, support: int) -> tuple[Tensor, Tensor]:
-    dead = torch.nonzero((codes.amax(0) < 1e-10) | (features.abs().amax(1) < 1e-10)).flatten()
+    """Features that no row uses, and those that repeat another, start anew at the rows that are explained worst."""
+    lengths = torch.linalg.vector_norm(features, dim=1)
+    unit = features / lengths.clamp(min=1e-12)[:, None]
+    first = torch.triu(unit @ unit.T > ALIKE, diagonal=1)
+    repeats = first.any(0)
+    dead = torch.nonzero((codes.amax(0) < 1e-10) | (lengths < 1e-10) | repeats).flatten()
     if not len(dead):
         return codes, features
     codes, features = codes.clone(), features.clone()
+    for at in torch.nonzero(repeats).flatten().tolist():
+        same = int(first[:, at].long().argmax())
+        codes[:, same] += codes[:, at] * lengths[at] / lengths[same]
+        codes[:, at] = 0
     left = x - codes @ features
     worst = left.square().sum(1).topk(min(len(dead), len(x))).indices
     dead = dead[: len(worst)]

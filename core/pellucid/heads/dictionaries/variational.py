@@ -21,6 +21,9 @@ LOG_VARIANCE = (-6.0, 2.0)
 STARTS = -2.0
 """Where a learnt log variance starts."""
 
+WEIGHTS = 0.1
+"""Length at which the encoder's weights start."""
+
 
 class VariationalConfig(TopKConfig):
     """Settings of :class:`Variational`.
@@ -50,7 +53,8 @@ class Variational(TopK):
     References
     ----------
     Baker and Li (2025), arXiv 2509.22994. Their text and their code differ in whether a fixed spread means noise: ``noise``
-    is named in every run. Deviations: atoms start, and stay, at unit length; dead features are judged by their means.
+    is named in every run. Deviations: atoms, of length 0.1 there at first, have unit length throughout, as
+    there with a fixed spread; dead features are revived by their means.
     """
 
     config_type = VariationalConfig
@@ -59,6 +63,8 @@ class Variational(TopK):
 
     def __init__(self, config: VariationalConfig) -> None:
         super().__init__(config)
+        with torch.no_grad():
+            self.weight.mul_(WEIGHTS)
         self.register_buffer("learnt_in", torch.ones(()))
         if config.noise == "learned":
             self.spread_weight = nn.Parameter(torch.zeros(config.features, len(config.units)))
