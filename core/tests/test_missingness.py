@@ -26,12 +26,12 @@ from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
 from pellucid.plugins import components
 from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.fit_again import _seeded, fit_again
 from pellucid.protocols.missingness import Missingness, ModalityImportance, WithMissing
 from pellucid.protocols.missingness.conclusions import GAP
 from pellucid.protocols.missingness.flip import MissingnessConfig
 from pellucid.protocols.missingness.importance import ModalityImportanceConfig, orders, reordered
 from pellucid.protocols.missingness.imposed import chosen
-from pellucid.protocols.fit_again import _seeded, fit_again
 from pellucid.testing.planted import planted
 from pellucid.testing.protocols import (
     protocol_refuses_whom_a_part_has_learnt_from,

@@ -151,7 +151,7 @@ class DictionaryTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         rows: np.ndarray = found.detach().numpy()
         return rows
 
-    def __sklearn_tags__(self) -> Any:  # noqa: D105
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         # Codes are in single precision, whatever the rows were in.
         tags.transformer_tags.preserves_dtype = ["float32"]

@@ -1,0 +1,193 @@
+"""Edits of activations: along a direction, or by features of a dictionary with all that it does not explain left as it was."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.activations.layers import Channels, Layout, channels_of, find_layer
+from pellucid.errors import ContractError
+from pellucid.heads.dictionaries.base import Dictionary
+
+
+class Edit(ABC):
+    """A change of rows, shape (row, unit)."""
+
+    @abstractmethod
+    def __call__(self, x: Tensor) -> Tensor:
+        """The rows, changed."""
+
+    @property
+    @abstractmethod
+    def units(self) -> int:
+        """How many units a row must have."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Plain values that say what it does, for the record."""
+
+
+@dataclass(frozen=True, eq=False)
+class Steer(Edit):
+    """Add a direction to every row.
+
+    Parameters
+    ----------
+    direction : Tensor, shape (unit,)
+    strength : float
+        In units of the direction's own length.
+    name : str
+        What the direction stands for.
+    """
+
+    direction: Tensor
+    strength: float
+    name: str = "direction"
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """``x + strength * direction``."""
+        return x + self.strength * self.direction.to(x)
+
+    @property
+    def units(self) -> int:
+        """Of the direction."""
+        return len(self.direction)
+
+    def describe(self) -> dict[str, Any]:
+        """Name, strength and length."""
+        length = float(torch.linalg.vector_norm(self.direction))
+        return {"edit": "steer", "name": self.name, "strength": self.strength, "length": length}
+
+
+@dataclass(frozen=True, eq=False)
+class _OfFeatures(Edit):
+    dictionary: Dictionary
+    features: Sequence[int]
+
+    def __post_init__(self) -> None:
+        many = self.dictionary.config.features
+        for feature in self.features:
+            if not 0 <= feature < many:
+                raise ContractError(f"no feature {feature}: this dictionary has {many}, from 0 to {many - 1}")
+
+    @property
+    def units(self) -> int:
+        """Of the dictionary."""
+        return len(self.dictionary.config.units)
+
+    def changed(self, x: Tensor, wanted: Tensor | float) -> Tensor:
+        """Rows in which some codes are others; what the dictionary does not explain stays."""
+        at = list(self.features)
+        codes = self.dictionary.encode(x)[:, at]
+        return x + (wanted - codes) @ self.dictionary.atoms[at].to(x)
+
+
+@dataclass(frozen=True, eq=False)
+class Remove(_OfFeatures):
+    """Take features of a dictionary away: ``x - sum_j code_j * atom_j`` over these features.
+
+    The same as decoding the other codes and adding the error that the dictionary makes on the row itself.
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+    features : sequence of int
+    """
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Without the features."""
+        return self.changed(x, 0.0)
+
+    def describe(self) -> dict[str, Any]:
+        """Which features."""
+        return {"edit": "remove", "features": [int(one) for one in self.features]}
+
+
+@dataclass(frozen=True, eq=False)
+class Clamp(_OfFeatures):
+    """Let features of a dictionary have one code everywhere.
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+    features : sequence of int
+    value : float
+        In units of the codes.
+    """
+
+    value: float = 0.0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """With the features at the value."""
+        return self.changed(x, self.value)
+
+    def describe(self) -> dict[str, Any]:
+        """Which features, and the value."""
+        return {"edit": "clamp", "features": [int(one) for one in self.features], "value": self.value}
+
+
+@contextmanager
+def applied(model: nn.Module, layer: str, edit: Edit, *, channels: Channels | None = None) -> Iterator[str]:
+    """Change what a layer says for the length of a block; afterwards the model is as it was.
+
+    Parameters
+    ----------
+    model : nn.Module
+    layer : str
+        Path of a module, or the end of it; see :func:`~pellucid.activations.layers.find_layer`.
+    edit : Edit
+    channels : {"first", "last"}, optional
+        Where units stand in outputs of three axes, if the layer does not tell.
+
+    Yields
+    ------
+    str
+        The full path of the layer.
+
+    Raises
+    ------
+    ContractError
+        If there is no such layer, it does not say one tensor, or its rows have another number of units than the edit.
+
+    Examples
+    --------
+    >>> model = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Identity())
+    >>> x, push = torch.zeros(1, 2), Steer(torch.tensor([1.0, 0.0]), 2.0)
+    >>> with torch.no_grad(), applied(model, "0", push):
+    ...     model(x).tolist()
+    [[2.0, 0.0]]
+    >>> with torch.no_grad():
+    ...     model(x).tolist()
+    [[0.0, 0.0]]
+    """
+    path = find_layer(model, layer)
+    module = dict(model.named_modules())[path]
+    layout = Layout(channels or channels_of(module))
+
+    def change(_module: nn.Module, _inputs: object, output: object) -> Tensor:
+        if not isinstance(output, Tensor):
+            raise ContractError(
+                f"module {path!r} returns a {type(output).__name__}, not one tensor; edit one inside it"
+            )
+        rows, shape = layout.positions(output)
+        if rows.shape[2] != edit.units:
+            raise ContractError(
+                f"module {path!r} says {rows.shape[2]} units, but the edit is of {edit.units}: was it made for another model or "
+                "another layer?"
+            )
+        found = edit(rows.reshape(-1, rows.shape[2])).reshape(rows.shape)
+        if output.ndim <= 2 or (output.ndim == 3 and layout.channels == "last"):
+            return found.reshape(output.shape)
+        return found.transpose(1, 2).reshape(*output.shape[:2], *shape)
+
+    handle = module.register_forward_hook(change)
+    try:
+        yield path
+    finally:
+        handle.remove()
