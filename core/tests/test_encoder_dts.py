@@ -285,6 +285,8 @@ def test_several_labels_are_a_yes_or_no_each():
     check_labels(labels, 4)
     with pytest.raises(DataError, match="for 3 classes, but the target has 4 labels"):
         check_labels(labels, 3)
+    with pytest.raises(DataError, match="for 3 classes, but the target has 2 labels"):
+        check_labels(labels[:, :2], 3)
 
 
 def test_domains_of_a_group_column_are_kept_as_digests_and_strangers_are_unknown():
