@@ -324,6 +324,8 @@ def test_the_encoder_says_what_it_lacks():
     vectors = {"ratings": planted(("vector",)).spec.input("vector")}
     with pytest.raises(StudyError, match=r"reads one signal.*given ratings"):
         Dts(DtsConfig(inputs=vectors))
+    with pytest.raises(StudyError, match=r"reads one signal.*given wave, ratings"):
+        Dts(DtsConfig(inputs={**inputs, **vectors}))
 
 
 # --- values and swaps -------------------------------------------------------------------------------------------------
@@ -375,6 +377,10 @@ def test_what_stands_under_a_mask_changes_nothing_that_is_learnt():
     encoder.prepare([dirty])
     assert encoder.mean.abs().max() < 10
     assert torch.equal(encoder.eval().loss(clean), encoder.loss(dirty))
+    assert encoder.loss(clean).isfinite()
+    known[:, 1] = False
+    with pytest.raises(DataError, match="'wave': a channel is known in no training sample"):
+        encoder.prepare([clean])
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
