@@ -1,4 +1,4 @@
-"""The metrics of each kind of target: how they are computed, against which chance level, in which words."""
+"""The metrics of each kind of target: how they are computed, against which chance level."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.protocols import metric_words as words
 from pellucid.protocols.predicted import Predictions
 from pellucid.statistics.bootstrap import Statistic, weighted_mean
-from pellucid.statistics.calibration import brier, calibration_error, error_if_calibrated, error_if_shuffled
+from pellucid.statistics.calibration import brier, calibration_error, error_if_shuffled
 from pellucid.statistics.classification import accuracy, quadratic_kappa, sensitivity, specificity
 from pellucid.statistics.ranking import Formula, auroc, average_precision, macro, over_folds, spearman
 from pellucid.statistics.regression import explained_variance_share, mean_absolute_error
@@ -84,15 +85,8 @@ def _brier(p: Predictions) -> Statistic:
     return lambda w: weighted_mean(squares, w)
 
 
-def _stated(p: Predictions) -> tuple[np.ndarray, np.ndarray]:
-    """What was claimed, and with which probability: yes, or for several classes that the likeliest is right."""
-    if p.target.kind == "multiclass":
-        return (p.labels[:, 0] == p.decisions).astype(float), p.outputs.max(1)
-    return p.labels[:, 0], p.outputs[:, 0]
-
-
 def _calibration(p: Predictions) -> Statistic:
-    labels, probabilities = _stated(p)
+    labels, probabilities = p.stated
     return lambda w: calibration_error(labels, probabilities, w)
 
 
@@ -132,7 +126,7 @@ def _brier_of_prevalence(p: Predictions) -> float:
 
 
 def _shuffled_calibration(p: Predictions) -> float:
-    return error_if_shuffled(*_stated(p))
+    return error_if_shuffled(*p.stated)
 
 
 def _median_error(p: Predictions) -> float:
@@ -140,115 +134,21 @@ def _median_error(p: Predictions) -> float:
     return float(np.abs(labels - np.median(labels)).mean())
 
 
-# --- words ------------------------------------------------------------------------------------------------------------
-
-
-def _yes(p: Predictions) -> str:
-    return f"“{p.target.outputs[0]}”"
-
-
-def _no(p: Predictions) -> str:
-    return f"“{p.target.names[0]}”" if p.target.kind == "binary" else f"not {_yes(p)}"
-
-
-def _auroc_words(p: Predictions, value: float, chance: float, baseline: float) -> str:
-    if p.target.kind in ("binary", "links"):
-        pair = f"Of one of the {p.noun} that is {_yes(p)} and one that is {_no(p)}, the first gets the higher score in"
-        return f"{pair} {value:.1%} of pairs; a coin reaches {chance:.0%}, the trivial baseline {baseline:.1%}."
-    each = {"multiclass": "each class against the others", "multilabel": "each label", "ordinal": "each step"}
-    return (
-        f"Averaged over {each[p.target.kind]}: of one of the {p.noun} that is it and one that is not, the first gets the "
-        f"higher score in {value:.1%} of pairs; a coin reaches {chance:.0%}, the trivial baseline {baseline:.1%}."
-        f"{_not_judged(p)}"
-    )
-
-
-def _not_judged(p: Predictions) -> str:
-    """Which outputs have no part in a mean over outputs, as a sentence; empty where all have one."""
-    share = p.indicators.mean(0)
-    alike = [name for name, of in zip(p.target.outputs, share, strict=True) if of in (0.0, 1.0)]
-    if not alike:
-        return ""
-    named = ", ".join(f"“{name}”" for name in alike)
-    return f" Left out, as none or all of these {p.noun} are it: {named}."
-
-
-def _auprc_words(p: Predictions, value: float, chance: float, baseline: float) -> str:
-    what = f"really {_yes(p)}" if p.target.kind in ("binary", "links") else "rightly there, averaged over outputs"
-    return (
-        f"Going down the list of {p.noun} from the highest score, each time one is found {value:.1%} of those listed so far "
-        f"are {what} on average; in a list without order {chance:.1%}, with the trivial baseline {baseline:.1%}."
-    )
-
-
-def _accuracy_words(p: Predictions, value: float, chance: float, baseline: float) -> str:
-    how = {"multiclass": "by the likeliest class", "ordinal": "by the number of steps thought likelier than not"}
-    where = how.get(p.target.kind, "at the threshold, which was chosen beforehand")
-    return (
-        f"{value:.1%} of {p.noun} are called rightly {where}; always naming the commonest answer is right for "
-        f"{chance:.1%}, the trivial baseline for {baseline:.1%}."
-    )
-
-
-def _sensitivity_words(p: Predictions, value: float, chance: float, baseline: float) -> str:
-    return (
-        f"Of the {p.noun} that are {_yes(p)}, {value:.1%} are found; a coin that says yes as often finds {chance:.1%}, the "
-        f"trivial baseline {baseline:.1%}."
-    )
-
-
-def _specificity_words(p: Predictions, value: float, chance: float, baseline: float) -> str:
-    return (
-        f"Of the {p.noun} that are {_no(p)}, {value:.1%} are cleared; a coin that says no as often clears {chance:.1%}, the "
-        f"trivial baseline {baseline:.1%}."
-    )
-
-
-def _brier_words(p: Predictions, value: float, chance: float, baseline: float) -> str:
-    return (
-        f"The squared difference between probability and truth is {value:.3f} on average (0 is perfect); always saying the "
-        f"overall rate gives {chance:.3f}, the trivial baseline {baseline:.3f}."
-    )
-
-
-def _calibration_words(p: Predictions, value: float, chance: float, baseline: float) -> str:
-    floor = error_if_calibrated(_stated(p)[1])
-    return (
-        f"Stated probabilities are {value:.1%} away from observed rates on average. With {len(p.labels):,} {p.noun} even "
-        f"true probabilities would show about {floor:.1%}; dealt to {p.noun} at random, the same ones would show "
-        f"{chance:.1%}. The trivial baseline shows {baseline:.1%}."
-    )
-
-
-def _kappa_words(p: Predictions, value: float, chance: float, baseline: float) -> str:
-    return (
-        f"Agreement of the ordered classes beyond chance is {value:.2f} (1 is perfect, 0 is chance; large slips weigh "
-        f"more); the trivial baseline reaches {baseline:.2f}."
-    )
-
-
-def _slip_words(p: Predictions, value: float, chance: float, baseline: float) -> str:
-    return (
-        f"The class named is {value:.2f} classes off on average; always naming the middle one is {chance:.2f} off, the "
-        f"trivial baseline {baseline:.2f}."
-    )
-
-
 # --- by kind ----------------------------------------------------------------------------------------------------------
 
-_AUROC = Metric("auroc", True, _ranked(auroc), _half, _auroc_words, of_subjects=True)
-_AUPRC = Metric("auprc", True, _ranked(average_precision), _prevalence, _auprc_words, of_subjects=True)
-_ACCURACY = Metric("accuracy", True, _decided(accuracy), _majority, _accuracy_words, of_subjects=True)
-_BRIER = Metric("brier", False, _brier, _brier_of_prevalence, _brier_words)
+_AUROC = Metric("auroc", True, _ranked(auroc), _half, words.auroc, of_subjects=True)
+_AUPRC = Metric("auprc", True, _ranked(average_precision), _prevalence, words.auprc, of_subjects=True)
+_ACCURACY = Metric("accuracy", True, _decided(accuracy), _majority, words.accuracy, of_subjects=True)
+_BRIER = Metric("brier", False, _brier, _brier_of_prevalence, words.brier)
 # A finite sample's error is biased upwards, and a resampled one's more so.
-_ECE = Metric("ece", False, _calibration, _shuffled_calibration, _calibration_words, centred=True)
+_ECE = Metric("ece", False, _calibration, _shuffled_calibration, words.calibration, centred=True)
 
 _YES_OR_NO = (
     _AUROC,
     _AUPRC,
     _ACCURACY,
-    Metric("sensitivity", True, _decided(sensitivity), _yes_rate, _sensitivity_words, of_subjects=True),
-    Metric("specificity", True, _decided(specificity), _no_rate, _specificity_words, of_subjects=True),
+    Metric("sensitivity", True, _decided(sensitivity), _yes_rate, words.sensitivity, of_subjects=True),
+    Metric("specificity", True, _decided(specificity), _no_rate, words.specificity, of_subjects=True),
     _BRIER,
     _ECE,
 )
@@ -262,8 +162,8 @@ _BY_KIND: Mapping[str, tuple[Metric, ...]] = {
     "ordinal": (
         _AUROC,
         replace(_ACCURACY, of_subjects=False),
-        Metric("kappa", True, _decided(quadratic_kappa), _zero, _kappa_words),
-        Metric("mae", False, _decided(mean_absolute_error), _median_error, _slip_words),
+        Metric("kappa", True, _decided(quadratic_kappa), _zero, words.kappa),
+        Metric("mae", False, _decided(mean_absolute_error), _median_error, words.slip),
         _BRIER,
     ),
 }

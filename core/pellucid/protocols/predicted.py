@@ -41,6 +41,13 @@ class Predictions:
         """A yes or no for every output, shape (sample, output)."""
         return np.asarray(self.target.steps(self.labels), np.float64)
 
+    @property
+    def stated(self) -> tuple[np.ndarray, np.ndarray]:
+        """What is so, and with which probability it was stated: yes, or for several classes that the likeliest is right."""
+        if self.target.kind == "multiclass":
+            return (self.labels[:, 0] == self.decisions).astype(float), self.outputs.max(1)
+        return self.labels[:, 0], self.outputs[:, 0]
+
     def per_subject(self) -> Predictions:
         """One row a subject: the highest of its samples' probabilities, and yes if any of them is yes."""
         names, first, of = np.unique(self.subjects, return_index=True, return_inverse=True)
