@@ -10,6 +10,7 @@ import torch
 from pellucid import plugins
 from pellucid.data.spec import DataSpec
 from pellucid.encoders.base import Encoder
+from pellucid.entries import EncoderEntry, HeadEntry
 from pellucid.errors import StudyError
 from pellucid.heads.base import Head, HeadTags
 from pellucid.part import configured
@@ -17,7 +18,7 @@ from pellucid.protocols.base import Assessment, Context, Protocol, Splitting
 from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.representation import tokens_name
 from pellucid.seeds import seed_of
-from pellucid.studies import EncoderEntry, HeadEntry, Study
+from pellucid.studies import Study
 
 ALWAYS = "prediction"
 """The assessment that every study makes whose heads predict: an explanation of a model of unknown score is worth nothing."""

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from pellucid import plugins
+from pellucid.assignments import assign
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import Frozen
+from pellucid.entries import EncoderEntry, Entry, HeadEntry
 from pellucid.errors import PellucidError, StudyError, UnknownComponent, nearest
 from pellucid.part import configured
 from pellucid.training.settings import TrainingSettings
@@ -21,47 +23,8 @@ if TYPE_CHECKING:
     from pellucid.training.loop import Watcher
 
 
-class Entry(Frozen):
-    """One component of a study: its name, and options of its own beside."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    name: str
-    label: str = ""
-    training: Mapping[str, Any] = Field(default_factory=dict)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What is said beside the keys that every entry has."""
-        return dict(self.model_extra or {})
-
-
-class EncoderEntry(Entry):
-    """``[[encoder]]``: reads one input, or several at once."""
-
-    input: str = ""
-    inputs: tuple[str, ...] = ()
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Names of the inputs."""
-        return self.inputs or (self.input,)
-
-    @property
-    def prefix(self) -> str:
-        """What its units' names begin with."""
-        return self.label or "+".join(self.reads)
-
-
-class HeadEntry(Entry):
-    """``[[head]]``: reads all encoders, or those named in ``reads``."""
-
-    reads: tuple[str, ...] = ()
-
-    @property
-    def part(self) -> str:
-        """Name of the model in results."""
-        return self.label or self.name
+NAMED = 5
+"""Files of a folder that are named where one of them may be meant."""
 
 
 class Study(Frozen):
@@ -160,7 +123,7 @@ class Study(Frozen):
         """
         settings = self.settings()
         for key, value in assignments.items():
-            _assign(settings, key, value)
+            assign(settings, key, value)
         return Study.from_mapping(settings, "study with --set")
 
     def skipping_broken(self) -> Study:
@@ -253,11 +216,19 @@ def study(name: str | Path | Mapping[str, Any]) -> Study:
     if not isinstance(name, str | Path) or not str(name):
         raise StudyError(f"a study is an installed name, a TOML file or plain settings, not {name!r}")
     path = Path(name)
-    if path.suffix != ".toml" and not path.exists():
+    # An installed study is found beside a folder of its name.
+    if path.suffix != ".toml" and (path.is_dir() or not path.exists()):
         try:
             path = plugins.load("study", str(name))
         except UnknownComponent as error:
-            raise UnknownComponent(f"{error}\nA study can also be a file: pellucid run my-study.toml") from None
+            if not path.is_dir():
+                raise UnknownComponent(f"{error}\nA study can also be a file: pellucid run my-study.toml") from None
+    if path.is_dir():
+        inside = sorted(one.name for one in path.glob("*.toml"))
+        said = f" ({', '.join(inside[:NAMED])} in it)" if inside else ""
+        raise StudyError(
+            f"{path} is a folder: give the TOML file of a study{said}, or the name of an installed one; pellucid list names them"
+        )
     try:
         settings = tomllib.loads(path.read_text("utf-8"))
     except UnicodeDecodeError:
@@ -302,28 +273,3 @@ def _first_problem(error: ValidationError, settings: Mapping[str, Any]) -> str:
     return f"{where}: {first['msg']}" + (
         "" if isinstance(first.get("input"), Mapping | list | tuple) else f" (got {first['input']!r})"
     )
-
-
-def _assign(settings: dict[str, Any], key: str, value: Any) -> None:
-    *parents, last = key.split(".")
-    at: Any = settings
-    for name in parents:
-        at = at[int(name)] if isinstance(at, list) and name.isdigit() and int(name) < len(at) else _step(at, name, key)
-    if isinstance(at, list):
-        if not last.isdigit() or int(last) >= len(at):
-            raise StudyError(
-                f"--set {key}: {'.'.join(parents)} is a list of {len(at)}; write a position, as in {parents[0]}.0.{last}"
-            )
-        at[int(last)] = value
-    elif isinstance(at, dict):
-        at[last] = value
-    else:
-        raise StudyError(f"--set {key}: {'.'.join(parents)} is {at!r}, which has nothing inside")
-
-
-def _step(at: Any, name: str, key: str) -> Any:
-    if isinstance(at, list):
-        raise StudyError(f"--set {key}: {name!r} is no position in a list of {len(at)}; write 0 to {len(at) - 1}")
-    if not isinstance(at, dict):
-        raise StudyError(f"--set {key}: there is nothing called {name!r} here")
-    return at.setdefault(name, {})

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import pellucid
+from pellucid import plugins
 from pellucid.errors import DataError, LeakageError, RunError, StudyError, UnknownComponent
 from pellucid.run import Run
 from pellucid.training.loop import Watcher
@@ -358,6 +359,19 @@ def test_a_study_file_with_an_unknown_key_names_file_and_key(tmp_path):
     path.write_text('title = "t"\ndatset = "planted-lesions"\n')
     with pytest.raises(StudyError, match=r"mine\.toml: .*'datset'; did you mean 'dataset'"):
         pellucid.study(path)
+
+
+def test_a_folder_in_place_of_a_study_is_told_what_to_give(tmp_path, monkeypatch):
+    (tmp_path / "mine.toml").write_text("")
+    with pytest.raises(StudyError, match=r"is a folder: give the TOML file of a study \(mine\.toml in it\)"):
+        pellucid.study(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StudyError, match=r"\. is a folder: give the TOML file"):
+        pellucid.study(".")
+    # One that happens to have the name of an installed study hides nothing.
+    installed = next(one.name for one in plugins.components("study").values())
+    (tmp_path / installed).mkdir(parents=True)
+    assert pellucid.study(installed).name
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
