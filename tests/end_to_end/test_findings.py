@@ -22,6 +22,8 @@ SETTINGS = {
 }
 FOUND = (
     Finding("lesion-1", "cannot be used", "the file is empty", "left out"),
+    # Of one sample twice: samples are counted.
+    Finding("lesion-1", "without a label", "", "left out"),
     Finding("lesion-2", "dark slice", "slice 3"),
 )
 
@@ -51,6 +53,7 @@ def test_findings_stand_in_run_json_and_in_an_evaluation(tmp_path, monkeypatch):
     run = pellucid.study(SETTINGS).run(tmp_path / "run", watcher=watcher)
     expected = [
         {"sample": "lesion-1", "what": "cannot be used", "where": "the file is empty", "done": "left out"},
+        {"sample": "lesion-1", "what": "without a label", "where": "", "done": "left out"},
         {"sample": "lesion-2", "what": "dark slice", "where": "slice 3", "done": "kept"},
     ]
     assert run.document["findings"] == expected

@@ -54,7 +54,7 @@ def run_study(
             described(task.accelerator) if jobs == 1 else f"{jobs} folds at a time on {task.accelerator.device.type}"
         )
         logging.getLogger(__name__).info("%s: %s", study.title, where)
-        left = sum(finding.done == "left out" for finding in task.dataset.findings)
+        left = len({one.sample for one in task.dataset.findings if one.done == "left out"})
         told = f" ({left} left out, each with its reason in the report)" if left else ""
         task.watcher.say(f"{study.title}: {len(task.dataset)} samples{told}, {len(splits)} fold(s), {where}")
         if jobs == 1:

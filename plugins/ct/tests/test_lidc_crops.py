@@ -91,7 +91,9 @@ def test_a_nodule_without_a_pixel_is_named_by_its_line(tmp_path):
     made.nodule([np.zeros((64, 64), np.uint8)] * 2)
     data = crops(made.write())
     data.read(np.array([0, 1]))
-    with pytest.raises(DataError, match=r"slices.npz: the nodule of nodules.csv, line 4, has no pixel above 0 in its 2"):
+    with pytest.raises(
+        DataError, match=r"slices.npz: the nodule of nodules.csv, line 4, has no pixel above 0 in its 2"
+    ):
         data.read(np.array([2]))
 
 
