@@ -24,7 +24,7 @@ from pellucid.protocols.base import Context
 from pellucid.protocols.prototypes.audit import PrototypeAudit, PrototypeAuditConfig
 from pellucid.protocols.prototypes.places import channel_means, overlap, strongest_channel
 from pellucid.protocols.prototypes.rows import PrototypeMeasures
-from pellucid.protocols.prototypes.sources import sources
+from pellucid.protocols.prototypes.sources import check_sources
 from pellucid.regions import Atoms, Box, Steps, TimeSpan, Words
 from pellucid.representation import Representation, Tokens, TokenShape
 
@@ -127,8 +127,8 @@ def test_prototypes_that_are_all_the_same_window_are_counted_once():
         head.source_window.fill_(int(head.source_window[0]))
 
     fold, _ = altered(change)
-    found = sources(fold.models["prototypes"], fold.dataset, "several", fold.split.train, 0)
-    assert found["unique"] == pytest.approx(1 / 9)
+    found = check_sources(fold.models["prototypes"], fold.dataset, "several", fold.split.train, 0)
+    assert found.unique == pytest.approx(1 / 9)
 
 
 def test_what_is_told_of_sources_is_counted_over_those_that_there_are():
@@ -142,18 +142,18 @@ def test_what_is_told_of_sources_is_counted_over_those_that_there_are():
     # A source may be the first sample of all.
     order = np.array([first, *(at for at in range(480) if at != first)])
     train = np.flatnonzero(np.isin(order, fold.split.train))
-    found = sources(model, fold.dataset.subset(order), "several", train, 0)
+    found = check_sources(model, fold.dataset.subset(order), "several", train, 0)
     assert not model.training
-    assert found["cosine"] == pytest.approx(1, abs=1e-5)
-    assert found["distance"] < 1e-4
+    assert found.cosine == pytest.approx(1, abs=1e-5)
+    assert found.distance < 1e-4
     # Random windows of so many values are in the mean about as far away as a prototype is long.
-    assert 0.1 < found["random_distance"] < 2
-    assert found["random_cosine"] < 0.99
-    assert found["in_training"] == found["of_class"] == found["unique"] == 1
-    assert found["projected"] == pytest.approx(8 / 9)
-    assert found["prototypes"] == 9
-    assert found["training_share"] == pytest.approx(300 / 480)
-    assert found["class_share"] == pytest.approx(labels.mean())
+    assert 0.1 < found.random_distance < 2
+    assert found.random_cosine < 0.99
+    assert found.in_training == found.of_class == found.unique == 1
+    assert found.projected == pytest.approx(8 / 9)
+    assert found.prototypes == 9
+    assert found.training_share == pytest.approx(300 / 480)
+    assert found.class_share == pytest.approx(labels.mean())
 
 
 def test_prototypes_of_shuffled_classes_are_not_pure_and_point_nowhere():
@@ -206,7 +206,8 @@ def test_consistency_is_the_share_of_prototypes_that_point_at_what_was_planted_i
     fold, _ = fitted()
     model, test = fold.models["prototypes"], fold.test("prototypes").subset(np.arange(10))
     measures = PrototypeMeasures(model, test, "several", 4, 0.2, fold.usual.scales, {}, 1, 0)
-    measures.regions[0] = [TimeSpan(("a",), float(at), float(at + 1)) for at in range(model.head.sets[0].windows)]
+    spans = [TimeSpan(("a",), float(at), float(at + 1)) for at in range(model.head.sets[0].windows)]
+    vars(measures)["regions"] = (spans,)
     narrow, wide = (TimeSpan(("a",), 2.0, 3.0),), (TimeSpan(("a",), 0.0, 99.0),)
     best = torch.full((10, 9), 2)
     best[:2, 0] = 0  # 8 of 10 samples
@@ -215,11 +216,11 @@ def test_consistency_is_the_share_of_prototypes_that_point_at_what_was_planted_i
     best[5:, 5] = 0  # right in all five that have it
     planted = {"bump": [narrow] * 10, "dip": [narrow] * 5 + [()] * 5, "wave": None}
     found = measures._consistency(best, planted)
-    assert found["consistent"].tolist() == pytest.approx([4 / 6] * 10)
-    assert found["consistent_chance"].tolist() == [0] * 10
+    assert found["fold:consistent"].tolist() == pytest.approx([4 / 6] * 10)
+    assert found["fold:consistent_chance"].tolist() == [0] * 10
     found = measures._consistency(best, {"bump": [wide] * 10, "dip": [narrow] * 10, "wave": None})
     # Where something is planted everywhere whatever points anywhere is right.
-    assert found["consistent_chance"].tolist() == [0.5] * 10
+    assert found["fold:consistent_chance"].tolist() == [0.5] * 10
     assert measures._consistency(best, {"bump": None, "dip": [()] * 10, "wave": None}) == {}
 
 
@@ -310,8 +311,8 @@ def measured(**changes) -> pd.DataFrame:
         "used": np.where(every % 3 == 0, nan, 2 + fold),
         "steady": np.where(every % 4 == 0, nan, np.where(every % 8 == 1, 0.5, 1.0)),
         "steady_chance": np.where(every % 4 == 0, nan, 0.25),
-        "consistent": np.array([0.5, 0.75])[fold],
-        "consistent_chance": np.array([0.0, 0.25])[fold],
+        "fold:consistent": np.array([0.5, 0.75])[fold],
+        "fold:consistent_chance": np.array([0.0, 0.25])[fold],
         "located:bump": np.where(every < 16, nan, every % 8 != 0),
         "located_chance:bump": np.where(every < 16, nan, 0.25),
         "located:dip": np.where(every < 40, nan, every % 2),
@@ -413,7 +414,9 @@ def test_a_study_without_prototypes_is_told_so_before_it_is_fitted():
 def test_models_of_other_families_are_passed_over():
     fold, context = fitted()
     model = copy.copy(fold.models["prototypes"])
-    model._modules = {**model._modules, "head": torch.nn.Identity()}
+    other = torch.nn.Identity()
+    other.tags = HeadTags(family="function")
+    model._modules = {**model._modules, "head": other}
     rows = QUICK.examine(dataclasses.replace(fold, kept=fold.usual, models={"plain": model, **fold.models}))
     assert set(rows["part"]) == {"prototypes"}
     none = QUICK.examine(dataclasses.replace(fold, kept=fold.usual, models={"plain": model}))

@@ -13,7 +13,7 @@ from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
 from pellucid.protocols.prototypes.conclusions import PrototypeConclusions
 from pellucid.protocols.prototypes.places import channel_means
 from pellucid.protocols.prototypes.rows import PrototypeMeasures
-from pellucid.protocols.prototypes.sources import sources
+from pellucid.protocols.prototypes.sources import check_sources
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES
 
@@ -95,10 +95,8 @@ class PrototypeAudit(Assessment):
                 channel_samples=self.config.channel_samples,
                 seed=fold.seed,
             )
-            fixed = sources(model, fold.dataset, fold.target, np.asarray(fold.split.train), fold.seed)
-            columns = measures.columns()
-            columns |= {f"fold:{name}": np.full(len(samples), value) for name, value in fixed.items()}
-            rows.append(rows_of(part, samples, columns))
+            checked = check_sources(model, fold.dataset, fold.target, np.asarray(fold.split.train), fold.seed)
+            rows.append(rows_of(part, samples, measures.columns() | checked.columns(len(samples))))
         return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["part", "sample", "subject"])
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:

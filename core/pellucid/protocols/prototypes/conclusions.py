@@ -10,6 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from pellucid.protocols.audited import AuditedRows
+from pellucid.protocols.prototypes.rows import CONSISTENT_IN
+from pellucid.protocols.prototypes.sources import ONCE_A_FOLD
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Interval, interval, weighted_mean
 
@@ -20,8 +22,8 @@ NEAR = 1e-4
 """How far they may be apart, over the prototype's length. Units between 0 and 1 all point the same way, so that a cosine
 does not see a small change; this does."""
 
-POINTS = 0.8
-"""Share of samples in which a prototype must point at the planted place."""
+LOCALISED_IN = 0.8
+"""Share of samples, of those where the model is right, in which what is explained must be what was planted, to pass."""
 
 VAGUE = 0.4
 """Share of random windows that hit the planted place above which a hit tells little."""
@@ -35,18 +37,18 @@ class PrototypeConclusions(AuditedRows):
 
     def results(self) -> list[Result]:
         """Whatever the rows allow."""
-        found = [*self._sources(), self._purity(), self._used()]
+        results = [*self._sources(), self._purity(), self._used()]
         if self._has("steady"):
-            found.append(self._steady())
-        if self._has("consistent"):
-            found.append(self._consistent())
-        return [*found, *self._located()]
+            results.append(self._steady())
+        if self._has(f"{ONCE_A_FOLD}consistent"):
+            results.append(self._consistent())
+        return [*results, *self._located()]
 
     # --- what prototypes are ------------------------------------------------------------------------------------------
 
     def _sources(self) -> Iterator[Result]:
-        count = self._fixed("prototypes").mean()
-        cosine, random = float(self._fixed("cosine").min()), float(self._fixed("random_cosine").mean())
+        count = self._once_a_fold("prototypes").mean()
+        cosine, random = float(self._once_a_fold("cosine").min()), float(self._once_a_fold("random_cosine").mean())
         same = cosine >= 1 - SAME
         verdict = (
             "Every prototype is the training sample that it is shown as"
@@ -61,7 +63,7 @@ class PrototypeConclusions(AuditedRows):
                 f"cosine of {cosine:.6f} with it (a random window: {random:.2f} on average)."
             ),
         )  # fmt: skip
-        distance, usual = float(self._fixed("distance").max()), float(self._fixed("random_distance").mean())
+        distance, usual = float(self._once_a_fold("distance").max()), float(self._once_a_fold("random_distance").mean())
         yield self.result(
             "source_distance", _sure(distance), passed=distance <= NEAR, higher=False, chance=usual, baseline=usual,
             baseline_name="a random window of another training sample",
@@ -70,26 +72,26 @@ class PrototypeConclusions(AuditedRows):
                 f"rounding explains at most {NEAR:.0e}."
             ),
         )  # fmt: skip
-        inside, share = float(self._fixed("in_training").min()), float(self._fixed("training_share").mean())
+        inside, share = float(self._once_a_fold("in_training").min()), float(self._once_a_fold("training_share").mean())
         yield self.result(
             "source_in_training", _sure(inside), passed=inside == 1, higher=True, chance=share, baseline=share,
             baseline_name="samples drawn from everybody",
             sentence=f"{inside:.0%} of the prototypes come from a sample of the training subjects.",
         )  # fmt: skip
-        right, usual = float(self._fixed("of_class").min()), float(self._fixed("class_share").mean())
+        right, usual = float(self._once_a_fold("of_class").min()), float(self._once_a_fold("class_share").mean())
         yield self.result(
             "source_of_class", _sure(right), passed=right == 1, higher=True, chance=usual, baseline=usual,
             baseline_name="samples drawn from everybody",
             sentence=f"{right:.0%} of the prototypes come from a sample that is of their class.",
         )  # fmt: skip
-        there = float(self._fixed("projected").min())
+        there = float(self._once_a_fold("projected").min())
         yield self.result(
             "projected", _sure(there), higher=True, chance=0.0, baseline=0.0, baseline_name="no projection",
             sentence=(
                 f"{there:.0%} of the prototypes have a source. The others weigh nothing: no training sample is of their class."
             ),
         )  # fmt: skip
-        unique = float(self._fixed("unique").mean())
+        unique = float(self._once_a_fold("unique").mean())
         yield self.result(
             "unique_sources", _sure(unique), higher=True, chance=1 / count, baseline=1 / count,
             baseline_name="one window for all prototypes",
@@ -112,7 +114,7 @@ class PrototypeConclusions(AuditedRows):
         )  # fmt: skip
 
     def _used(self) -> Result:
-        found, count = self._mean("used"), float(self._fixed("prototypes").mean())
+        found, count = self._mean("used"), float(self._once_a_fold("prototypes").mean())
         return self.result(
             "prototypes_per_decision", found, higher=False, chance=count, baseline=count,
             baseline_name="all prototypes alike",
@@ -131,11 +133,14 @@ class PrototypeConclusions(AuditedRows):
         )  # fmt: skip
 
     def _consistent(self) -> Result:
-        value, chance = float(self._fixed("consistent").mean()), float(self._fixed("consistent_chance").mean())
+        value, chance = (
+            float(self._once_a_fold("consistent").mean()),
+            float(self._once_a_fold("consistent_chance").mean()),
+        )
         return self.result(
             "consistency", _sure(value), higher=True, chance=chance, baseline=chance, baseline_name="random window",
             sentence=(
-                f"{value:.0%} of the prototypes point at what was planted for their class in at least {POINTS:.0%} of the "
+                f"{value:.0%} of the prototypes point at what was planted for their class in at least {CONSISTENT_IN:.0%} of the "
                 f"samples that have it; of prototypes that point anywhere {chance:.0%} would."
             ),
         )  # fmt: skip
@@ -149,9 +154,9 @@ class PrototypeConclusions(AuditedRows):
             "localisation_and_channel": ("both", "both the window and the channel are those planted"),
         }
         for metric, (column, says) in kinds.items():
-            some = [name for name in known if self._has(f"{column}:{name}")]
-            for names in ([some] if some else []) + [[name] for name in some if len(some) > 1]:
-                yield self._pointing(metric, column, says, names, of_all=names is some)
+            measured = [name for name in known if self._has(f"{column}:{name}")]
+            for names in ([measured] if measured else []) + [[name] for name in measured if len(measured) > 1]:
+                yield self._pointing(metric, column, says, names, of_all=names is measured)
 
     def _pointing(self, metric: str, column: str, says: str, names: list[str], *, of_all: bool) -> Result:
         hit = np.column_stack([self.column(f"{column}:{name}") for name in names])
@@ -159,8 +164,8 @@ class PrototypeConclusions(AuditedRows):
         count = np.isfinite(hit).sum(1)
         found = self._ratio(np.nansum(hit, axis=1), count)
         chance = float(np.nansum(control) / count.sum())
-        passed = found.value >= POINTS and not found.low <= chance
-        told = "" if chance <= VAGUE or column != "located" else " Windows are so wide here that a hit tells little."
+        passed = found.value >= LOCALISED_IN and not found.low <= chance
+        warning = "" if chance <= VAGUE or column != "located" else " Windows are so wide here that a hit tells little."
         about = "I" if of_all else f"For {names[0]!r}: i"
         return self.result(
             metric if of_all else f"{metric}:{names[0]}", found, passed=passed, higher=True, chance=chance, baseline=chance,
@@ -169,7 +174,7 @@ class PrototypeConclusions(AuditedRows):
             known=count > 0,
             sentence=(
                 f"{about}n {found.value:.0%} of the samples where the model is right, {says}; by chance it would be "
-                f"{chance:.0%}.{told}"
+                f"{chance:.0%}.{warning}"
             ),
         )  # fmt: skip
 
@@ -178,9 +183,9 @@ class PrototypeConclusions(AuditedRows):
     def _has(self, column: str) -> bool:
         return bool(np.isfinite(self.column(column)).any())
 
-    def _fixed(self, name: str) -> np.ndarray:
+    def _once_a_fold(self, name: str) -> np.ndarray:
         """What was measured once a fold."""
-        values = self.column(f"fold:{name}") if name not in ("consistent", "consistent_chance") else self.column(name)
+        values = self.column(f"{ONCE_A_FOLD}{name}")
         return np.array([values[self.folds == fold][0] for fold in np.unique(self.folds)])
 
     def _mean(self, name: str) -> Interval:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.batch import Batch
+from pellucid.batch import Batch, collate
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import Signal
 from pellucid.faithfulness.complexity import effective_number
@@ -19,14 +19,15 @@ from pellucid.heads.prototypes.sets import is_of_class
 from pellucid.model import Model, batches
 from pellucid.protocols.explanations.view import View
 from pellucid.protocols.prototypes.places import input_of, overlap, strongest_channel, window_regions
+from pellucid.protocols.prototypes.sources import ONCE_A_FOLD
 from pellucid.regions import Region, TimeSpan
 from pellucid.representation import Representation
 
 Columns = dict[str, np.ndarray]
 Planted = Mapping[str, list[tuple[Region, ...]] | None]
 
-SAME_PART = 0.8
-"""Share of samples in which a consistent prototype points at the same part."""
+CONSISTENT_IN = 0.8
+"""Share of the samples in which something was planted that a consistent prototype points at it in."""
 
 
 @dataclass(frozen=True)
@@ -80,24 +81,23 @@ class PrototypeMeasures:
         """Everything that is measured, one number a sample and column."""
         self.model.eval()
         generator = torch.Generator().manual_seed(self.seed)
-        found: dict[str, list[Tensor]] = {}
+        measured: dict[str, list[Tensor]] = {}
         likeness, likely, first = [], [], 0
         planted = {name: self.test.planted(name) for name in self.head.outputs}
         covered = dict.fromkeys(self.head.outputs, 0)
         for batch, _ in batches(self.test, self.target):
             z = self.model.encode(batch)
             similarities = [self.head.window_similarities(z, at) for at in range(len(self.head.sets))]
-            likeness.append(torch.cat([one.amax(1) for one in similarities], dim=1))
-            likely.append(torch.cat([one.argmax(1) for one in similarities], dim=1))
-            self._remember_regions(z)
+            likeness.append(torch.cat([of_set.amax(1) for of_set in similarities], dim=1))
+            likely.append(torch.cat([of_set.argmax(1) for of_set in similarities], dim=1))
             is_of_class = self.is_of_class[first : first + len(batch)]
-            one = self._decision(z)
-            one |= self._steadiness(batch, similarities, is_of_class, generator)
-            one |= self._places(batch, z, similarities, planted, covered, first)
-            for key, value in one.items():
-                found.setdefault(key, []).append(value)
+            of_batch = self._decision(z)
+            of_batch |= self._steadiness(batch, similarities, is_of_class, generator)
+            of_batch |= self._places(batch, z, similarities, planted, covered, first)
+            for key, value in of_batch.items():
+                measured.setdefault(key, []).append(value)
             first += len(batch)
-        columns = {key: torch.cat(values).double().numpy() for key, values in found.items()}
+        columns = {key: torch.cat(values).double().numpy() for key, values in measured.items()}
         return columns | self._purity(torch.cat(likeness)) | self._consistency(torch.cat(likely), planted)
 
     def _decision(self, z: Representation) -> dict[str, Tensor]:
@@ -170,8 +170,8 @@ class PrototypeMeasures:
             truth = planted[output]
             if truth is None:
                 continue
-            strongest, said = self._strongest(z, output)
-            for row in torch.nonzero(said)[:, 0].tolist():
+            strongest, is_said = self._strongest(z, output)
+            for row in torch.nonzero(is_said)[:, 0].tolist():
                 where, prototype = truth[first + row], int(strongest[row])
                 set_index = int(self.head.set_of[prototype])
                 if not where or prototype < 0 or not self.regions[set_index]:
@@ -199,32 +199,35 @@ class PrototypeMeasures:
             truth = planted[output]
             if truth is None:
                 continue
-            for one in torch.nonzero((self.head.direction[at] > 0) & self.head.projected)[:, 0].tolist():
-                set_index = int(self.head.set_of[one])
+            for prototype in torch.nonzero((self.head.direction[at] > 0) & self.head.projected)[:, 0].tolist():
+                set_index = int(self.head.set_of[prototype])
                 if self.head.sets[set_index].windows < 2 or not self.regions[set_index]:
                     continue
                 hits = [self._hits(set_index, where) for where in truth]
                 rows = [row for row, where in enumerate(truth) if where]
                 if rows:
-                    steady.append(np.mean([hits[row][int(best[row, one])] for row in rows]) >= SAME_PART)
-                    usual.append(np.mean([hits[row].mean() for row in rows]) >= SAME_PART)
+                    steady.append(np.mean([hits[row][int(best[row, prototype])] for row in rows]) >= CONSISTENT_IN)
+                    usual.append(np.mean([hits[row].mean() for row in rows]) >= CONSISTENT_IN)
         if not steady:
             return {}
         every = np.ones(len(best))
-        return {"consistent": every * np.mean(steady), "consistent_chance": every * np.mean(usual)}
+        return {
+            f"{ONCE_A_FOLD}consistent": every * np.mean(steady),
+            f"{ONCE_A_FOLD}consistent_chance": every * np.mean(usual),
+        }
 
     def _hits(self, set_index: int, where: tuple[Region, ...]) -> np.ndarray:
         return np.array([any(overlap(region, one) for one in where) for region in self.regions[set_index]], bool)
 
-    def _remember_regions(self, z: Representation) -> None:
-        if not self.regions:
-            for at, prototype_set in enumerate(self.head.sets):
-                self.regions[at] = window_regions(self.head, z.tokens[prototype_set.tokens].regions, at)
-
     @cached_property
-    def regions(self) -> dict[int, list[Region]]:
-        """The region of every window, by set; none where tokens are no places."""
-        return {}
+    def regions(self) -> tuple[list[Region], ...]:
+        """The region of every window, by set; none where tokens are no places. They are the same for all samples."""
+        with torch.no_grad():
+            tokens = self.model.encode(collate(self.test, [0])).tokens
+        return tuple(
+            window_regions(self.head, tokens[prototype_set.tokens].regions, at)
+            for at, prototype_set in enumerate(self.head.sets)
+        )
 
     def _strongest(self, z: Representation, output: str) -> tuple[Tensor, Tensor]:
         """For each sample the prototype that speaks most for an output, among those that can be in several places (-1: none
@@ -232,11 +235,11 @@ class PrototypeMeasures:
         head, at = self.head, self.head.output_index(output)
         contributions = head.prototype_contributions(z, output).clone()
         logits = head(z)
-        said = logits.argmax(1) == at if head.config.target.kind == "multiclass" else logits[:, at] > 0
+        is_said = logits.argmax(1) == at if head.config.target.kind == "multiclass" else logits[:, at] > 0
         moves = torch.tensor([prototype_set.windows > 1 for prototype_set in head.sets])[head.set_of]
         contributions[:, ~(moves & (head.direction[at] > 0) & head.projected)] = -torch.inf
         best = contributions.max(1)
-        return torch.where(best.values > 0, best.indices, -1), said
+        return torch.where(best.values > 0, best.indices, -1), is_said
 
     def _channel(
         self, batch: Batch, row: int, prototype: int, region: Region, where: tuple[Region, ...]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+
 import numpy as np
 import pandas as pd
 import torch
@@ -18,8 +20,52 @@ AT_ONCE = 64
 """Sources read at once; bounds memory, not results."""
 
 
-def sources(model: Model, data: Dataset, target: str, train: np.ndarray, seed: int) -> dict[str, float]:
+ONCE_A_FOLD = "fold:"
+"""Begins the names of columns that are the same for all rows of a fold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceCheck:
     """What became of the promise that each prototype is a window of a training sample of its class.
+
+    Parameters
+    ----------
+    cosine, distance : float
+        Of the worst prototype and its source as it is now: the smallest cosine, 0 where there is no sample of that id, and
+        the largest distance over the prototype's length, 1 where there is none.
+    random_cosine, random_distance : float
+        Means of prototypes and a random window of another training sample.
+    in_training, of_class : float
+        Shares of prototypes whose source is a training sample, and is of their class.
+    training_share, class_share : float
+        The same of samples drawn from everybody.
+    unique : float
+        Distinct sources over prototypes.
+    projected : float
+        Share of prototypes that have a source; all other shares are of these.
+    prototypes : float
+        Their number.
+    """
+
+    cosine: float
+    random_cosine: float
+    distance: float
+    random_distance: float
+    in_training: float
+    training_share: float
+    of_class: float
+    class_share: float
+    unique: float
+    projected: float
+    prototypes: float
+
+    def columns(self, rows: int) -> dict[str, np.ndarray]:
+        """As columns of so many rows."""
+        return {f"{ONCE_A_FOLD}{name}": np.full(rows, value) for name, value in asdict(self).items()}
+
+
+def check_sources(model: Model, data: Dataset, target: str, train: np.ndarray, seed: int) -> SourceCheck:
+    """Read the source of each prototype anew from the data, encode it anew, and compare.
 
     Parameters
     ----------
@@ -32,48 +78,42 @@ def sources(model: Model, data: Dataset, target: str, train: np.ndarray, seed: i
         Positions of the training samples.
     seed : int
         Of the random windows that sources are compared with.
-
-    Returns
-    -------
-    dict of str to float
-        ``cosine``: the smallest cosine of a prototype and its source as it is now, 0 where there is none of that id;
-        ``distance``: the largest distance between them, over the prototype's length; ``random_cosine``, ``random_distance``: means
-        with a random window of another training sample; ``in_training``, ``of_class``: shares of
-        prototypes whose source is a training sample, and of their class; ``unique``: distinct sources over prototypes;
-        ``projected``: share of prototypes that have a source; ``prototypes``: their number.
     """
     head = model.head
     assert isinstance(head, Comparing)
     model.eval()
     known = torch.nonzero(head.projected)[:, 0].tolist()
     names, index = head.sources, data.frame.index.astype(str)
-    at = index.get_indexer(pd.Index([names[one] for one in known], dtype=object))
+    at = index.get_indexer(pd.Index([names[prototype] for prototype in known], dtype=object))
     learnt = set(train.tolist())
     labels = torch.tensor(data.target_values(target), dtype=torch.float32)
     of_class = is_of_class(head.config.target, labels)
     right = [
-        position >= 0 and bool(of_class[position, head.class_of[one]]) for one, position in zip(known, at, strict=True)
+        position >= 0 and bool(of_class[position, head.class_of[prototype]])
+        for prototype, position in zip(known, at, strict=True)
     ]
     rng = np.random.default_rng(seed)
     cosines, distances = _compared(model, data, known, at, head.source_window[known].numpy())
     drawn = rng.choice(train, len(known))
-    count = [head.sets[int(head.set_of[one])].windows for one in known]
-    unrelated, apart = _compared(model, data, known, drawn, rng.integers(0, count))
-    distinct = {(names[one], int(head.source_window[one]), int(head.set_of[one])) for one in known}
-    total = max(1, len(known))
-    return {
-        "cosine": float(min(cosines, default=0.0)),
-        "random_cosine": float(np.mean(unrelated)) if known else 0.0,
-        "distance": float(max(distances, default=1.0)),
-        "random_distance": float(np.mean(apart)) if known else 1.0,
-        "in_training": sum(int(position) in learnt for position in at) / total,
-        "of_class": sum(right) / total,
-        "unique": len(distinct) / total,
-        "projected": len(known) / len(head.class_of),
-        "prototypes": float(len(head.class_of)),
-        "training_share": len(train) / len(data),
-        "class_share": float(of_class.float().mean(0)[head.class_of].mean()),
+    count = [head.sets[int(head.set_of[prototype])].windows for prototype in known]
+    random_cosines, random_distances = _compared(model, data, known, drawn, rng.integers(0, count))
+    distinct = {
+        (names[prototype], int(head.source_window[prototype]), int(head.set_of[prototype])) for prototype in known
     }
+    total = max(1, len(known))
+    return SourceCheck(
+        cosine=float(min(cosines, default=0.0)),
+        random_cosine=float(np.mean(random_cosines)) if known else 0.0,
+        distance=float(max(distances, default=1.0)),
+        random_distance=float(np.mean(random_distances)) if known else 1.0,
+        in_training=sum(int(position) in learnt for position in at) / total,
+        training_share=len(train) / len(data),
+        of_class=sum(right) / total,
+        class_share=float(of_class.float().mean(0)[head.class_of].mean()),
+        unique=len(distinct) / total,
+        projected=len(known) / len(head.class_of),
+        prototypes=float(len(head.class_of)),
+    )
 
 
 @torch.no_grad()
@@ -86,15 +126,15 @@ def _compared(
     head = model.head
     assert isinstance(head, Comparing)
     for start in range(0, len(there), AT_ONCE):
-        some = there[start : start + AT_ONCE]
-        z = model.encode(collate(data, at[some]))
+        chosen = there[start : start + AT_ONCE]
+        z = model.encode(collate(data, at[chosen]))
         patches: dict[int, Tensor] = {}
-        for row, one in enumerate(some.tolist()):
-            set_index = int(head.set_of[prototypes[one]])
+        for row, place in enumerate(chosen.tolist()):
+            set_index = int(head.set_of[prototypes[place]])
             if set_index not in patches:
                 patches[set_index] = head.patches(z, set_index)
-            own = head.prototypes[set_index][prototypes[one] - head.span(set_index).start].double()
-            patch = patches[set_index][row, int(window[one])].double()
-            cosines[one] = float(functional.cosine_similarity(own, patch, dim=0))
-            distances[one] = float((own - patch).norm() / own.norm().clamp(min=1e-12))
+            own = head.prototypes[set_index][prototypes[place] - head.span(set_index).start].double()
+            patch = patches[set_index][row, int(window[place])].double()
+            cosines[place] = float(functional.cosine_similarity(own, patch, dim=0))
+            distances[place] = float((own - patch).norm() / own.norm().clamp(min=1e-12))
     return cosines, distances
