@@ -118,9 +118,9 @@ def test_the_strongest_token_is_the_output_and_its_units_the_explanation():
 def test_a_set_of_tokens_must_be_named_where_there_are_several():
     shapes = {"x": TokenShape(count=2, width=2), "x:slow": TokenShape(count=3, width=1)}
     facts = {"units": ("x:a", "x:b"), "target": TARGETS["yes"], "tokens": shapes}
-    with pytest.raises(StudyError, match="name one with the option set"):
+    with pytest.raises(StudyError, match="name one with the option tokens_name"):
         LinearTokens(LinearTokens.config_type(**facts))
-    one = LinearTokens(LinearTokens.config_type(**facts, set="x:slow"))
+    one = LinearTokens(LinearTokens.config_type(**facts, tokens_name="x:slow"))
     assert one.tags.needs_tokens
     slow = Tokens(torch.tensor([[[1.0], [5.0], [2.0]]]))
     z = Representation(torch.zeros(1, 2), ("x:a", "x:b"), {"x": Tokens(torch.zeros(1, 2, 2)), "x:slow": slow})

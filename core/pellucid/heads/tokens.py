@@ -24,15 +24,15 @@ class LinearTokensConfig(PredictorConfig):
 
     Parameters
     ----------
-    set : str
-        Name of the set of tokens (``"signal:windows"``); may be left out where there is only one.
+    tokens_name : str
+        Of the set of tokens (``"signal:windows"``); may be left out where there is only one.
     pool : {"max", "mean"}
         An output is that of its strongest token, or the mean over tokens.
     l2 : float
         Penalty on half the squared weights, per standard deviation of a unit.
     """
 
-    set: str = ""
+    tokens_name: str = ""
     pool: Literal["max", "mean"] = "max"
     l2: float = Field(1e-3, ge=0)
 
@@ -68,14 +68,15 @@ class LinearTokens(Predictor):
     def __init__(self, config: LinearTokensConfig) -> None:
         super().__init__()
         self.config = config
-        self.set = config.set or (next(iter(config.tokens)) if len(config.tokens) == 1 else "")
-        if self.set not in config.tokens:
+        name = config.tokens_name or (next(iter(config.tokens)) if len(config.tokens) == 1 else "")
+        if name not in config.tokens:
             known = ", ".join(config.tokens) or "none"
             raise StudyError(
-                f"head 'linear-tokens' reads one set of tokens, and is told {self.set!r}{nearest(self.set, config.tokens)}: "
-                f"name one with the option set; tokens here: {known}"
+                f"head 'linear-tokens' reads one set of tokens, and is told {name!r}{nearest(name, config.tokens)}: "
+                f"name one with the option tokens_name; tokens here: {known}"
             )
-        width, outputs = config.tokens[self.set].width, len(config.target.outputs)
+        self.tokens_name = name
+        width, outputs = config.tokens[name].width, len(config.target.outputs)
         self.register_buffer("unit_mean", torch.zeros(width))
         self.register_buffer("unit_scale", torch.ones(width))
         self.register_buffer("prior", torch.zeros(outputs))
@@ -142,14 +143,14 @@ class LinearTokens(Predictor):
         rows, best = torch.arange(len(x)), self.at_tokens(z)[:, :, at].argmax(1)
         contributions = x[rows, best] * weight
         strongest = contributions.abs().argmax(1)
-        regions = z.tokens[self.set].regions
+        regions = z.tokens[self.tokens_name].regions
         evidence = tuple(
             (
                 Evidence(
                     unit=self._names[unit],
                     region=regions[token] if regions else None,
                     text=f"place {token + 1} of {x.shape[1]} speaks most for {target!r}",
-                    input=self.set.partition(":")[0],
+                    input=self.tokens_name.partition(":")[0],
                 ),
             )
             for unit, token in zip(strongest.tolist(), best.tolist(), strict=True)
@@ -160,17 +161,17 @@ class LinearTokens(Predictor):
 
     @property
     def _names(self) -> tuple[str, ...]:
-        width = self.config.tokens[self.set].width
-        prefix = self.set.partition(":")[0]
+        width = self.config.tokens[self.tokens_name].width
+        prefix = self.tokens_name.partition(":")[0]
         own = tuple(name for name in self.config.units if name.startswith(f"{prefix}:"))
-        plain = own if len(own) == width else tuple(f"{self.set}:unit {at + 1}" for at in range(width))
+        plain = own if len(own) == width else tuple(f"{self.tokens_name}:unit {at + 1}" for at in range(width))
         where = "at the strongest place" if self.config.pool == "max" else "over all places"
         return tuple(f"{name} {where}" for name in plain)
 
     def _tokens(self, z: Representation) -> Tensor:
-        if self.set not in z.tokens:
-            raise ContractError(f"this head reads tokens {self.set!r}, which this representation does not have")
-        return z.tokens[self.set].values
+        if self.tokens_name not in z.tokens:
+            raise ContractError(f"this head reads tokens {self.tokens_name!r}, which this representation does not have")
+        return z.tokens[self.tokens_name].values
 
     def _standardised(self, z: Representation) -> Tensor:
         return (self._tokens(z) - self.unit_mean) / self.unit_scale

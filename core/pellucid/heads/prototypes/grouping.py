@@ -99,7 +99,7 @@ class Bundling:
         """
         with torch.enable_grad():
             mix = simplex_rows(mix.detach().clone(), usable).requires_grad_()
-            weight, bias = (one.detach().clone().requires_grad_() for one in (weight, bias))
+            weight, bias = (start.detach().clone().requires_grad_() for start in (weight, bias))
             begin = activations(similarities, mix, full_at).detach()
             mean, scale = begin.mean(0), begin.std(0).clamp(min=1e-9)
             optimizer = torch.optim.Adam([mix, weight, bias], lr=RATE)

@@ -223,13 +223,13 @@ class _Look:
 
 
 def _with_squares(x: Tensor, squares: Tensor) -> Tensor:
-    found = torch.empty(len(x), x.shape[1] + 3, dtype=torch.bfloat16)
-    found[:, :-3] = x
+    wide = torch.empty(len(x), x.shape[1] + 3, dtype=torch.bfloat16)
+    wide[:, :-3] = x
     rest = squares
     for column in (-3, -2, -1):
-        found[:, column] = rest
-        rest = rest - found[:, column].float()
-    return found
+        wide[:, column] = rest
+        rest = rest - wide[:, column].float()
+    return wide
 
 
 def _up(value: Tensor) -> Tensor:

@@ -102,32 +102,32 @@ class PrototypeConclusions(AuditedRows):
 
     def _purity(self) -> Result:
         near, right, usual = self.column("near"), self.column("near_of_class"), self.column("near_usual")
-        found = self._ratio(right, near)
+        share = self._ratio(right, near)
         chance = float(usual.sum() / near.sum())
-        better = found.low > chance
+        better = share.low > chance
         return self.result(
-            "purity", found, passed=better, higher=True, chance=chance, baseline=chance, baseline_name="prevalence",
+            "purity", share, passed=better, higher=True, chance=chance, baseline=chance, baseline_name="prevalence",
             sentence=(
-                f"Of the new samples most like a prototype, {found.value:.0%} are of its class; "
+                f"Of the new samples most like a prototype, {share.value:.0%} are of its class; "
                 f"{chance:.0%} would be by chance."
             ),
         )  # fmt: skip
 
     def _used(self) -> Result:
-        found, count = self._mean("used"), float(self._once_a_fold("prototypes").mean())
+        number, count = self._mean("used"), float(self._once_a_fold("prototypes").mean())
         return self.result(
-            "prototypes_per_decision", found, higher=False, chance=count, baseline=count,
+            "prototypes_per_decision", number, higher=False, chance=count, baseline=count,
             baseline_name="all prototypes alike",
-            sentence=f"A decision rests on about {found.value:.1f} of {count:.0f} prototypes.",
+            sentence=f"A decision rests on about {number.value:.1f} of {count:.0f} prototypes.",
         )  # fmt: skip
 
     def _steady(self) -> Result:
-        found, chance = self._mean("steady"), float(np.nanmean(self.column("steady_chance")))
-        passed = found.low > chance
+        share, chance = self._mean("steady"), float(np.nanmean(self.column("steady_chance")))
+        passed = share.low > chance
         return self.result(
-            "stability", found, passed=passed, higher=True, chance=chance, baseline=chance, baseline_name="random window",
+            "stability", share, passed=passed, higher=True, chance=chance, baseline=chance, baseline_name="random window",
             sentence=(
-                f"With noise on the input, a prototype points at the same place in {found.value:.0%} of cases; a random "
+                f"With noise on the input, a prototype points at the same place in {share.value:.0%} of cases; a random "
                 f"window would be there in {chance:.0%}."
             ),
         )  # fmt: skip
@@ -162,18 +162,18 @@ class PrototypeConclusions(AuditedRows):
         hit = np.column_stack([self.column(f"{column}:{name}") for name in names])
         control = np.column_stack([self.column(f"{column}_chance:{name}") for name in names])
         count = np.isfinite(hit).sum(1)
-        found = self._ratio(np.nansum(hit, axis=1), count)
+        share = self._ratio(np.nansum(hit, axis=1), count)
         chance = float(np.nansum(control) / count.sum())
-        passed = found.value >= LOCALISED_IN and not found.low <= chance
+        passed = share.value >= LOCALISED_IN and not share.low <= chance
         warning = "" if chance <= VAGUE or column != "located" else " Windows are so wide here that a hit tells little."
         about = "I" if of_all else f"For {names[0]!r}: i"
         return self.result(
-            metric if of_all else f"{metric}:{names[0]}", found, passed=passed, higher=True, chance=chance, baseline=chance,
+            metric if of_all else f"{metric}:{names[0]}", share, passed=passed, higher=True, chance=chance, baseline=chance,
             baseline_name="random window" if column == "located" else "random channel" if column == "channel"
             else "random window and channel",
             known=count > 0,
             sentence=(
-                f"{about}n {found.value:.0%} of the samples where the model is right, {says}; by chance it would be "
+                f"{about}n {share.value:.0%} of the samples where the model is right, {says}; by chance it would be "
                 f"{chance:.0%}.{warning}"
             ),
         )  # fmt: skip

@@ -16,7 +16,7 @@ from pellucid.model import Model, batches
 from pellucid.regions import Atoms, Box, Region, Steps, TimeSpan, Voxels, Words, around
 
 
-def overlap(one: Region, other: Region) -> bool:
+def overlap(first: Region, second: Region) -> bool:
     """Whether two regions of one kind have a place in common; channels and variables do not matter.
 
     Examples
@@ -24,17 +24,17 @@ def overlap(one: Region, other: Region) -> bool:
     >>> overlap(TimeSpan(("a",), 0.0, 1.0), TimeSpan(("b",), 1.0, 2.0))
     False
     """
-    if isinstance(one, TimeSpan) and isinstance(other, TimeSpan):
-        return one.start_s < other.stop_s and other.start_s < one.stop_s
-    if isinstance(one, Steps | Words) and isinstance(other, Steps | Words):
-        return one.start < other.stop and other.start < one.stop
-    if isinstance(one, Box) and isinstance(other, Box):
-        ends = zip(one.start, one.stop, other.start, other.stop, strict=True)
+    if isinstance(first, TimeSpan) and isinstance(second, TimeSpan):
+        return first.start_s < second.stop_s and second.start_s < first.stop_s
+    if isinstance(first, Steps | Words) and isinstance(second, Steps | Words):
+        return first.start < second.stop and second.start < first.stop
+    if isinstance(first, Box) and isinstance(second, Box):
+        ends = zip(first.start, first.stop, second.start, second.stop, strict=True)
         return all(a < d and c < b for a, b, c, d in ends)
-    if isinstance(one, Voxels) and isinstance(other, Voxels):
-        return not set(one.indices).isdisjoint(other.indices)
-    if isinstance(one, Atoms) and isinstance(other, Atoms):
-        return not set(one.atoms).isdisjoint(other.atoms)
+    if isinstance(first, Voxels) and isinstance(second, Voxels):
+        return not set(first.indices).isdisjoint(second.indices)
+    if isinstance(first, Atoms) and isinstance(second, Atoms):
+        return not set(first.atoms).isdisjoint(second.atoms)
     return False
 
 

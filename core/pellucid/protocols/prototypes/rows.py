@@ -165,7 +165,7 @@ class PrototypeMeasures:
     ) -> dict[str, Tensor]:
         """Whether the strongest prototype of each true and found output points at what was planted for it."""
         names = ("located", "located_chance", "channel", "channel_chance", "both", "both_chance")
-        found = {name: torch.full((len(batch), len(self.head.outputs)), torch.nan) for name in names}
+        judgements = {name: torch.full((len(batch), len(self.head.outputs)), torch.nan) for name in names}
         for at, output in enumerate(self.head.outputs):
             truth = planted[output]
             if truth is None:
@@ -178,8 +178,8 @@ class PrototypeMeasures:
                     continue
                 hits = self._hits(set_index, where)
                 window = int(similarities[set_index][row, :, prototype - self.head.span(set_index).start].argmax())
-                found["located"][row, at] = float(hits[window])
-                found["located_chance"][row, at] = share = float(hits.mean())
+                judgements["located"][row, at] = float(hits[window])
+                judgements["located_chance"][row, at] = share = float(hits.mean())
                 if covered[output] >= self.channel_samples:
                     continue
                 judged = self._channel(batch, row, prototype, self.regions[set_index][window], where)
@@ -187,10 +187,12 @@ class PrototypeMeasures:
                     continue
                 covered[output] += 1
                 right, chance = judged
-                found["channel"][row, at], found["channel_chance"][row, at] = float(right), chance
-                found["both"][row, at] = float(right and hits[window])
-                found["both_chance"][row, at] = chance * share
-        return {f"{name}:{output}": found[name][:, at] for name in names for at, output in enumerate(self.head.outputs)}
+                judgements["channel"][row, at], judgements["channel_chance"][row, at] = float(right), chance
+                judgements["both"][row, at] = float(right and hits[window])
+                judgements["both_chance"][row, at] = chance * share
+        return {
+            f"{name}:{output}": judgements[name][:, at] for name in names for at, output in enumerate(self.head.outputs)
+        }
 
     def _consistency(self, best: Tensor, planted: Planted) -> Columns:
         """Share of prototypes that point at what was planted for their output in most samples that have it."""
@@ -217,7 +219,7 @@ class PrototypeMeasures:
         }
 
     def _hits(self, set_index: int, where: tuple[Region, ...]) -> np.ndarray:
-        return np.array([any(overlap(region, one) for one in where) for region in self.regions[set_index]], bool)
+        return np.array([any(overlap(region, place) for place in where) for region in self.regions[set_index]], bool)
 
     @cached_property
     def regions(self) -> tuple[list[Region], ...]:
@@ -249,7 +251,7 @@ class PrototypeMeasures:
         spec = None if name is None else self.test.spec.inputs.get(name)
         if name is None or not isinstance(spec, Signal) or not isinstance(region, TimeSpan):
             return None
-        right = {channel for one in where if isinstance(one, TimeSpan) for channel in one.channels}
+        right = {channel for place in where if isinstance(place, TimeSpan) for channel in place.channels}
         if right >= set(spec.channels):
             # Something that is on every channel cannot be missed, so finding it says nothing.
             return None

@@ -105,32 +105,32 @@ class ProtoEcgNetHead(Prototypes):
 
     def stages(self) -> tuple[Stage, ...]:
         """Warm-up, levelling, joint and projection, refit."""
-        found = []
+        stages: list[Stage] = []
         for stage in super().stages():
             if stage.name == "warm-up":
                 # Two passes over the training samples: places are looked for in units as they are compared.
-                found += [replace(stage, finish=self.level), Stage(name="placing", finish=stage.finish)]
+                stages += [replace(stage, finish=self.level), Stage(name="placing", finish=stage.finish)]
             elif stage.name == "joint" and not self.config.joint:
-                found.append(Stage(name="projection", finish=stage.finish))
+                stages.append(Stage(name="projection", finish=stage.finish))
             elif stage.name == "joint":
-                found.append(replace(stage, share=self.config.joint))
+                stages.append(replace(stage, share=self.config.joint))
             else:
-                found.append(stage)
-        return tuple(found)
+                stages.append(stage)
+        return tuple(stages)
 
     @torch.no_grad()
     def level(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Learn the mean and the deviation of each unit over all tokens of the training samples."""
         moments = [Moments() for _ in self.sets]
         for z, _ in parts:
-            for at, one in enumerate(moments):
-                one.add(self.tokens(z, at).flatten(0, 1))
-        for one, addon in zip(moments, self.addon, strict=True):
+            for at, of_set in enumerate(moments):
+                of_set.add(self.tokens(z, at).flatten(0, 1))
+        for of_set, addon in zip(moments, self.addon, strict=True):
             assert isinstance(addon, nn.Sequential)
             levelled = addon[0]
             assert isinstance(levelled, Levelled)
-            levelled.mean.copy_(one.mean)
-            levelled.scale.copy_(one.deviation)
+            levelled.mean.copy_(of_set.mean)
+            levelled.scale.copy_(of_set.deviation)
 
 
 class Levelled(nn.Module):
