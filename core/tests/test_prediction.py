@@ -75,6 +75,7 @@ class Oracle:
     weight: float = 1.0
     learned_from: LearnedFrom = field(default_factory=LearnedFrom)
     threshold: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(value=0.5))
+    head: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(tags=SimpleNamespace(predicts=True)))
 
     def predict(self, samples):
         seen = self.weight * samples.frame["signal"].to_numpy()

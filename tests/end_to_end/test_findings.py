@@ -40,13 +40,13 @@ def test_findings_stand_in_run_json_and_in_an_evaluation(tmp_path, monkeypatch):
     whole = Study.open_dataset
 
     def opened(self, data=None):
-        found = whole(self)
-        found.findings = FOUND
+        root = whole(self).source
+        root.findings = FOUND
         # Other people than the run has learnt from, of the same kind.
         if data == "others":
-            found.frame = found.frame.assign(subject="other-" + found.frame["subject"].astype(str))
-            found.frame.index = [f"other-{name}" for name in found.frame.index]
-        return found
+            root.frame = root.frame.assign(subject="other-" + root.frame["subject"].astype(str))
+            root.frame.index = [f"other-{name}" for name in root.frame.index]
+        return root.labelled(self.target)
 
     monkeypatch.setattr(Study, "open_dataset", opened)
     watcher = Told()
