@@ -187,7 +187,7 @@ def test_shares_below_a_twentieth_are_dropped_and_the_others_made_whole():
     assert found[1].tolist() == [0, 0, 0]
 
 
-def test_a_bundle_is_fully_active_from_its_reach_on():
+def test_a_bundle_is_fully_active_from_a_mean_on():
     similarities, mix = torch.tensor([[2.0, 4.0], [6.0, 6.0]]), torch.tensor([[[0.5, 0.5], [1.0, 0.0]]])
     found = activations(similarities, mix, torch.tensor(5.0))
     assert found[0].tolist() == pytest.approx([math.exp(-2), math.exp(-3)])
