@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -81,7 +83,7 @@ def test_the_best_pair_on_the_way_is_kept(start):
             rows, 6, support=3, iterations=iterations, patience=1000, start=start, generator=generator
         )
         errors.append(float((rows - codes @ features).square().sum()))
-    assert all(later <= earlier + 1e-3 for earlier, later in zip(errors, errors[1:], strict=False))
+    assert all(later <= earlier + 1e-3 for earlier, later in pairwise(errors))
     assert errors[-1] < errors[0]
 
 
@@ -119,18 +121,18 @@ def test_coarser_features_are_sums_of_finer_ones():
     for at in range(6):
         own[at, (8 if at < 3 else 28) + 3 * (at % 3) :][:3] = 1.5
     true = families.repeat_interleave(3, 0) + own
-    codes = (torch.rand(900, 6, generator=generator) < 0.25) * (0.5 + torch.rand(900, 6, generator=generator))
-    rows = codes @ true + 0.01 * torch.randn(900, 40, generator=generator)
-    one = built(SemiNmfHierarchy, 40, features=6, sparsity=11 / 40, levels=(1 / 3,), start="svd").fit(rows)
-    cosines = matched_cosines(one.atoms, true)
-    assert cosines.min() > 0.95
+    one = built(SemiNmfHierarchy, 40, features=6, levels=(1 / 3,))
+    one.directions.copy_(torch.nn.functional.normalize(true, dim=1))
+    one._stack()
+    rows = torch.randn(50, 40, generator=generator)
     parents = one.parents(1)
     assert parents.shape == (6, 2)
     assert (parents >= 0).all()
-    # Which family each learnt feature is of, by what it matches.
-    family = ((one.atoms @ true.T).argmax(1) >= 3).long()
-    found = parents.argmax(1)
-    assert torch.equal(found, family) or torch.equal(found, 1 - family)
+    found = parents.argmax(1).tolist()
+    assert found in ([0, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0])
+    assert float(parents.sort(1).values[:, 0].max()) < 0.1 * float(parents.max())
+    # What members of a family share is what its feature consists of most.
+    assert matched_cosines(one.atoms_at(1), families).min() > 0.75
     assert explained_variance(one.atoms, parents @ one.atoms_at(1)) > 0.6
     assert torch.allclose(one.codes_at(rows, 1), one.encode(rows) @ parents)
     assert one.atoms_at(1).shape == (2, 40)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -104,7 +106,7 @@ def test_more_steps_afterwards_never_explain_less(flat):
     rows = made.rows[:5000]
     one = found[MatchingPursuit]
     kept = [explained_variance(rows, one.decode(one.encode(rows, k=k))) for k in range(1, 17)]
-    assert all(a <= b + 1e-6 for a, b in zip(kept, kept[1:], strict=False))
+    assert all(a <= b + 1e-6 for a, b in pairwise(kept))
     assert kept[-1] > kept[3] + 0.05
     other = found[TopK]
     linear = []
@@ -113,7 +115,7 @@ def test_more_steps_afterwards_never_explain_less(flat):
         again.load_state_dict(other.state_dict())
         linear.append(explained_variance(rows, again.reconstruct(rows)))
     print("EV by k, pursuit and top-k:", np.round(kept, 3), np.round(linear, 3))
-    assert any(b < a for a, b in zip(linear, linear[1:], strict=False))
+    assert any(b < a for a, b in pairwise(linear))
 
 
 @pytest.mark.nightly

@@ -56,7 +56,7 @@ def test_planted_features_are_found_with_the_cut_and_not_without(seed):
 def test_an_atom_added_at_the_output_of_a_layer_turns_predictions_and_a_random_direction_does_not():
     """A classifier whose hidden units hold one group a class; steering by the feature of a group, at a small divergence."""
     random = np.random.default_rng(0)
-    groups, each, classes = 12, 10, 12
+    groups, each = 12, 10
     hidden = groups * each + 80
     true = np.zeros((groups, hidden), np.float32)
     for at in range(groups):

@@ -88,6 +88,10 @@ class SemiNmfHierarchy(SemiNmf):
     def learn(self, x: Tensor) -> None:
         """Factorise rows, then atoms, then the atoms of these."""
         super().learn(x)
+        self._stack()
+
+    def _stack(self) -> None:
+        """The coarser levels, from the finest atoms."""
         generator = torch.Generator().manual_seed(int(self.chance) + 1)
         below, factors = self.directions, []
         for size in self.config.sizes:
