@@ -140,6 +140,20 @@ def test_coarser_features_are_sums_of_finer_ones():
     assert one.atoms_at(1).shape == (2, 40)
 
 
+def test_levels_explain_the_atoms_before_any_tuning_and_stay_without_negative_parts_in_it():
+    generator = torch.Generator().manual_seed(0)
+    atoms = torch.nn.functional.normalize(torch.randn(12, 20, generator=generator), dim=1)
+    kept = {}
+    for tuning in (0, 800):
+        one = built(SemiNmfHierarchy, 20, features=12, levels=(0.75, 0.5), tuning=tuning)
+        one.directions.copy_(atoms)
+        one._stack()
+        assert (one.parents(1) >= 0).all()
+        assert (one.parents(2) >= 0).all()
+        kept[tuning] = float((atoms - one.parents(1) @ one.atoms_at(1)).square().sum() / atoms.square().sum())
+    assert kept[800] < kept[0] < 0.75
+
+
 def test_three_levels_hand_their_codes_up():
     rows, _, _ = planted_factors()
     one = built(SemiNmfHierarchy, 60, features=6, levels=(0.5, 1 / 6), iterations=50, tuning=20).fit(rows)
