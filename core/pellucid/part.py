@@ -71,4 +71,6 @@ def configured(
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "settings"
-        raise StudyError(f"{kind} {name!r}: {where}: {first['msg']} (got {first.get('input')!r})") from None
+        # A rule about several settings is given all of them; its message says which it means.
+        got = "" if isinstance(first.get("input"), Mapping) else f" (got {first.get('input')!r})"
+        raise StudyError(f"{kind} {name!r}: {where}: {first['msg'].removeprefix('Value error, ')}{got}") from None
