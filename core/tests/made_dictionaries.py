@@ -37,7 +37,7 @@ def names(count: int) -> tuple[str, ...]:
     return tuple(f"u{at}" for at in range(count))
 
 
-# To be replaced by pellucid.measures.dictionaries.matching, where that is there.
+# Written out, so that tests of dictionaries do not lean on the measures that protocols report.
 def matched_cosines(found: Tensor, true: Tensor) -> np.ndarray:
     """Cosines of the best one-to-one match of atoms, one a true atom (0 where none is left)."""
     alike = (unit(found.detach().double()) @ unit(true.double()).T).numpy()
