@@ -270,8 +270,7 @@ def test_a_dataset_that_breaks_its_contract_is_found_out(monkeypatch, check, mak
 
 def test_a_dataset_that_is_other_data_each_time_is_found_out(monkeypatch):
     monkeypatch.setattr(datasets, "opened", lambda component: planted(("vector",)))
-    monkeypatch.setattr("pellucid.studies.dataset", lambda name, **options: planted(("vector",), seed=1))
-    monkeypatch.setattr(plugins, "load", lambda kind, name: object)
+    monkeypatch.setattr(datasets, "opened_anew", lambda component: planted(("vector",), seed=1))
     with pytest.raises(ContractError, match="digest differs"):
         datasets.dataset_same_data_has_same_digest(Component("dataset", "test", "broken", "x:y"))
 

@@ -26,13 +26,13 @@ def areas(run):
 
 def test_prototypes_judge_new_recordings_about_as_well_as_the_networks_that_cannot_be_read(areas):
     # 288 recordings are judged, so a difference of two parts has a standard error of about 0.007.
-    assert areas["protoecgnet"] > 0.885
-    assert areas["protoecgnet"] >= max(areas["resnet1d"], areas["xresnet1d"]) - 0.02
+    assert areas["protoecgnet"] >= 0.90
+    assert areas["protoecgnet"] >= max(areas["resnet1d"], areas["xresnet1d"]) - 0.015
 
 
 def test_the_networks_to_compare_with_are_no_straw_men(areas):
-    assert areas["resnet1d"] > 0.885
-    assert areas["xresnet1d"] > 0.88
+    assert areas["resnet1d"] > 0.90
+    assert areas["xresnet1d"] > 0.90
 
 
 def test_a_decision_rests_on_few_prototypes(run):

@@ -48,6 +48,13 @@ class ActivationsFolder(Dataset):
 
     config_type = ActivationsConfig
 
+    @classmethod
+    def example_data(cls) -> Dataset:
+        """A small one, for the contract checks."""
+        from pellucid.activations.example import example_folder
+
+        return example_folder()
+
     def __init__(self, config: ActivationsConfig, data: Path | None) -> None:
         if data is None:
             raise DataError('activations have no usual place: name their folder, data = "..." in the study or --data')
@@ -56,7 +63,7 @@ class ActivationsFolder(Dataset):
         source = DataSpec.model_validate(self.document["source"]["spec"])
         layer = str(self.document["layer"])
         self.spec = DataSpec(
-            name=f"{source.name}/{layer}",
+            name="activations",
             namespace=source.namespace,
             inputs={
                 name: Vector(names=tuple(f"{'u' if name == ACTIVATIONS else 'r'}{at}" for at in range(width)))
@@ -68,7 +75,7 @@ class ActivationsFolder(Dataset):
             trivial=source.trivial,
             concepts=source.concepts,
             group_word=source.group_word,
-            about=f"{source.about} Rows are what layer {layer!r} of a trained model says.".strip(),
+            about=f"{source.about} Rows are what layer {layer!r} of a model trained on {source.name!r} says.".strip(),
         )
         self.source_spec, self.made_by = source, LearnedFrom.from_json(self.document["made_by"])
         sizes = list(self.document["shards"])
@@ -106,7 +113,8 @@ class ActivationsFolder(Dataset):
                 columns[name] = column.to_numpy()[self.sources]
         columns["source"] = pd.Categorical.from_codes(self.sources.astype(np.int32), self.samples.index.astype(str))
         columns["position"] = self.positions.astype(np.int32)
-        return pd.DataFrame(columns, index=pd.RangeIndex(len(self.sources), name="sample"))
+        index = pd.Index(np.arange(len(self.sources)).astype(str), name="sample")
+        return pd.DataFrame(columns, index=index)
 
     def __len__(self) -> int:
         return len(self.sources)

@@ -10,7 +10,7 @@ from pellucid import plugins
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec
 from pellucid.plugins import Component
-from pellucid.testing.instances import need, opened, options_of
+from pellucid.testing.instances import need, opened, opened_anew
 
 IDENTITY = (
     "name",
@@ -154,8 +154,5 @@ def dataset_spec_survives_json(component: Component) -> None:
 
 def dataset_same_data_has_same_digest(component: Component) -> None:
     """Opened twice it is the same data."""
-    from pellucid.studies import dataset
-
-    data = opened(component)
-    again = dataset(component.qualified, **options_of(plugins.load("dataset", component.qualified)))
+    data, again = opened(component), opened_anew(component)
     need(data.digest() == again.digest(), component, "opened again, its digest differs")
