@@ -19,6 +19,7 @@ from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.features import DictionaryFeatures, told
 from pellucid.protocols.dictionaries.metrics import DictionaryMetrics
 from pellucid.protocols.dictionaries.pooled import Pooled
+from pellucid.report.features import _shown
 
 UNITS, ATOMS, POSITIONS, PEOPLE = 12, 16, 5, 120
 TRUE = functional.normalize(torch.randn(ATOMS, UNITS, generator=torch.Generator().manual_seed(0)), dim=1)
@@ -138,3 +139,15 @@ def test_a_study_of_predictors_alone_cannot_have_them():
         assert protocol.unfit(context(data)) == ""
     assert set(alone.predictors) == {"linear"}
     assert not context(data).predictors
+
+
+def test_the_report_shows_the_surest_feature_of_every_label_before_the_second_of_any():
+    sure = {
+        1: ("is a (y)", 0.9, 1e-9),
+        2: ("is a (y)", 0.9, 1e-8),
+        3: ("is b (y)", 0.7, 1e-3),
+        4: ("is a (y)", 0.8, 1e-7),
+    }
+    assert _shown(sure) == [1, 3, 2, 4]
+    many = {at: ("is a (y)", 0.9, at / 1000) for at in range(20)}
+    assert _shown(many) == list(range(8))

@@ -70,13 +70,25 @@ def gather(fold: FittedFold) -> tuple[tuple[dict[str, Any], ...], dict[str, np.n
     for part, model in parts.items():
         pooled = Pooled.of(model, fold.test(part))
         found = DictionaryFeatures().found(pooled)
-        for feature in sorted(found, key=lambda one: found[one][2])[:SHOWN]:
+        for feature in _shown(found):
             card = _facts(part, model, pooled, feature, found[feature], folder, len(found))
             cards.append(card)
             if source is not None:
                 for one in card["strongest"]:
                     arrays |= _inputs(source, one["sample"])
     return tuple(cards), arrays, problem
+
+
+def _shown(found: dict[int, tuple[str, float, float]]) -> list[int]:
+    """The surest features: the surest of every label or rating first, then the second surest of each, and so on."""
+    order = sorted(found, key=lambda feature: found[feature][2])
+    turn: dict[int, int] = {}
+    counts: dict[str, int] = {}
+    for feature in order:
+        name = found[feature][0]
+        turn[feature] = counts.setdefault(name, 0)
+        counts[name] += 1
+    return sorted(order, key=lambda feature: turn[feature])[:SHOWN]
 
 
 def _facts(
