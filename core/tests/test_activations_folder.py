@@ -13,7 +13,7 @@ from torch import nn
 from pellucid.activations.collecting import collect, rows_of
 from pellucid.activations.dataset import ActivationsConfig, ActivationsFolder
 from pellucid.activations.folder import Writer
-from pellucid.activations.layers import find_layer, real_positions
+from pellucid.activations.layers import Layout, channels_of, find_layer, real_positions
 from pellucid.activations.places import region_of
 from pellucid.activations.shuffling import Shuffle
 from pellucid.batch import Batch
@@ -109,13 +109,43 @@ def test_padded_positions_never_appear():
 
 def test_a_position_that_is_partly_padding_is_left_out():
     batch = Batch({"x": torch.zeros(1, 2, 12)}, {"x": torch.tensor([[[True] * 7 + [False] * 5, [False] * 12]])})
-    assert real_positions(batch, "x", (6,)).tolist() == [[True, True, True, False, False, False]]
+    assert real_positions(batch, "x", "signal", (6,)).tolist() == [[True, True, True, False, False, False]]
     # Of a signal with one channel missing altogether nothing is left out.
     batch = Batch({"x": torch.zeros(1, 2, 12)}, {"x": torch.tensor([[[True] * 12, [False] * 12]])})
-    assert real_positions(batch, "x", (6,)).all()
+    assert real_positions(batch, "x", "signal", (6,)).all()
     # A modality that is missing altogether gives no row.
     batch = Batch({"x": torch.zeros(2, 2, 12)}, {"x": torch.tensor([True, False])})
-    assert real_positions(batch, "x", (3,)).tolist() == [[True] * 3, [False] * 3]
+    assert real_positions(batch, "x", "signal", (3,)).tolist() == [[True] * 3, [False] * 3]
+
+
+def test_positions_of_trajectories_texts_and_pictures_are_kept_by_their_own_axes():
+    steps = torch.tensor([[[True, False]] * 3 + [[False, False]] * 3])  # six steps of two states
+    batch = Batch({"x": torch.zeros(1, 6, 2)}, {"x": steps})
+    assert real_positions(batch, "x", "trajectory", (6,)).tolist() == [[True] * 3 + [False] * 3]
+    assert real_positions(batch, "x", "trajectory", (2,)).tolist() == [[True, False]]
+    words = Batch({"x": torch.zeros(1, 4, dtype=torch.int64)}, {"x": torch.tensor([[True, True, False, False]])})
+    assert real_positions(words, "x", "text", (4,)).tolist() == [[True, True, False, False]]
+    picture = torch.ones(1, 1, 4, 4, dtype=torch.bool)
+    picture[..., 3] = False
+    batch = Batch({"x": torch.zeros(1, 1, 4, 4)}, {"x": picture})
+    assert real_positions(batch, "x", "image", (2, 2)).tolist() == [[True, False, True, False]]
+    # Pooled over all places it cannot be told from what: only a sample with nothing real is left out.
+    assert real_positions(batch, "x", "image", ()).tolist() == [[True]]
+
+
+def test_three_axes_that_can_be_read_two_ways_are_asked_about():
+    output = torch.arange(24.0).reshape(2, 3, 4)
+    with pytest.raises(ContractError, match=r'say channels="last" or channels="first"'):
+        Layout(None).positions(output)
+    last, shape = Layout("last").positions(output)
+    assert shape == (3,)
+    assert torch.equal(last, output)
+    first, shape = Layout("first").positions(output)
+    assert shape == (4,)
+    assert torch.equal(first, output.transpose(1, 2))
+    assert channels_of(nn.Sequential(nn.Linear(2, 2), nn.ReLU())) == "last"
+    assert channels_of(nn.Sequential(nn.Linear(2, 2), nn.Conv1d(2, 2, 1), nn.ReLU())) == "first"
+    assert channels_of(nn.ReLU()) is None
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,11 @@ def rows_of(
         with watching(model, layer) as said:
             (run or model)(batch)
             values, shape = layout.positions(said())
-        mask = real_positions(batch, name, shape) if keep is None else keep(batch)
+        mask = None
+        if keep is not None:
+            mask = keep(batch)
+        elif name is not None:
+            mask = real_positions(batch, name, dataset.spec.input(name).kind, shape)
         if mask is None:
             mask = torch.ones(values.shape[:2], dtype=torch.bool)
         if mask.shape != values.shape[:2]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -144,40 +145,32 @@ def watching(model: nn.Module, layer: str) -> Iterator[Callable[[], Tensor]]:
             part.training = training[name]
 
 
-def real_positions(batch: Batch, name: str | None, shape: tuple[int, ...]) -> Tensor | None:
+POSITIONS_FIRST = ("trajectory", "text")
+"""Kinds of input that have positions before channels; all others have channels first."""
+
+
+def real_positions(batch: Batch, name: str, kind: str, shape: tuple[int, ...]) -> Tensor | None:
     """Which positions of a layer lie wholly in what is real of an input, bool, shape (sample, position); None: all do.
+
+    A place of the input is real if any of its channels is.
 
     Parameters
     ----------
     batch : Batch
-    name : str, optional
-        The input that the layer's positions lie in.
+    name, kind : str
+        The input that the layer's positions lie in, and of which kind it is.
     shape : tuple of int
         Of the positions: as many axes as the input has beside its channels, each divided evenly.
     """
-    if name is None or name not in batch.masks:
+    if name not in batch.masks:
         return None
-    mask, values = batch.masks[name], batch.inputs[name]
+    mask = batch.masks[name]
     if mask.ndim == 1 or not shape:
         there = batch.there(name)
         assert there is not None
-        return there[:, None].expand(-1, max(1, _count(shape)))
-    # Text and trajectories have positions first; signals and pictures have channels first, one of which is enough.
-    real = mask if mask.ndim == 2 or mask.ndim - 1 == len(shape) else mask.any(1)
-    if values.ndim == 3 and mask.ndim == 3 and values.shape[1] == shape[0] and values.shape[2] != shape[0]:
-        real = mask.any(2)
-    gaps = (~real).float()[:, None]
-    pool = {
-        1: nn.functional.adaptive_max_pool1d,
-        2: nn.functional.adaptive_max_pool2d,
-        3: nn.functional.adaptive_max_pool3d,
-    }
-    found = pool[len(shape)](gaps, shape if len(shape) > 1 else shape[0])
-    return found.flatten(1) == 0
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    count = 1
-    for size in shape:
-        count *= size
-    return count
+        return there[:, None].expand(-1, max(1, math.prod(shape)))
+    channels = 2 if kind in POSITIONS_FIRST else 1
+    real = mask.any(channels) if mask.ndim == len(shape) + 2 else mask
+    pool = (nn.functional.adaptive_max_pool1d, nn.functional.adaptive_max_pool2d, nn.functional.adaptive_max_pool3d)
+    gaps: Tensor = pool[len(shape) - 1]((~real).float()[:, None], shape if len(shape) > 1 else shape[0])  # type: ignore[operator]
+    return gaps.flatten(1) == 0
