@@ -7,29 +7,19 @@ import json
 import multiprocessing
 import os
 import pickle
-import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from made_stores import SAMPLES, holds, make_slowly, values
 
 from pellucid.data import prepared as module
-from pellucid.data.prepared import Prepared, Preparing, made_from, prepared
+from pellucid.data.prepared import Preparing, made_from, prepared
 from pellucid.data.rows import Rows
 from pellucid.errors import DataError, RunError
 from pellucid.files import sha256
-
-SAMPLES = 7
-
-
-def values(seed: int = 0) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
-    rng = np.random.default_rng(seed)
-    table = pd.DataFrame(
-        {"age": rng.normal(size=SAMPLES)}, index=pd.Index([f"s{i}" for i in range(SAMPLES)], name="id")
-    )
-    return rng.normal(size=(SAMPLES, 2, 5)).astype(np.float32), rng.random((SAMPLES, 2, 5)) < 0.5, table
 
 
 def one_by_one(seed: int = 0):
@@ -46,18 +36,6 @@ def one_by_one(seed: int = 0):
 
 def never(store: Preparing) -> pd.DataFrame:
     pytest.fail("made again")
-
-
-def holds(store: Prepared, seed: int = 0) -> bool:
-    signals, masks, table = values(seed)
-    rows = np.array([3, 0, 6, 1, 2])
-    read = store.read(rows)
-    return (
-        np.array_equal(read["signal"], signals[rows])
-        and np.array_equal(read["mask"], masks[rows])
-        and read["mask"].dtype == bool
-        and store.table.equals(table)
-    )
 
 
 def test_samples_written_one_by_one_come_back_in_the_order_asked_for(tmp_path):
@@ -319,33 +297,20 @@ def test_a_file_that_becomes_shorter_is_an_error_and_not_the_end_of_the_process(
             read()
 
 
-def _make_slowly(place: Path, start, results) -> None:
-    signals, masks, table = values()
-
-    def make(store: Preparing) -> pd.DataFrame:
-        for signal, mask in zip(signals, masks, strict=True):
-            store.add(signal=signal, mask=mask)
-            time.sleep(0.03)
-        return table
-
-    start.wait()
-    results.put(holds(prepared(place, "k", make)))
-
-
 @pytest.mark.parametrize("there", ["nothing", "damaged"])
 def test_processes_that_make_the_same_store_at_once_all_read_a_whole_one(tmp_path, there):
     if there == "damaged":
         prepared(tmp_path / "store", "k", one_by_one(1))
         (tmp_path / "store-k" / "mask.npy").write_bytes(b"")
-    context = multiprocessing.get_context("fork")
-    start, results = context.Event(), context.Queue()
-    workers = [context.Process(target=_make_slowly, args=(tmp_path / "store", start, results)) for _ in range(3)]
+    # Not forked: a fork takes the locks of other libraries' threads along, and none of the threads that would open them.
+    context = multiprocessing.get_context("spawn")
+    together, results = context.Barrier(3), context.Queue()
+    workers = [context.Process(target=make_slowly, args=(tmp_path / "store", together, results)) for _ in range(3)]
     for worker in workers:
         worker.start()
-    start.set()
-    assert [results.get(timeout=30) for _ in workers] == [True] * 3
+    assert [results.get(timeout=120) for _ in workers] == [True] * 3
     for worker in workers:
-        worker.join(10)
+        worker.join(30)
     assert [path.name for path in tmp_path.iterdir()] == ["store-k"]
 
 
