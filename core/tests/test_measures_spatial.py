@@ -9,18 +9,14 @@ import pytest
 from scipy import sparse
 
 from pellucid.errors import DataError
-from pellucid.measures.spatial import (
-    CLASSES,
+from pellucid.measures.neighbours import (
     grid_neighbours,
     linked_neighbours,
-    local_moran,
-    moran,
-    morans_i,
     nearest_neighbours,
-    overlap,
     row_standardised,
     sequence_neighbours,
 )
+from pellucid.measures.spatial import CLASSES, local_moran, moran, morans_i, overlap
 from pellucid.statistics.false_discovery import benjamini_hochberg
 
 
