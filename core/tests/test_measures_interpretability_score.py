@@ -9,20 +9,9 @@ import pytest
 import torch
 
 from pellucid.errors import DataError
-from pellucid.measures.interpretability_score import (
-    RATIOS,
-    RetentionCurve,
-    Rows,
-    SparseConceptBottleneck,
-    cluster_concepts,
-    fitted,
-    interpretability_score,
-    kept,
-    prototype_concepts,
-    retention_curve,
-    strongest,
-    unit_rows,
-)
+from pellucid.measures.concept_libraries import cluster_concepts, prototype_concepts, unit_rows
+from pellucid.measures.interpretability_score import RATIOS, RetentionCurve, interpretability_score, retention_curve
+from pellucid.measures.sparse_concept_classifier import LabelledRows, SparseConceptBottleneck, fitted, kept, strongest
 
 
 def noise(*shape, seed=0):
@@ -109,7 +98,7 @@ def test_areas_are_by_trapezia_and_nothing_lost_is_the_width_of_the_grid():
 def rows(count, seed, flip=False, classes=3):
     y = torch.arange(count) % classes
     x = 4 * torch.nn.functional.one_hot(y, 6).float() + noise(count, 6, seed=seed)
-    return Rows(x, (y + 1) % classes if flip else y)
+    return LabelledRows(x, (y + 1) % classes if flip else y)
 
 
 def test_validation_rows_choose_and_test_rows_do_not():

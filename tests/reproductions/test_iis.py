@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid.measures.interpretability_score import RATIOS, RetentionCurve, Rows, retention_curve, unit_rows
+from pellucid.measures.concept_libraries import unit_rows
+from pellucid.measures.interpretability_score import RATIOS, RetentionCurve, retention_curve
+from pellucid.measures.sparse_concept_classifier import LabelledRows
 
 pytestmark = [pytest.mark.reproduction, pytest.mark.xdist_group("iis")]
 
@@ -25,7 +27,7 @@ TRAIN, VALIDATION, TEST = 4000, 1000, 2000
 SEEDS = range(3)
 
 
-def made(share: float, seed: int) -> tuple[tuple[Rows, ...], torch.Tensor, torch.Tensor]:
+def made(share: float, seed: int) -> tuple[tuple[LabelledRows, ...], torch.Tensor, torch.Tensor]:
     """Training, validation and test rows, the concepts, and as many random directions."""
     generator = torch.Generator().manual_seed(seed + 50)
     basis = torch.linalg.qr(torch.randn(64, 64, generator=generator))[0].t()
@@ -34,7 +36,7 @@ def made(share: float, seed: int) -> tuple[tuple[Rows, ...], torch.Tensor, torch
     y = torch.randint(10, (TRAIN + VALIDATION + TEST,), generator=generator)
     x = means[y] + torch.randn(len(y), 64, generator=generator)
     parts = zip(x.split((TRAIN, VALIDATION, TEST)), y.split((TRAIN, VALIDATION, TEST)), strict=True)
-    return tuple(Rows(*part) for part in parts), basis[:40], unit_rows(torch.randn(40, 64, generator=generator))
+    return tuple(LabelledRows(*part) for part in parts), basis[:40], unit_rows(torch.randn(40, 64, generator=generator))
 
 
 @lru_cache
