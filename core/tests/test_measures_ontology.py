@@ -8,14 +8,13 @@ from scipy.stats import entropy, spearmanr
 from sklearn.metrics import f1_score, roc_auc_score
 
 from pellucid.errors import DataError
+from pellucid.measures.class_purity import class_auroc, purity
+from pellucid.measures.class_tree import ClassTree
 from pellucid.measures.ontology import (
-    ClassTree,
     best_detectors,
-    class_auroc,
     class_distances,
     common_heights,
     hierarchical_score,
-    purity,
     tree_agreement,
 )
 
