@@ -10,16 +10,12 @@ import torch
 from scipy.spatial.distance import jensenshannon
 
 from pellucid.errors import DataError
-from pellucid.measures.circuits import (
+from pellucid.measures.circuits import edge_scores, elbow, mean_difference, node_scores, permutation_null
+from pellucid.measures.output_codes import (
     NONE_ACTIVE,
     centred_outputs,
     discretised,
-    edge_scores,
-    elbow,
     fit_autoencoder,
-    mean_difference,
-    node_scores,
-    permutation_null,
     strongest_latent,
 )
 

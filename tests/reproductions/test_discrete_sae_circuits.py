@@ -12,13 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid.measures.circuits import (
-    discretised,
-    edge_scores,
-    mean_difference,
-    node_scores,
-    permutation_null,
-)
+from pellucid.measures.circuits import edge_scores, mean_difference, node_scores, permutation_null
+from pellucid.measures.output_codes import discretised
 from pellucid.statistics.ranking import auroc
 
 pytestmark = [pytest.mark.reproduction, pytest.mark.xdist_group("circuits")]
