@@ -16,6 +16,7 @@ import pytest
 from made_stores import SAMPLES, holds, make_slowly, values
 
 from pellucid.data import prepared as module
+from pellucid.data import preparing
 from pellucid.data.prepared import Preparing, made_from, prepared
 from pellucid.data.rows import Rows
 from pellucid.errors import DataError, RunError
@@ -229,7 +230,7 @@ def test_a_full_disk_is_one_error_that_says_what_to_do(tmp_path, monkeypatch):
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr(module, "RowsWriter", Full)
+    monkeypatch.setattr(preparing, "RowsWriter", Full)
     with pytest.raises(RunError, match="no space left on the disk"):
         prepared(tmp_path / "store", "k", one_by_one())
     assert list(tmp_path.iterdir()) == []

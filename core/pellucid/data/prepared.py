@@ -19,22 +19,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pellucid.data.rows import Rows, RowsWriter
+from pellucid.data.preparing import FORMAT, Preparing, digest_of, not_written
+from pellucid.data.rows import Rows
 from pellucid.errors import DataError, RunError
 from pellucid.files import sha256
 
 __all__ = ["Prepared", "Preparing", "made_from", "prepared"]
-
-FORMAT = 2
-"""Of the folder. Others are made again."""
 
 ABANDONED_S = 24 * 3600
 """A half-written folder in which nothing was written for so long belongs to a process that was killed."""
 
 _verified: set[tuple[Path, int, int, int, str]] = set()
 """Arrays that this process has compared with their digests: place, file number, size, time and digest."""
-
-NAMES = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 
 class Prepared:
@@ -54,24 +50,24 @@ class Prepared:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        said = json.loads((folder / "prepared.json").read_text("utf-8"))
-        if not isinstance(said, dict) or said.get("format") != FORMAT:
+        document = json.loads((folder / "prepared.json").read_text("utf-8"))
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise ValueError("another format")
-        if _digest(said) != said["digest"]:
+        if digest_of(document) != document["digest"]:
             raise ValueError("prepared.json is not what was written")
-        self.notes: dict[str, Any] = said["notes"]
+        self.notes: dict[str, Any] = document["notes"]
         """What the maker noted beside samples and table, as JSON holds it."""
-        self.arrays = {name: Rows(folder / f"{name}.npy") for name in said["arrays"]}
+        self.arrays = {name: Rows(folder / f"{name}.npy") for name in document["arrays"]}
         """The arrays by name, for whoever wants some rows without keeping a file mapped."""
         self._maps: dict[str, npt.NDArray[Any]] = {}
         for name, array in self.arrays.items():
-            if [str(array.dtype), *array.shape] != said["arrays"][name]["is"]:
+            if [str(array.dtype), *array.shape] != document["arrays"][name]["is"]:
                 raise ValueError(f"{name} is not the array that was written")
-        if sha256(folder / "table.parquet") != said["table"]:
+        if sha256(folder / "table.parquet") != document["table"]:
             raise ValueError("the table is not the one that was written")
         self.table: pd.DataFrame = pd.read_parquet(folder / "table.parquet")
         """One row a sample, in the order of the arrays."""
-        self._digests = {name: one["digest"] for name, one in said["arrays"].items()}
+        self._digests = {name: one["digest"] for name, one in document["arrays"].items()}
 
     def __len__(self) -> int:
         return len(self.table)
@@ -127,91 +123,6 @@ class Prepared:
             _verified.add(seen)
 
 
-class Preparing:
-    """What a maker writes to: samples one after the other, so that they never have to be in memory together."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.notes: dict[str, Any] = {}
-        """For facts beside samples and table (what was found wrong, what was left out); anything that JSON holds."""
-        self._writers: dict[str, RowsWriter] = {}
-
-    def add(self, **arrays: npt.ArrayLike) -> None:
-        """Append one sample: one array for each input or mask.
-
-        Raises
-        ------
-        DataError
-            If names, shapes or types are not those of the samples before.
-        RunError
-            If the disk is full.
-        """
-        self.extend(**{name: np.asarray(values)[None] for name, values in arrays.items()})
-
-    def extend(self, **arrays: npt.NDArray[Any]) -> None:
-        """Append several samples; the first axis of each array counts them.
-
-        Raises
-        ------
-        DataError
-            As :meth:`add`.
-        """
-        if not self._writers:
-            try:
-                self._writers = {name: self._writer(name, values) for name, values in arrays.items()}
-            except OSError as error:
-                raise _not_written(self.folder, error) from error
-        if set(arrays) != set(self._writers):
-            raise DataError(f"a sample has the arrays {sorted(arrays)}, those before it {sorted(self._writers)}")
-        if len({len(values) for values in arrays.values()}) > 1:
-            counts = ", ".join(f"{len(values)} of {name}" for name, values in arrays.items())
-            raise DataError(f"arrays of different numbers of samples: {counts}")
-        try:
-            for name, values in arrays.items():
-                self._writers[name].extend(values)
-        except OSError as error:
-            raise _not_written(self.folder, error) from error
-
-    def finish(self, table: pd.DataFrame, key: str) -> None:
-        """Write the table and what belongs together.
-
-        Raises
-        ------
-        DataError
-            If the table has another number of rows than there are samples.
-        """
-        for name, writer in self._writers.items():
-            writer.finish()
-            if writer.count != len(table):
-                raise DataError(f"{writer.count} samples of {name!r} were written, but the table has {len(table)} rows")
-        table.to_parquet(self.folder / "table.parquet")
-        said = {
-            "format": FORMAT,
-            "key": key,
-            "arrays": {
-                name: {
-                    "is": [str(writer.dtype), writer.count, *writer.shape],
-                    "digest": sha256(self.folder / f"{name}.npy"),
-                }
-                for name, writer in self._writers.items()
-            },
-            "table": sha256(self.folder / "table.parquet"),
-            "notes": self.notes,
-        }
-        said["digest"] = _digest(json.loads(json.dumps(said, allow_nan=False)))
-        (self.folder / "prepared.json").write_text(json.dumps(said, indent=1, allow_nan=False) + "\n", "utf-8")
-
-    def close(self) -> None:
-        """Close what is open."""
-        for writer in self._writers.values():
-            writer.close()
-
-    def _writer(self, name: str, values: npt.NDArray[Any]) -> RowsWriter:
-        if not name or not NAMES.issuperset(name):
-            raise DataError(f"{name!r} cannot name an array; use letters, digits, - and _")
-        return RowsWriter(self.folder / f"{name}.npy", values.shape[1:], values.dtype)
-
-
 def prepared(place: Path, key: str, make: Callable[[Preparing], pd.DataFrame]) -> Prepared:
     """The store ``place-key`` where it is there and whole to the last byte, else made; of a damaged one a warning says so.
 
@@ -246,7 +157,7 @@ def prepared(place: Path, key: str, make: Callable[[Preparing], pd.DataFrame]) -
         _remove_abandoned(folder)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     except OSError as error:
-        raise _not_written(folder, error) from error
+        raise not_written(folder, error) from error
     preparing = Preparing(temporary)
     try:
         table = make(preparing)
@@ -254,7 +165,7 @@ def prepared(place: Path, key: str, make: Callable[[Preparing], pd.DataFrame]) -
             preparing.finish(table, key)
             _move(temporary, folder)
         except OSError as error:
-            raise _not_written(folder, error) from error
+            raise not_written(folder, error) from error
     finally:
         preparing.close()
         shutil.rmtree(temporary, ignore_errors=True)
@@ -282,11 +193,6 @@ def made_from(facts: Mapping[str, Any], files: Sequence[Path] = ()) -> str:
         status = file.stat()
         total.update(f"\x1f{file.resolve()}\x1f{status.st_size}\x1f{status.st_mtime_ns}".encode())
     return total.hexdigest()
-
-
-def _digest(said: Mapping[str, Any]) -> str:
-    rest = {key: value for key, value in said.items() if key != "digest"}
-    return hashlib.blake2b(json.dumps(rest, sort_keys=True).encode(), digest_size=12).hexdigest()
 
 
 def _opened(folder: Path, say: bool = False) -> Prepared | None:
@@ -324,14 +230,3 @@ def _remove_abandoned(folder: Path) -> None:
             written = max(path.stat().st_mtime for path in (other, *other.iterdir()))
             if time.time() - written > ABANDONED_S:
                 shutil.rmtree(other, ignore_errors=True)
-
-
-def _not_written(folder: Path, error: OSError) -> RunError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return RunError(
-            f"no space left on the disk while writing {folder}: free some, or name another place by PELLUCID_CACHE, and run "
-            "the same command again"
-        )
-    return RunError(
-        f"cannot write {folder}: {error.strerror or error}; name a place that you may write to by PELLUCID_CACHE"
-    )
