@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.files import writing
-from pellucid.report import cases, features, findings, pictures, published, sections, words
+from pellucid.report import cases, features, findings, pictures, provenance, published, sections, words
 from pellucid.report.folder import RunFolder
 from pellucid.report.lots import EACH
 from pellucid.report.names import sentence_case
@@ -102,6 +102,6 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "others": shown,
         "baseline": run.document["baseline_name"],
         "glossary": words.glossary(run.spec.group_word),
-        "provenance": sections.provenance(run),
-        "settings": sections.settings(run),
+        "provenance": provenance.facts(run),
+        "settings": provenance.settings(run),
     }

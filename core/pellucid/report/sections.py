@@ -1,10 +1,9 @@
-"""Sections of the report that are words and tables: summary, cohort, scores, audits, provenance."""
+"""Sections of the report that are words and tables: summary, models, cohort, scores, audits."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from pellucid.report import words
@@ -54,15 +53,6 @@ class Cohort:
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A line of the provenance table."""
-
-    name: str
-    text: str
-    lines: tuple[str, ...] = field(default=())
 
 
 def role(run: RunFolder, part: str) -> str:
@@ -231,52 +221,6 @@ def other_protocols(run: RunFolder) -> dict[str, tuple[Scores, ...]]:
     return {protocol: scores(run, some) for protocol, some in others.items()}
 
 
-def provenance(run: RunFolder) -> list[Fact]:
-    """Where data, code and figures come from."""
-    document, data = run.document, run.document["dataset"]
-    card = data.get("card") or {}
-    citations = card.get("citations") or card.get("citation") or ()
-    citations = (citations,) if isinstance(citations, str) else tuple(citations)
-    command = document.get("command") or ""
-    facts = [
-        Fact("Data", card.get("title") or data.get("name", "")),
-        Fact("Licence of the data", " ".join(filter(None, (card.get("licence"), card.get("licence_url"))))),
-        Fact("Attribution", card.get("attribution", "")),
-        Fact("Please cite", "", citations + tuple(f"doi:{doi}" for doi in card.get("papers") or ())),
-        Fact("What the labels are not", card.get("label_caveat", "")),
-        Fact("Access", card.get("how") or card.get("access", "")),
-        Fact("Digest of the data", str(data.get("digest", ""))),
-        Fact(sentence_case(run.spec.group_word[1]), _subjects(run)),
-        Fact("To repeat it", command if isinstance(command, str) else " ".join(command)),
-        Fact("Seed", str(document.get("seed", ""))),
-        Fact("Started", str(document.get("started", ""))),
-        Fact("Took", _duration(document.get("duration_s"))),
-        Fact("Computed on", _machine(document)),
-        Fact("Versions", ", ".join(f"{name} {version}" for name, version in (document.get("versions") or {}).items())),
-        Fact("Format of the run folder", str(document.get("format", ""))),
-    ]  # fmt: skip
-    return [fact for fact in facts if fact.text or fact.lines]
-
-
-def _subjects(run: RunFolder) -> str:
-    rows = [row for row in run.document.get("cohort") or [] if row.get("side") == "test"]
-    if not rows:
-        return ""
-    told = ", ".join(f"{row['subjects']:,}" for row in rows)
-    return f"kept as keyed digests, not as names; tested in each fold: {told}. No test {run.spec.group_word[0]} was learnt from."
-
-
-def _machine(document: Mapping[str, Any]) -> str:
-    processes = int(document.get("processes") or 1)
-    return f"{document.get('device') or 'cpu'}, {'one process' if processes == 1 else f'{processes} processes'}"
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
-
-
 def models(run: RunFolder) -> list[tuple[str, str, str, str]]:
     """Each model: name, role, what it is made of, how large it is."""
     told = []
@@ -294,8 +238,3 @@ def _encoder(run: RunFolder, prefix: str) -> str:
         if (entry.get("label") or "+".join(reads)) == prefix:
             return f"{listed(reads)} ({entry['name']})"
     return prefix
-
-
-def settings(run: RunFolder) -> str:
-    """The study's settings as text."""
-    return json.dumps(run.document["study"], indent=2, ensure_ascii=False)
