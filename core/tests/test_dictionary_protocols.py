@@ -16,7 +16,7 @@ from pellucid.heads.functions.linear import Linear
 from pellucid.measures.dictionaries.reconstruction import cossim, explained_variance
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
-from pellucid.protocols.dictionaries.features import DictionaryFeatures, told
+from pellucid.protocols.dictionaries.features import DictionaryFeatures, association_in_words
 from pellucid.protocols.dictionaries.metrics import DictionaryMetrics
 from pellucid.protocols.dictionaries.pooled import Pooled
 from pellucid.report.features import _shown
@@ -72,7 +72,7 @@ def test_features_that_go_with_labels_are_found_and_no_others():
     data = rows()
     fold = fold_of(data, model(data))
     protocol = DictionaryFeatures()
-    found = protocol.found(Pooled.of(fold.models["topk"], fold.test("topk")))
+    found = protocol.associated(Pooled.of(fold.models["topk"], fold.test("topk")))
     assert found[3][0] == "is yes (y)"
     assert found[7][0] == "is yes (other)"
     assert found[3][1] > 0.9
@@ -82,7 +82,7 @@ def test_features_that_go_with_labels_are_found_and_no_others():
     assert result.value == len(found)
     assert result.chance < 1
     assert result.n_subjects == PEOPLE // 2
-    assert told(*found[3][:2]).startswith("is yes (y): AUROC 0.9") or found[3][1] == pytest.approx(1)
+    assert association_in_words(*found[3][:2]).startswith("is yes (y): AUROC 0.9") or found[3][1] == pytest.approx(1)
 
 
 def test_a_sample_has_of_each_feature_the_strongest_position():
@@ -101,7 +101,7 @@ def test_a_sample_has_of_each_feature_the_strongest_position():
     assert (pooled.places[pooled.codes == 0] == -1).all()
     np.testing.assert_array_equal(pooled.counts, (codes != 0).sum(0))
     np.testing.assert_array_equal(
-        pooled.said["is yes (y)"], frame.drop_duplicates("source").set_index("source")["y"][pooled.samples]
+        pooled.attributes["is yes (y)"], frame.drop_duplicates("source").set_index("source")["y"][pooled.samples]
     )
 
 

@@ -152,7 +152,7 @@ def test_what_is_told_at_once_weighs_more_as_adversaries_do():
     still, _ = grouped(**{**options, "class_adversary": 0.0, "domain_adversary": 0.0})
     with torch.no_grad():
         mean, _ = encoder.posterior(batch)
-        found = encoder.groups.told_at_once(mean, batch.targets, encoder.domains.numbers(batch))
+        found = encoder.groups.information_of_other(mean, batch.targets, encoder.domains.numbers(batch))
     assert min(found) > 0
     for done in (0.0, 0.5, 1.0):
         losses = []
@@ -185,7 +185,7 @@ def taught(seed: int = 0) -> tuple[Groups, torch.Tensor, torch.Tensor, torch.Ten
     z, labels, domains = torch.randn(32, 5), torch.randint(4, (32, 1)).float(), torch.randint(6, (32,))
     optimizer = torch.optim.Adam(groups.readers["domain adversary"].parameters(), 0.02)
     for _ in range(60):
-        lost, _ = groups.hidden(z, labels, domains, (0.0, 0.0))
+        lost, _ = groups.adversaries_loss(z, labels, domains, (0.0, 0.0))
         optimizer.zero_grad()
         lost.backward()
         optimizer.step()
@@ -196,12 +196,12 @@ def taught(seed: int = 0) -> tuple[Groups, torch.Tensor, torch.Tensor, torch.Ten
 
 def test_readers_please_and_adversaries_work_against():
     groups, z, labels, domains = taught()
-    lost, _ = groups.hidden(z, labels, domains, (0.5, 0.0))
+    lost, _ = groups.adversaries_loss(z, labels, domains, (0.5, 0.0))
     lost.backward()
     adversary = groups.readers["domain adversary"]
     turned, learnt = z.grad.clone(), adversary[0].weight.grad.clone()
     z.grad = adversary[0].weight.grad = None
-    plain, _ = groups.hidden(z, labels, domains, (-1.0, 0.0))
+    plain, _ = groups.adversaries_loss(z, labels, domains, (-1.0, 0.0))
     plain.backward()
     assert torch.allclose(turned, -0.5 * z.grad, atol=1e-7)
     assert torch.equal(learnt, adversary[0].weight.grad)
@@ -213,7 +213,7 @@ def test_readers_please_and_adversaries_work_against():
 def test_an_adversary_worse_than_chance_learns_on_but_is_not_worked_against():
     groups, z, labels, domains = taught()
     # Right about the shifted domains never: against a wrong adversary a group gains by telling the domain, wrongly.
-    lost, _ = groups.hidden(z, labels, (domains + 1) % 6, (0.5, 0.5))
+    lost, _ = groups.adversaries_loss(z, labels, (domains + 1) % 6, (0.5, 0.5))
     assert lost > groups.chance(labels)[0]
     lost.backward()
     assert (z.grad == 0).all()
@@ -231,23 +231,23 @@ def test_what_is_told_at_once_is_of_the_other_group_and_of_who_is_known(several)
     labels = several_labels if several else numbers[:, None].float()
     labels[100:], domains[90:] = torch.nan, UNKNOWN
     groups = Groups((3, 2), classes=3 if several else 4, domains=6)
-    of_domain, of_class = groups.told_at_once(z, labels, domains)
+    of_domain, of_class = groups.information_of_other(z, labels, domains)
     columns = functional.one_hot(domains[:90], 6)[:, :5].float()
     assert torch.allclose(of_domain, information(z[:90, :3], columns))
     assert torch.allclose(of_class, information(z[:100, 3:], several_labels[:100]))
     assert min(of_domain, of_class) > 0.3
     # Nor does the group that may tell it say anything here.
-    silent = groups.told_at_once(torch.cat([z[:, 1:4], z[:, [0, 1]]], 1), labels, domains)
+    silent = groups.information_of_other(torch.cat([z[:, 1:4], z[:, [0, 1]]], 1), labels, domains)
     assert max(silent) < 0.3
-    assert [lost.item() for lost in groups.told_at_once(z, None, None)] == [0.0, 0.0]
-    assert [lost.item() for lost in Groups((3, 2), 0, 0).told_at_once(z, labels, domains)] == [0.0, 0.0]
+    assert [lost.item() for lost in groups.information_of_other(z, None, None)] == [0.0, 0.0]
+    assert [lost.item() for lost in Groups((3, 2), 0, 0).information_of_other(z, labels, domains)] == [0.0, 0.0]
 
 
 def test_an_adversary_reads_small_numbers_as_well_as_large_ones():
     groups = Groups((3, 2), classes=4, domains=6)
     z, domains = torch.randn(32, 5), torch.randint(6, (32,))
-    lost, _ = groups.hidden(z, None, domains, (1.0, 1.0))
-    small, _ = groups.hidden(0.01 * z + 5, None, domains, (1.0, 1.0))
+    lost, _ = groups.adversaries_loss(z, None, domains, (1.0, 1.0))
+    small, _ = groups.adversaries_loss(0.01 * z + 5, None, domains, (1.0, 1.0))
     assert torch.allclose(lost, small, rtol=1e-3)
 
 
@@ -263,10 +263,10 @@ def test_labels_and_domains_that_are_missing_weigh_nothing():
     z = torch.randn(60, 5)
     domains = encoder.domains.numbers(replace(batch, masks={COVARIATES: mask}))
     assert ((domains == UNKNOWN) == ~some).all()
-    missing = encoder.groups.told(z, targets, domains)
-    there = encoder.groups.told(z[:30], batch.targets[:30], encoder.domains.numbers(batch)[:30])
+    missing = encoder.groups.readers_loss(z, targets, domains)
+    there = encoder.groups.readers_loss(z[:30], batch.targets[:30], encoder.domains.numbers(batch)[:30])
     assert all(torch.allclose(a, b) for a, b in zip(missing, there, strict=True))
-    nobody = encoder.groups.told(z, torch.full_like(targets, torch.nan), torch.full_like(domains, UNKNOWN))
+    nobody = encoder.groups.readers_loss(z, torch.full_like(targets, torch.nan), torch.full_like(domains, UNKNOWN))
     assert [lost.item() for lost in nobody] == [0.0, 0.0]
     loss = encoder.train().loss(replace(batch, targets=torch.full_like(targets, torch.nan)))
     loss.backward()
@@ -277,7 +277,7 @@ def test_several_labels_are_a_yes_or_no_each():
     torch.manual_seed(0)
     groups, z = Groups((3, 2), classes=4, domains=0), torch.randn(8, 5)
     labels = torch.randint(2, (8, 4)).float()
-    told, _ = groups.told(z, labels, None)
+    told, _ = groups.readers_loss(z, labels, None)
     expected = functional.binary_cross_entropy_with_logits(groups.readers["class"](z[:, :3]), labels) * 4
     assert torch.allclose(told, expected)
     assert groups.chance(labels)[1] == pytest.approx(4 * np.log(2))

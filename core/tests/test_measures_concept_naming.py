@@ -31,8 +31,8 @@ def test_planted_concepts_are_named_and_hold_and_chance_is_not_named():
     assert (found.concepts[12:] != UNNAMED).sum() <= 2
     assert np.isnan(found.held_out.f1[found.concepts == UNNAMED]).all()
     assert np.isnan(found.lift[found.concepts == UNNAMED]).all()
-    assert found.found(13).tolist() == [True] * 12 + [False]
-    assert not found.found(12, least_f1=0.999).any()
+    assert found.recovered(13).tolist() == [True] * 12 + [False]
+    assert not found.recovered(12, least_f1=0.999).any()
 
 
 def test_a_name_that_does_not_hold_elsewhere_has_no_confidence():

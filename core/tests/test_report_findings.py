@@ -34,10 +34,10 @@ def test_findings_are_grouped_counted_and_those_left_out_come_first():
 
 def test_a_sample_that_was_left_out_is_not_also_counted_as_used():
     told = [finding("a", done="left out"), finding("a"), finding("b"), finding("c")]
-    assert findings.said(told) == (
+    assert findings.counted(told) == (
         "1 sample could not be used and was left out. 2 samples were used although something was found in them."
     )
-    assert findings.said([]) == ""
+    assert findings.counted([]) == ""
 
 
 def test_the_page_lists_what_was_found_and_has_no_such_section_without(tmp_path):

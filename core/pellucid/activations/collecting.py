@@ -57,7 +57,7 @@ class Activations(ArrayDataset):
 
 
 @dataclass(frozen=True)
-class Rows:
+class LayerRows:
     """What a layer said of one batch.
 
     Parameters
@@ -85,7 +85,7 @@ def rows_of(
     run: Callable[[Batch], object] | None = None,
     keep: Callable[[Batch], Tensor] | None = None,
     channels: Channels | None = None,
-) -> Iterator[Rows]:
+) -> Iterator[LayerRows]:
     """Run a dataset through a model and hand on what one module says, batch by batch.
 
     Parameters
@@ -127,7 +127,7 @@ def rows_of(
             raise DataError(
                 f"module {layer!r} says NaN or infinity of sample {ids[at]!r}; look for extreme values in it, or leave it out"
             )
-        yield Rows(found, where[:, 0] + start, where[:, 1], shape)
+        yield LayerRows(found, where[:, 0] + start, where[:, 1], shape)
         start += len(ids)
 
 

@@ -48,12 +48,12 @@ def _plain(*columns: str, heads: bool = False) -> Table:
     return table
 
 
-def print_overview(out: Console, found: Mapping[str, list[tuple[Component, str]]], here: Installed) -> None:
+def print_overview(out: Console, components: Mapping[str, list[tuple[Component, str]]], installed: Installed) -> None:
     """Components by plugin and kind; then the plugins that did not load, each with its reason and mend."""
-    for plugin, rows in found.items():
+    for plugin, rows in components.items():
         if not rows:
             continue
-        out.print(Text(f"{plugin} {here.versions[plugin]}", style="bold"))
+        out.print(Text(f"{plugin} {installed.versions[plugin]}", style="bold"))
         table = _plain("kind", "name", "what it is for")
         last = ""
         for component, summary in rows:
@@ -65,7 +65,7 @@ def print_overview(out: Console, found: Mapping[str, list[tuple[Component, str]]
             last = component.kind
         out.print(table)
         out.print()
-    for broken in here.broken:
+    for broken in installed.broken:
         out.print(Text(f"{broken.name}: did not load", style="bold red"))
         out.print(f"  why:  {broken.reason}")
         out.print(f"  mend: {broken.mend}")
@@ -143,12 +143,12 @@ def print_skipped(out: Console, run: Run, skipped: Mapping[str, int], scored: Ma
     out.print()
 
 
-def print_findings(out: Console, found: Sequence[Finding], listed_in: Path | None) -> None:
+def print_findings(out: Console, kept: Sequence[Finding], listed_in: Path | None) -> None:
     """How many samples were left out or are odd, those that were left out with the reason, and where all are listed."""
-    rows = [asdict(one) for one in found]
+    rows = [asdict(one) for one in kept]
     if not rows:
         return
-    out.print(Text(findings.said(rows), style="yellow"))
+    out.print(Text(findings.counted(rows), style="yellow"))
     groups = findings.grouped(rows, NAMED)
     for group in groups:
         if group.done == findings.LEFT_OUT:

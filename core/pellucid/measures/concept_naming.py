@@ -84,7 +84,7 @@ class NamedLatents:
     q: np.ndarray
     held_out: RuleScores
 
-    def found(self, concepts: int, least_f1: float = 0.7) -> np.ndarray:
+    def recovered(self, concepts: int, least_f1: float = 0.7) -> np.ndarray:
         """Whether each of so many concepts has a latent named after it with that F1 or more, shape (concept,)."""
         good = (self.concepts != UNNAMED) & (self.held_out.f1 >= least_f1)
         return np.isin(np.arange(concepts), self.concepts[good])

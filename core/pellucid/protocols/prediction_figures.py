@@ -29,12 +29,12 @@ GREY = "#6b7075"
 GRID = np.linspace(0.0, 1.0, 201)
 
 
-def drawn(said: Mapping[str, Predictions], context: Context, *, seed: int) -> dict[str, Figure]:
+def drawn(predictions: Mapping[str, Predictions], context: Context, *, seed: int) -> dict[str, Figure]:
     """Figures by caption, as the kind of target has them."""
     kind = context.spec.target(context.target).kind
     if kind in ("binary", "links"):
-        return {**_roc(said), **_reliability(said, seed)}
-    return _numbers(said) if kind == "regression" else {}
+        return {**_roc(predictions), **_reliability(predictions, seed)}
+    return _numbers(predictions) if kind == "regression" else {}
 
 
 def fold_mean_roc(p: Predictions) -> tuple[np.ndarray, np.ndarray] | None:

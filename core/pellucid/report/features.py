@@ -17,7 +17,7 @@ from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.model import Model
 from pellucid.protocols.base import FittedFold
 from pellucid.protocols.dictionaries.codes import dictionaries
-from pellucid.protocols.dictionaries.features import DictionaryFeatures, told
+from pellucid.protocols.dictionaries.features import DictionaryFeatures, association_in_words
 from pellucid.protocols.dictionaries.pooled import LABEL, Pooled
 from pellucid.report import figures, places
 from pellucid.report.figures import Picture
@@ -69,7 +69,7 @@ def gather(fold: FittedFold) -> tuple[tuple[dict[str, Any], ...], dict[str, np.n
     arrays: dict[str, np.ndarray] = {}
     for part, model in parts.items():
         pooled = Pooled.of(model, fold.test(part))
-        found = DictionaryFeatures().found(pooled)
+        found = DictionaryFeatures().associated(pooled)
         for feature in _shown(found):
             card = _facts(part, model, pooled, feature, found[feature], folder, len(found))
             cards.append(card)
@@ -99,10 +99,12 @@ def _facts(
     assert isinstance(head, Dictionary)
     name, _, q = goes_with
     at = pooled.one_a_subject
-    at = at[np.isfinite(pooled.said[name][at])]
+    at = at[np.isfinite(pooled.attributes[name][at])]
     weights = subject_weights(pooled.subjects[at], replicates=REPLICATES)
     formula = auroc if name.startswith(LABEL) else spearman
-    found = interval(lambda w: formula(pooled.said[name][at], pooled.codes[at, feature].astype(float), w), weights)
+    found = interval(
+        lambda w: formula(pooled.attributes[name][at], pooled.codes[at, feature].astype(float), w), weights
+    )
     directions = head.atoms / head.atoms.norm(dim=1, keepdim=True).clamp(min=1e-12)
     cosines = (directions @ directions[feature]).detach().numpy()
     near = [int(one) for one in np.argsort(-cosines) if one != feature][:NEAREST]
@@ -116,7 +118,7 @@ def _facts(
         seen.add(str(pooled.subjects[sample]))
         position = int(pooled.places[sample, feature])
         region = None if folder is None else folder.region(position)
-        said = [n.removeprefix(LABEL) for n, v in pooled.said.items() if n.startswith(LABEL) and v[sample] == 1]
+        said = [n.removeprefix(LABEL) for n, v in pooled.attributes.items() if n.startswith(LABEL) and v[sample] == 1]
         strongest.append(
             {
                 "sample": str(pooled.samples[sample]),
@@ -129,7 +131,7 @@ def _facts(
         "part": part,
         "feature": feature,
         "associated": associated,
-        "goes_with": told(name, found.value),
+        "goes_with": association_in_words(name, found.value),
         "low": found.low,
         "high": found.high,
         "q": q,

@@ -48,7 +48,7 @@ def grouped(findings: Iterable[Mapping[str, Any]], examples: int = EXAMPLES) -> 
     return tuple(sorted(found, key=lambda one: (one.done.casefold() != LEFT_OUT, -one.samples)))
 
 
-def said(findings: Iterable[Mapping[str, Any]]) -> str:
+def counted(findings: Iterable[Mapping[str, Any]]) -> str:
     """How many samples were left out and how many kept, in a sentence; nothing where there are no findings."""
     sides: dict[bool, set[str]] = {True: set(), False: set()}
     for one in findings:

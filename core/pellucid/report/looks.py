@@ -61,18 +61,18 @@ def reasons(run: RunFolder, case: Mapping[str, Any]) -> tuple[Reason, ...]:
     )
 
 
-def marks(run: RunFolder, name: str, told: tuple[Reason, ...]) -> tuple[Marked, ...]:
+def marks(run: RunFolder, name: str, pointing: tuple[Reason, ...]) -> tuple[Marked, ...]:
     """The places that reasons point at in one input."""
     return tuple(
         Marked(one.evidence.region, one.adds, one.mark)
-        for one in told
+        for one in pointing
         if one.evidence.region is not None and _input(run, one.evidence, one.evidence.region) == name
     )
 
 
-def looks(run: RunFolder, case: Mapping[str, Any], told: tuple[Reason, ...]) -> tuple[Look, ...]:
+def looks(run: RunFolder, case: Mapping[str, Any], pointing: tuple[Reason, ...]) -> tuple[Look, ...]:
     """Each reason in words and, where it points at a place, with pictures of the place here and in the training sample."""
-    return tuple(Look(one.letter, _sentence(run, one, case), _pictures(run, case, one)) for one in told)
+    return tuple(Look(one.letter, _sentence(run, one, case), _pictures(run, case, one)) for one in pointing)
 
 
 def _sentence(run: RunFolder, reason: Reason, case: Mapping[str, Any]) -> str:

@@ -76,7 +76,7 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "models": sections.models(run),
         "cohort": sections.cohort(run),
         "found": findings.grouped(run.document.get("findings") or ()),
-        "found_said": findings.said(run.document.get("findings") or ()),
+        "found_said": findings.counted(run.document.get("findings") or ()),
         "published": published.beside(run),
         "one": run.spec.group_word[0],
         "several": run.spec.group_word[1],

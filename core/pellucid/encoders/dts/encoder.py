@@ -205,18 +205,20 @@ class Dts(Encoder):
             check_labels(batch.targets, config.classes)
             labels = batch.targets[rows] if batch.targets is not None else None
         domains = None if self.domains is None else self.domains.numbers(batch)[rows]
-        of_class, of_domain = self.groups.told(z, labels, domains)
+        of_class, of_domain = self.groups.readers_loss(z, labels, domains)
         loss = config.class_weight * of_class + config.domain_weight * of_domain
         weights = (config.domain_adversary, config.class_adversary)
         now = ramp(progress)
-        for weight, found in zip(weights, self.groups.told_at_once(mean, labels, domains), strict=True):
+        for weight, found in zip(weights, self.groups.information_of_other(mean, labels, domains), strict=True):
             loss = loss + now * weight * found.clamp(min=0)
         if not self.training:
-            hidden = self.groups.hidden(mean, labels, domains, (0.0, 0.0))
+            hidden = self.groups.adversaries_loss(mean, labels, domains, (0.0, 0.0))
             for weight, lost, chance in zip(weights, hidden, self.groups.chance(labels), strict=True):
                 loss = loss - weight * lost.clamp(max=chance)
             return loss
-        lost_domain, lost_class = self.groups.hidden(mean, labels, domains, (now * weights[0], now * weights[1]))
+        lost_domain, lost_class = self.groups.adversaries_loss(
+            mean, labels, domains, (now * weights[0], now * weights[1])
+        )
         return loss + lost_domain + lost_class
 
     def _progress(self) -> tuple[float, float]:

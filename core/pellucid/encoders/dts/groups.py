@@ -61,22 +61,22 @@ class Domains(nn.Module):
             )
         return list(self._digests(list(batch.groups[self.name])))
 
-    def learn(self, found: set[int]) -> None:
-        """Number the domains of the training samples.
+    def learn(self, digests: set[int]) -> None:
+        """Number the domains of the training samples, given by their digests.
 
         Raises
         ------
         DataError
             If there is one only, or more than expected.
         """
-        if not 2 <= len(found) <= self.most:
+        if not 2 <= len(digests) <= self.most:
             raise DataError(
-                f"the training samples come from {len(found)} domains by {self.name!r}; dts needs two at least and was built "
-                f"for {self.most}: set `domains = {max(2, len(found))}`, or name another column as `domain`"
+                f"the training samples come from {len(digests)} domains by {self.name!r}; dts needs two at least and was built "
+                f"for {self.most}: set `domains = {max(2, len(digests))}`, or name another column as `domain`"
             )
         self.digests.zero_()
-        self.digests[: len(found)] = torch.tensor(sorted(found), dtype=torch.int64)
-        self.count.fill_(len(found))
+        self.digests[: len(digests)] = torch.tensor(sorted(digests), dtype=torch.int64)
+        self.count.fill_(len(digests))
 
     def numbers(self, batch: Batch) -> Tensor:
         """Number of each sample's domain, int64, shape (sample,); :data:`UNKNOWN` where it was not learnt from."""
@@ -117,7 +117,7 @@ class Groups(nn.Module):
             self.readers["domain"] = reader(second, domains)
             self.readers["domain adversary"] = reader(first, domains)
 
-    def told(self, z: Tensor, labels: Tensor | None, domains: Tensor | None) -> tuple[Tensor, Tensor]:
+    def readers_loss(self, z: Tensor, labels: Tensor | None, domains: Tensor | None) -> tuple[Tensor, Tensor]:
         """What is lost where the class group tells the class, and where the domain group tells the domain.
 
         Parameters
@@ -130,7 +130,7 @@ class Groups(nn.Module):
         one, other = z.split(self.units, dim=1)
         return self._of_class("class", one, labels), self._of_domain("domain", other, domains)
 
-    def hidden(
+    def adversaries_loss(
         self, z: Tensor, labels: Tensor | None, domains: Tensor | None, weights: tuple[float, float]
     ) -> tuple[Tensor, Tensor]:
         """What adversaries lose that look for the domain in the class group, and for the class in the domain group.
@@ -148,7 +148,7 @@ class Groups(nn.Module):
         )
         return self._looked(one, other, labels, domains)
 
-    def told_at_once(self, z: Tensor, labels: Tensor | None, domains: Tensor | None) -> tuple[Tensor, Tensor]:
+    def information_of_other(self, z: Tensor, labels: Tensor | None, domains: Tensor | None) -> tuple[Tensor, Tensor]:
         """Nats that a reader without learning finds of the domain in the class group, and of the class in the domain group."""
         one, other = z.split(self.units, dim=1)
         of_domain, of_class = z.new_zeros(()), z.new_zeros(())

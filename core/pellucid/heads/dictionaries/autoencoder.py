@@ -104,21 +104,21 @@ class SparseAutoencoder(SteppedDictionary):
         """Which features had no code for long, bool, shape (feature,)."""
         return self.since > self.config.dead_after
 
-    def revival(self, x: Tensor, found: Tensor) -> Tensor:
+    def revival(self, x: Tensor, reconstruction: Tensor) -> Tensor:
         """How badly dead features explain what the living ones leave over, 0 to about 1; 0 where none is dead."""
         at = torch.nonzero(self.dead).flatten()
         if not len(at) or not self.config.auxiliary:
             return x.new_zeros(())
-        left = (x - found).detach()
+        left = (x - reconstruction).detach()
         # Not rectified: a feature that is below zero for every row would get no gradient, and stay there.
         codes = torch.addmm(self.bias[at], x - self.centre, self.weight[at].T)
         most = max(1, len(self.config.units) // 2)
         if most < len(at):
             strong = codes.topk(most, dim=1, sorted=False)
             codes = torch.zeros_like(codes).scatter(1, strong.indices, strong.values)
-        told = codes @ unit_rows(self.directions)[at]
+        revived = codes @ unit_rows(self.directions)[at]
         whole = (left - left.mean(0)).square().sum()
-        return ((left - told).square().sum() / whole.clamp(min=torch.finfo(whole.dtype).tiny)).nan_to_num()
+        return ((left - revived).square().sum() / whole.clamp(min=torch.finfo(whole.dtype).tiny)).nan_to_num()
 
     def thresholds(self) -> tuple[Tensor, ...]:
         """Biases."""

@@ -129,21 +129,21 @@ class SteppedDictionary(Dictionary):
         return ()
 
 
-def check_rows(seen: Sampled, features: int) -> None:
+def check_rows(rows: Sampled, features: int) -> None:
     """Refuse rows that no dictionary can be learnt from; say aloud which units do not vary.
 
     Raises
     ------
     DataError
     """
-    if seen.count < features:
+    if rows.count < features:
         raise DataError(
-            f"{seen.count} rows for {features} features: every row could have an atom of its own. Collect more rows, or set "
-            f"`features` to at most {seen.count}"
+            f"{rows.count} rows for {features} features: every row could have an atom of its own. Collect more rows, or set "
+            f"`features` to at most {rows.count}"
         )
-    constant = seen.deviation <= 1e-6 * seen.mean.abs().clamp(min=1e-30)
+    constant = rows.deviation <= 1e-6 * rows.mean.abs().clamp(min=1e-30)
     if bool(constant.all()):
-        raise DataError(f"all {seen.count} rows are the same: there is nothing to learn. Is this the layer you meant?")
+        raise DataError(f"all {rows.count} rows are the same: there is nothing to learn. Is this the layer you meant?")
     if bool(constant.any()):
         at = torch.nonzero(constant).flatten().tolist()
         some = ", ".join(map(str, at[:5])) + (" ..." if len(at) > 5 else "")

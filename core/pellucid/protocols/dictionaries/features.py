@@ -70,17 +70,19 @@ class DictionaryFeatures(Assessment):
             test = fold.test(part)
             pooled, raw = Pooled.of(model, test), Pooled.of(model, test, raw=True)
             fixed = {
-                "associated": len(self.found(pooled)),
-                "units": len(self.found(raw)),
+                "associated": len(self.associated(pooled)),
+                "units": len(self.associated(raw)),
                 "by_chance": self._by_chance(pooled, fold.seed),
                 "features": pooled.codes.shape[1],
                 "tested": len(pooled.one_a_subject),
-                "attributes": len(pooled.said),
+                "attributes": len(pooled.attributes),
             }
             frames.append(pooled.table().assign(part=part, **{f"fold:{name}": value for name, value in fixed.items()}))
         return pd.concat(frames, ignore_index=True)
 
-    def found(self, pooled: Pooled, dealt: np.random.Generator | None = None) -> dict[int, tuple[str, float, float]]:
+    def associated(
+        self, pooled: Pooled, dealt: np.random.Generator | None = None
+    ) -> dict[int, tuple[str, float, float]]:
         """Features that go with something: the attribute they go with most surely, how strongly, and its q.
 
         Parameters
@@ -89,11 +91,11 @@ class DictionaryFeatures(Assessment):
         dealt : Generator, optional
             Deals what was said anew among samples first.
         """
-        names, order = list(pooled.said), np.arange(len(pooled.samples))
+        names, order = list(pooled.attributes), np.arange(len(pooled.samples))
         if dealt is not None:
             at = pooled.one_a_subject
             order[at] = dealt.permutation(at)
-        every = [pooled.associations(name, pooled.said[name][order]) for name in names]
+        every = [pooled.associations(name, pooled.attributes[name][order]) for name in names]
         q = benjamini_hochberg(np.stack([one.p for one in every]))
         best = q.argmin(0)
         return {
@@ -107,7 +109,7 @@ class DictionaryFeatures(Assessment):
 
     def _by_chance(self, pooled: Pooled, seed: int) -> float:
         dealt = np.random.default_rng(seed)
-        return float(np.mean([len(self.found(pooled, dealt)) for _ in range(self.config.permutations)]))
+        return float(np.mean([len(self.associated(pooled, dealt)) for _ in range(self.config.permutations)]))
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """How many features of each dictionary go with something; of several folds the mean."""
@@ -137,12 +139,12 @@ class DictionaryFeatures(Assessment):
         return results
 
 
-def told(name: str, strength: float) -> str:
+def association_in_words(name: str, strength: float) -> str:
     """An association in words.
 
     Examples
     --------
-    >>> told("is MI (superclass)", 0.81), told("concept spiculation", -0.4)
+    >>> association_in_words("is MI (superclass)", 0.81), association_in_words("concept spiculation", -0.4)
     ('is MI (superclass): AUROC 0.81', 'concept spiculation: rank correlation -0.40')
     """
     return f"{name}: {'AUROC' if name.startswith(LABEL) else 'rank correlation'} {strength:.2f}"

@@ -39,7 +39,7 @@ class Pooled:
         Rows with a code.
     rows : int
         Of all samples.
-    said : dict of str to ndarray, shape (sample,)
+    attributes : dict of str to ndarray, shape (sample,)
         Labels and ratings; see :func:`~pellucid.protocols.dictionaries.codes.labels_and_ratings`.
     """
 
@@ -49,7 +49,7 @@ class Pooled:
     places: np.ndarray
     counts: np.ndarray
     rows: int
-    said: dict[str, np.ndarray]
+    attributes: dict[str, np.ndarray]
 
     @classmethod
     def of(cls, model: Model, data: Dataset, *, raw: bool = False) -> Pooled:
@@ -83,11 +83,11 @@ class Pooled:
             places[torch.from_numpy(of)] = torch.where(better, there, places[torch.from_numpy(of)])
         assert codes is not None
         first = np.unique(source, return_index=True)[1]
-        said = {name: values[first] for name, values in labels_and_ratings(data).items()}
+        attributes = {name: values[first] for name, values in labels_and_ratings(data).items()}
         subjects = frame[data.spec.groups[0]].astype(str).to_numpy()[first]
         if not raw:
             places[codes == 0] = -1
-        return cls(names, subjects, codes.numpy(), places.numpy(), counts.numpy(), len(frame), said)
+        return cls(names, subjects, codes.numpy(), places.numpy(), counts.numpy(), len(frame), attributes)
 
     @cached_property
     def one_a_subject(self) -> np.ndarray:
@@ -97,7 +97,7 @@ class Pooled:
 
     def associations(self, name: str, values: np.ndarray | None = None) -> Associations:
         """Of all features with a label or a rating (or with other ``values`` of it), one sample a subject."""
-        values = self.said[name] if values is None else values
+        values = self.attributes[name] if values is None else values
         at = self.one_a_subject
         at = at[np.isfinite(values[at])]
         test = with_label if name.startswith(LABEL) else with_rating
@@ -116,7 +116,7 @@ class Pooled:
                 "codes": [self.codes[at, some].astype(float).tolist() for at, some in enumerate(has)],
                 "places": [self.places[at, some].tolist() for at, some in enumerate(has)],
             }
-            | {f"said:{name}": values for name, values in self.said.items()}
+            | {f"said:{name}": values for name, values in self.attributes.items()}
         )
 
 
