@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -17,10 +17,11 @@ from pellucid.heads.dictionaries.centre import sampled
 from pellucid.measures.dictionaries.matching import coherence
 from pellucid.model import Model
 from pellucid.part import Config
+from pellucid.protocols.audited import AuditedRows
 from pellucid.protocols.base import Assessment, Context, FittedFold
 from pellucid.protocols.dictionaries.codes import ROWS, coded, dictionaries, dictionary_parts, no_dictionary
 from pellucid.result import Result
-from pellucid.statistics.bootstrap import REPLICATES, Interval, Statistic, interval, subject_weights
+from pellucid.statistics.bootstrap import REPLICATES, Interval, Statistic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +77,7 @@ class DictionaryMetrics(Assessment):
         for part in dictionary_parts(context):
             own = rows[rows["part"] == part]
             if len(own):
-                results += Concluding(own, part, context, self.config.replicates).results()
+                results += SummedRows(own, part, context, self.config.replicates).results()
         return results
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
@@ -87,6 +88,8 @@ class DictionaryMetrics(Assessment):
         return {"What each dictionary keeps, and with how many codes a row": _trade_off(rows, parts, context)}
 
 
+# Not RunningMeasures of pellucid.measures.dictionaries: what a fold examines is kept as a table until all folds are there, and
+# a row without any code, whose cosine those measures leave undefined, counts here as a cosine of 0 and not as no result.
 def _sums(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
     import pandas as pd
 
@@ -153,38 +156,38 @@ def _components(fold: FittedFold, model: Model, count: int) -> tuple[Tensor, Ten
     return seen.mean, vectors[:, -count:].float()
 
 
-@dataclass(frozen=True)
-class Concluding:
+class SummedRows(AuditedRows):
     """Results of one dictionary from sums by subject."""
 
-    rows: pd.DataFrame
-    part: str
-    context: Context
-    replicates: int
+    protocol = DictionaryMetrics.name
 
     def results(self) -> Iterator[Result]:
         """All of them."""
         rows, features = self.rows, int(self.rows["fold:features"].iloc[0])
-        l0, components = self._mean("l0"), int(self.rows["fold:components"].iloc[0])
+        l0, components = self.mean("l0"), int(self.rows["fold:components"].iloc[0])
         few = f"{components} principal component{'s' if components > 1 else ''}"
-        kept, plain = self._explained("error"), self._explained("pca_error")
-        yield self._result(
-            "explained_variance", kept, True, 0.0, self._value(plain), few,
-            f"With {self._value(l0):.1f} codes a row, “{self.part}” keeps {self._value(kept):.1%} of the variance of rows that nothing was "
-            f"learnt from; as many principal components keep {self._value(plain):.1%}.",
+        kept, plain = self.explained("error"), self.explained("pca_error")
+        yield self._of_all_rows(
+            "explained_variance", self.interval(kept), True, 0.0, self.value(plain), few,
+            f"With {self.value(l0):.1f} codes a row, “{self.part}” keeps {self.value(kept):.1%} of the variance of rows that nothing was "
+            f"learnt from; as many principal components keep {self.value(plain):.1%}.",
         )  # fmt: skip
-        yield self._result("cossim", self._mean("cosine"), True, 0.0, self._value(self._mean("pca_cosine")), few)
-        yield self._result("l0", l0, False, float(features), float(features), "all features")
+        cosine, plain_cosine = self.mean("cosine"), self.mean("pca_cosine")
+        yield self._of_all_rows("cossim", self.interval(cosine), True, 0.0, self.value(plain_cosine), few)
+        yield self._of_all_rows("l0", self.interval(l0), False, float(features), float(features), "all features")
         alive = float(np.average(rows["fold:alive"], weights=rows["rows"]))
-        yield self._fixed(
-            "alive", alive, True, 0.0, 1.0, "all features",
+        yield self._of_all_rows(
+            "alive", _without_interval(alive), True, 0.0, 1.0, "all features",
             f"{alive:.0%} of its {features} features have a code in some test row; rare features need many rows to be seen.",
         )  # fmt: skip
         near, random = float(rows["fold:coherence"].mean()), float(rows["fold:random_coherence"].mean())
-        yield self._fixed("coherence", near, False, random, random, "as many random directions")
+        yield self._of_all_rows(
+            "coherence", _without_interval(near), False, random, random, "as many random directions"
+        )
 
-    def _explained(self, error: str) -> Statistic:
-        rows, squares, wrong = (self.rows[name].to_numpy(np.float64) for name in ("rows", "squares", error))
+    def explained(self, error: str) -> Statistic:
+        """Explained variance, of the squared errors in a column."""
+        rows, squares, wrong = self.column("rows"), self.column("squares"), self.column(error)
         total = np.stack(self.rows["total"].tolist())
 
         def at(weights: np.ndarray) -> np.ndarray:
@@ -195,8 +198,9 @@ class Concluding:
 
         return at
 
-    def _mean(self, name: str) -> Statistic:
-        rows, values = self.rows["rows"].to_numpy(np.float64), self.rows[name].to_numpy(np.float64)
+    def mean(self, name: str) -> Statistic:
+        """Mean over collected rows, of the sums in a column."""
+        rows, values = self.column("rows"), self.column(name)
 
         def at(weights: np.ndarray) -> np.ndarray:
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -204,40 +208,18 @@ class Concluding:
 
         return at
 
-    def _value(self, statistic: Statistic) -> float:
-        return float(statistic(np.ones(len(self.rows))))
-
-    def _result(
-        self,
-        metric: str,
-        statistic: Statistic,
-        higher: bool,
-        chance: float,
-        baseline: float,
-        name: str,
-        sentence: str = "",
+    def _of_all_rows(
+        self, metric: str, found: Interval, higher: bool, chance: float, baseline: float, name: str, sentence: str = ""
     ) -> Result:
-        weights = subject_weights(
-            self.rows["subject"].to_numpy(),
-            self.rows["fold"].to_numpy(),
-            replicates=self.replicates,
-            seed=self.context.seed,
+        """A result whose samples are the rows that were summed."""
+        result = self.result(
+            metric, found, higher=higher, chance=chance, baseline=baseline, baseline_name=name, sentence=sentence
         )
-        return self._made(metric, interval(statistic, weights), higher, chance, baseline, name, sentence)
+        return replace(result, n_samples=int(self.rows["rows"].sum()))
 
-    def _fixed(
-        self, metric: str, value: float, higher: bool, chance: float, baseline: float, name: str, sentence: str = ""
-    ) -> Result:
-        return self._made(metric, Interval(value, float("nan"), float("nan")), higher, chance, baseline, name, sentence)
 
-    def _made(
-        self, metric: str, found: Interval, higher: bool, chance: float, baseline: float, name: str, sentence: str
-    ) -> Result:
-        return Result(
-            protocol=DictionaryMetrics.name, metric=metric, part=self.part, value=found.value, low=found.low, high=found.high,
-            chance=chance, baseline=baseline, baseline_name=name, higher_is_better=higher,
-            n_samples=int(self.rows["rows"].sum()), n_subjects=int(self.rows["subject"].nunique()), sentence=sentence,
-        )  # fmt: skip
+def _without_interval(value: float) -> Interval:
+    return Interval(value, float("nan"), float("nan"))
 
 
 def _trade_off(rows: pd.DataFrame, parts: list[str], context: Context) -> Figure:
@@ -246,8 +228,8 @@ def _trade_off(rows: pd.DataFrame, parts: list[str], context: Context) -> Figure
     figure = Figure(figsize=(5.2, 3.2), layout="constrained")
     ax = figure.subplots()
     for part in parts:
-        one = Concluding(rows[rows["part"] == part], part, context, 100)
-        x, y = one._value(one._mean("l0")), one._value(one._explained("error"))
+        own = SummedRows(rows[rows["part"] == part], part, context, 100)
+        x, y = own.value(own.mean("l0")), own.value(own.explained("error"))
         ax.plot(x, y, "o", color="#0b4f8a")
         ax.annotate(part, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
     ax.set_xlabel("codes a row (fewer are easier to read)")
