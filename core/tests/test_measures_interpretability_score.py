@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pellucid.errors import DataError
-from pellucid.measures.concept_libraries import cluster_concepts, prototype_concepts, unit_rows
+from pellucid.measures.concept_libraries import cluster_concepts, prototype_concepts, unit_concepts
 from pellucid.measures.interpretability_score import RATIOS, RetentionCurve, interpretability_score, retention_curve
 from pellucid.measures.sparse_concept_classifier import LabelledRows, SparseConceptBottleneck, fitted, kept, strongest
 
@@ -50,7 +50,7 @@ def test_gradients_pass_through_what_stays_only():
 
 
 def test_the_bottleneck_is_the_formula_and_its_contributions_are_its_logits():
-    concepts, x = unit_rows(noise(10, 6, seed=1)), noise(5, 6, seed=2)
+    concepts, x = unit_concepts(noise(10, 6, seed=1)), noise(5, 6, seed=2)
     torch.manual_seed(0)
     model = SparseConceptBottleneck(concepts, 3, 0.5)
     assert float(model.linear.weight.detach().std()) == pytest.approx(0.02, rel=0.4)
@@ -71,7 +71,7 @@ def test_the_bottleneck_is_the_formula_and_its_contributions_are_its_logits():
 
 
 def test_libraries_are_first_segments_and_centres_of_clusters_with_unit_rows():
-    centres = unit_rows(noise(5, 8, seed=6)) * 4
+    centres = unit_concepts(noise(5, 8, seed=6)) * 4
     segments = centres[torch.arange(500) % 5] + 0.1 * noise(500, 8, seed=7)
     first = prototype_concepts(segments, 7)
     torch.testing.assert_close(first, segments[:7] / segments[:7].norm(dim=1, keepdim=True))
@@ -79,7 +79,7 @@ def test_libraries_are_first_segments_and_centres_of_clusters_with_unit_rows():
         found = cluster_concepts(segments, 5, most=most)
         assert found.dtype == segments.dtype
         torch.testing.assert_close(found.norm(dim=1), torch.ones(5))
-        assert float((found @ unit_rows(centres).t()).max(0).values.min()) > 0.99
+        assert float((found @ unit_concepts(centres).t()).max(0).values.min()) > 0.99
     assert torch.equal(cluster_concepts(segments, 5, most=100, seed=1), cluster_concepts(segments, 5, most=100, seed=1))
 
 
@@ -164,8 +164,8 @@ def test_a_seed_repeats_itself_and_leaves_the_generator_alone():
 def test_what_cannot_be_scored_is_refused_with_a_reason():
     part = rows(60, 0)
     for refused, told in (
-        (lambda: unit_rows(torch.tensor([[0.0, 0.0], [1.0, 0.0]])), "1 of 2 concept vectors"),
-        (lambda: unit_rows(torch.tensor([[float("nan"), 0.0], [1.0, 0.0]])), "1 of 2 concept vectors"),
+        (lambda: unit_concepts(torch.tensor([[0.0, 0.0], [1.0, 0.0]])), "1 of 2 concept vectors"),
+        (lambda: unit_concepts(torch.tensor([[float("nan"), 0.0], [1.0, 0.0]])), "1 of 2 concept vectors"),
         (lambda: prototype_concepts(part.x, 61), "need as many segments, got 60"),
         (lambda: cluster_concepts(part.x, 61), "need as many segments, got 60"),
         (lambda: SparseConceptBottleneck(torch.eye(6), 3, 1.0), "below 1"),

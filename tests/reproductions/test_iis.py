@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid.measures.concept_libraries import unit_rows
+from pellucid.measures.concept_libraries import unit_concepts
 from pellucid.measures.interpretability_score import RATIOS, RetentionCurve, retention_curve
 from pellucid.measures.sparse_concept_classifier import LabelledRows
 
@@ -31,12 +31,19 @@ def made(share: float, seed: int) -> tuple[tuple[LabelledRows, ...], torch.Tenso
     """Training, validation and test rows, the concepts, and as many random directions."""
     generator = torch.Generator().manual_seed(seed + 50)
     basis = torch.linalg.qr(torch.randn(64, 64, generator=generator))[0].t()
-    inside, outside = torch.kron(torch.eye(10), torch.ones(4)) / 2, unit_rows(torch.randn(10, 24, generator=generator))
+    inside, outside = (
+        torch.kron(torch.eye(10), torch.ones(4)) / 2,
+        unit_concepts(torch.randn(10, 24, generator=generator)),
+    )
     means = DISTANCE * (share**0.5 * inside @ basis[:40] + (1 - share) ** 0.5 * outside @ basis[40:])
     y = torch.randint(10, (TRAIN + VALIDATION + TEST,), generator=generator)
     x = means[y] + torch.randn(len(y), 64, generator=generator)
     parts = zip(x.split((TRAIN, VALIDATION, TEST)), y.split((TRAIN, VALIDATION, TEST)), strict=True)
-    return tuple(LabelledRows(*part) for part in parts), basis[:40], unit_rows(torch.randn(40, 64, generator=generator))
+    return (
+        tuple(LabelledRows(*part) for part in parts),
+        basis[:40],
+        unit_concepts(torch.randn(40, 64, generator=generator)),
+    )
 
 
 @lru_cache

@@ -8,7 +8,7 @@ from torch import Tensor
 from pellucid.errors import DataError
 
 
-def unit_rows(vectors: Tensor) -> Tensor:
+def unit_concepts(vectors: Tensor) -> Tensor:
     """Given vectors as a library: each of length one.
 
     Parameters
@@ -43,7 +43,7 @@ def prototype_concepts(segments: Tensor, count: int = 200) -> Tensor:
     """
     if len(segments) < count:
         raise DataError(f"{count} concepts need as many segments, got {len(segments)}")
-    return unit_rows(segments[:count])
+    return unit_concepts(segments[:count])
 
 
 def cluster_concepts(segments: Tensor, count: int = 200, *, most: int = 20_000, seed: int = 0) -> Tensor:
@@ -70,4 +70,4 @@ def cluster_concepts(segments: Tensor, count: int = 200, *, most: int = 20_000, 
         drawn = torch.randperm(len(segments), generator=torch.Generator().manual_seed(seed))[:most]
         segments = segments[drawn]
     found = KMeans(count, n_init=1, random_state=seed % (1 << 32)).fit(segments.detach().cpu().double().numpy())
-    return unit_rows(torch.from_numpy(found.cluster_centers_).to(segments))
+    return unit_concepts(torch.from_numpy(found.cluster_centers_).to(segments))

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import DataError
-from pellucid.measures.concept_libraries import unit_rows
+from pellucid.measures.concept_libraries import unit_concepts
 from pellucid.measures.sparse_concept_classifier import (
     LEARNING_RATES,
     Fitted,
@@ -134,7 +134,7 @@ def retention_curve(
     grid = sorted(ratios)
     if len(set(grid)) < max(2, len(grid)):
         raise DataError(f"an area needs two or more different ratios, got {tuple(ratios)}")
-    concepts = unit_rows(concepts)
+    concepts = unit_concepts(concepts)
     classes = int(max(rows.y.max() for rows in (train, validation, test))) + 1
 
     def fit(model: nn.Module) -> Fitted:

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pellucid.batch import Batch
-from pellucid.heads.dictionaries.sparse import SparseCodes, unit_rows
+from pellucid.heads.dictionaries.sparse import SparseCodes, without_radial_gradient
 from pellucid.heads.dictionaries.stepped import SteppedConfig, SteppedDictionary
 from pellucid.representation import Representation
 
@@ -86,7 +86,7 @@ class SparseAutoencoder(SteppedDictionary):
 
     def decoded(self, codes: Codes) -> Tensor:
         """Scaled rows from codes; gradients reach atoms and offset."""
-        atoms = unit_rows(self.directions)
+        atoms = without_radial_gradient(self.directions)
         return (codes @ atoms if isinstance(codes, Tensor) else codes.decoded(atoms)) + self.centre
 
     @torch.no_grad()
@@ -116,7 +116,7 @@ class SparseAutoencoder(SteppedDictionary):
         if most < len(at):
             strong = codes.topk(most, dim=1, sorted=False)
             codes = torch.zeros_like(codes).scatter(1, strong.indices, strong.values)
-        revived = codes @ unit_rows(self.directions)[at]
+        revived = codes @ without_radial_gradient(self.directions)[at]
         whole = (left - left.mean(0)).square().sum()
         return ((left - revived).square().sum() / whole.clamp(min=torch.finfo(whole.dtype).tiny)).nan_to_num()
 

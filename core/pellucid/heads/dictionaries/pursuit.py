@@ -13,7 +13,7 @@ from pellucid.batch import Batch
 from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.dictionaries.base import ACTIVATION
 from pellucid.heads.dictionaries.nonnegative import nonnegative_least_squares
-from pellucid.heads.dictionaries.sparse import unit_rows
+from pellucid.heads.dictionaries.sparse import without_radial_gradient
 from pellucid.heads.dictionaries.stepped import SteppedConfig, SteppedDictionary
 from pellucid.representation import Representation
 
@@ -163,7 +163,7 @@ class MatchingPursuit(Pursuit):
         left = z.values / self.scale - self.centre
         with torch.no_grad():
             features, _, _ = self._pursued(left, self.config.k)
-        atoms = unit_rows(self.directions)
+        atoms = without_radial_gradient(self.directions)
         seen = atoms if self.config.tied else self.weight
         if self.training:
             self.seen += len(z)
@@ -219,7 +219,7 @@ class OrthogonalMatchingPursuit(Pursuit):
             features, codes, _ = self._pursued(apart, self.config.k)
         if self.training:
             self.seen += len(z)
-        found = (codes[:, :, None] * unit_rows(self.directions)[features]).sum(1)
+        found = (codes[:, :, None] * without_radial_gradient(self.directions)[features]).sum(1)
         return (apart - found).square().sum(1).mean()
 
     def _pursued(self, x: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:

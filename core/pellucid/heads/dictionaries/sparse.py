@@ -117,7 +117,7 @@ def encoded(x: Tensor, weight: Tensor, bias: Tensor, choose: Choice) -> SparseCo
     return SparseCodes(starts, features, values, len(weight))
 
 
-def unit_rows(atoms: Tensor) -> Tensor:
+def without_radial_gradient(atoms: Tensor) -> Tensor:
     """The atoms as they are; a gradient that would only lengthen them is left out.
 
     Atoms are put back to unit length after each step; what lies along them would be lost there, but not in the optimizer's

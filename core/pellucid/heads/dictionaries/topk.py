@@ -12,7 +12,14 @@ from torch import Tensor
 from pellucid.batch import Batch
 from pellucid.heads.dictionaries.autoencoder import Codes, SparseAutoencoder, SparseAutoencoderConfig
 from pellucid.heads.dictionaries.centre import Sampled
-from pellucid.heads.dictionaries.sparse import SparseCodes, above, encoded, strongest, strongest_of_batch, unit_rows
+from pellucid.heads.dictionaries.sparse import (
+    SparseCodes,
+    above,
+    encoded,
+    strongest,
+    strongest_of_batch,
+    without_radial_gradient,
+)
 from pellucid.representation import Representation
 
 FORGETS = 0.999
@@ -146,7 +153,7 @@ class Matryoshka(BatchTopK):
         """Mean over the nested dictionaries of the squared error, and what dead features left over."""
         x = z.values / self.scale
         codes = self.active(x - self.centre)
-        atoms, found, total = unit_rows(self.directions), self.centre.expand_as(x), x.new_zeros(())
+        atoms, found, total = without_radial_gradient(self.directions), self.centre.expand_as(x), x.new_zeros(())
         for start, stop in pairwise((0, *self.config.sizes)):
             inside = (codes.features >= start) & (codes.features < stop)
             found = found + codes.with_values(codes.values * inside).decoded(atoms)
