@@ -41,6 +41,14 @@ class Sample:
     row: pd.Series
     spec: DataSpec
 
+    def with_gaps(self, name: str) -> np.ndarray:
+        """An input with NaN where it is masked; whole numbers, which have no NaN, as they are."""
+        values, mask = np.asarray(self.inputs[name]), self.masks.get(name)
+        if mask is None or np.issubdtype(values.dtype, np.integer):
+            return values
+        over_values = np.reshape(mask, np.shape(mask) + (1,) * (values.ndim - np.ndim(mask)))
+        return np.where(over_values, values, np.float32(np.nan))
+
 
 @dataclass(frozen=True)
 class Finding:

@@ -210,14 +210,5 @@ def _inputs(source: Dataset, sample: str) -> dict[str, np.ndarray]:
     import pandas as pd
 
     at = int(source.frame.index.astype(str).get_indexer(pd.Index([sample]))[0])
-    one = source[at]
-    found = {}
-    for name, values in one.inputs.items():
-        mask = one.masks.get(name)
-        known = np.asarray(values)
-        if mask is not None and not np.issubdtype(known.dtype, np.integer):
-            known = np.where(
-                np.reshape(mask, np.shape(mask) + (1,) * (known.ndim - np.ndim(mask))), known, np.float32(np.nan)
-            )
-        found[f"feature-source/{sample}/{name}"] = known
-    return found
+    opened = source[at]
+    return {f"feature-source/{sample}/{name}": opened.with_gaps(name) for name in opened.inputs}

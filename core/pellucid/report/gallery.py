@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pellucid.data.dataset import Dataset
-    from pellucid.data.samples import Sample
     from pellucid.protocols.base import Context, FittedFold
 
 REASONS = 3
@@ -123,7 +122,7 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
         chosen = drawn_cases(target, str(part), some, context.seed)
         at = samples.frame.index.get_indexer(pd.Index([case["sample"] for case in chosen]))
         for case, sample in zip(chosen, (samples[int(i)] for i in at), strict=True):
-            arrays |= {f"case/{case['sample']}/{name}": _known(sample, name) for name in sample.inputs}
+            arrays |= {f"case/{case['sample']}/{name}": sample.with_gaps(name) for name in sample.inputs}
         shown = samples.subset(at)
         evidence, maps = places.strongest_places(model, shown, [case["target"] for case in chosen], usual)
         for name, dense in maps.items():
@@ -131,7 +130,7 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
         reasons = [_reasons(fold, str(part), some[some["sample"] == case["sample"]]) for case in chosen]
         for source in {one["source"] for told in reasons for one in told if one["source"]}:
             sample = train[int(train.frame.index.get_indexer(pd.Index([source]))[0])]
-            arrays |= {f"source/{source}/{name}": _known(sample, name) for name in sample.inputs}
+            arrays |= {f"source/{source}/{name}": sample.with_gaps(name) for name in sample.inputs}
         labels = _every_label(target, model.predict(shown).to_numpy(float), shown.target_values(fold.target))
         filled = [[{**places.to_json(one), "adds": fall} for one, fall in found] for found in evidence]
         cases += [
@@ -212,14 +211,6 @@ def _with_row(case: dict[str, Any], samples: Dataset) -> dict[str, Any]:
         "covariates": known({name: name for name in spec.covariates.names}) if spec.covariates else {},
         "concepts": known({name: f"concept:{name}" for name in spec.concepts.names}) if spec.concepts else {},
     }
-
-
-def _known(sample: Sample, name: str) -> np.ndarray:
-    """An input with NaN where it is masked."""
-    values, mask = np.asarray(sample.inputs[name]), sample.masks.get(name)
-    if mask is None or np.issubdtype(values.dtype, np.integer):
-        return values
-    return np.where(np.reshape(mask, np.shape(mask) + (1,) * (values.ndim - np.ndim(mask))), values, np.float32(np.nan))
 
 
 def _belongs(name: str, kept: set[tuple[str, str]]) -> bool:
