@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+ONCE_A_FOLD = "fold:"
+"""Begins the names of columns that are the same for all rows of a model and fold."""
+
+
 @dataclass(frozen=True)
 class AuditedRows:
     """What an audit measured of one model.
@@ -53,6 +57,11 @@ class AuditedRows:
         if name not in self.rows:
             return np.full(len(self.rows), np.nan)
         return self.rows[name].to_numpy(np.float64)
+
+    def once_a_fold(self, name: str) -> np.ndarray:
+        """What was measured once a fold, shape (fold,)."""
+        values = self.column(f"{ONCE_A_FOLD}{name}")
+        return np.array([values[self.folds == fold][0] for fold in np.unique(self.folds)])
 
     def value(self, statistic: Statistic) -> float:
         """A statistic of all samples."""

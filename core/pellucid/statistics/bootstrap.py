@@ -36,6 +36,11 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    @classmethod
+    def fixed(cls, value: float) -> Interval:
+        """A value without an interval: the same whoever is tested, or of what cannot be resampled."""
+        return cls(value, np.nan, np.nan)
+
 
 def subject_weights(
     subjects: np.ndarray, strata: np.ndarray | None = None, *, replicates: int = REPLICATES, seed: int = 0
@@ -145,7 +150,7 @@ def percentiles(value: float, replicates: np.ndarray, *, centred: bool = False, 
     """The interval of a value from its replicates; see :func:`interval`."""
     found = replicates[np.isfinite(replicates)]
     if len(found) * 2 < len(replicates):
-        return Interval(value, np.nan, np.nan)
+        return Interval.fixed(value)
     tail = (1 - level) / 2
     low, middle, high = np.quantile(found, [tail, 0.5, 1 - tail])
     shift = value - middle if centred else 0.0

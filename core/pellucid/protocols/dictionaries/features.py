@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from pellucid.part import Config
+from pellucid.protocols.audited import ONCE_A_FOLD
 from pellucid.protocols.base import Assessment, Context, FittedFold
 from pellucid.protocols.dictionaries.codes import dictionaries, dictionary_parts, no_dictionary
 from pellucid.protocols.dictionaries.pooled import LABEL, Pooled
@@ -77,7 +78,9 @@ class DictionaryFeatures(Assessment):
                 "tested": len(pooled.one_a_subject),
                 "attributes": len(pooled.attributes),
             }
-            frames.append(pooled.table().assign(part=part, **{f"fold:{name}": value for name, value in fixed.items()}))
+            frames.append(
+                pooled.table().assign(part=part, **{f"{ONCE_A_FOLD}{name}": value for name, value in fixed.items()})
+            )
         return pd.concat(frames, ignore_index=True)
 
     def associated(
@@ -120,16 +123,20 @@ class DictionaryFeatures(Assessment):
                 continue
             folds = own.drop_duplicates("fold")
             count, units, chance = (
-                float(folds[f"fold:{name}"].mean()) for name in ("associated", "units", "by_chance")
+                float(folds[f"{ONCE_A_FOLD}{name}"].mean()) for name in ("associated", "units", "by_chance")
             )
-            tested, attributes = int(folds["fold:tested"].sum()), int(folds["fold:attributes"].iloc[0])
+            features = folds[f"{ONCE_A_FOLD}features"].iloc[0]
+            tested, attributes = (
+                int(folds[f"{ONCE_A_FOLD}tested"].sum()),
+                int(folds[f"{ONCE_A_FOLD}attributes"].iloc[0]),
+            )
             results.append(
                 Result(
                     protocol=self.name, metric="associated_features", part=part, value=count, low=float("nan"), high=float("nan"),
                     chance=chance, baseline=units, baseline_name=UNITS, higher_is_better=True, n_samples=len(own),
                     n_subjects=int(own["subject"].nunique()),
                     sentence=(
-                        f"{count:.0f} of the {folds['fold:features'].iloc[0]} features of “{part}” go with one of {attributes} labels or "
+                        f"{count:.0f} of the {features} features of “{part}” go with one of {attributes} labels or "
                         f"ratings on {tested} {context.spec.group_word[1]} that nothing was learnt from, at most "
                         f"{self.config.false_discoveries:.0%} of them by chance; with labels dealt anew {chance:.1f} do, of the layer's "
                         f"single units {units:.0f}."

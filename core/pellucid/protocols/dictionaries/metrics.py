@@ -17,7 +17,7 @@ from pellucid.heads.dictionaries.centre import sampled
 from pellucid.measures.dictionaries.matching import coherence
 from pellucid.model import Model
 from pellucid.part import Config
-from pellucid.protocols.audited import AuditedRows
+from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
 from pellucid.protocols.base import Assessment, Context, FittedFold
 from pellucid.protocols.dictionaries.codes import ROWS, coded, dictionaries, dictionary_parts, no_dictionary
 from pellucid.result import Result
@@ -130,9 +130,9 @@ def _sums(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "part": part, "sample": names, "subject": names, **found, "total": list(total),
-            "fold:features": features, "fold:alive": float((on > 0).double().mean()),
-            "fold:coherence": coherence(head.atoms), "fold:random_coherence": coherence(chance),
-            "fold:components": components,
+            f"{ONCE_A_FOLD}features": features, f"{ONCE_A_FOLD}alive": float((on > 0).double().mean()),
+            f"{ONCE_A_FOLD}coherence": coherence(head.atoms), f"{ONCE_A_FOLD}random_coherence": coherence(chance),
+            f"{ONCE_A_FOLD}components": components,
         }
     )  # fmt: skip
 
@@ -163,8 +163,8 @@ class SummedRows(AuditedRows):
 
     def results(self) -> Iterator[Result]:
         """All of them."""
-        rows, features = self.rows, int(self.rows["fold:features"].iloc[0])
-        l0, components = self.mean("l0"), int(self.rows["fold:components"].iloc[0])
+        rows, features = self.rows, int(self.once_a_fold("features")[0])
+        l0, components = self.mean("l0"), int(self.once_a_fold("components")[0])
         few = f"{components} principal component{'s' if components > 1 else ''}"
         kept, plain = self.explained("error"), self.explained("pca_error")
         yield self._of_all_rows(
@@ -175,15 +175,13 @@ class SummedRows(AuditedRows):
         cosine, plain_cosine = self.mean("cosine"), self.mean("pca_cosine")
         yield self._of_all_rows("cossim", self.interval(cosine), True, 0.0, self.value(plain_cosine), few)
         yield self._of_all_rows("l0", self.interval(l0), False, float(features), float(features), "all features")
-        alive = float(np.average(rows["fold:alive"], weights=rows["rows"]))
+        alive = float(np.average(self.column(f"{ONCE_A_FOLD}alive"), weights=rows["rows"]))
         yield self._of_all_rows(
-            "alive", _without_interval(alive), True, 0.0, 1.0, "all features",
+            "alive", Interval.fixed(alive), True, 0.0, 1.0, "all features",
             f"{alive:.0%} of its {features} features have a code in some test row; rare features need many rows to be seen.",
         )  # fmt: skip
-        near, random = float(rows["fold:coherence"].mean()), float(rows["fold:random_coherence"].mean())
-        yield self._of_all_rows(
-            "coherence", _without_interval(near), False, random, random, "as many random directions"
-        )
+        near, random = (float(self.column(f"{ONCE_A_FOLD}{name}").mean()) for name in ("coherence", "random_coherence"))
+        yield self._of_all_rows("coherence", Interval.fixed(near), False, random, random, "as many random directions")
 
     def explained(self, error: str) -> Statistic:
         """Explained variance, of the squared errors in a column."""
@@ -216,10 +214,6 @@ class SummedRows(AuditedRows):
             metric, found, higher=higher, chance=chance, baseline=baseline, baseline_name=name, sentence=sentence
         )
         return replace(result, n_samples=int(self.rows["rows"].sum()))
-
-
-def _without_interval(value: float) -> Interval:
-    return Interval(value, float("nan"), float("nan"))
 
 
 def _trade_off(rows: pd.DataFrame, parts: list[str], context: Context) -> Figure:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from pellucid.protocols.audited import AuditedRows
+from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
 from pellucid.protocols.prototypes.rows import CONSISTENT_IN
-from pellucid.protocols.prototypes.sources import ONCE_A_FOLD
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Interval, interval, weighted_mean
 
@@ -47,8 +45,8 @@ class PrototypeConclusions(AuditedRows):
     # --- what prototypes are ------------------------------------------------------------------------------------------
 
     def _sources(self) -> Iterator[Result]:
-        count = self._once_a_fold("prototypes").mean()
-        cosine, random = float(self._once_a_fold("cosine").min()), float(self._once_a_fold("random_cosine").mean())
+        count = self.once_a_fold("prototypes").mean()
+        cosine, random = float(self.once_a_fold("cosine").min()), float(self.once_a_fold("random_cosine").mean())
         same = cosine >= 1 - SAME
         verdict = (
             "Every prototype is the training sample that it is shown as"
@@ -56,44 +54,44 @@ class PrototypeConclusions(AuditedRows):
             else "Some prototype is not the training sample that it is shown as"
         )
         yield self.result(
-            "source_cosine", _sure(cosine), passed=same, higher=True, chance=random, baseline=random,
+            "source_cosine", Interval.fixed(cosine), passed=same, higher=True, chance=random, baseline=random,
             baseline_name="a random window of another training sample",
             sentence=(
                 f"{verdict}: read anew from the data and encoded anew, the source of the worst of {count:.0f} prototypes has a "
                 f"cosine of {cosine:.6f} with it (a random window: {random:.2f} on average)."
             ),
         )  # fmt: skip
-        distance, usual = float(self._once_a_fold("distance").max()), float(self._once_a_fold("random_distance").mean())
+        distance, usual = float(self.once_a_fold("distance").max()), float(self.once_a_fold("random_distance").mean())
         yield self.result(
-            "source_distance", _sure(distance), passed=distance <= NEAR, higher=False, chance=usual, baseline=usual,
+            "source_distance", Interval.fixed(distance), passed=distance <= NEAR, higher=False, chance=usual, baseline=usual,
             baseline_name="a random window of another training sample",
             sentence=(
                 f"The worst of them is {distance:.1g} of its own length away from its source (a random window: {usual:.2g}); "
                 f"rounding explains at most {NEAR:.0e}."
             ),
         )  # fmt: skip
-        inside, share = float(self._once_a_fold("in_training").min()), float(self._once_a_fold("training_share").mean())
+        inside, share = float(self.once_a_fold("in_training").min()), float(self.once_a_fold("training_share").mean())
         yield self.result(
-            "source_in_training", _sure(inside), passed=inside == 1, higher=True, chance=share, baseline=share,
+            "source_in_training", Interval.fixed(inside), passed=inside == 1, higher=True, chance=share, baseline=share,
             baseline_name="samples drawn from everybody",
             sentence=f"{inside:.0%} of the prototypes come from a sample of the training subjects.",
         )  # fmt: skip
-        right, usual = float(self._once_a_fold("of_class").min()), float(self._once_a_fold("class_share").mean())
+        right, usual = float(self.once_a_fold("of_class").min()), float(self.once_a_fold("class_share").mean())
         yield self.result(
-            "source_of_class", _sure(right), passed=right == 1, higher=True, chance=usual, baseline=usual,
+            "source_of_class", Interval.fixed(right), passed=right == 1, higher=True, chance=usual, baseline=usual,
             baseline_name="samples drawn from everybody",
             sentence=f"{right:.0%} of the prototypes come from a sample that is of their class.",
         )  # fmt: skip
-        there = float(self._once_a_fold("projected").min())
+        there = float(self.once_a_fold("projected").min())
         yield self.result(
-            "projected", _sure(there), higher=True, chance=0.0, baseline=0.0, baseline_name="no projection",
+            "projected", Interval.fixed(there), higher=True, chance=0.0, baseline=0.0, baseline_name="no projection",
             sentence=(
                 f"{there:.0%} of the prototypes have a source. The others weigh nothing: no training sample is of their class."
             ),
         )  # fmt: skip
-        unique = float(self._once_a_fold("unique").mean())
+        unique = float(self.once_a_fold("unique").mean())
         yield self.result(
-            "unique_sources", _sure(unique), higher=True, chance=1 / count, baseline=1 / count,
+            "unique_sources", Interval.fixed(unique), higher=True, chance=1 / count, baseline=1 / count,
             baseline_name="one window for all prototypes",
             sentence=f"Of 100 prototypes, {100 * unique:.0f} are different windows of training samples.",
         )  # fmt: skip
@@ -114,7 +112,7 @@ class PrototypeConclusions(AuditedRows):
         )  # fmt: skip
 
     def _used(self) -> Result:
-        number, count = self._mean("used"), float(self._once_a_fold("prototypes").mean())
+        number, count = self._mean("used"), float(self.once_a_fold("prototypes").mean())
         return self.result(
             "prototypes_per_decision", number, higher=False, chance=count, baseline=count,
             baseline_name="all prototypes alike",
@@ -134,11 +132,11 @@ class PrototypeConclusions(AuditedRows):
 
     def _consistent(self) -> Result:
         value, chance = (
-            float(self._once_a_fold("consistent").mean()),
-            float(self._once_a_fold("consistent_chance").mean()),
+            float(self.once_a_fold("consistent").mean()),
+            float(self.once_a_fold("consistent_chance").mean()),
         )
         return self.result(
-            "consistency", _sure(value), higher=True, chance=chance, baseline=chance, baseline_name="random window",
+            "consistency", Interval.fixed(value), higher=True, chance=chance, baseline=chance, baseline_name="random window",
             sentence=(
                 f"{value:.0%} of the prototypes point at what was planted for their class in at least {CONSISTENT_IN:.0%} of the "
                 f"samples that have it; of prototypes that point anywhere {chance:.0%} would."
@@ -183,11 +181,6 @@ class PrototypeConclusions(AuditedRows):
     def _has(self, column: str) -> bool:
         return bool(np.isfinite(self.column(column)).any())
 
-    def _once_a_fold(self, name: str) -> np.ndarray:
-        """What was measured once a fold."""
-        values = self.column(f"{ONCE_A_FOLD}{name}")
-        return np.array([values[self.folds == fold][0] for fold in np.unique(self.folds)])
-
     def _mean(self, name: str) -> Interval:
         values = self.column(name)
         known = np.isfinite(values)
@@ -199,8 +192,3 @@ class PrototypeConclusions(AuditedRows):
                 return np.asarray(w @ part / (w @ whole))
 
         return interval(share, self.weights)
-
-
-def _sure(value: float) -> Interval:
-    """A value that is the same whoever is tested."""
-    return Interval(value, math.nan, math.nan)

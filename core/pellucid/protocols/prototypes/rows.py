@@ -17,9 +17,9 @@ from pellucid.faithfulness.complexity import effective_number
 from pellucid.heads.prototypes.comparing import Comparing
 from pellucid.heads.prototypes.sets import is_of_class
 from pellucid.model import Model, batches
+from pellucid.protocols.audited import ONCE_A_FOLD
 from pellucid.protocols.explanations.view import View
 from pellucid.protocols.prototypes.places import input_of, overlap, strongest_channel, window_regions
-from pellucid.protocols.prototypes.sources import ONCE_A_FOLD
 from pellucid.regions import Region, TimeSpan
 from pellucid.representation import Representation
 

@@ -15,13 +15,10 @@ from pellucid.data.dataset import Dataset
 from pellucid.heads.prototypes.comparing import Comparing
 from pellucid.heads.prototypes.sets import is_of_class
 from pellucid.model import Model
+from pellucid.protocols.audited import ONCE_A_FOLD
 
 AT_ONCE = 64
 """Sources read at once; bounds memory, not results."""
-
-
-ONCE_A_FOLD = "fold:"
-"""Begins the names of columns that are the same for all rows of a fold."""
 
 
 @dataclass(frozen=True, kw_only=True)
