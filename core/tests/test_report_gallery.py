@@ -136,9 +136,9 @@ def test_a_case_of_several_labels_says_which_is_explained_and_what_all_are(tmp_p
         assert f"the output “{case['target']}” " in next(p.caption for p in one.inputs if p.caption)
         has = [name for name in ("cough", "fever") if frame.loc[case["sample"], f"y:{name}"] == 1]
         assert one.label == (" and ".join(has) or "none of cough and fever")
-        assert f"% {case['target']}" in one.said
+        assert f"% {case['target']}" in one.model_says
         (other,) = {"cough", "fever"} - {case["target"]}
-        assert (f"% {other}" in one.said) == (case["said"][other] >= case["threshold"])
+        assert (f"% {other}" in one.model_says) == (case["said"][other] >= case["threshold"])
     said = Reader(build(run).read_text("utf-8")).words
     assert "A case may have several labels. One of them is explained" in said
     rows = pd.read_parquet(run / "explanations.parquet").drop_duplicates(["fold", "sample"])

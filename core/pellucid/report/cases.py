@@ -33,7 +33,7 @@ class Case:
 
     kind: str
     sample: str
-    said: str
+    model_says: str
     label: str
     facts: tuple[tuple[str, str], ...]
     inputs: tuple[Picture, ...]
@@ -61,7 +61,7 @@ def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
     singly = run.tags[case["part"]].remembers
     several = len(run.target.outputs) > 1
     caption = f"Explained: {_explained(run.target, case)}." if several else ""
-    bars = replace(bars_of(rows, units_of(run), singly=singly).strongest(TOP_BARS), said=_share(run.target, case))
+    bars = replace(bars_of(rows, units_of(run), singly=singly).strongest(TOP_BARS), in_words=_share(run.target, case))
     told = reasons(run, case)
     kept = {name: run.gallery.arrays.get(f"case/{case['sample']}/{name}") for name in run.spec.inputs}
     here = {name: values for name, values in kept.items() if values is not None}

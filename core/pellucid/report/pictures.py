@@ -38,7 +38,7 @@ class Whole:
     curves: tuple[Picture, ...]
     is_function: bool
     remembers: bool = False
-    some: str = ""
+    cases_counted: str = ""
     """How many of all test cases it is about, where those are not all."""
 
 
@@ -75,7 +75,9 @@ def whole_models(run: RunFolder) -> list[Whole]:
             own = rows[rows["target"] == output]
             whole = _whole(run, part, output, own, run.tags[part].family in ("function", "concept"))
             counts = [len(some[["fold", "sample"]].drop_duplicates()) for some in (own, rows)]
-            found.append(replace(whole, some="" if len(set(counts)) == 1 else f"{counts[0]:,} of {counts[1]:,} cases"))
+            found.append(
+                replace(whole, cases_counted="" if len(set(counts)) == 1 else f"{counts[0]:,} of {counts[1]:,} cases")
+            )
     return found
 
 

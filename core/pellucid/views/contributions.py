@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Bars:
-    """What one case's bars show: names, what each unit was, what it added, and what stays."""
+    """What one case's bars show: names, what each unit was, what it added, and what stays.
+
+    ``in_words`` is the output as people say it (``"83 %"``), where it is a logarithm.
+    """
 
     labels: tuple[str, ...]
     contributions: np.ndarray
@@ -26,7 +29,7 @@ class Bars:
     output: float
     gap: float
     target: str
-    said: str = ""
+    in_words: str = ""
 
     def strongest(self, top: int) -> Bars:
         """The strongest first; where there are more than ``top``, the others as one bar, so that nothing is left out."""
@@ -48,7 +51,7 @@ class Bars:
 
 def draw_bars(ax: Axes, bars: Bars) -> Axes:
     """Bars from the starting point at the top to the output at the bottom; figures stand at their ends."""
-    output = f"output ({bars.said})" if bars.said else "output"
+    output = f"output ({bars.in_words})" if bars.in_words else "output"
     # A value stays on one line with its sign of equality.
     labels = [
         textwrap.fill(one.replace(" = ", " =\u00a0"), 30)

@@ -209,12 +209,12 @@ def spurious_correlation_removal(
     return Removal({n: scr_score(base, found, fair) for n, found in accuracy.items()}, base, fair, accuracy)
 
 
-def reported_direction(one: Removal, other: Removal) -> Removal:
+def reported_direction(first: Removal, second: Removal) -> Removal:
     """The direction to report, of the two in which label and confounder can be told: that with the lower base accuracy.
 
     There the confounder is stronger than the label, so that there is something to remove.
     """
-    return other if other.base < one.base else one
+    return second if second.base < first.base else first
 
 
 def _as_it_is(values: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ def defined(value: Tensor | float, name: str, unless: str) -> float:
     return math.nan
 
 
-def same_shape(one: Tensor, other: Tensor, names: tuple[str, str]) -> None:
+def same_shape(first: Tensor, second: Tensor, names: tuple[str, str]) -> None:
     """Refuse two tensors that do not stand row by row for the same thing.
 
     Raises
@@ -51,9 +51,9 @@ def same_shape(one: Tensor, other: Tensor, names: tuple[str, str]) -> None:
     DataError
         If they are not both of shape (row, column), the same one.
     """
-    if one.ndim != 2 or one.shape != other.shape:
+    if first.ndim != 2 or first.shape != second.shape:
         raise DataError(
-            f"{names[0]} has shape {tuple(one.shape)} and {names[1]} {tuple(other.shape)}, expected the same "
+            f"{names[0]} has shape {tuple(first.shape)} and {names[1]} {tuple(second.shape)}, expected the same "
             "(row, column): flatten positions to rows and leave padding out first"
         )
 
