@@ -157,7 +157,7 @@ def collect(
         If it is a :class:`~pellucid.model.Model` or a part, its ``learned_from`` goes with the rows.
     layer : str
         Path of the module, as in ``model.named_modules()``, or the end of it. Outputs of shape (sample, position, unit) give
-        a row a position; (sample, channel, *space) a row a point of space; (sample, unit) a row a sample.
+        a row a position; ``(sample, channel, *space)`` a row a point of space; (sample, unit) a row a sample.
     dataset : Dataset
     run : callable, optional
         How the model is called with a batch; ``model(batch)`` by default.
