@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import mannwhitneyu, spearmanr
+from scipy.stats import fisher_exact, mannwhitneyu, spearmanr
 
 from pellucid.statistics.association import with_label, with_rating
+from pellucid.statistics.false_discovery import benjamini_hochberg
 
 
 def columns(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -55,3 +56,39 @@ def test_one_class_alone_says_nothing():
     tested = with_label(np.arange(6.0)[:, None], np.ones(6))
     assert np.isnan(tested.strength).all()
     assert (tested.p == 1).all()
+
+
+def rare(count: int = 400, width: int = 256, seed: int = 0) -> tuple[np.ndarray, np.random.Generator]:
+    """Codes of features that are on in few samples, unrelated to anything."""
+    random = np.random.default_rng(seed)
+    codes = np.zeros((count, width))
+    for at in range(width):
+        some = random.choice(count, random.choice([1, 2, 3, 5, 10, 50]), replace=False)
+        codes[some, at] = random.random(len(some)) + 0.1
+    return codes, random
+
+
+def test_rare_features_that_meet_a_rare_label_by_chance_are_no_discovery():
+    found = []
+    for seed in range(10):
+        codes, random = rare(seed=seed)
+        several = []
+        for yes in (4, 8, 20, 100):
+            label = np.zeros(len(codes))
+            label[random.choice(len(codes), yes, replace=False)] = 1
+            several += [with_label(codes, label), with_label(codes, 1 - label), with_rating(codes, label * 3 + 1)]
+        found.append(bool((benjamini_hochberg(np.stack([one.p for one in several])) <= 0.05).any()))
+    assert sum(found) <= 2
+
+
+def test_a_rare_feature_of_a_rare_label_is_found_by_the_exact_test():
+    codes, random = rare()
+    label = np.zeros(len(codes))
+    label[:8] = 1
+    codes[:, 0] = 0
+    codes[2:8, 0] = random.random(6) + 0.1
+    codes[100, 0] = 0.5
+    for tested in (with_label(codes, label), with_rating(codes, label)):
+        table = [[6, 2], [1, len(codes) - 9]]
+        assert tested.p[0] == pytest.approx(2 * fisher_exact(table, alternative="greater").pvalue, rel=1e-9)
+    assert benjamini_hochberg(with_label(codes, label).p)[0] < 1e-3

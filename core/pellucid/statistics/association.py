@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+FEW = 10.0
+"""Samples expected in the rarest cell of a table, below which the normal approximation is not trusted."""
+
 
 class Associations(NamedTuple):
     """Of each column with one attribute.
@@ -25,6 +28,10 @@ class Associations(NamedTuple):
 
 def with_label(columns: np.ndarray, label: np.ndarray) -> Associations:
     """Mann-Whitney tests of columns between yes and no, ties corrected, by the normal approximation.
+
+    A column that is the same (zero, mostly) in more than half of the samples, with few of the others expected among yes or
+    no, is tested exactly instead, by whether it is that (Fisher): two of a thousand samples that share a rare label by chance
+    are no wonder, but twenty deviations from the mean.
 
     Parameters
     ----------
@@ -49,11 +56,14 @@ def with_label(columns: np.ndarray, label: np.ndarray) -> Associations:
     variance = one * other / 12 * (count + 1 - ties / (count * (count - 1)))
     with np.errstate(invalid="ignore", divide="ignore"):
         z = (area - 0.5) * one * other / np.sqrt(variance)
-    return _two_sided(np.where(variance > 0, area, np.nan), z)
+    rare = yes if one <= other else ~yes
+    return _exact_where_few(_two_sided(np.where(variance > 0, area, np.nan), z), columns, rare)
 
 
 def with_rating(columns: np.ndarray, rating: np.ndarray) -> Associations:
     """Rank correlations of columns with a rating, tested by the normal approximation.
+
+    Where column and rating are the same in more than half of the samples each, as in :func:`with_label`.
 
     Parameters
     ----------
@@ -64,10 +74,12 @@ def with_rating(columns: np.ndarray, rating: np.ndarray) -> Associations:
     """
     ranks, _ = _ranks(columns)
     other, _ = _ranks(np.asarray(rating, float)[:, None])
+    rare = _unusual(np.asarray(rating, float)[:, None])[:, 0]
     ranks, other = ranks - ranks.mean(0), other - other.mean(0)
     with np.errstate(invalid="ignore", divide="ignore"):
         found = (ranks * other).sum(0) / np.sqrt((ranks**2).sum(0) * (other**2).sum(0))
-    return _two_sided(found, found * np.sqrt(max(len(ranks) - 1, 0)))
+    tested = _two_sided(found, found * np.sqrt(max(len(ranks) - 1, 0)))
+    return _exact_where_few(tested, columns, rare) if 2 * rare.sum() < len(rare) else tested
 
 
 def _ranks(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -87,6 +99,31 @@ def _two_sided(strength: np.ndarray, z: np.ndarray) -> Associations:
     p = 2 * ndtr(-np.abs(z))
     known = np.isfinite(strength) & np.isfinite(p)
     return Associations(np.where(known, strength, np.nan), np.where(known, p, 1.0))
+
+
+def _unusual(columns: np.ndarray) -> np.ndarray:
+    """Which values are not the one that more than half of a column has, if there is such a one."""
+    middle = len(columns) // 2
+    return np.asarray(columns != np.partition(columns, middle, axis=0)[middle])
+
+
+def _exact_where_few(tested: Associations, columns: np.ndarray, rare: np.ndarray) -> Associations:
+    """Exact p, two-sided, of columns of which few unusual values are expected among rare samples.
+
+    Which columns these are follows from how often values and labels occur, not from how they go together.
+    """
+    from scipy.stats import hypergeom
+
+    unusual = _unusual(columns)
+    on, count, few = unusual.sum(0), len(rare), int(rare.sum())
+    at = np.flatnonzero((on > 0) & (2 * on < count) & (on * few < FEW * count))
+    if not len(at):
+        return tested
+    both = unusual[rare][:, at].sum(0)
+    least = np.minimum(hypergeom.sf(both - 1, count, on[at], few), hypergeom.cdf(both, count, on[at], few))
+    p = tested.p.copy()
+    p[at] = np.where(np.isfinite(tested.strength[at]), np.minimum(1.0, 2 * least), 1.0)
+    return Associations(tested.strength, p)
 
 
 def _undefined(count: int) -> Associations:
