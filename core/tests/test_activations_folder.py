@@ -162,7 +162,7 @@ def test_the_end_of_a_path_is_enough_where_one_module_has_it():
     )
     assert find_layer(model, "ecg.0") == "encoders.ecg.0"
     assert find_layer(model, "encoder.1") == "encoders.ecg.1"
-    with pytest.raises(ContractError, match=r"no module 'ecg\.7'"):
+    with pytest.raises(ContractError, match=r"no module 'ecg\.7'; did you mean 'ecg\.[01]'\?"):
         find_layer(model, "ecg.7")
 
 
@@ -245,6 +245,25 @@ def test_a_folder_is_whole_or_refused(tmp_path):
         ActivationsFolder(ActivationsConfig(), tmp_path / "acts")
     with pytest.raises(DataError, match="no usual place"):
         ActivationsFolder(ActivationsConfig(), None)
+
+
+@pytest.mark.parametrize(("name", "left"), [("activations-00000.npy", 200), ("source-00000.npy", 0)])
+def test_a_file_that_was_cut_off_is_named(tmp_path, name, left):
+    torch.manual_seed(0)
+    written(tmp_path / "acts")
+    path = tmp_path / "acts" / name
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(DataError, match=rf"{name} (cannot be read|is not the file that was written).*collect the acti"):
+        ActivationsFolder(ActivationsConfig(), tmp_path / "acts")
+
+
+def test_rows_that_were_put_at_other_samples_are_refused(tmp_path):
+    torch.manual_seed(0)
+    written(tmp_path / "acts")
+    path = tmp_path / "acts" / "source-00000.npy"
+    np.save(path, np.load(path)[::-1].copy())
+    with pytest.raises(DataError, match=r"source-00000\.npy is not the file that was written"):
+        ActivationsFolder(ActivationsConfig(), tmp_path / "acts")
 
 
 def test_a_position_of_a_picture_is_its_cell():

@@ -100,3 +100,15 @@ def test_what_was_tried_is_kept_in_the_run_folder(tmp_path):
     first, second = recorded(folder)
     assert (first["edit"], first["name"], first["length"], first["found"]["yes"]) == ("steer", "towards yes", 2.0, 0.9)
     assert second["features"] == [3]
+
+
+def test_an_edit_that_edits_nothing_is_no_result():
+    model = nn.Sequential(nn.Linear(6, 6), nn.ReLU())
+    with pytest.raises(ContractError, match="'1' was not called"), applied(model, "1", Steer(torch.ones(6), 1.0)):
+        model[0](torch.zeros(1, 6))
+    assert not model[1]._forward_hooks
+
+
+def test_a_feature_is_not_taken_away_twice():
+    with pytest.raises(ContractError, match="name each once"):
+        Remove(dictionary(), [2, 7, 2])

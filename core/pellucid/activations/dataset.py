@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.activations.folder import Shards, digest_of, read_document
+from pellucid.activations.folder import Shards, check_digest, digest_of, file_name, read_document
 from pellucid.activations.layers import ACTIVATIONS
 from pellucid.activations.places import region_of
 from pellucid.data.dataset import Dataset
@@ -16,7 +16,6 @@ from pellucid.data.samples import Arrays
 from pellucid.data.spec import DataSpec, Frozen, Vector
 from pellucid.data.subjects import LearnedFrom
 from pellucid.errors import DataError
-from pellucid.files import sha256
 from pellucid.regions import Region
 
 if TYPE_CHECKING:
@@ -80,6 +79,10 @@ class ActivationsFolder(Dataset):
         self.source_spec, self.made_by = source, LearnedFrom.from_json(self.document["made_by"])
         sizes = list(self.document["shards"])
         self._arrays = {name: Shards(self.folder, name, sizes) for name in self.spec.inputs}
+        # Rows that stand at other samples would be judged by other people's labels, and nothing would show it.
+        for at in range(len(sizes)):
+            for name in ("source", "position"):
+                check_digest(self.folder, file_name(name, at), self.document)
         self.sources = Shards(self.folder, "source", sizes).whole().astype(np.int64)
         """Which sample each row is of: its place in the dataset that was run through the model."""
         self.positions = Shards(self.folder, "position", sizes).whole().astype(np.int64)
@@ -93,10 +96,7 @@ class ActivationsFolder(Dataset):
         """One row a sample that was run through the model."""
         import pandas as pd
 
-        path = self.folder / "samples.parquet"
-        if sha256(path) != self.document["files_sha256"][path.name]:
-            raise DataError(f"{path} is not the file that was written: collect the activations again")
-        return pd.read_parquet(path)
+        return pd.read_parquet(check_digest(self.folder, "samples.parquet", self.document))
 
     @cached_property
     def frame(self) -> pd.DataFrame:  # type: ignore[override]

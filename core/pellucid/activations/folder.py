@@ -156,10 +156,15 @@ class Shards:
         Of the array.
     sizes : sequence of int
         Rows of each shard.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, or holds another number of rows.
     """
 
     def __init__(self, folder: Path, name: str, sizes: list[int]) -> None:
-        self._maps = [np.load(folder / file_name(name, at), mmap_mode="r").view(np.ndarray) for at in range(len(sizes))]
+        self._maps = [_mapped(folder / file_name(name, at), size) for at, size in enumerate(sizes)]
         self._starts = np.concatenate([[0], np.cumsum(sizes)])
 
     def whole(self) -> np.ndarray:
@@ -183,8 +188,33 @@ def file_name(array: str, shard: int) -> str:
     return f"{array}-{shard:05}.npy"
 
 
+def _mapped(path: Path, size: int) -> np.ndarray:
+    try:
+        found = np.load(path, mmap_mode="r").view(np.ndarray)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} cannot be read ({error}): it is damaged; collect the activations again") from None
+    if len(found) != size:
+        raise DataError(
+            f"{path} has {len(found)} rows, not the {size} that were written: collect the activations again"
+        )
+    return found
+
+
+def check_digest(folder: Path, name: str, document: Mapping[str, Any]) -> Path:
+    """Path of a file of the folder that is still what was written.
+
+    Raises
+    ------
+    DataError
+    """
+    path = folder / name
+    if sha256(path) != document["files_sha256"][name]:
+        raise DataError(f"{path} is not the file that was written: collect the activations again")
+    return path
+
+
 def read_document(folder: Path) -> dict[str, Any]:
-    """``activations.json`` of a folder whose files are there in the sizes that were written.
+    """``activations.json`` of a folder whose files are all there.
 
     Raises
     ------

@@ -57,9 +57,11 @@ def find_layer(model: nn.Module, layer: str) -> str:
         return ends[0]
     if ends:
         raise ContractError(f"several modules are called {layer!r}: write one of {', '.join(ends[:8])}")
-    raise ContractError(
-        f"the model has no module {layer!r}{nearest(layer, known)}; pellucid activations RUN lists all of them"
-    )
+    # Ends of paths as long as what was written, so that the nearest is not lost behind a long beginning.
+    parts = layer.count(".") + 1
+    tails = {".".join(name.split(".")[-parts:]) for name in known}
+    hint = nearest(layer, sorted(tails)) or nearest(layer, known)
+    raise ContractError(f"the model has no module {layer!r}{hint}; pellucid activations RUN lists all of them")
 
 
 def channels_of(module: nn.Module) -> Channels | None:

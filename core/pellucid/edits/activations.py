@@ -75,6 +75,10 @@ class _OfFeatures(Edit):
         for feature in self.features:
             if not 0 <= feature < many:
                 raise ContractError(f"no feature {feature}: this dictionary has {many}, from 0 to {many - 1}")
+        if len(set(self.features)) < len(self.features):
+            raise ContractError(
+                f"features {list(self.features)}: name each once, or it would be taken away more than once"
+            )
 
     @property
     def units(self) -> int:
@@ -153,7 +157,8 @@ def applied(model: nn.Module, layer: str, edit: Edit, *, channels: Channels | No
     Raises
     ------
     ContractError
-        If there is no such layer, it does not say one tensor, or its rows have another number of units than the edit.
+        If there is no such layer, it does not say one tensor, its rows have another number of units than the edit, or it was
+        not called in the block, so that nothing was edited.
 
     Examples
     --------
@@ -170,7 +175,10 @@ def applied(model: nn.Module, layer: str, edit: Edit, *, channels: Channels | No
     module = dict(model.named_modules())[path]
     layout = Layout(channels or channels_of(module))
 
+    calls: list[None] = []
+
     def change(_module: nn.Module, _inputs: object, output: object) -> Tensor:
+        calls.append(None)
         if not isinstance(output, Tensor):
             raise ContractError(
                 f"module {path!r} returns a {type(output).__name__}, not one tensor; edit one inside it"
@@ -189,5 +197,10 @@ def applied(model: nn.Module, layer: str, edit: Edit, *, channels: Channels | No
     handle = module.register_forward_hook(change)
     try:
         yield path
+        if not calls:
+            raise ContractError(
+                f"module {path!r} was not called while the edit was applied, so nothing was edited: call the model inside the "
+                "block, or edit a layer that it uses"
+            )
     finally:
         handle.remove()
