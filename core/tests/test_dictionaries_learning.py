@@ -31,7 +31,12 @@ from pellucid.heads.dictionaries import (
     Variational,
 )
 from pellucid.representation import Representation
+from pellucid.training.checkpoint import Checkpoint
 from pellucid.training.fit import Sides, fit_codes
+from pellucid.training.learner import Samples
+from pellucid.training.loop import train_together
+from pellucid.training.objectives import HeadLoss
+from pellucid.training.reading import LATENT
 from pellucid.training.settings import TrainingSettings
 from pellucid.weights import load_models, save_models
 
@@ -224,6 +229,51 @@ def test_a_dictionary_learns_beside_others_what_it_learns_alone(made):
         for name, value in alone.items():
             assert torch.equal(value, together[part][name]), (part, name)
     assert not torch.equal(together["topk"]["directions"], together["drawn"]["directions"])
+
+
+def test_one_that_was_cut_off_catches_up_and_one_that_stops_early_disturbs_nobody(made, tmp_path):
+    """Bit for bit: alone, beside others, and after a kill between two checkpoints."""
+    rows = made.rows[:700]
+    training, watched = (
+        Samples(lambda at, part=part: Batch({LATENT: part[torch.from_numpy(at)]}), len(part))
+        for part in (rows[:500], rows[500:])
+    )
+    settings = TrainingSettings(epochs=8, batch_size=64, learning_rate=0.3, patience=1)
+    some = {"topk": TopK, "drawn": Variational, "pursued": MatchingPursuit}
+
+    def learnt(parts: list[str], folder=None, killed: tuple[str, int] | None = None):
+        heads, told = {}, {}
+        for part in parts:
+            heads[part] = built(some[part], seed=7)
+            heads[part].prepare([(Representation(rows[:500], heads[part].config.units), Batch({}))])
+            kept = None if folder is None else Checkpoint(folder / f"{part}.safetensors", settings.model_dump())
+            if killed is not None and killed[0] == part:
+                kept = Dying(kept.path, kept.about, killed[1])
+            told[part] = (HeadLoss(heads[part], heads[part].loss), kept)
+        progress = train_together(told, training, watched, settings, order="rows")
+        return {part: (head.state_dict(), progress[part]) for part, head in heads.items()}
+
+    whole = learnt(list(some))
+    assert len({one.epoch for _, one in whole.values()}) > 1
+    with pytest.raises(KeyboardInterrupt):
+        learnt(list(some), tmp_path, ("drawn", 1))
+    for found in (learnt(list(some), tmp_path), *(learnt([part]) for part in some)):
+        for part, (state, progress) in found.items():
+            assert progress == whole[part][1], part
+            assert all(torch.equal(value, whole[part][0][name]) for name, value in state.items()), part
+
+
+class Dying(Checkpoint):
+    """Kills its training as it has written an epoch, before the others have."""
+
+    def __init__(self, path, about, epoch: int) -> None:
+        super().__init__(path, about)
+        self.epoch = epoch
+
+    def save(self, module, best, optimizer, progress, mean=None) -> None:
+        super().save(module, best, optimizer, progress, mean)
+        if progress.epoch == self.epoch:
+            raise KeyboardInterrupt
 
 
 def test_a_dictionary_comes_back_from_its_file(made, tmp_path):
