@@ -149,6 +149,12 @@ def _opened(done: Run, data: str | Path | None, skip_broken: bool) -> Dataset:
             raise RunError(
                 f"{data or 'the dataset'} does not have the {key} that {done.path} was trained on; the dataset or its options differ"
             )
+    origin = done.document["dataset"].get("origin", "")
+    if origin and dataset.origin != origin:
+        raise RunError(
+            f"{data or 'the dataset'} holds what {dataset.origin} says, but {done.path} has learnt from {origin}: collect that "
+            "layer of that model (pellucid activations RUN --layer LAYER --data DIR)"
+        )
     return dataset
 
 

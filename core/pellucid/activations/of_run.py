@@ -19,7 +19,6 @@ from pellucid.activations.layers import ACTIVATIONS, Channels, channels_of, find
 from pellucid.assembly import build_protocols
 from pellucid.batch import collate
 from pellucid.data.dataset import Dataset
-from pellucid.data.subjects import LearnedFrom
 from pellucid.encoders.base import Encoder
 from pellucid.errors import RunError
 from pellucid.fingerprint import fingerprint
@@ -86,7 +85,7 @@ def collect_run(
         The model of this fold, which has not seen the fold's test subjects: a dictionary of its activations can be judged on
         them. None: the model that has learnt from everybody, for other data.
     data : path, optional
-        Where the data are, if not where the run had them. Other subjects than the run's stand on the side ``test``.
+        Where the data are, if not where the run had them. Whom the model has not learnt from stands on the side ``test``.
     untrained : bool
         Collect beside them what the same layer says with weights that have learnt nothing.
     channels : {"first", "last"}, optional
@@ -115,7 +114,7 @@ def collect_run(
     channels = channels or channels_of(dict(model.named_modules())[layer])
     dataset = done.study.open_dataset(data)
     models: dict[str, Model] = {ACTIVATIONS: model}
-    side = _sides(done, dataset, fold, data)
+    side = _sides(done, model, dataset, fold)
     if untrained:
         learnt = np.flatnonzero(side == "train")
         models[UNTRAINED] = untrained_copy(model, dataset.subset(learnt) if len(learnt) else dataset, seed)
@@ -207,16 +206,13 @@ def _pieces(count: int) -> Iterator[np.ndarray]:
         yield np.arange(start, min(start + 256, count))
 
 
-def _sides(done: Run, dataset: Dataset, fold: int | None, data: str | Path | None) -> np.ndarray:
-    """Side of each sample in the split of the fold; of data that the run has not seen, and of strangers, ``test``."""
+def _sides(done: Run, model: Model, dataset: Dataset, fold: int | None) -> np.ndarray:
+    """Side of each sample in the split of the fold; of other data, ``train`` for all whom the model has learnt from."""
     side = np.full(len(dataset), "test", dtype=object)
-    if fold is None:
-        known = LearnedFrom.from_json(done.kept()["usual"]["learned_from"]) if "usual" in done.kept() else LearnedFrom()
-        groups = {column: dataset.frame[column].to_numpy(object) for column in dataset.spec.groups}
-        side[known.knows(groups, dataset.spec.namespace)] = "train"
-        return side
     study = done.study
-    if dataset.digest() != done.document["dataset"]["digest"]:
+    if fold is None or dataset.digest() != done.document["dataset"]["digest"]:
+        groups = {column: dataset.frame[column].to_numpy(object) for column in dataset.spec.groups}
+        side[(model.learned_from | dataset.made_by).knows(groups, dataset.spec.namespace)] = "train"
         return side
     splitting = build_protocols(study)[0]
     for split in splitting.splits(dataset, study.target, study.training.seed):

@@ -44,6 +44,9 @@ class Dataset(ABC):
     """Whom the model that made these samples has learnt from, where a model made them (activations, latents). Whatever is
     fitted on such samples is refused on those subjects too."""
 
+    origin: str = ""
+    """What made these samples, where a model did: another model's are not the same inputs, though they look alike."""
+
     findings: tuple[Finding, ...] = ()
     """What was found wrong with samples, whether they were left out or kept; printed in every report, kept in run.json."""
 
@@ -229,7 +232,7 @@ class Subset(Dataset):
         self.source: Dataset = source.source if isinstance(source, Subset) else source
         self.indices: np.ndarray = source.indices[indices] if isinstance(source, Subset) else indices
         self.spec = source.spec
-        self.made_by = source.made_by
+        self.made_by, self.origin = source.made_by, source.origin
         self.findings = source.findings
 
     @cached_property

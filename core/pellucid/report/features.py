@@ -48,8 +48,16 @@ class Card:
     pictures: tuple[Picture, ...]
 
 
-def gather(fold: FittedFold) -> tuple[tuple[dict[str, Any], ...], dict[str, np.ndarray], str]:
+def gather(
+    fold: FittedFold, assessment: DictionaryFeatures | None = None
+) -> tuple[tuple[dict[str, Any], ...], dict[str, np.ndarray], str]:
     """Facts of the features that go with something most surely, and the inputs of the samples where they are strongest.
+
+    Parameters
+    ----------
+    fold : FittedFold
+    assessment : DictionaryFeatures, optional
+        The study's own, so that cards are of the features that it counts.
 
     Returns
     -------
@@ -69,7 +77,7 @@ def gather(fold: FittedFold) -> tuple[tuple[dict[str, Any], ...], dict[str, np.n
     arrays: dict[str, np.ndarray] = {}
     for part, model in parts.items():
         pooled = Pooled.of(model, fold.test(part))
-        found = DictionaryFeatures().associated(pooled)
+        found = (assessment or DictionaryFeatures()).associated(pooled)
         for feature in _shown(found):
             card = _facts(part, model, pooled, feature, found[feature], folder, len(found))
             cards.append(card)

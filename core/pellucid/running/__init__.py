@@ -9,7 +9,7 @@ from typing import Any
 
 from pellucid.assembly import build_protocols, check_fit, context_of
 from pellucid.data.splits import Split
-from pellucid.errors import RunError
+from pellucid.errors import LeakageError, RunError
 from pellucid.run import Run
 from pellucid.running.concluding import conclude
 from pellucid.running.document import RunLog, begin_or_continue, refuse_other_folder
@@ -42,6 +42,7 @@ def run_study(
     refuse_other_folder(folder)
     task = _task(study, folder, data, watcher)
     splits = _splits(task)
+    _refuse_known(task, splits)
     if jobs > 1 and task.accelerator.num_processes > 1:
         raise RunError(
             f"{task.accelerator.num_processes} processes train each model together already: leave --jobs at 1"
@@ -85,6 +86,20 @@ def _task(study: Study, folder: Path, data: str | Path | None, watcher: Watcher 
 
 def _splits(task: Task) -> list[Split]:
     return list(task.splitting.splits(task.dataset, task.study.target, task.study.training.seed))
+
+
+def _refuse_known(task: Task, splits: list[Split]) -> None:
+    """Samples that a model made are judged on nobody whom it has learnt from; said before anything is fitted."""
+    for split in splits:
+        judged = task.dataset.subset(split.test).learned_from
+        shared = task.dataset.made_by.shared_with(judged)
+        if shared:
+            counts = ", ".join(f"{n} of {len(judged.digests[c])} in column {c!r}" for c, n in shared.items())
+            raise LeakageError(
+                f"fold {split.fold} would be scored on subjects from whom the model that made {task.dataset.spec.name!r} has "
+                f'learnt: {counts}. Keep that model\'s own split ([options.subject-holdout] column = "side"), or collect '
+                "activations of other people (pellucid activations RUN --data DIR)"
+            )
 
 
 def _step(task: Task, splits: list[Split], fold: int) -> None:

@@ -62,6 +62,7 @@ def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
             "name": study.dataset,
             "digest": digest,
             "about": dataset.spec.about,
+            "origin": dataset.origin,
             "spec": dataset.spec.model_dump(mode="json"),
             "card": card_of(study.dataset),
         },

@@ -17,6 +17,7 @@ from pellucid.heads.base import Head, Predictor, probabilities
 from pellucid.model import Model, Threshold
 from pellucid.protocols.base import FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
+from pellucid.protocols.dictionaries.features import DictionaryFeatures
 from pellucid.protocols.usual import Usual
 from pellucid.running.task import Task
 from pellucid.training.fit import Session, Sides, fit_codes, fit_encoder, fit_model
@@ -75,9 +76,13 @@ def _examine(task: Task, fold: FittedFold, folder: Path) -> None:
     gallery = collect(fold, task.context, rows)
     if fold.split.fold == 0:
         # Another fold's features are others.
-        features, arrays, problem = gather(fold)
+        features, arrays, problem = gather(fold, _counting(task))
         gallery = replace(gallery, arrays={**gallery.arrays, **arrays}, features=features, problem=problem)
     gallery.save(folder)
+
+
+def _counting(task: Task) -> DictionaryFeatures | None:
+    return next((one for one in task.assessments.values() if isinstance(one, DictionaryFeatures)), None)
 
 
 def _settings(task: Task) -> dict[str, TrainingSettings]:

@@ -40,8 +40,9 @@ class DictionaryFeatures(Assessment):
     """How many features go with a label or a rating, on subjects that neither dictionary nor model have learnt from.
 
     A sample has of each feature the strongest code over its positions. Of each subject one sample, drawn by lot, is a witness:
-    features are tested against every label (Mann-Whitney) and rating (rank correlation) that the data have, and false
-    discoveries are controlled over all of these tests together (Benjamini and Hochberg). Beside the count stands the mean
+    features are tested against every label (Mann-Whitney; where too few samples have feature or label for that, Fisher's exact
+    test) and rating (rank correlation) that the data have, and false discoveries are controlled over all of these tests
+    together (Benjamini and Hochberg). Beside the count stands the mean
     count with labels dealt anew among subjects, and that of the layer's single units.
 
     A study that reads an untrained layer too (input ``untrained``) shows how many features such a layer has.

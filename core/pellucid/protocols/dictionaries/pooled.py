@@ -53,7 +53,7 @@ class Pooled:
 
     @classmethod
     def of(cls, model: Model, data: Dataset, *, raw: bool = False) -> Pooled:
-        """Codes of a dataset; ``raw``: the representation's own units instead, by their distance from their mean."""
+        """Codes of a dataset; ``raw``: the representation's own units instead, the largest value of each."""
         frame = data.frame
         if SOURCE in frame:
             source, names = _numbered(frame[SOURCE])

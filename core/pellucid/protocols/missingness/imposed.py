@@ -48,6 +48,7 @@ class WithMissing(Dataset):
             )
         self.source, self.input, self.missing = source, input, missing
         self.spec, self.made_by, self.findings = source.spec, source.made_by, source.findings
+        self.origin = source.origin
 
     @cached_property
     def frame(self) -> pd.DataFrame:  # type: ignore[override]

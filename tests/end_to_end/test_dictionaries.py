@@ -1,0 +1,106 @@
+"""From a finished run to a study of dictionaries: sides, whom nothing may be judged on, and another model's activations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pellucid
+from pellucid.activations.dataset import ActivationsConfig, ActivationsFolder
+from pellucid.activations.of_run import collect_run, layers_of
+from pellucid.data.subjects import LearnedFrom
+from pellucid.errors import LeakageError, RunError
+from pellucid.run import Run
+from pellucid.training.loop import Watcher
+
+SETTINGS = {
+    "name": "small",
+    "title": "Can planted lesions be told apart?",
+    "dataset": "planted-lesions",
+    "target": "spiculated",
+    "encoder": [{"name": "identity", "input": "covariates"}],
+    "head": [{"name": "mlp"}],
+    "protocols": ["subject-holdout"],
+    "options": {"planted-lesions": {"patients": 24, "slices": 2, "size": 16}},
+    "training": {"epochs": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return pellucid.study(SETTINGS).run(tmp_path_factory.mktemp("runs") / "small", watcher=Watcher())
+
+
+@pytest.fixture(scope="module")
+def layers(run: Run) -> list[str]:
+    """Two layers of the same width."""
+    found: dict[tuple[int, ...], list[str]] = {}
+    for name, _, shape in layers_of(run.path):
+        found.setdefault(shape, []).append(name)
+    return next(some for shape, some in found.items() if len(some) > 1 and shape[0] > 1)[:2]
+
+
+def opened(folder: Path) -> ActivationsFolder:
+    return ActivationsFolder(ActivationsConfig(), folder)
+
+
+def dictionaries(folder: Path, **options: Any):
+    return pellucid.study(
+        {
+            "name": "dictionaries",
+            "title": "What does it know?",
+            "dataset": "activations",
+            "data": str(folder),
+            "encoder": [{"name": "identity", "input": "activations"}],
+            "head": [{"name": "sae-topk", "features": 6, "k": 2}],
+            "protocols": ["subject-holdout", "dictionary-metrics", "dictionary-features"],
+            "options": options,
+            "training": {"epochs": 1},
+        }
+    )
+
+
+def test_nobody_whom_the_model_has_learnt_from_stands_on_the_test_side(run, layers, tmp_path):
+    for fold, whom in ((0, "in its fold"), (None, "all of them")):
+        collect_run(run.path, layers[0], tmp_path / whom, fold=fold)
+        data = opened(tmp_path / whom)
+        test = data.samples[data.samples["side"].astype(str) == "test"]
+        groups = {column: test[column].to_numpy(object) for column in data.spec.groups}
+        assert not data.made_by.knows(groups, data.spec.namespace).any()
+        assert (len(test) == 0) == (fold is None)
+
+
+def test_a_split_that_deals_known_people_to_the_test_side_is_refused_before_anything_is_fitted(run, layers, tmp_path):
+    collect_run(run.path, layers[0], tmp_path / "acts")
+    with pytest.raises(LeakageError, match='column = "side"'):
+        dictionaries(tmp_path / "acts").run(tmp_path / "run", watcher=Watcher())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_dictionary_is_not_judged_on_what_another_layer_says(run, layers, tmp_path, monkeypatch):
+    for name, layer in zip(("one", "other"), layers, strict=True):
+        collect_run(run.path, layer, tmp_path / name)
+    done = dictionaries(tmp_path / "one", **{"subject-holdout": {"column": "side"}}).run(
+        tmp_path / "run", watcher=Watcher()
+    )
+    assert opened(tmp_path / "one").spec.inputs == opened(tmp_path / "other").spec.inputs
+    with pytest.raises(RunError, match=f"holds what layer {layers[1]} .* learnt from layer {layers[0]} "):
+        pellucid.evaluate(done.path, tmp_path / "other")
+    with pytest.raises(LeakageError):
+        pellucid.evaluate(done.path, tmp_path / "one")
+    # Were it of strangers, the same layer would do.
+    monkeypatch.setattr(LearnedFrom, "shared_with", lambda self, other: {})
+    assert len(pellucid.evaluate(done.path, tmp_path / "one"))
+
+
+def test_cards_are_of_the_features_that_the_study_counts(run, layers, tmp_path):
+    collect_run(run.path, layers[0], tmp_path / "acts")
+    options = {"subject-holdout": {"column": "side"}, "dictionary-features": {"false_discoveries": 0.999}}
+    done = dictionaries(tmp_path / "acts", **options).run(tmp_path / "run", watcher=Watcher())
+    count = done.results.get("dictionary-features", "associated_features", "sae-topk").value
+    shown = json.loads((done.path / "gallery.json").read_text())["features"]
+    assert count
+    assert {one["associated"] for one in shown} == {count}
