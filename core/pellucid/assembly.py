@@ -19,6 +19,7 @@ from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.representation import tokens_name
 from pellucid.seeds import seed_of
 from pellucid.studies import Study
+from pellucid.training.fit import check_codes
 
 ALWAYS = "prediction"
 """The assessment that every study makes whose heads predict: an explanation of a model of unknown score is worth nothing."""
@@ -178,8 +179,9 @@ def check_fit(study: Study, spec: DataSpec, assessments: Mapping[str, Assessment
     for entry in study.encoder:
         study.training_of(entry)
     for head in study.head:
-        study.training_of(head)
-        build_head(head, encoders_of(head, encoders), spec, study.target, seed="check")
+        own, settings = encoders_of(head, encoders), study.training_of(head)
+        if not build_head(head, own, spec, study.target, seed="check").tags.predicts:
+            check_codes(own, settings)
         if head.part == context.baseline_name:
             raise StudyError(
                 f"head {head.name!r} is labelled {head.part!r}, as the trivial baseline is: give it another label"

@@ -155,6 +155,8 @@ def test_rows_that_nothing_can_be_learnt_from_are_refused(head, made):
         one.fit(made.rows[:600, :5], quick(1))
     with pytest.raises(DataError, match="no rows"):
         one.fit(made.rows[:0], quick(1))
+    with pytest.raises(DataError, match="rows of type <U1"):
+        TopK(TopKConfig(units=names(4), features=8, k=2)).fit(np.full((9, 4), "a"))
     with pytest.raises(ContractError, match="not to a list"):
         one.fit(made.rows.tolist(), quick(1))
     constant = made.rows[:600].clone()

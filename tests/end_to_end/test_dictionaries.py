@@ -12,7 +12,7 @@ import pellucid
 from pellucid.activations.dataset import ActivationsConfig, ActivationsFolder
 from pellucid.activations.of_run import collect_run, layers_of
 from pellucid.data.subjects import LearnedFrom
-from pellucid.errors import LeakageError, RunError
+from pellucid.errors import LeakageError, RunError, StudyError
 from pellucid.run import Run
 from pellucid.training.loop import Watcher
 
@@ -104,3 +104,12 @@ def test_cards_are_of_the_features_that_the_study_counts(run, layers, tmp_path):
     shown = json.loads((done.path / "gallery.json").read_text())["features"]
     assert count
     assert {one["associated"] for one in shown} == {count}
+
+
+def test_a_dictionary_of_an_encoder_that_learns_nothing_by_itself_is_refused_before_anything_is_written(tmp_path):
+    encoder = {"name": "cnn", "input": "image"}
+    head = {"name": "sae-topk", "features": 6, "k": 2}
+    study = pellucid.study({**SETTINGS, "encoder": [encoder], "head": [{"name": "linear"}, head]})
+    with pytest.raises(StudyError, match="not worth a dictionary"):
+        study.run(tmp_path / "run", watcher=Watcher())
+    assert not (tmp_path / "run").exists()

@@ -123,8 +123,9 @@ def activations(
     out: Annotated[Path | None, typer.Option("--out", help="folder to make")] = None,
     head: Annotated[str | None, typer.Option("--head", help="which of the run's models, where it has several")] = None,
     fold: Annotated[
-        int, typer.Option("--fold", min=0, help="the model of this fold, which can be judged on its test side")
-    ] = 0,
+        int | None,
+        typer.Option("--fold", min=0, help="the model of this fold (0), which can be judged on its test side"),
+    ] = None,
     everybody: Annotated[
         bool, typer.Option("--everybody", help="the model fitted on all subjects instead, for other data")
     ] = False,
@@ -142,7 +143,9 @@ def activations(
     from pellucid.activations import of_run
     from pellucid.command import tables
 
-    which = None if everybody else fold
+    if everybody and fold is not None:
+        raise StudyError("--everybody and --fold name two models: leave one of them out")
+    which = None if everybody else fold or 0
     if layer is None:
         tables.print_layers(tables.console(), of_run.layers_of(folder, head, which, data))
         return

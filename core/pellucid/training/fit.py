@@ -201,12 +201,7 @@ def fit_codes(
         If an encoder would have to learn with a head: without labels it would learn to say what is easy to encode.
     """
     session = session or Session()
-    for prefix, encoder in encoders.items():
-        if learns_with_head(encoder, settings):
-            raise StudyError(
-                f"encoder {prefix!r} has not learnt anything by itself, so what it says is not worth a dictionary: collect the "
-                "activations of a finished run first (pellucid activations RUN --layer ...), and read those"
-            )
+    check_codes(encoders, settings)
     models = {part: Model(encoders, head) for part, head in heads.items()}
     read = represented(next(iter(models.values())))
     training, validation = (read(side, sides.target) for side in (sides.train, sides.validation))
@@ -235,6 +230,21 @@ def fit_codes(
     for head in heads.values():
         head.learned_from = head.learned_from | sides.learned_from
     return {part: (model.eval(), history[part]) for part, model in models.items()}
+
+
+def check_codes(encoders: Mapping[str, Encoder], settings: TrainingSettings) -> None:
+    """Refuse encoders that would have to learn with heads that give codes.
+
+    Raises
+    ------
+    StudyError
+    """
+    for prefix, encoder in encoders.items():
+        if learns_with_head(encoder, settings):
+            raise StudyError(
+                f"encoder {prefix!r} has not learnt anything by itself, so what it says is not worth a dictionary: collect the "
+                "activations of a finished run first (pellucid activations RUN --layer ...), and read those"
+            )
 
 
 def learns_with_head(encoder: Encoder, settings: TrainingSettings) -> bool:

@@ -104,6 +104,8 @@ def samples_of(rows: Rows, units: int) -> tuple[Samples, LearnedFrom]:
         raise ContractError(
             f"a dictionary is fitted to an array, a tensor or a dataset of one vector, not to a {type(rows).__name__}"
         )
+    if isinstance(rows, np.ndarray) and rows.dtype.kind not in "fiub":
+        raise DataError(f"rows of type {rows.dtype} for a dictionary: expected real numbers, for example float32")
     values = rows.detach() if isinstance(rows, Tensor) else torch.from_numpy(np.ascontiguousarray(rows))
     _check_shape(tuple(values.shape), units)
     values = values.float()
