@@ -257,6 +257,15 @@ def test_a_file_that_was_cut_off_is_named(tmp_path, name, left):
         ActivationsFolder(ActivationsConfig(), tmp_path / "acts")
 
 
+@pytest.mark.parametrize("key", ["format", "made_by", "source", "layer", "widths"])
+def test_a_document_that_lacks_something_is_named(tmp_path, key):
+    torch.manual_seed(0)
+    path = written(tmp_path / "acts").folder / "activations.json"
+    path.write_text(json.dumps({name: said for name, said in json.loads(path.read_text()).items() if name != key}))
+    with pytest.raises(DataError, match=rf"activations.json lacks '{key}'.*collect the activations again"):
+        ActivationsFolder(ActivationsConfig(), tmp_path / "acts")
+
+
 def test_rows_that_were_put_at_other_samples_are_refused(tmp_path):
     torch.manual_seed(0)
     written(tmp_path / "acts")

@@ -224,16 +224,22 @@ def read_document(folder: Path) -> dict[str, Any]:
     path = folder / DOCUMENT
     try:
         document = json.loads(path.read_text("utf-8"))
-        version, files, shards = document["format"], document["files_sha256"], document["shards"]
+        version = document["format"]
+        if version != FORMAT:
+            raise DataError(
+                f"{path} has format {version!r}; this pellucid reads {FORMAT}: collect the activations again"
+            )
+        files, shards = document["files_sha256"], document["shards"]
         arrays = ["source", "position", *document["widths"]]
+        _ = [document["source"]["spec"], *(document[key] for key in ("made_by", "layer", "shape"))]
     except FileNotFoundError:
         raise DataError(
             f"{folder} holds no {DOCUMENT}: pellucid activations RUN --layer ... --out {folder} makes one"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except KeyError as error:
+        raise DataError(f"{path} lacks {error}, so it is not what was written: collect the activations again") from None
+    except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{path} cannot be read ({error}): collect the activations again") from None
-    if version != FORMAT:
-        raise DataError(f"{path} has format {version!r}; this pellucid reads {FORMAT}: collect the activations again")
     missing = [name for name in files if not (folder / name).is_file()]
     needed = (file_name(array, at) for array in arrays for at in range(len(shards)))
     missing += [name for name in needed if name not in files]
