@@ -93,7 +93,7 @@ class ClassTree:
         return depth[:, None] + depth - 2 * (members.T @ members)
 
     def lowest_common(self, labels: np.ndarray) -> int:
-        """The lowest node that the classes of all these labels stand at or below."""
+        """The lowest node that the classes of all these labels, shape (label,), stand at or below."""
         shared = np.flatnonzero(self.members()[:, np.asarray(labels)].all(1))
         # A node with a single child holds the same classes as that child: the deepest of the shared ones is meant.
         return int(max(shared, key=lambda node: len(self.path(int(node)))))

@@ -192,7 +192,8 @@ def hierarchical_score(detectors: Detectors, codes: np.ndarray, labels: np.ndarr
     ----------
     detectors : Detectors
         Of ``tree.inner()``, in that order.
-    codes, labels
+    codes : ndarray, shape (sample, latent)
+    labels : ndarray of int, shape (sample,)
         Of the samples to judge on.
     tree : ClassTree
     """

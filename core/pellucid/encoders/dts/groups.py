@@ -138,6 +138,13 @@ class Groups(nn.Module):
         They read units in standard deviations over the batch. Gradients reach ``z`` turned round, each with its weight, while an
         adversary does better than chance. To one at chance or worse they do not: against it a group gains most by telling what
         it is to hide, wrongly.
+
+        Parameters
+        ----------
+        z, labels, domains
+            See :meth:`readers_loss`.
+        weights : (float, float)
+            Of the adversary that looks for the domain, and of that which looks for the class.
         """
         one, other = (standardised(part) for part in z.split(self.units, dim=1))
         with torch.no_grad():
@@ -149,7 +156,13 @@ class Groups(nn.Module):
         return self._looked(one, other, labels, domains)
 
     def information_of_other(self, z: Tensor, labels: Tensor | None, domains: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Nats that a reader without learning finds of the domain in the class group, and of the class in the domain group."""
+        """Nats that a reader without learning finds of the domain in the class group, and of the class in the domain group.
+
+        Parameters
+        ----------
+        z, labels, domains
+            See :meth:`readers_loss`.
+        """
         one, other = z.split(self.units, dim=1)
         of_domain, of_class = z.new_zeros(()), z.new_zeros(())
         if domains is not None and self.domains:

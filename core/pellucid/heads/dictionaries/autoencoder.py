@@ -55,7 +55,7 @@ class SparseAutoencoder(SteppedDictionary):
 
     @abstractmethod
     def active(self, x: Tensor) -> Codes:
-        """Codes of scaled rows less the offset; while training, those to learn from."""
+        """Codes, shape (row, feature), of scaled rows less the offset, (row, unit); while training, those to learn from."""
 
     def learnt(self, x: Tensor) -> tuple[Codes, Tensor]:
         """Codes of scaled rows less the offset, and what is added to the squared error. Default: :meth:`active`, nothing."""
@@ -105,7 +105,13 @@ class SparseAutoencoder(SteppedDictionary):
         return self.since > self.config.dead_after
 
     def revival(self, x: Tensor, reconstruction: Tensor) -> Tensor:
-        """How badly dead features explain what the living ones leave over, 0 to about 1; 0 where none is dead."""
+        """How badly dead features explain what the living ones leave over, 0 to about 1; 0 where none is dead.
+
+        Parameters
+        ----------
+        x, reconstruction : Tensor, shape (row, unit)
+            Scaled.
+        """
         at = torch.nonzero(self.dead).flatten()
         if not len(at) or not self.config.auxiliary:
             return x.new_zeros(())
