@@ -142,14 +142,7 @@ def collect_run(
             "shape": list(shape),
             "model": {"run": done.study.name, "head": head, "fold": fold, "fingerprint": _fingerprint(model)},
             "made_by": (model.learned_from | dataset.made_by).to_json(),
-            "source": {
-                "dataset": done.study.dataset,
-                "study": done.study.settings(),
-                "data": str(Path(where).resolve()) if (where := data or done.study.data) else None,
-                "digest": dataset.digest(),
-                "spec": dataset.spec.model_dump(mode="json"),
-                "input": input_of(model, layer, dataset),
-            },
+            "source": _source(done, dataset, data, input_of(model, layer, dataset)),
             "seed": seed,
         }
         samples = dataset.frame[_columns(dataset)].assign(**{SIDE: side})
@@ -229,6 +222,19 @@ def _columns(dataset: Dataset) -> list[str]:
         ratings += [f"concept-sd:{name}" for name in spec.concepts.names]
     covariates = list(spec.covariates.names) if spec.covariates else []
     return list(dict.fromkeys([*spec.groups, *labels, *covariates, *ratings]))
+
+
+def _source(done: Run, dataset: Dataset, data: str | Path | None, input_name: str | None) -> dict[str, Any]:
+    """Where the samples came from, so that they can be opened again and shown."""
+    where = data or done.study.data
+    return {
+        "dataset": done.study.dataset,
+        "study": done.study.settings(),
+        "data": str(Path(where).resolve()) if where else None,
+        "digest": dataset.digest(),
+        "spec": dataset.spec.model_dump(mode="json"),
+        "input": input_name,
+    }
 
 
 def _fingerprint(model: Model) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -123,8 +124,8 @@ class Pursuit(SteppedDictionary):
     def _accounted(self, path: Path, found: Explanation) -> Tensor:
         return found.contributions
 
-    def _pursued(self, x: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-        raise NotImplementedError
+    @abstractmethod
+    def _pursued(self, x: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]: ...
 
     def _without(self) -> Tensor | None:
         """Atoms that this batch must do without, bool, shape (feature,); None outside of the first passes of training."""
