@@ -1,0 +1,117 @@
+"""Filters without delay: Butterworth, forward and backward."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.errors import DataError
+
+SETTLING = 3
+"""Periods of the slowest edge that a signal must be long for: in fewer, what a filter does at the ends is all there is."""
+
+
+def filtered(
+    signals: npt.NDArray[np.floating],
+    rate_hz: float,
+    *,
+    high_pass_hz: float | None = None,
+    low_pass_hz: float | None = None,
+    order: int = 4,
+) -> npt.NDArray[np.floating]:
+    """Without what is slower and faster.
+
+    Parameters
+    ----------
+    signals : ndarray, shape (..., time)
+    rate_hz : float
+    high_pass_hz, low_pass_hz : float, optional
+        Edges, where the power is a quarter: the filter is run forward and backward, so that nothing is shifted.
+    order : int
+        Of each run.
+
+    Raises
+    ------
+    DataError
+        If an edge is not below half the rate, the edges are in the wrong order, or the signal is too short for the slowest.
+    """
+    edges = {"high_pass_hz": high_pass_hz, "low_pass_hz": low_pass_hz}
+    asked = {name: hz for name, hz in edges.items() if hz is not None}
+    if not asked:
+        return signals
+    check_edges(asked, rate_hz)
+    if high_pass_hz is not None:
+        check_length(signals.shape[-1], rate_hz, high_pass_hz)
+    from scipy.signal import butter
+
+    kind = {2: "bandpass"}.get(len(asked), "highpass" if high_pass_hz is not None else "lowpass")
+    return _forward_and_backward(butter(order, list(asked.values()), kind, fs=rate_hz, output="sos"), signals)
+
+
+def without_line(
+    signals: npt.NDArray[np.floating], rate_hz: float, line_hz: float, quality: float = 30.0
+) -> npt.NDArray[np.floating]:
+    """Without the hum of the mains and its harmonics below half the rate.
+
+    Parameters
+    ----------
+    signals : ndarray, shape (..., time)
+    rate_hz : float
+    line_hz : float
+        50 or 60.
+    quality : float
+        Of each notch: its frequency over its width (where half the power is left after one run).
+
+    Raises
+    ------
+    DataError
+        If the hum is not below half the rate.
+    """
+    check_edges({"line_hz": line_hz}, rate_hz)
+    from scipy.signal import iirnotch, tf2sos
+
+    for hz in np.arange(line_hz, rate_hz / 2 - line_hz / quality, line_hz):
+        signals = _forward_and_backward(tf2sos(*iirnotch(hz, quality, fs=rate_hz)), signals)
+    return signals
+
+
+def check_edges(edges: dict[str, float], rate_hz: float) -> None:
+    """Refuse edges that a rate cannot hold.
+
+    Raises
+    ------
+    DataError
+        If an edge is not between 0 and half the rate, or the high-pass is not below the low-pass.
+    """
+    for name, hz in edges.items():
+        if not 0 < hz < rate_hz / 2:
+            raise DataError(f"{name} is {hz:g}, but at {rate_hz:g} Hz an edge stands between 0 and {rate_hz / 2:g} Hz")
+    if len(edges) == 2 and edges["high_pass_hz"] >= edges["low_pass_hz"]:
+        raise DataError(
+            f"high_pass_hz {edges['high_pass_hz']:g} is not below low_pass_hz {edges['low_pass_hz']:g}: nothing would be left"
+        )
+
+
+def check_length(samples: int, rate_hz: float, high_pass_hz: float) -> None:
+    """Refuse a signal that is too short for a filter.
+
+    Raises
+    ------
+    DataError
+        If it is shorter than :data:`SETTLING` periods.
+    """
+    if samples / rate_hz < SETTLING / high_pass_hz:
+        raise DataError(
+            f"{samples / rate_hz:.3g} s are too short for a high-pass at {high_pass_hz:g} Hz: its ends are longer than that; "
+            f"filter what the piece was cut from, or choose {SETTLING * rate_hz / samples:.3g} Hz or more"
+        )
+
+
+def _forward_and_backward(sections: npt.NDArray[Any], signals: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    from scipy.signal import sosfiltfilt
+
+    length = signals.shape[-1]
+    padding = min(3 * (2 * len(sections) + 1), max(length - 1, 0))
+    return sosfiltfilt(sections, signals.astype(np.float64), axis=-1, padlen=padding).astype(signals.dtype)

@@ -1,0 +1,1 @@
+"""Databases of electroencephalograms, each in its own layout."""
