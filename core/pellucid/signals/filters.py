@@ -46,8 +46,11 @@ def filtered(
         check_length(signals.shape[-1], rate_hz, high_pass_hz)
     from scipy.signal import butter
 
-    kind = {2: "bandpass"}.get(len(asked), "highpass" if high_pass_hz is not None else "lowpass")
-    return _forward_and_backward(butter(order, list(asked.values()), kind, fs=rate_hz, output="sos"), signals)
+    kind = "bandpass" if len(asked) == 2 else "highpass" if high_pass_hz is not None else "lowpass"
+    at = list(asked.values()) if len(asked) == 2 else min(asked.values())
+    return _forward_and_backward(
+        butter(order, at, kind, fs=rate_hz, output="sos"), signals, rate_hz / min(asked.values())
+    )
 
 
 def without_line(
@@ -73,7 +76,7 @@ def without_line(
     from scipy.signal import iirnotch, tf2sos
 
     for hz in np.arange(line_hz, rate_hz / 2 - line_hz / quality, line_hz):
-        signals = _forward_and_backward(tf2sos(*iirnotch(hz, quality, fs=rate_hz)), signals)
+        signals = _forward_and_backward(tf2sos(*iirnotch(hz, quality, fs=rate_hz)), signals, quality * rate_hz / hz)
     return signals
 
 
@@ -109,9 +112,11 @@ def check_length(samples: int, rate_hz: float, high_pass_hz: float) -> None:
         )
 
 
-def _forward_and_backward(sections: npt.NDArray[Any], signals: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+def _forward_and_backward(
+    sections: npt.NDArray[Any], signals: npt.NDArray[np.floating], settles: float
+) -> npt.NDArray[np.floating]:
     from scipy.signal import sosfiltfilt
 
-    length = signals.shape[-1]
-    padding = min(3 * (2 * len(sections) + 1), max(length - 1, 0))
+    # The usual padding is a few samples, whatever the edge; a slow filter still swings where the signal begins then.
+    padding = min(max(round(settles), 3 * (2 * len(sections) + 1)), max(signals.shape[-1] - 1, 0))
     return sosfiltfilt(sections, signals.astype(np.float64), axis=-1, padlen=padding).astype(signals.dtype)
