@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from pellucid.data.concepts import Concepts
 from pellucid.data.frozen import Frozen
@@ -42,13 +42,17 @@ COVARIATES = "covariates"
 
 
 class Signal(Frozen):
-    """Channels over time; a sample has shape ``(channel, time)``."""
+    """Channels over time; a sample has shape ``(channel, time)``.
+
+    ``preparation`` is the dataset's record of what was done to the recordings (filters, reference ...), where it keeps one.
+    """
 
     kind: Literal["signal"] = "signal"
     channels: tuple[str, ...]
     length: int = Field(gt=0)
     rate_hz: float = Field(gt=0)
     units: str
+    preparation: Mapping[str, JsonValue] = Field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:
