@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import pellucid
+from pellucid.activations import of_run
 from pellucid.activations.dataset import ActivationsConfig, ActivationsFolder
 from pellucid.activations.of_run import collect_run, layers_of
+from pellucid.data.dataset import Dataset, Subset
 from pellucid.data.subjects import LearnedFrom
 from pellucid.errors import LeakageError, RunError, StudyError
 from pellucid.run import Run
+from pellucid.studies import Study
 from pellucid.training.loop import Watcher
 
 SETTINGS = {
@@ -71,6 +77,50 @@ def test_nobody_whom_the_model_has_learnt_from_stands_on_the_test_side(run, laye
         groups = {column: test[column].to_numpy(object) for column in data.spec.groups}
         assert not data.made_by.knows(groups, data.spec.namespace).any()
         assert (len(test) == 0) == (fold is None)
+
+
+class Elsewhere(Subset):
+    """Samples of which some are of strangers, whose covariates are like nobody's in the run."""
+
+    def __init__(self, source: Dataset, strangers: np.ndarray) -> None:
+        super().__init__(source, np.arange(len(source)))
+        self.strangers = strangers
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        frame = self.source.frame.copy()
+        at = frame.index[self.strangers]
+        for column in self.spec.groups:
+            frame.loc[at, column] = "stranger " + frame.loc[at, column].astype(str)
+        names = list(self.spec.covariates.names)
+        frame[names] = frame[names].astype(float)
+        frame.loc[at, names] += 1e6
+        return frame
+
+
+@pytest.mark.parametrize("strangers", ["some", "all"])
+def test_an_untrained_copy_takes_no_statistics_from_the_test_side(run, layers, tmp_path, monkeypatch, strangers):
+    own, made = run.study.open_dataset, of_run.untrained_copy
+    there, copies = own(), []
+    subjects = there.frame[there.spec.groups[0]].astype(str).to_numpy()
+    others = np.isin(subjects, np.unique(subjects)[::2]) if strangers == "some" else np.ones(len(subjects), bool)
+    monkeypatch.setattr(of_run, "untrained_copy", lambda *told: copies.append(made(*told)) or copies[-1])
+    monkeypatch.setattr(Study, "open_dataset", lambda self, data=None: Elsewhere(own(), others) if data else own())
+    collect_run(run.path, layers[0], tmp_path / "acts", fold=None, data="elsewhere", untrained=True)
+    assert set(opened(tmp_path / "acts").samples["side"]) == ({"train", "test"} if strangers == "some" else {"test"})
+    # Of the known people among them; where all are strangers, of the people whom the model has learnt from.
+    known = there.frame[list(there.spec.covariates.names)].to_numpy()[~others if strangers == "some" else slice(None)]
+    (copy,) = copies
+    np.testing.assert_allclose(copy.encoders["covariates"].mean.numpy(), known.mean(0), rtol=1e-4)
+
+
+def test_an_untrained_copy_is_refused_where_nobody_on_the_training_side_is_left(run, layers, tmp_path, monkeypatch):
+    own = run.study.open_dataset
+    monkeypatch.setattr(Study, "open_dataset", lambda self, data=None: Elsewhere(own(), np.ones(len(own()), bool)))
+    collect_run(run.path, layers[0], tmp_path / "acts", fold=None, data="elsewhere")
+    with pytest.raises(RunError, match=r"no longer what they were.*collect without --untrained"):
+        collect_run(run.path, layers[0], tmp_path / "refused", fold=None, data="elsewhere", untrained=True)
+    assert not (tmp_path / "refused").exists()
 
 
 def test_a_split_that_deals_known_people_to_the_test_side_is_refused_before_anything_is_fitted(run, layers, tmp_path):
