@@ -10,14 +10,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import pellucid
 from pellucid.activations import of_run
+from pellucid.activations.collecting import collect
 from pellucid.activations.dataset import ActivationsConfig, ActivationsFolder
 from pellucid.activations.of_run import collect_run, layers_of
+from pellucid.batch import collate
 from pellucid.data.dataset import Dataset, Subset
 from pellucid.data.subjects import LearnedFrom
-from pellucid.errors import LeakageError, RunError, StudyError
+from pellucid.edits import Remove, applied
+from pellucid.errors import ContractError, DataError, LeakageError, RunError, StudyError
+from pellucid.heads.dictionaries import TopK, TopKConfig
+from pellucid.heads.dictionaries.fitting import usual_settings
 from pellucid.run import Run
 from pellucid.studies import Study
 from pellucid.training.loop import Watcher
@@ -144,6 +150,40 @@ def test_a_dictionary_is_not_judged_on_what_another_layer_says(run, layers, tmp_
     # Were it of strangers, the same layer would do.
     monkeypatch.setattr(LearnedFrom, "shared_with", lambda self, other: {})
     assert len(pellucid.evaluate(done.path, tmp_path / "one"))
+
+
+def test_rows_and_edits_of_another_layer_or_model_are_refused_though_they_are_as_wide(run, layers, tmp_path):
+    for name, layer, fold in (("one", layers[0], 0), ("layer", layers[1], 0), ("model", layers[0], None)):
+        collect_run(run.path, layer, tmp_path / name, fold=fold)
+    study = dictionaries(tmp_path / "one", **{"subject-holdout": {"column": "side"}})
+    model = pellucid.load(study.run(tmp_path / "run", watcher=Watcher()).path)
+    own = opened(tmp_path / "one")
+    assert len(model.codes(own)) == len(own)
+    for name in ("layer", "model"):
+        other = opened(tmp_path / name)
+        for ask in (model.codes, model.explain, model.representation):
+            with pytest.raises(DataError, match=f"holds what {other.origin} says, but .* learnt from {own.origin}"):
+                ask(other)
+            with pytest.raises(DataError, match="holds what"):
+                ask(other.subset(np.arange(3)))
+        # Rows that nobody says anything of are whoever's asked.
+        assert len(model.codes([other[0], other[1]])) == 2
+    batch = collate(run.study.open_dataset(), np.arange(4))
+    edit = Remove(model.head, [0])
+    edited = pellucid.load(run.path, fold=0)
+    with torch.no_grad(), applied(edited, layers[0], edit):
+        edited(batch)
+    for which, layer in ((edited, layers[1]), (pellucid.load(run.path), layers[0])):
+        with pytest.raises(ContractError, match=f"learnt from {own.origin}, but it would be applied to layer {layer} "):
+            applied(which, layer, edit).__enter__()
+
+
+def test_a_dictionary_that_was_fitted_to_a_dataset_knows_what_made_it(run, layers, tmp_path):
+    model, data = pellucid.load(run.path, fold=0), run.study.open_dataset()
+    one, other = (collect(model, layer, data) for layer in layers)
+    head = TopK(TopKConfig(units=one.spec.inputs["activations"].names, features=6, k=2)).fit(one, usual_settings(10**9))
+    assert head.origin == one.origin != other.origin
+    assert head.fit(one.read(np.arange(len(one))).inputs["activations"], usual_settings(10**9)).origin == ""
 
 
 def test_cards_are_of_the_features_that_the_study_counts(run, layers, tmp_path):

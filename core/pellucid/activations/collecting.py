@@ -17,6 +17,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec, Vector
 from pellucid.data.subjects import LearnedFrom
 from pellucid.errors import ContractError, DataError
+from pellucid.fingerprint import hexadecimal, origin
 from pellucid.model import Model, batches
 
 if TYPE_CHECKING:
@@ -194,7 +195,10 @@ def collect(
     seen_by = made_by if made_by is not None else model.learned_from
     assert isinstance(seen_by, LearnedFrom)
     rows = np.concatenate([one.values for one in found])
-    return Activations(rows, frame, dataset.spec, find_layer(model, layer), seen_by | dataset.made_by)
+    found_rows = Activations(rows, frame, dataset.spec, find_layer(model, layer), seen_by | dataset.made_by)
+    if isinstance(model, Model):
+        found_rows.origin = origin(found_rows.layer, hexadecimal(model.named_encoders()))
+    return found_rows
 
 
 def _columns(dataset: Dataset) -> Iterable[str]:

@@ -16,6 +16,7 @@ from pellucid.data.samples import Arrays
 from pellucid.data.spec import DataSpec, Frozen, Vector
 from pellucid.data.subjects import LearnedFrom
 from pellucid.errors import DataError
+from pellucid.fingerprint import origin
 from pellucid.regions import Region
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class ActivationsFolder(Dataset):
         self.source_spec, self.made_by = source, LearnedFrom.from_json(self.document["made_by"])
         sizes = list(self.document["shards"])
         self._arrays = {name: Shards(self.folder, name, sizes) for name in self.spec.inputs}
-        self.origin = f"layer {layer} of model {self.document.get('model', {}).get('fingerprint', 'unknown')}"
+        self.origin = origin(layer, self.document.get("model", {}).get("fingerprint", "unknown"))
         # Rows that stand at other samples would be judged by other people's labels, and nothing would show it.
         for at in range(len(sizes)):
             for name in ("source", "position"):

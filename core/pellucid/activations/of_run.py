@@ -21,7 +21,7 @@ from pellucid.batch import collate
 from pellucid.data.dataset import Dataset
 from pellucid.encoders.base import Encoder
 from pellucid.errors import PellucidError, RunError
-from pellucid.fingerprint import fingerprint
+from pellucid.fingerprint import hexadecimal
 from pellucid.model import Model
 from pellucid.run import Run, load
 from pellucid.seeds import seed_of
@@ -141,7 +141,12 @@ def collect_run(
         facts = {
             "layer": layer,
             "shape": list(shape),
-            "model": {"run": done.study.name, "head": head, "fold": fold, "fingerprint": _fingerprint(model)},
+            "model": {
+                "run": done.study.name,
+                "head": head,
+                "fold": fold,
+                "fingerprint": hexadecimal(model.named_encoders()),
+            },
             "made_by": (model.learned_from | dataset.made_by).to_json(),
             "source": _source(done, dataset, data, input_of(model, layer, dataset)),
             "seed": seed,
@@ -261,7 +266,3 @@ def _source(done: Run, dataset: Dataset, data: str | Path | None, input_name: st
         "spec": dataset.spec.model_dump(mode="json"),
         "input": input_name,
     }
-
-
-def _fingerprint(model: Model) -> str:
-    return bytes(fingerprint(model.named_encoders()).tolist()).hex()

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from pellucid.activations.layers import Channels, Layout, channels_of, find_layer
 from pellucid.errors import ContractError
+from pellucid.fingerprint import hexadecimal, origin
 from pellucid.heads.dictionaries.base import Dictionary
+from pellucid.model import Model
 
 
 class Edit(ABC):
@@ -27,6 +29,11 @@ class Edit(ABC):
     @abstractmethod
     def units(self) -> int:
         """How many units a row must have."""
+
+    @property
+    def origin(self) -> str:
+        """Which layer of which model it is made for; empty where it does not say."""
+        return ""
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
@@ -84,6 +91,11 @@ class _OfFeatures(Edit):
     def units(self) -> int:
         """Of the dictionary."""
         return len(self.dictionary.config.units)
+
+    @property
+    def origin(self) -> str:
+        """What the dictionary has learnt from."""
+        return self.dictionary.origin
 
     def changed(self, x: Tensor, wanted: Tensor | float) -> Tensor:
         """Rows in which some codes are others; what the dictionary does not explain stays."""
@@ -157,8 +169,8 @@ def applied(model: nn.Module, layer: str, edit: Edit, *, channels: Channels | No
     Raises
     ------
     ContractError
-        If there is no such layer, it does not say one tensor, its rows have another number of units than the edit, or it was
-        not called in the block, so that nothing was edited.
+        If there is no such layer, it does not say one tensor, its rows have another number of units than the edit, the edit is
+        by a dictionary of another model or layer, or the layer was not called in the block, so that nothing was edited.
 
     Examples
     --------
@@ -174,6 +186,13 @@ def applied(model: nn.Module, layer: str, edit: Edit, *, channels: Channels | No
     path = find_layer(model, layer)
     module = dict(model.named_modules())[path]
     layout = Layout(channels or channels_of(module))
+    if isinstance(model, Model) and edit.origin:
+        here = origin(path, hexadecimal(model.named_encoders()))
+        if edit.origin != here:
+            raise ContractError(
+                f"the dictionary of this edit has learnt from {edit.origin}, but it would be applied to {here}: its features mean "
+                "nothing there. Edit the layer and the model that its rows were collected from"
+            )
 
     calls: list[None] = []
 

@@ -167,7 +167,7 @@ def fit_model(
             stage.finish(pairs(model, training))
             if head.tags.remembers:
                 head.remember(fingerprint(model.named_encoders()))
-    head.learned_from = head.learned_from | sides.learned_from
+    head.learned_from, head.origin = head.learned_from | sides.learned_from, sides.train.origin
     for prefix, encoder in model.named_encoders():
         if prefix in together:
             encoder.learned_from = encoder.learned_from | sides.learned_from
@@ -228,7 +228,7 @@ def fit_codes(
             if stage.finish is not None:
                 stage.finish(pairs(models[part], training))
     for head in heads.values():
-        head.learned_from = head.learned_from | sides.learned_from
+        head.learned_from, head.origin = head.learned_from | sides.learned_from, sides.train.origin
     return {part: (model.eval(), history[part]) for part, model in models.items()}
 
 

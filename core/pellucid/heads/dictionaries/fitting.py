@@ -39,7 +39,7 @@ def fit(head: Dictionary, rows: Rows, settings: TrainingSettings | None = None) 
     Parameters
     ----------
     head : Dictionary
-        Changed in place. Of a dataset it remembers whom it has learnt from.
+        Changed in place. Of a dataset it remembers whom it has learnt from, and which model's layer its rows are of.
     rows : ndarray, Tensor or Dataset
     settings : TrainingSettings, optional
         :func:`usual_settings` by default.
@@ -64,6 +64,7 @@ def fit(head: Dictionary, rows: Rows, settings: TrainingSettings | None = None) 
         if stage.finish is not None:
             stage.finish(_pairs(head, samples))
     head.learned_from = head.learned_from | learned_from
+    head.origin = rows.origin if isinstance(rows, Dataset) else ""
     head.eval()
 
 
