@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 
@@ -55,7 +56,7 @@ class Bars(Watcher):
 
     def epoch(self, done: int, training: float, validation: float) -> None:
         """Move it on."""
-        loss = f"loss {training:.4g}, validation {validation:.4g}"
+        loss = f"loss {training:.4g}" + ("" if math.isnan(validation) else f", validation {validation:.4g}")
         self.progress.update(self.task, completed=done, loss=loss)  # type: ignore[arg-type]
 
     def stop(self) -> None:

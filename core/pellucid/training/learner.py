@@ -103,8 +103,9 @@ class Learner:
         """
         progress = self.progress
         progress.training.append(float(self.accelerator.reduce(self._total, "sum")) / training.count)
-        with self._mean.shown() if self._mean is not None else nullcontext():
-            progress.validation.append(self._watched(validation or training))
+        if validation is not None:
+            with self._mean.shown() if self._mean is not None else nullcontext():
+                progress.validation.append(self._watched(validation))
         progress.epoch += 1
         self._judge(validation is not None)
         if not math.isfinite(progress.training[-1]):
@@ -142,8 +143,9 @@ class Learner:
 
     def _judge(self, validated: bool) -> None:
         progress, settings = self.progress, self.settings
-        if progress.validation[-1] < progress.best_loss or not validated:
-            progress.best_loss, progress.best_epoch = progress.validation[-1], progress.epoch
+        judged = progress.validation if validated else progress.training
+        if judged[-1] < progress.best_loss or not validated:
+            progress.best_loss, progress.best_epoch = judged[-1], progress.epoch
         waited = progress.epoch - progress.best_epoch
         stop_early = validated and settings.patience is not None and waited >= settings.patience
         progress.done = progress.epoch >= settings.epochs or stop_early

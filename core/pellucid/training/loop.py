@@ -30,7 +30,7 @@ class Watcher:
         """A training begins."""
 
     def epoch(self, done: int, training: float, validation: float) -> None:
-        """An epoch is complete."""
+        """An epoch is complete; the validation loss is NaN where nothing is watched."""
 
     def stop(self) -> None:
         """The training has ended."""
@@ -55,7 +55,7 @@ def train(
         Called with a batch it returns the mean loss of its samples. Parameters that do not require gradients stay. Where it
         has a method ``settle`` this is called after each step.
     training, validation : Samples
-        Without validation samples the last epoch is kept.
+        Without validation samples the last epoch is kept, and nothing is read but what is learnt from.
     settings : TrainingSettings
     stage : str
         Names this training; with the seed and the epoch it decides all chance in it, so that a resumed training is the
@@ -129,7 +129,7 @@ def train_together(
         epoch += 1
         if active:
             last = active[-1].progress
-            watcher.epoch(epoch, last.training[-1], last.validation[-1])
+            watcher.epoch(epoch, last.training[-1], last.validation[-1] if validation is not None else math.nan)
     for learner in learners:
         learner.end()
     watcher.stop()
