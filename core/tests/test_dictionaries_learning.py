@@ -13,6 +13,7 @@ from pellucid.data import ArrayDataset, DataSpec, Vector
 from pellucid.data.subjects import LearnedFrom
 from pellucid.encoders.identity import Identity
 from pellucid.errors import ContractError, DataError, LeakageError
+from pellucid.heads.base import Stage
 from pellucid.heads.dictionaries import (
     BatchTopK,
     Gated,
@@ -231,6 +232,42 @@ def test_a_dictionary_learns_beside_others_what_it_learns_alone(made):
         for name, value in alone.items():
             assert torch.equal(value, together[part][name]), (part, name)
     assert not torch.equal(together["topk"]["directions"], together["drawn"]["directions"])
+
+
+class InTurn(TopK):
+    """Biases learn first, alone; then the offset."""
+
+    def stages(self):
+        bias, centre = (
+            Stage(name=name, loss=self.loss, learns=(name,), finish=self.look, share=share)
+            for name, share in (("bias", 1.0), ("centre", 0.5))
+        )
+        self.looked: list[dict[str, torch.Tensor]] = []
+        return bias, centre
+
+    def look(self, parts) -> None:
+        self.looked.append({name: value.detach().clone() for name, value in self.named_parameters()})
+
+
+@pytest.mark.parametrize("way", ["beside others", "alone"])
+def test_only_what_a_stage_names_learns_in_it(made, way):
+    data = of_people(made.rows[:1000].numpy())
+    head, other = (built(one, features=ATOMS, k=3) for one in (InTurn, TopK))
+    head.config = other.config = head.config.model_copy(update={"units": tuple(f"z:{n}" for n in names(UNITS))})
+    before = {name: value.detach().clone() for name, value in head.named_parameters()}
+    if way == "alone":
+        head.fit(data, quick(4))
+    else:
+        encoder = Identity(Identity.config_type(inputs={"z": data.spec.input("z")}))
+        both = Sides(data.subset(range(800)), data.subset(range(800, 1000)))
+        fit_codes({"z": encoder}, {"in turn": head, "plain": other}, both, quick(4))
+    first, second = head.looked
+    assert torch.equal(first["weight"], before["weight"])
+    assert torch.equal(second["weight"], before["weight"])
+    assert not torch.equal(first["bias"], before["bias"])
+    assert torch.equal(second["bias"], first["bias"])
+    assert not torch.equal(second["centre"], first["centre"])
+    assert all(one.requires_grad for one in head.parameters())
 
 
 def test_one_that_was_cut_off_catches_up_and_one_that_stops_early_disturbs_nobody(made, tmp_path):

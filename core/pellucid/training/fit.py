@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from pellucid.data.subjects import LearnedFrom
 from pellucid.encoders.base import Encoder
 from pellucid.errors import StudyError
 from pellucid.fingerprint import fingerprint
-from pellucid.heads.base import Head, Stage
+from pellucid.heads.base import Head
 from pellucid.model import Model, batches
 from pellucid.training.checkpoint import Checkpoint, Progress
 from pellucid.training.loop import Watcher, train, train_together
@@ -155,7 +155,7 @@ def fit_model(
         if stage.loss is not None:
             objective = HeadLoss(head, stage.loss) if fixed else ModelLoss(model, stage, together)
             limited = settings.model_copy(update={"epochs": max(1, math.ceil(settings.epochs * stage.share))})
-            with _learning(head, stage):
+            with stage.learning(head):
                 if any(p.requires_grad for p in objective.parameters()):
                     history.append(
                         train(
@@ -214,14 +214,18 @@ def fit_codes(
         for share in dict.fromkeys(stage.share for stage in now.values() if stage.loss is not None):
             limited = settings.model_copy(update={"epochs": max(1, math.ceil(settings.epochs * share))})
             objectives, names = {}, {}
-            for part, stage in now.items():
-                if stage.loss is not None and stage.share == share:
-                    name = f"head {part} {stage.name}"
-                    names[part] = session.stage(name)
-                    objectives[names[part]] = (HeadLoss(heads[part], stage.loss), session.checkpoint(name, limited))
-            # The order of rows is the same whoever stands beside, so that a dictionary does not depend on it.
-            order = session.stage("rows")
-            done = train_together(objectives, training, validation, limited, order=order, watcher=session.watcher)
+            with ExitStack() as learning:
+                for part, stage in now.items():
+                    if stage.loss is not None and stage.share == share and stage.parameters(heads[part]):
+                        learning.enter_context(stage.learning(heads[part]))
+                        name = f"head {part} {stage.name}"
+                        names[part] = session.stage(name)
+                        objectives[names[part]] = (HeadLoss(heads[part], stage.loss), session.checkpoint(name, limited))
+                if not objectives:
+                    continue
+                # The order of rows is the same whoever stands beside, so that a dictionary does not depend on it.
+                order = session.stage("rows")
+                done = train_together(objectives, training, validation, limited, order=order, watcher=session.watcher)
             for part, name in names.items():
                 history[part].append(done[name])
         for part, stage in now.items():
@@ -251,20 +255,6 @@ def learns_with_head(encoder: Encoder, settings: TrainingSettings) -> bool:
     """Whether an encoder's parameters learn together with each head."""
     has_parameters = any(True for _ in encoder.parameters())
     return has_parameters and (settings.joint or not encoder.tags.trains_alone)
-
-
-@contextmanager
-def _learning(head: Head, stage: Stage) -> Iterator[None]:
-    """Let those of a head's parameters learn that a stage names, for its length."""
-    before = {name: parameter.requires_grad for name, parameter in head.named_parameters()}
-    head.requires_grad_(False)
-    for parameter in stage.parameters(head):
-        parameter.requires_grad_(True)
-    try:
-        yield
-    finally:
-        for name, parameter in head.named_parameters():
-            parameter.requires_grad_(before[name])
 
 
 def _state(part: nn.Module) -> dict[str, Tensor]:

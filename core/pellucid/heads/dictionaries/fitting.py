@@ -57,10 +57,11 @@ def fit(head: Dictionary, rows: Rows, settings: TrainingSettings | None = None) 
     head.eval()
     head.prepare(_pairs(head, samples))
     for stage in head.stages():
-        if stage.loss is not None:
+        if stage.loss is not None and stage.parameters(head):
             epochs = max(1, math.ceil(settings.epochs * stage.share))
             limited = settings.model_copy(update={"epochs": epochs})
-            train(HeadLoss(head, stage.loss), samples, None, limited, stage=f"head {stage.name}", order="rows")
+            with stage.learning(head):
+                train(HeadLoss(head, stage.loss), samples, None, limited, stage=f"head {stage.name}", order="rows")
         if stage.finish is not None:
             stage.finish(_pairs(head, samples))
     head.learned_from = head.learned_from | learned_from
