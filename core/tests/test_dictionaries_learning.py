@@ -33,7 +33,7 @@ from pellucid.heads.dictionaries import (
 )
 from pellucid.representation import Representation
 from pellucid.training.checkpoint import Checkpoint
-from pellucid.training.fit import Sides, fit_codes
+from pellucid.training.fit import Session, Sides, fit_codes
 from pellucid.training.learner import Samples
 from pellucid.training.loop import train_together
 from pellucid.training.objectives import HeadLoss
@@ -300,6 +300,52 @@ def test_one_that_was_cut_off_catches_up_and_one_that_stops_early_disturbs_nobod
         for part, (state, progress) in found.items():
             assert progress == whole[part][1], part
             assert all(torch.equal(value, whole[part][0][name]) for name, value in state.items()), part
+
+
+class Bursting(TopK):
+    """Its loss is no number from some row on, or its parameters are none after the last step."""
+
+    def __init__(self, config, rows: float = 1e9, silently: bool = False) -> None:
+        super().__init__(config)
+        self.bursts_at, self.silently = rows, silently
+
+    def loss(self, z, batch):
+        found = super().loss(z, batch)
+        if not self.training or float(self.seen) < self.bursts_at:
+            return found
+        return found + (self.bias.sqrt().sum() * 0 if self.silently else torch.inf)
+
+
+@pytest.mark.parametrize("silently", [False, True], ids=["loss", "gradient of the last step"])
+def test_one_that_diverges_is_named_and_ends_nobody_else(made, tmp_path, silently):
+    data = of_people(made.rows[:1200].numpy())
+    both = Sides(data.subset(range(1000)), data.subset(range(1000, 1200)))
+    encoder = Identity(Identity.config_type(inputs={"z": data.spec.input("z")}))
+    config = TopKConfig(units=tuple(f"z:{n}" for n in names(UNITS)), features=ATOMS, k=3)
+
+    def head(made: type, *options) -> TopK:
+        torch.manual_seed(7)
+        return made(config, *options)
+
+    def learnt(some: dict[str, TopK], folder=None):
+        return fit_codes({"z": encoder}, some, both, quick(4), session=Session(folder))
+
+    # An epoch is four steps of 250 rows at most; the row count grows within the step whose loss it is.
+    bad = {"bad": head(Bursting, 3000 if silently else 2500, silently)}
+    with pytest.raises(
+        DataError,
+        match=r"^'bad' did not learn, so nothing is finished: head bad fit: .* in epoch 3; .*'good' learnt beside to the end; "
+        "the same command does not train them again$",
+    ):
+        learnt({**bad, "good": head(TopK)}, tmp_path)
+    alone, reads = learnt({"good": head(TopK)})["good"][0].head.state_dict(), []
+    again = head(TopK)
+    again.loss = lambda z, batch: reads.append(len(z.values)) or TopK.loss(again, z, batch)
+    model, history = learnt({"good": again}, tmp_path)["good"]
+    assert not reads
+    assert [one.epoch for one in history] == [4]
+    for name, value in model.head.state_dict().items():
+        assert torch.equal(value, alone[name]), name
 
 
 class Dying(Checkpoint):

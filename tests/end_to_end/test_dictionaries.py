@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def opened(folder: Path) -> ActivationsFolder:
     return ActivationsFolder(ActivationsConfig(), folder)
 
 
-def dictionaries(folder: Path, **options: Any):
+def dictionaries(folder: Path, heads: Sequence[dict[str, Any]] = (), **options: Any):
     return pellucid.study(
         {
             "name": "dictionaries",
@@ -67,7 +68,7 @@ def dictionaries(folder: Path, **options: Any):
             "dataset": "activations",
             "data": str(folder),
             "encoder": [{"name": "identity", "input": "activations"}],
-            "head": [{"name": "sae-topk", "features": 6, "k": 2}],
+            "head": list(heads) or [{"name": "sae-topk", "features": 6, "k": 2}],
             "protocols": ["subject-holdout", "dictionary-metrics", "dictionary-features"],
             "options": options,
             "training": {"epochs": 1},
@@ -184,6 +185,30 @@ def test_a_dictionary_that_was_fitted_to_a_dataset_knows_what_made_it(run, layer
     head = TopK(TopKConfig(units=one.spec.inputs["activations"].names, features=6, k=2)).fit(one, usual_settings(10**9))
     assert head.origin == one.origin != other.origin
     assert head.fit(one.read(np.arange(len(one))).inputs["activations"], usual_settings(10**9)).origin == ""
+
+
+def test_a_run_of_which_one_dictionary_diverges_is_not_finished_and_goes_on_without_the_others(
+    run, layers, tmp_path, monkeypatch
+):
+    collect_run(run.path, layers[0], tmp_path / "acts")
+    heads = [{"name": "sae-topk", "label": label, "features": n, "k": 2} for label, n in (("small", 5), ("large", 6))]
+    study = dictionaries(tmp_path / "acts", heads, **{"subject-holdout": {"column": "side"}})
+    plain, trained = TopK.loss, []
+
+    def loss(self, z, batch):
+        trained.append(self.config.features)
+        return plain(self, z, batch) * (float("nan") if self.config.features == 5 and bad else 1.0)
+
+    monkeypatch.setattr(TopK, "loss", loss)
+    bad = True
+    with pytest.raises(DataError, match=r"^'small' did not learn, .* in epoch 1; .*'large' learnt beside to the end"):
+        study.run(tmp_path / "run", watcher=Watcher())
+    assert not Run(tmp_path / "run").finished
+    assert set(trained) == {5, 6}
+    bad, before = False, trained.count(6)
+    assert study.run(tmp_path / "run", watcher=Watcher()).finished
+    # Of the fold's dictionaries the one is trained anew, of everybody's both: there are as many rows there.
+    assert trained.count(6) - before < trained.count(5) - before
 
 
 def test_cards_are_of_the_features_that_the_study_counts(run, layers, tmp_path):
