@@ -49,6 +49,7 @@ PLUGIN = Plugin(
     },
     protocols={
         "concept-audit": "pellucid.protocols.concepts.audit:ConceptAudit",
+        "concept-confidence": "pellucid.protocols.dictionaries.confidence:ConceptConfidence",
         "dictionary-features": "pellucid.protocols.dictionaries.features:DictionaryFeatures",
         "dictionary-metrics": "pellucid.protocols.dictionaries.metrics:DictionaryMetrics",
         "explanation-audit": "pellucid.protocols.explanations.audit:ExplanationAudit",
