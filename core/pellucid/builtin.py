@@ -18,7 +18,9 @@ PLUGIN = Plugin(
     },
     heads={
         "additive": "pellucid.heads.functions.additive:Additive",
+        "cav": "pellucid.heads.concepts.vectors:Cav",
         "concept-bottleneck": "pellucid.heads.concepts.bottleneck:ConceptBottleneck",
+        "concept-bottleneck-sparse": "pellucid.heads.concepts.sparse:ConceptBottleneckSparse",
         "cumulative": "pellucid.heads.cumulative:Cumulative",
         "ica": "pellucid.heads.dictionaries.baselines:Ica",
         "kmeans": "pellucid.heads.dictionaries.baselines:Kmeans",

@@ -38,7 +38,12 @@ def rows(*, turned: bool = False, seed: int = 0) -> ArrayDataset:
     label = np.where((person % 2 == 0) & turned, 1 - y, y)
     label[random.random(PEOPLE)[person] < 0.3] = np.nan
     frame = pd.DataFrame(
-        {"subject": [f"p{at}" for at in person], "y": label, "age": age, "noise": random.integers(2, size=len(y)).astype(float)},
+        {
+            "subject": [f"p{at}" for at in person],
+            "y": label,
+            "age": age,
+            "noise": random.integers(2, size=len(y)).astype(float),
+        },
         index=[f"s{at}" for at in range(len(person))],
     )
     spec = DataSpec(

@@ -212,7 +212,9 @@ def figures(seed: int) -> dict[str, object]:
         a, b = effect(one, latent, genre)
         own.append(a)
         other.append(b)
-        alike = np.flatnonzero((one.named.concepts != genre) & (density > density[latent] / 2) & (density < 2 * density[latent]))
+        alike = np.flatnonzero(
+            (one.named.concepts != genre) & (density > density[latent] / 2) & (density < 2 * density[latent])
+        )
         a, b = effect(one, int(random.choice(alike)), genre) if len(alike) else (np.nan, 1.0)
         by_chance.append(a / b)
     ratios = np.array(own) / np.array(other)
@@ -222,7 +224,9 @@ def figures(seed: int) -> dict[str, object]:
         "fvu": 1 - explained_variance(x, back),
         "dead": dead_share(one.codes),
         "genres": int(one.named.recovered(GENRES, GOOD).sum()),
-        "f1": np.round([one.named.held_out.f1[one.named.concepts == g].max(initial=0) for g in range(GENRES)], 2).tolist(),
+        "f1": np.round(
+            [one.named.held_out.f1[one.named.concepts == g].max(initial=0) for g in range(GENRES)], 2
+        ).tolist(),
         "named": int((one.named.concepts != UNNAMED).sum()),
         "confident": int((one.named.held_out.f1 >= 0.8).sum()),
         "units": (int(plain.sum()), int(strict.sum())),

@@ -210,9 +210,7 @@ def name_latents(
     return NamedLatents(concepts, of_names(found.lift), of_names(found.p), of_names(found.q), scores)
 
 
-def chosen_names(
-    lift: np.ndarray, p: np.ndarray, q: np.ndarray, level: float = LEVEL
-) -> tuple[np.ndarray, np.ndarray]:
+def chosen_names(lift: np.ndarray, p: np.ndarray, q: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
     """The concept that each latent is named after: of the significant ones the highest lift, of equal lifts the smallest p.
 
     Parameters

@@ -182,7 +182,9 @@ def _examples(x: Tensor, yes: Tensor, known: Tensor | None) -> tuple[Tensor, Ten
     lacking = ((yes & known).sum(0) == 0) | ((~yes & known).sum(0) == 0)
     if bool(lacking.any()):
         which = ", ".join(map(str, torch.nonzero(lacking)[:, 0].tolist()))
-        raise DataError(f"a vector needs samples with the concept and samples without it; concept(s) {which} lack either")
+        raise DataError(
+            f"a vector needs samples with the concept and samples without it; concept(s) {which} lack either"
+        )
     return x, yes, known
 
 

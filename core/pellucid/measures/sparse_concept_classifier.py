@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-
 LEARNING_RATES = (1e-3, 1e-2, 1e-1)
 
 DECAY = 0.95
 """Factor on the learning rate after each epoch; the paper decays exponentially and does not say how fast."""
+
 
 @dataclass(frozen=True)
 class Fitted:

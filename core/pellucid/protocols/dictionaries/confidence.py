@@ -206,9 +206,7 @@ class ConfidenceRows(AuditedRows):
         every = [self.rules(fold) for fold in np.unique(self.folds)]
         features, attributes = (int(self.once_a_fold(name)[0]) for name in ("features", "attributes"))
         named, by_chance = (float(self.once_a_fold(name).mean()) for name in ("named", "named_by_chance"))
-        chance, units = (
-            float(self.once_a_fold(name).mean()) for name in ("confident_by_chance", "confident_units")
-        )
+        chance, units = (float(self.once_a_fold(name).mean()) for name in ("confident_by_chance", "confident_units"))
 
         def count(weights: np.ndarray) -> np.ndarray:
             return np.asarray(np.mean([confident(rules.scores(weights)[2]) for rules in every], axis=0))
@@ -263,7 +261,9 @@ class ConfidenceRows(AuditedRows):
             if np.isfinite(one.low):
                 ax.plot([one.low, one.high], [y, y], "-", color="#0b4f8a")
             ax.plot(one.value, y, "o", color="#0b4f8a", label="confidence" if y == 0 else None)
-            ax.plot(rules.by_chance()[2][at], y, "|", color="#6b7075", markersize=9, label="by chance" if y == 0 else None)
+            ax.plot(
+                rules.by_chance()[2][at], y, "|", color="#6b7075", markersize=9, label="by chance" if y == 0 else None
+            )
         ax.set_yticks(range(len(order)), [f"feature {names[at][0]}: {names[at][1]}" for at in order], fontsize=8)
         ax.set_xlim(0, 1.02)
         ax.set_xlabel("F1 of “has it, so the feature fires” on new subjects")

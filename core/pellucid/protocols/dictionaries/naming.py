@@ -75,7 +75,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Rules:
-    """"Has the attribute, so the feature fires", tried on samples; numbers of samples weigh them, shape (..., sample).
+    """ "Has the attribute, so the feature fires", tried on samples; numbers of samples weigh them, shape (..., sample).
 
     Parameters
     ----------
@@ -137,9 +137,7 @@ def found_names(strength: np.ndarray, fires: np.ndarray, attributes: np.ndarray,
     return Names(features, best, lift[features, best], q[features, best])
 
 
-def unit_rules(
-    naming: Pooled, tried: Pooled, at: np.ndarray, attributes: Attributes, top: int, level: float
-) -> Rules:
+def unit_rules(naming: Pooled, tried: Pooled, at: np.ndarray, attributes: Attributes, top: int, level: float) -> Rules:
     """Names of the layer's single units, tried as those of features are.
 
     A unit has no zero below which it is silent. It fires above a limit or below one, that of several limits under which
