@@ -55,6 +55,7 @@ PLUGIN = Plugin(
         "dictionary-features": "pellucid.protocols.dictionaries.features:DictionaryFeatures",
         "dictionary-metrics": "pellucid.protocols.dictionaries.metrics:DictionaryMetrics",
         "explanation-audit": "pellucid.protocols.explanations.audit:ExplanationAudit",
+        "iis": "pellucid.protocols.interpretability.score:Iis",
         "latent-clusters": "pellucid.protocols.latents.clusters:LatentClusters",
         "missingness": "pellucid.protocols.missingness.flip:Missingness",
         "modality-importance": "pellucid.protocols.missingness.importance:ModalityImportance",

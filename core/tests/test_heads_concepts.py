@@ -128,7 +128,9 @@ def test_a_concept_that_everybody_has_and_data_without_concepts_are_refused():
     ratings = torch.tensor([[1.0, 1.0], [2.0, 1.0]] * 3)
 
     def batch(known):
-        return Representation(x, ("a", "b")), Batch({"x": x}, targets=torch.zeros(6, 1), concepts=ratings, concept_mask=known)
+        return Representation(x, ("a", "b")), Batch(
+            {"x": x}, targets=torch.zeros(6, 1), concepts=ratings, concept_mask=known
+        )
 
     everybody = batch(torch.ones(6, 2, dtype=torch.bool))
     head.prepare([everybody])
