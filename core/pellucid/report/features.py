@@ -148,6 +148,7 @@ def _facts(
         "nearest": [{"feature": one, "cosine": float(cosines[one])} for one in near],
         "strongest": strongest,
         "source": None if folder is None else json.loads(folder.source_spec.model_dump_json()),
+        "input": None if folder is None else folder.document["source"]["input"],
     }
 
 
@@ -179,17 +180,20 @@ def _pictures(run: RunFolder, facts: Mapping[str, Any]) -> list[Picture]:
         region = places.region_from_json(one["region"])
         kept = {name: run.gallery.arrays.get(f"feature-source/{one['sample']}/{name}") for name in spec.inputs}
         for name, values in kept.items():
-            if values is None:
+            # What the layer reads; other inputs stand beside it, as a lesion's outline does.
+            if values is None or facts.get("input") not in (None, name):
                 continue
             others = {other: value for other, value in kept.items() if other != name and value is not None}
-            marked = () if region is None else (Marked(region, 0.0, f"{one['code']:.2f}"),)
             said = f", labelled {', '.join(one['said'])}" if one["said"] else ""
             whole = region is not None and places.covers(region, spec.inputs[name])
+            # A cell of a picture says nothing without what lies around it; of a signal the rest would be too small to read.
+            framed = spec.inputs[name].kind in ("image", "volume")
+            marked = () if region is None else (Marked(region, 0.0, "" if framed else f"{one['code']:.2f}"),)
             shown = Shown(
                 caption=f"{at + 1}. sample {one['sample']}",
                 beside=others,
                 regions=marked,
-                only=None if whole else region,
+                only=None if whole or framed else region,
             )
             where = "" if region is None or whole else f" at {place(region)}"
             caption = f"Code {one['code']:.2f}{where}{said}."
