@@ -88,6 +88,15 @@ def test_features_that_go_with_labels_are_found_and_no_others():
     assert association_in_words(*found[3][:2]).startswith("is yes (y): AUROC 0.9") or found[3][1] == pytest.approx(1)
 
 
+def test_a_subject_that_several_folds_test_is_counted_once():
+    data = rows()
+    made = DictionaryFeatures().examine(fold_of(data, model(data)))
+    folds = pd.concat([made.assign(fold=at) for at in range(3)], ignore_index=True)
+    (result,) = DictionaryFeatures().conclude(folds, context(data))
+    assert result.n_subjects == PEOPLE // 2
+    assert f"on {PEOPLE // 2} subjects that nothing" in result.sentence
+
+
 def test_a_sample_has_of_each_feature_the_strongest_position():
     data = rows()
     fold = fold_of(data, model(data))

@@ -60,11 +60,6 @@ class Moran:
     active: np.ndarray
 
     @property
-    def q_greater(self) -> np.ndarray:
-        """False discovery rate over features of the directional test."""
-        return benjamini_hochberg(self.p_greater)
-
-    @property
     def q_two_sided(self) -> np.ndarray:
         """False discovery rate over features of the two-sided test."""
         return benjamini_hochberg(self.p_two_sided)
