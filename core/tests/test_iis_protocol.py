@@ -85,7 +85,7 @@ def test_concepts_that_are_groups_keep_more_than_random_directions():
     assert score.passed
     assert score.value > 0.9
     assert score.value > score.baseline + 0.05
-    assert "keep more than random directions do" in score.sentence
+    assert "; the concepts keep more than random directions do (a score higher by" in score.sentence
     assert concluded(dataset(), library="prototype")[1]["iis"].value > score.chance + 0.2
 
 
@@ -108,16 +108,20 @@ def test_test_labels_choose_nothing():
 def test_validation_subjects_of_the_training_side_choose(monkeypatch):
     from pellucid.protocols.interpretability import score
 
-    seen = []
+    seen, curves = [], []
 
     def watched(train, validation, test, concepts, **options):
         seen.append((train, validation, test))
-        return original(train, validation, test, concepts, **options)
+        curves.append(original(train, validation, test, concepts, **options))
+        return curves[-1]
 
     original = score.retention_curve
     monkeypatch.setattr(score, "retention_curve", watched)
-    data = dataset()
-    concluded(data)
+    rows, _ = concluded(dataset())
+    for name, curve in zip(("kept", "random"), curves, strict=True):
+        for ratio, accuracy in zip(curve.ratios, curve.accuracies, strict=True):
+            assert rows[f"{name}:{ratio:g}"].mean() == pytest.approx(accuracy)
+        assert rows["standard"].mean() == pytest.approx(curve.standard)
     train, validation, test = seen[0]
     assert len(train.x) + len(validation.x) == 600
     assert len(test.x) == 300

@@ -173,7 +173,7 @@ class Iis(Assessment):
             # That there is little to retain is said with the result.
             warnings.simplefilter("ignore", UserWarning)
             return retention_curve(
-                *sides, test, concepts, ratios=self.config.ratios, learning_rates=self.config.learning_rates,
+                sides[0], sides[1], test, concepts, ratios=self.config.ratios, learning_rates=self.config.learning_rates,
                 epochs=self.config.epochs, batch_size=self.config.batch_size, seed=seed,
             )  # fmt: skip
 
