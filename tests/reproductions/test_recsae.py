@@ -238,11 +238,13 @@ def figures(seed: int) -> dict[str, object]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_dictionary_inside_a_recommender(seed):
-    """Targets of the paper's acceptance, all of them by now but two.
+    """Reconstruction, ranking and dead features reach what was asked for on every seed; four targets do not.
 
     Nine genres with a name that holds (F1 0.7) were asked for: seeds 0 to 2 give 10, 5 and 8, as features split a genre among them.
     Of single units, firing above zero, far fewer genres are recovered on every seed; where each unit is given the limit that suits it best
     on naming users it is 5, 8 and 5, so that the advantage asked for (three genres) is gone on seed 1.
+    Switching a genre off hits its own items more than three times as hard for all genres but one of seed 2 (1.1), and another feature
+    less than 1.5 times for all but one of seed 0 (3.0): asked for of each, held here for the median, all but one, and the mean.
     """
     found = figures(seed)
     print(found)
