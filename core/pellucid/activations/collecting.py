@@ -103,7 +103,7 @@ def rows_of(
     """
     layer = find_layer(model, layer)
     layout = Layout(channels or channels_of(dict(model.named_modules())[layer]))
-    name, start = input_of(model, layer, dataset), 0
+    name, start = input_of_layer(model, layer, dataset), 0
     # Entered and left for each batch: between two batches the model is whoever's asked for them.
     for batch, ids in batches(dataset):
         with watching(model, layer) as said:
@@ -132,7 +132,7 @@ def rows_of(
         start += len(ids)
 
 
-def input_of(model: nn.Module, layer: str, dataset: Dataset) -> str | None:
+def input_of_layer(model: nn.Module, layer: str, dataset: Dataset) -> str | None:
     """The input that a layer's positions lie in: that of its encoder, or the only one of the data; None if several."""
     names = tuple(dataset.spec.inputs)
     if isinstance(model, Model) and layer.startswith("encoders."):

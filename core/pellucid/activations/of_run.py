@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pellucid.activations.collecting import input_of, rows_of
+from pellucid.activations.collecting import input_of_layer, rows_of
 from pellucid.activations.dataset import SIDE
 from pellucid.activations.folder import Precision, Writer, check_place
 from pellucid.activations.layers import ACTIVATIONS, Channels, channels_of, find_layer, watching
@@ -148,7 +148,7 @@ def collect_run(
                 "fingerprint": hexadecimal(model.named_encoders()),
             },
             "made_by": (model.learned_from | dataset.made_by).to_json(),
-            "source": _source(done, dataset, data, input_of(model, layer, dataset)),
+            "source": _source(done, dataset, data, input_of_layer(model, layer, dataset)),
             "seed": seed,
         }
         samples = dataset.frame[_columns(dataset)].assign(**{SIDE: side})
