@@ -62,6 +62,7 @@ PLUGIN = Plugin(
         "nested-subject-cv": "pellucid.protocols.nested_subject_cv:NestedSubjectCv",
         "prediction": "pellucid.protocols.prediction:Prediction",
         "prototype-audit": "pellucid.protocols.prototypes.audit:PrototypeAudit",
+        "spatial-autocorrelation": "pellucid.protocols.dictionaries.spatial:SpatialAutocorrelation",
         "subject-holdout": "pellucid.protocols.subject_holdout:SubjectHoldout",
         "traversal-monotonicity": "pellucid.protocols.traversal.monotonicity:TraversalMonotonicity",
     },
