@@ -109,11 +109,7 @@ def rows_of(
         with watching(model, layer) as said:
             (run or model)(batch)
             values, shape = layout.positions(said())
-        mask = None
-        if keep is not None:
-            mask = keep(batch)
-        elif name is not None:
-            mask = real_positions(batch, name, dataset.spec.input(name).kind, shape)
+        mask = keep(batch) if keep is not None else kept_positions(batch, name, dataset, shape)
         if mask is None:
             mask = torch.ones(values.shape[:2], dtype=torch.bool)
         if mask.shape != values.shape[:2]:
@@ -130,6 +126,27 @@ def rows_of(
             )
         yield LayerRows(found, where[:, 0] + start, where[:, 1], shape)
         start += len(ids)
+
+
+def kept_positions(batch: Batch, name: str | None, dataset: Dataset, shape: tuple[int, ...]) -> Tensor | None:
+    """Which positions of a layer give rows: those that lie wholly in what is real of their input.
+
+    Parameters
+    ----------
+    batch : Batch
+    name : str, optional
+        The input that the layer's positions lie in; see :func:`input_of_layer`.
+    dataset : Dataset
+        Where the batch is from.
+    shape : tuple of int
+        Of the positions.
+
+    Returns
+    -------
+    Tensor of bool, optional
+        Shape (sample, position); None: all do.
+    """
+    return None if name is None else real_positions(batch, name, dataset.spec.input(name).kind, shape)
 
 
 def input_of_layer(model: nn.Module, layer: str, dataset: Dataset) -> str | None:

@@ -140,6 +140,7 @@ def collect_run(
             raise RunError(f"the data of {run} gave no activations: everything is masked")
         facts = {
             "layer": layer,
+            "channels": channels,
             "shape": list(shape),
             "model": {
                 "run": done.study.name,
