@@ -105,7 +105,7 @@ def test_the_strongest_samples_are_drawn_with_the_place_in_them(planted, tmp_pat
     assert all(one["said"][0] == "yes (y)" for one in facts["strongest"])
     # A cell of the layer is four by four pixels.
     assert facts["strongest"][0]["region"]["start"] == (16, 4)
-    pictures = found["f2"].pictures[1:]
+    pictures = found["f2"].pictures[:-1]
     assert len(pictures) == EACH
     assert pictures[0].caption.startswith(f"Code {peak.max():.2f} at rows 17 to 20, columns 5 to 8, labelled yes (y)")
     assert f"of sample s{peak.argmax()}, where feature f2 is strongest" in pictures[0].alt
@@ -123,7 +123,7 @@ def test_the_pattern_is_the_mean_code_at_each_position_and_how_alike_neighbours_
         assert pattern["i"] == pytest.approx(expected, abs=1e-5)
         told = dict(found[f"f{feature}"].facts)["Over the layer"]
         assert told.startswith(f"Moran's I {expected:.2f} over 36 positions")
-        assert found[f"f{feature}"].pictures[0].alt == f"Mean code of feature f{feature} at each position of the layer"
+        assert found[f"f{feature}"].pictures[-1].alt == f"Mean code of feature f{feature} at each position of the layer"
     assert next(one for one in features if one["feature"] == 2)["pattern"]["i"] > 0.5
 
 

@@ -216,7 +216,7 @@ def _card(run: RunFolder, facts: Mapping[str, Any]) -> Card:
     pictures = _pictures(run, facts)
     if pattern is not None:
         told.append(("Over the layer", _pattern_in_words(pattern)))
-        pictures.insert(0, _pattern_picture(facts["feature"], pattern))
+        pictures.append(_pattern_picture(facts["feature"], pattern))
     return Card(f"f{facts['feature']}", tuple(told), tuple(pictures))
 
 
@@ -233,12 +233,11 @@ def _pattern_in_words(pattern: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> _pattern_in_words({"i": 0.8213, "places": 124})
-    "Moran's I 0.82 over 124 positions (1: neighbours are alike; 0: no pattern)"
+    "Moran's I 0.82 over 124 positions (1: neighbours are alike; 0: no pattern; below: they differ)"
     """
     if pattern["i"] is not None:
-        return (
-            f"Moran's I {pattern['i']:.2f} over {pattern['places']} positions (1: neighbours are alike; 0: no pattern)"
-        )
+        scale = "1: neighbours are alike; 0: no pattern; below: they differ"
+        return f"Moran's I {pattern['i']:.2f} over {pattern['places']} positions ({scale})"
     if pattern["places"] < LEAST_ACTIVE:
         return f"{pattern['places']} positions are too few to ask for a pattern"
     return f"active at too few of {pattern['places']} positions to ask for a pattern, or everywhere alike"

@@ -67,8 +67,8 @@ class Grid:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Grid:
         """Inverse of :meth:`to_json`."""
-        several = {name: tuple(data[name]) for name in ("shape", "axes", "channels", "extent")}
-        return cls(**several, spacing_is_known=data["spacing_is_known"])
+        shape, axes, channels, extent = (tuple(data[name]) for name in ("shape", "axes", "channels", "extent"))
+        return cls(shape, axes, channels, extent, bool(data["spacing_is_known"]))
 
     @property
     def size_in(self) -> tuple[float, float]:
