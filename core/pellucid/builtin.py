@@ -54,6 +54,7 @@ PLUGIN = Plugin(
         "concept-confidence": "pellucid.protocols.dictionaries.confidence:ConceptConfidence",
         "dictionary-features": "pellucid.protocols.dictionaries.features:DictionaryFeatures",
         "dictionary-metrics": "pellucid.protocols.dictionaries.metrics:DictionaryMetrics",
+        "dictionary-stability": "pellucid.protocols.dictionaries.stability:DictionaryStability",
         "explanation-audit": "pellucid.protocols.explanations.audit:ExplanationAudit",
         "iis": "pellucid.protocols.interpretability.score:Iis",
         "latent-clusters": "pellucid.protocols.latents.clusters:LatentClusters",
