@@ -23,7 +23,13 @@ from pellucid.heads.dictionaries import (
     Variational,
     sparse,
 )
-from pellucid.heads.dictionaries.sparse import above, encoded, strongest, strongest_of_batch, without_radial_gradient
+from pellucid.heads.dictionaries.sparse import (
+    above,
+    encoded,
+    strongest_of_batch,
+    strongest_of_row,
+    without_radial_gradient,
+)
 from pellucid.representation import Representation
 
 STEPPED = (BatchTopK, Gated, JumpRelu, Matryoshka, MatchingPursuit, OrthogonalMatchingPursuit, Relu, TopK, Variational)
@@ -63,7 +69,7 @@ def of_batch(found: torch.Tensor) -> torch.Tensor:
 THRESHOLD = torch.linspace(-0.5, 1.5, FEATURES)
 
 CHOICES = {
-    "fixed k": (strongest(3), fixed),
+    "fixed k": (strongest_of_row(3), fixed),
     "batch k": (strongest_of_batch(3), of_batch),
     "one threshold": (above(torch.tensor(0.8)), lambda found: found > 0.8),
     "a threshold each": (above(THRESHOLD), lambda found: found > THRESHOLD),
@@ -145,7 +151,7 @@ def test_gradients_make_no_tensor_without_saying_where(gathered, monkeypatch):
         monkeypatch.setattr(sparse, "_samples_products", lambda device: False)
     torch.manual_seed(0)
     x, weight = torch.randn(ROWS, UNITS), torch.randn(FEATURES, UNITS)
-    codes = encoded(x, weight, torch.zeros(FEATURES), strongest(3))
+    codes = encoded(x, weight, torch.zeros(FEATURES), strongest_of_row(3))
     for function, saved, gradient in (
         (sparse._Encode, (x, weight, codes.starts, codes.features), torch.ones_like(codes.values)),
         (sparse._Decode, (codes.values, weight, codes.starts, codes.features), torch.ones_like(x)),

@@ -13,7 +13,7 @@ def bars(*, visible: bool = True) -> Watcher:
     """Bars on a terminal, a plain line for each message elsewhere, nothing if not visible."""
     if not visible:
         return Watcher()
-    return Bars() if sys.stderr.isatty() else Lines()
+    return TrainingBars() if sys.stderr.isatty() else Lines()
 
 
 class Lines(Watcher):
@@ -32,7 +32,7 @@ class Lines(Watcher):
         self.say(what)
 
 
-class Bars(Watcher):
+class TrainingBars(Watcher):
     """A bar for each training, gone when it ends; messages stay."""
 
     def __init__(self) -> None:

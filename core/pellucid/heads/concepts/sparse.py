@@ -13,7 +13,7 @@ from torch.nn import functional
 from pellucid.batch import Batch
 from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.base import HeadTags, PredictorConfig, Stage
-from pellucid.heads.concepts.few_concepts import SparseConceptBottleneck, kept, strongest
+from pellucid.heads.concepts.few_concepts import SparseConceptBottleneck, kept, only_strongest
 from pellucid.heads.scaled import STRIDE, ScaledHead
 from pellucid.measures.concept_libraries import cluster_concepts, prototype_concepts
 from pellucid.representation import Representation
@@ -175,7 +175,7 @@ class ConceptBottleneckSparse(ScaledHead):
         )  # fmt: skip
 
     def _surviving(self, x: Tensor) -> Tensor:
-        return strongest(self.body.norm(x @ self.concepts.T), self.config.ratio)
+        return only_strongest(self.body.norm(x @ self.concepts.T), self.config.ratio)
 
     def _read(self, similarities: Tensor) -> Tensor:
         return functional.linear(similarities, STRIDE * self.body.linear.weight, self.body.linear.bias)

@@ -63,7 +63,7 @@ class SparseCodes:
         return found
 
 
-def strongest(k: int) -> Choice:
+def strongest_of_row(k: int) -> Choice:
     """The ``k`` strongest features of each row."""
 
     def choose(found: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from sklearn.metrics import f1_score
 from torch import Tensor
 
 from pellucid.errors import DataError
-from pellucid.measures.dictionaries.exactness import defined, exact, same_rows, strongest, unit_rows
+from pellucid.measures.dictionaries.exactness import defined, exact, indices_of_strongest, same_rows, unit_rows
 from pellucid.measures.dictionaries.linear_probes import fit_linear_probes
 from pellucid.measures.dictionaries.matching import cosines
 
@@ -124,7 +124,7 @@ def main_features(codes: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     Tensor of int, shape (k,)
         1 to 10 features.
     """
-    ranked = strongest(weights, MOST_FEATURES).to(codes.device)
+    ranked = indices_of_strongest(weights, MOST_FEATURES).to(codes.device)
     truth, columns = (labels > 0).cpu().numpy(), exact(codes)[:, ranked].cpu().numpy()
     kept, before = 1, 0.0
     for k in range(1, len(ranked) + 1):
