@@ -105,7 +105,8 @@ class Learner:
         bad = [name for name, p in self.objective.named_parameters() if p.requires_grad and not p.isfinite().all()]
         if not math.isfinite(loss) or bad:
             what = f"the loss is {loss}" if not math.isfinite(loss) else f"{bad[0]} is no number any more"
-            self.diverged = f"{self.stage}: {what} in epoch {progress.epoch + 1}; look for extreme inputs, or lower [training] learning_rate"
+            where = f"{self.stage}: {what} in epoch {progress.epoch + 1}"
+            self.diverged = f"{where}; look for extreme inputs, or lower [training] learning_rate"
             return
         progress.training.append(loss)
         if validation is not None:

@@ -25,8 +25,8 @@ class JumpReluConfig(SparseAutoencoderConfig):
     bandwidth : float
         How near to its threshold a code must be to move it.
     threshold : float
-        Where all thresholds start. In short trainings (500 steps) a high start finds more atoms, in long ones a low one keeps
-        up: thresholds move by no more than their learning rate a step.
+        Where all thresholds start. They move by no more than about their learning rate a step: the shorter the training, the
+        more is lost by a low start.
     """
 
     l0: float = Field(default=1.0, ge=0)
