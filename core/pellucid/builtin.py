@@ -50,6 +50,7 @@ PLUGIN = Plugin(
         "outline-spiculation": "pellucid.measures.shape:spiculation",
     },
     protocols={
+        "absorption": "pellucid.protocols.dictionaries.absorption:Absorption",
         "concept-audit": "pellucid.protocols.concepts.audit:ConceptAudit",
         "concept-confidence": "pellucid.protocols.dictionaries.confidence:ConceptConfidence",
         "dictionary-features": "pellucid.protocols.dictionaries.features:DictionaryFeatures",
@@ -63,8 +64,13 @@ PLUGIN = Plugin(
         "nested-subject-cv": "pellucid.protocols.nested_subject_cv:NestedSubjectCv",
         "prediction": "pellucid.protocols.prediction:Prediction",
         "prototype-audit": "pellucid.protocols.prototypes.audit:PrototypeAudit",
+        "ravel": "pellucid.protocols.dictionaries.ravel:Ravel",
+        "scr": "pellucid.protocols.dictionaries.removal:SpuriousRemoval",
+        "sparse-probing": "pellucid.protocols.dictionaries.probing:SparseProbing",
         "spatial-autocorrelation": "pellucid.protocols.dictionaries.spatial:SpatialAutocorrelation",
         "subject-holdout": "pellucid.protocols.subject_holdout:SubjectHoldout",
+        "tpp": "pellucid.protocols.dictionaries.perturbation:TargetedPerturbation",
         "traversal-monotonicity": "pellucid.protocols.traversal.monotonicity:TraversalMonotonicity",
+        "unlearning": "pellucid.protocols.dictionaries.unlearning:Unlearned",
     },
 )

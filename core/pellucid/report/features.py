@@ -18,10 +18,10 @@ from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.measures.spatial import LEAST_ACTIVE, morans_i
 from pellucid.model import Model
 from pellucid.protocols.base import FittedFold
-from pellucid.protocols.dictionaries.codes import dictionaries
+from pellucid.protocols.dictionaries.codes import LABEL, dictionaries
 from pellucid.protocols.dictionaries.features import DictionaryFeatures, association_in_words
 from pellucid.protocols.dictionaries.placed import layer_of, over_positions
-from pellucid.protocols.dictionaries.pooled import LABEL, Pooled
+from pellucid.protocols.dictionaries.pooled import Pooled
 from pellucid.report import figures, places
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder

@@ -28,7 +28,7 @@ def kept(concepts: int, ratio: float) -> int:
     return max(1, concepts - math.floor(concepts * ratio + 1e-9) - 1)
 
 
-def strongest(scores: Tensor, ratio: float) -> Tensor:
+def only_strongest(scores: Tensor, ratio: float) -> Tensor:
     """Scores with all but the strongest of each sample set to zero, whatever their sign.
 
     Parameters
@@ -86,7 +86,7 @@ class SparseConceptBottleneck(nn.Module):
 
     def scores(self, x: Tensor) -> Tensor:
         """The concepts that speak, shape (sample, concept); others are zero."""
-        return strongest(self.norm(x @ self.concepts.t()), self.ratio)
+        return only_strongest(self.norm(x @ self.concepts.t()), self.ratio)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, shape (sample, class), of representations of shape (sample, feature)."""

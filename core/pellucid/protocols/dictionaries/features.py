@@ -10,8 +10,8 @@ from pydantic import Field
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD
 from pellucid.protocols.base import Assessment, Context, FittedFold
-from pellucid.protocols.dictionaries.codes import dictionaries, dictionary_parts, no_dictionary
-from pellucid.protocols.dictionaries.pooled import LABEL, Pooled
+from pellucid.protocols.dictionaries.codes import LABEL, dictionaries, dictionary_parts, no_dictionary
+from pellucid.protocols.dictionaries.pooled import Pooled
 from pellucid.result import Result
 from pellucid.statistics.false_discovery import benjamini_hochberg
 
