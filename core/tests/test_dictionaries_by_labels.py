@@ -39,18 +39,24 @@ TRUE = BASIS[:ATOMS]
 LOUD, QUIET, COIN = "is yes (loud)", "is yes (quiet)", "is yes (coin)"
 
 
-def rows(flipped: float = 0.0, seed: int = 0) -> ArrayDataset:
-    """People with four positions each: atom 0 goes with ``loud``, atom 1, half as strong, with ``quiet``, nothing with ``coin``."""
+def rows(flipped: float = 0.0, seed: int = 0, others: float = 0.3, both: bool = False) -> ArrayDataset:
+    """People with four positions each: atom 0 goes with ``loud``, atom 1, half as strong, with ``quiet``, nothing with ``coin``.
+
+    With ``both``, atoms 2 and 3 go with not being so.
+    """
     random = np.random.default_rng(seed)
     loud, quiet, coin = (random.permutation(np.arange(PEOPLE) % 2).astype(float) for _ in range(3))
     # Of a person, not of a position, so that means over positions leave it: single units are full of it.
-    other = (random.random((PEOPLE, 1, ATOMS)) < 0.4) * random.uniform(1, 3, (PEOPLE, 1, ATOMS))
+    other = (random.random((PEOPLE, 1, ATOMS)) < 0.4) * others * random.uniform(1, 3, (PEOPLE, 1, ATOMS))
     codes = other * random.uniform(0.8, 1.2, (PEOPLE, POSITIONS, ATOMS))
     strength = random.uniform(1, 1.5, (PEOPLE, POSITIONS))
     # Each at half of the positions, so that a sample's mean is not what a position says.
     here = np.arange(POSITIONS) % 2 == 0
     codes[:, :, 0] = 2 * strength * here * loud[:, None]
     codes[:, :, 1] = strength * ~here * quiet[:, None]
+    if both:
+        codes[:, :, 2] = 2 * strength * here * (1 - loud[:, None])
+        codes[:, :, 3] = strength * ~here * (1 - quiet[:, None])
     said = np.where(random.random(PEOPLE) < flipped, 1 - loud, loud)
     values = (codes.reshape(-1, ATOMS) @ TRUE.numpy() + 0.05 * random.normal(size=(PEOPLE * POSITIONS, UNITS))).astype(
         np.float32
@@ -77,6 +83,8 @@ def model(data: ArrayDataset, atoms: torch.Tensor = TRUE, weight: torch.Tensor |
     with torch.no_grad():
         head.directions.copy_(atoms)
         head.weight.copy_(atoms if weight is None else weight)
+        # Four standard deviations of the noise, or the sum of many numbers rounded: off is off.
+        head.bias.fill_(-0.2 if weight is None else -1e-3)
     return Model({"activations": encoder}, head).eval()
 
 
@@ -180,10 +188,10 @@ def test_edits_of_means_are_means_of_edited_positions():
 
 
 def test_one_feature_reads_what_was_planted_and_single_units_do_not():
-    data = rows(flipped=0.1)
+    data = rows(flipped=0.1, others=1.5)
     found, results = assessed(probing(labels=("loud",)), data, model(data))
     test = fold_of(data, model(data)).test("topk").frame.drop_duplicates("source").set_index("source")
-    has = rows().frame.drop_duplicates("source").set_index("source")["loud"][test.index]
+    has = rows(others=1.5).frame.drop_duplicates("source").set_index("source")["loud"][test.index]
     known = float((has == test["loud"]).mean())
     assert 0.85 < known < 0.95
     one = results["accuracy_k1"]
@@ -200,12 +208,15 @@ def test_one_feature_reads_what_was_planted_and_single_units_do_not():
 
 
 def test_a_label_that_goes_with_nothing_is_read_by_chance():
-    data = rows()
-    _, results = assessed(probing(labels=("coin",)), data, model(data))
+    found = []
+    for seed in range(6):
+        data = rows(seed=seed)
+        found.append(assessed(probing(labels=("coin",)), data, model(data))[1])
     for k in (1, 2, 5):
-        assert abs(results[f"auroc_k{k}"].value - 0.5) < 0.12
-        assert abs(results[f"accuracy_k{k}"].value - 0.5) < 0.12
-    assert results["auroc_k1"].low < 0.5 < results["auroc_k1"].high
+        for metric in (f"auroc_k{k}", f"accuracy_k{k}"):
+            assert np.mean([one[metric].value for one in found]) == pytest.approx(0.5, abs=0.05)
+    # Of six intervals of 95 % one may lie beside it.
+    assert sum(one["auroc_k1"].low < 0.5 < one["auroc_k1"].high for one in found) >= 5
 
 
 def test_several_labels_are_averaged_and_told_one_by_one():
@@ -254,7 +265,7 @@ def kinds(absorbed: bool) -> tuple[ArrayDataset, Model, np.ndarray]:
         weight[0] -= clean[1 : CHILDREN + 1].sum(0)
         weight[1 : CHILDREN + 1] *= 2**0.5
     made = model(data, atoms, weight)
-    torch.testing.assert_close(made.head.encode(x[:50]), codes[:50], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(made.head.encode(x[:50]), codes[:50], atol=2e-3, rtol=1e-4)
     return data, made, np.arange(2880, len(x))
 
 
@@ -287,7 +298,8 @@ def test_absorption_without_a_label_that_can_be_told_is_said_not_to_be_defined()
 def test_a_label_with_a_feature_of_its_own_is_lost_alone():
     data = rows()
     _, results = assessed(tpp(labels=("loud", "quiet")), data, model(data))
-    assert results["tpp_1"].value == pytest.approx(0.5, abs=0.03)
+    # Of a probe without its feature what is left leans on other things, and is right by luck about a little more than half.
+    assert results["tpp_1"].value == pytest.approx(0.5, abs=0.05)
     assert results["tpp_1"].baseline < 0.15
     assert results["tpp_1"].low <= results["tpp_1"].value <= results["tpp_1"].high
     _, results = assessed(tpp(labels=("loud", "quiet")), data, model(data, at_random()))
@@ -328,9 +340,10 @@ def test_tpp_takes_two_labels():
 
 
 def test_a_misled_probe_is_made_fair_by_features_of_what_misled_it():
-    data = rows()
-    found, results = assessed(scr(), data, model(data))
-    one = results["scr_1"]
+    # With features of yes alone, all that a probe says would move to one side of its threshold when they are off.
+    data = rows(both=True, others=0.1)
+    found, results = assessed(scr(ns=(2,)), data, model(data))
+    one = results["scr_2"]
     assert one.value == pytest.approx(1, abs=0.15)
     assert one.low <= one.value <= one.high
     assert one.baseline < 0.3
@@ -338,12 +351,12 @@ def test_a_misled_probe_is_made_fair_by_features_of_what_misled_it():
     assert base < 0.8
     assert oracle > 0.95
     assert f"is right about {base:.1%}" in one.sentence
-    _, results = assessed(scr(), data, model(data, at_random()))
-    assert abs(results["scr_1"].value) < 0.3
+    _, results = assessed(scr(ns=(2,)), data, model(data, at_random()))
+    assert abs(results["scr_2"].value) < 0.3
 
 
 def test_a_probe_that_was_not_misled_has_nothing_to_be_given_back():
-    data = rows()
+    data = rows(both=True)
     _, results = assessed(scr(wanted="loud", spurious="coin"), data, model(data))
     assert results["scr_1"].value == 0
     assert "There is nothing to give back" in results["scr_1"].sentence
@@ -465,7 +478,7 @@ def test_labels_that_nobody_said_are_left_out_of_their_label_alone():
     _, results = assessed(ravel(), data, model(data))
     assert results["disentanglement"].n_samples == 90
     _, results = assessed(tpp(labels=("loud", "quiet")), data, model(data))
-    assert results["tpp_1"].value == pytest.approx(0.5, abs=0.03)
+    assert results["tpp_1"].value == pytest.approx(0.5, abs=0.05)
 
 
 def test_folds_have_probes_of_their_own():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -11,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pellucid.measures.dictionaries.linear_probes import LinearProbes
-from pellucid.measures.dictionaries.unlearning import LEAST_RETAINED, SETTINGS, Setting, unlearning_features
+from pellucid.measures.dictionaries.unlearning import LEAST_RETAINED, Setting, unlearning_features
 from pellucid.protocols.base import Context
 from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, LabelRows
 from pellucid.protocols.dictionaries.codes import label_called
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RANDOM = "as many features drawn by lot, clamped alike"
+
+STRENGTHS = (1.0, 5.0, 25.0, 50.0, 100.0, 200.0)
+"""The last four are SAEBench's, for the activations of language models; those of other layers are often much smaller."""
 
 UNTOUCHED = "nothing"
 """Features that were clamped, where no setting keeps what is to be kept."""
@@ -36,12 +40,21 @@ class UnlearnedConfig(ByLabelsConfig):
         Yes-or-no label to take out.
     keep : tuple of str
         Labels that must not be harmed; all others without it.
+    retain_densities : tuple of float
+        Features that are on more often than this in positions of samples without the label are left alone.
+    tops : tuple of int
+        Features that are clamped, at most.
+    strengths : tuple of float
+        They are set to minus this where they are on, in the units of the codes.
     steps : int
         Of the probes.
     """
 
     forget: str = ""
     keep: tuple[str, ...] = ()
+    retain_densities: tuple[float, ...] = Field((0.001, 0.01), min_length=1)
+    tops: tuple[int, ...] = Field((10, 20), min_length=1)
+    strengths: tuple[float, ...] = Field(STRENGTHS, min_length=1)
     steps: int = Field(STEPS, ge=1)
 
 
@@ -91,13 +104,14 @@ class Unlearned(ByLabels):
     """Share of samples with a label that the layer's linear probe misses once the label's features are clamped.
 
     Features that are rarely on in positions of samples without the label, those first that are most often on in samples with it,
-    are set to minus 25 to 200 wherever they are on. Of the sixteen settings the one with the least accuracy on the label is taken
+    are set to a number below zero wherever they are on. Of all settings the one with the least accuracy on the label is taken
     that keeps 0.99 of the accuracy of probes of other labels. Densities, probes and the choice are of the training side; the test
     side is judged once. Where no setting keeps enough nothing is clamped. Beside it as many features drawn by lot.
 
     References
     ----------
-    Farrell et al. (2024), arXiv:2410.19278; settings of SAEBench. Deviations: probes of labels stand for answers to questions
+    Farrell et al. (2024), arXiv:2410.19278; settings of SAEBench and smaller strengths. Deviations: probes of labels stand for answers to
+    questions
     on a topic; the published score takes the best setting on what it is judged by.
     """
 
@@ -132,7 +146,7 @@ class Unlearned(ByLabels):
         if not keep:
             return "there is no other label with samples enough, which must not be harmed"
         probes = sides.probes([forget, *keep], self.config.steps)
-        setting, features = _chosen(sides, probes, [forget, *keep])
+        setting, features = self._chosen(sides, probes, [forget, *keep])
         test = sides.test
         before = probes.logits(test.x)
         after = before + _change(test, features, setting.strength, sides.atoms, probes.weight)
@@ -158,35 +172,37 @@ class Unlearned(ByLabels):
             frames.append(rows.assign(label=label, features=named, forgets=float(label == forget)))
         return pd.concat(frames, ignore_index=True)
 
+    def _chosen(self, sides: Labelled, probes: LinearProbes, labels: list[str]) -> tuple[Setting, Tensor]:
+        """The setting that forgets most on the training side without harm there, and its features; none if all harm."""
+        train, forget = sides.train, labels[0]
+        said, positions = train.labels[forget], train.positions
+        forget_density, retain_density = (
+            (train.on[said == side].double() * positions[said == side, None]).sum(0) / positions[said == side].sum()
+            for side in (1, 0)
+        )
+        before = probes.logits(train.x)
 
-def _chosen(sides: Labelled, probes: LinearProbes, labels: list[str]) -> tuple[Setting, Tensor]:
-    """The setting that forgets most on the training side without harm there, and its features; none if all harm."""
-    train, forget = sides.train, labels[0]
-    said, positions = train.labels[forget], train.positions
-    forget_density, retain_density = (
-        (train.on[said == side].double() * positions[said == side, None]).sum(0) / positions[said == side].sum()
-        for side in (1, 0)
-    )
-    before = probes.logits(train.x)
+        def accuracies(logits: Tensor) -> tuple[float, float]:
+            has = torch.from_numpy(np.flatnonzero(said == 1))
+            others = []
+            for at, label in enumerate(labels[1:], start=1):
+                truth = train.truth(label)
+                right = _right(logits[:, at], truth)
+                others.append(float(right[truth == 1].mean() + right[truth == 0].mean()) / 2)
+            return float((logits[has, 0] > 0).double().mean()), float(np.mean(others))
 
-    def accuracies(logits: Tensor) -> tuple[float, float]:
-        has = torch.from_numpy(np.flatnonzero(said == 1))
-        others = []
-        for at, label in enumerate(labels[1:], start=1):
-            truth = train.truth(label)
-            right = _right(logits[:, at], truth)
-            others.append(float(right[truth == 1].mean() + right[truth == 0].mean()) / 2)
-        return float((logits[has, 0] > 0).double().mean()), float(np.mean(others))
-
-    lowest, original = accuracies(before)
-    best = (SETTINGS[0], torch.zeros(0, dtype=torch.int64))
-    for setting in SETTINGS:
-        features = unlearning_features(forget_density, retain_density, setting)
-        change = _change(train, features, setting.strength, sides.atoms, probes.weight)
-        forgets, retains = accuracies(before + change)
-        if retains >= LEAST_RETAINED * original and forgets < lowest:
-            lowest, best = forgets, (setting, features)
-    return best
+        lowest, original = accuracies(before)
+        settings = [
+            Setting(*each) for each in product(self.config.retain_densities, self.config.tops, self.config.strengths)
+        ]
+        best = (settings[0], torch.zeros(0, dtype=torch.int64))
+        for setting in settings:
+            features = unlearning_features(forget_density, retain_density, setting)
+            change = _change(train, features, setting.strength, sides.atoms, probes.weight)
+            forgets, retains = accuracies(before + change)
+            if retains >= LEAST_RETAINED * original and forgets < lowest:
+                lowest, best = forgets, (setting, features)
+        return best
 
 
 def _change(side: Side, features: Tensor, strength: float, atoms: Tensor, weight: Tensor) -> Tensor:
