@@ -53,6 +53,7 @@ PLUGIN = Plugin(
         "absorption": "pellucid.protocols.dictionaries.absorption:Absorption",
         "concept-audit": "pellucid.protocols.concepts.audit:ConceptAudit",
         "concept-confidence": "pellucid.protocols.dictionaries.confidence:ConceptConfidence",
+        "dictionary-downstream": "pellucid.protocols.dictionaries.downstream:DictionaryDownstream",
         "dictionary-features": "pellucid.protocols.dictionaries.features:DictionaryFeatures",
         "dictionary-metrics": "pellucid.protocols.dictionaries.metrics:DictionaryMetrics",
         "dictionary-stability": "pellucid.protocols.dictionaries.stability:DictionaryStability",

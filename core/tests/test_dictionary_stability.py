@@ -78,8 +78,8 @@ def test_atoms_that_are_there_are_stable_and_those_of_noise_are_not(planted):
     nothing, _ = results(fitted(rows("noise")))
     assert found["stable_features"].value >= 0.75
     assert found["matched_cosine"].value > 0.9
-    assert nothing["stable_features"].value < 0.25
-    assert nothing["matched_cosine"].value < found["matched_cosine"].value - 0.2
+    assert nothing["stable_features"].value <= 0.3
+    assert nothing["matched_cosine"].value < found["matched_cosine"].value - 0.1
     # Neither chance nor rows drawn by lot do as well as what is learnt.
     for one in ("stable_features", "matched_cosine"):
         assert found[one].chance < found[one].value

@@ -103,9 +103,9 @@ def _sums(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
     found = {name: np.zeros(len(names)) for name in ("rows", "error", "cosine", "l0", "pca_error", "pca_cosine")}
     moments = SubjectMoments()
     on = torch.zeros(features, dtype=torch.int64)
-    codes_a_row = _mean_codes(fold, model)
+    codes_a_row = mean_codes(fold, model)
     components = max(1, min(units, round(codes_a_row)))
-    mean, basis = _components(fold, model, components)
+    mean, basis = components_of(fold, model, components)
     for at, x, codes in coded(model, test):
         of = subject[at]
         back = head.decode(codes)
@@ -139,7 +139,7 @@ def _sums(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
 
 
 @torch.no_grad()
-def _mean_codes(fold: FittedFold, model: Model) -> float:
+def mean_codes(fold: FittedFold, model: Model) -> float:
     """Codes a row on the training side."""
     train = fold.dataset.subset(fold.split.train[:ROWS])
     counts = [float((codes != 0).sum(1).double().mean()) for _, _, codes in coded(model, train)]
@@ -147,7 +147,7 @@ def _mean_codes(fold: FittedFold, model: Model) -> float:
 
 
 @torch.no_grad()
-def _components(fold: FittedFold, model: Model, count: int) -> tuple[Tensor, Tensor]:
+def components_of(fold: FittedFold, model: Model, count: int) -> tuple[Tensor, Tensor]:
     """Mean and leading principal components of the training rows, float64, shapes (unit,) and (unit, component)."""
     train = fold.dataset.subset(fold.split.train)
     pieces = (np.arange(at, min(at + ROWS, len(train))) for at in range(0, len(train), ROWS))
