@@ -205,9 +205,11 @@ class ByLabels(Assessment):
             sides = Labelled.of(fold, part, model, self.config.least)
             found = self.measured(sides)
             left_out = "; ".join(reason for label, reason in sides.left_out.items() if self._concerns(label, sides))
-            nothing = isinstance(found, str)
-            rows = sides.test.table().assign(label="") if nothing else found
-            frames.append(rows.assign(why=found if nothing else "", part=part, left_out=left_out))
+            if isinstance(found, str):
+                rows = sides.test.table().assign(label="", why=found)
+            else:
+                rows = found.assign(why="")
+            frames.append(rows.assign(part=part, left_out=left_out))
         return pd.concat(frames, ignore_index=True)
 
     def _concerns(self, label: str, sides: Labelled) -> bool:

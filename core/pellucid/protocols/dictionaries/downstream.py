@@ -12,10 +12,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from pellucid.activations.collecting import input_of, kept_positions
+from pellucid.activations.collecting import input_of_layer, kept_positions
 from pellucid.activations.dataset import ActivationsFolder
 from pellucid.activations.layers import ACTIVATIONS, Layout, channels_of, watching
-from pellucid.activations.of_run import model_fingerprint
+from pellucid.fingerprint import hexadecimal
 from pellucid.batch import Batch, collate
 from pellucid.data.dataset import Dataset, Subset
 from pellucid.data.targets import Target
@@ -267,7 +267,7 @@ class Replaced:
         """Samples that the rows are of, by their place in the source."""
         self.samples = source.subset(self.at)
         self.layer: str = folder.document["layer"]
-        self._input = input_of(model, self.layer, self.samples)
+        self._input = input_of_layer(model, self.layer, self.samples)
         module = dict(model.named_modules())[self.layer]
         self._channels = folder.document.get("channels") or channels_of(module)
         self._target = target
@@ -414,10 +414,10 @@ def _source_model(run: str, folder: ActivationsFolder) -> Model:
         model = load(run, head=said.get("head"), fold=said.get("fold"))
     except PellucidError as error:
         raise RunError(f"{told}, which {run} does not have: {error}") from None
-    if model_fingerprint(model) != said.get("fingerprint"):
+    if hexadecimal(model.named_encoders()) != said.get("fingerprint"):
         raise RunError(
             f"{told} with fingerprint {str(said.get('fingerprint'))[:8]}, but that of {run} ({Run(run).study.name!r}) has "
-            f"{model_fingerprint(model)[:8]}: it is another model, or it was fitted again. Name the run that the activations are of"
+            f"{hexadecimal(model.named_encoders())[:8]}: it is another model, or it was fitted again. Name the run that the activations are of"
         )
     if not isinstance(model.head, Predictor):
         raise RunError(f"{told}, which predicts nothing: there is no loss to recover")

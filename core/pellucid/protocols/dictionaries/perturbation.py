@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pellucid.measures.dictionaries.ablation import feature_effects
-from pellucid.measures.dictionaries.exactness import strongest
+from pellucid.measures.dictionaries.exactness import indices_of_strongest
 from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, LabelRows
 from pellucid.protocols.dictionaries.labelled import STEPS, Labelled, loss_of
 from pellucid.result import Result
@@ -115,7 +115,7 @@ class TargetedPerturbation(ByLabels):
 
         columns: dict[str, Tensor] = {"right": ((logits > 0) == (truth > 0)).double()}
         for n in self.config.ns:
-            chosen = [[strongest(each, n)] for each in effects]
+            chosen = [[indices_of_strongest(each, n)] for each in effects]
             drawn = [sides.drawn(n, DRAWS, salt) for salt in range(len(labels))]
             for which, sets in (("", chosen), ("random_", drawn)):
                 # Label whose features are off first, label whose probe is asked last.

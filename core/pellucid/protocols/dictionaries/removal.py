@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pellucid.measures.dictionaries.ablation import LEAST_GAP, feature_effects
-from pellucid.measures.dictionaries.exactness import strongest
+from pellucid.measures.dictionaries.exactness import indices_of_strongest
 from pellucid.measures.dictionaries.linear_probes import LinearProbes
 from pellucid.protocols.base import Context
 from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, LabelRows
@@ -150,7 +150,7 @@ class SpuriousRemoval(ByLabels):
 
         columns: dict[str, Any] = {"base": right(logits), "oracle": right(oracle.logits(x)[:, 0])}
         for n in self.config.ns:
-            columns[f"off:{n}"] = without(strongest(effects, n))
+            columns[f"off:{n}"] = without(indices_of_strongest(effects, n))
             columns[f"random:{n}"] = torch.stack([without(features) for features in sides.drawn(n, DRAWS)]).mean(0)
         combination = test.quadrants(wanted, spurious)[judge].astype(float)
         return test.table(judge, truth=truth, combination=combination, **columns).assign(

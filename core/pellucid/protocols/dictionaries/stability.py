@@ -120,8 +120,8 @@ class DictionaryStability(Assessment):
         counts = {name: np.zeros(len(names)) for name in ("codes", "stable_codes")}
         for at, _, codes in coded(model, test):
             on = (codes != 0).numpy()
-            for name, some in (("codes", on), ("stable_codes", on[:, stable])):
-                counts[name] += np.bincount(of[at], some.sum(1), len(names))
+            for name, kept in (("codes", on), ("stable_codes", on[:, stable])):
+                counts[name] += np.bincount(of[at], kept.sum(1), len(names))
         lists: list[list[float]] = [own.tolist(), *([] for _ in names[1:])]
         fold_columns = {f"{ONCE_A_FOLD}{name}": value for name, value in fixed.items()}
         return pd.DataFrame({"part": part, "sample": names, "subject": names, **counts, COSINES: lists, **fold_columns})
