@@ -205,10 +205,7 @@ class ByLabels(Assessment):
             sides = Labelled.of(fold, part, model, self.config.least)
             found = self.measured(sides)
             left_out = "; ".join(reason for label, reason in sides.left_out.items() if self._concerns(label, sides))
-            if isinstance(found, str):
-                rows = sides.test.table().assign(label="", why=found)
-            else:
-                rows = found.assign(why="")
+            rows = sides.test.table().assign(label="", why=found) if isinstance(found, str) else found.assign(why="")
             frames.append(rows.assign(part=part, left_out=left_out))
         return pd.concat(frames, ignore_index=True)
 

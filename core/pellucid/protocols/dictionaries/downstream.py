@@ -15,13 +15,13 @@ from torch import Tensor
 from pellucid.activations.collecting import input_of_layer, kept_positions
 from pellucid.activations.dataset import ActivationsFolder
 from pellucid.activations.layers import ACTIVATIONS, Layout, channels_of, watching
-from pellucid.fingerprint import hexadecimal
 from pellucid.batch import Batch, collate
 from pellucid.data.dataset import Dataset, Subset
 from pellucid.data.targets import Target
 from pellucid.edits.activations import Edit, applied
 from pellucid.encoders.identity import Identity
 from pellucid.errors import DataError, PellucidError, RunError
+from pellucid.fingerprint import hexadecimal
 from pellucid.heads.base import Predictor, target_loss
 from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.measures.dictionaries.downstream import (
@@ -417,7 +417,8 @@ def _source_model(run: str, folder: ActivationsFolder) -> Model:
     if hexadecimal(model.named_encoders()) != said.get("fingerprint"):
         raise RunError(
             f"{told} with fingerprint {str(said.get('fingerprint'))[:8]}, but that of {run} ({Run(run).study.name!r}) has "
-            f"{hexadecimal(model.named_encoders())[:8]}: it is another model, or it was fitted again. Name the run that the activations are of"
+            f"{hexadecimal(model.named_encoders())[:8]}: it is another model, or it was fitted again. Name "
+            "the run that the activations are of"
         )
     if not isinstance(model.head, Predictor):
         raise RunError(f"{told}, which predicts nothing: there is no loss to recover")
