@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -60,7 +61,12 @@ def opened(folder: Path) -> ActivationsFolder:
     return ActivationsFolder(ActivationsConfig(), folder)
 
 
-def dictionaries(folder: Path, heads: Sequence[dict[str, Any]] = (), **options: Any):
+PROTOCOLS = ("subject-holdout", "dictionary-metrics", "dictionary-features")
+
+
+def dictionaries(
+    folder: Path, heads: Sequence[dict[str, Any]] = (), protocols: tuple[str, ...] = PROTOCOLS, **options: Any
+):
     return pellucid.study(
         {
             "name": "dictionaries",
@@ -69,7 +75,7 @@ def dictionaries(folder: Path, heads: Sequence[dict[str, Any]] = (), **options: 
             "data": str(folder),
             "encoder": [{"name": "identity", "input": "activations"}],
             "head": list(heads) or [{"name": "sae-topk", "features": 6, "k": 2}],
-            "protocols": ["subject-holdout", "dictionary-metrics", "dictionary-features"],
+            "protocols": list(protocols),
             "options": options,
             "training": {"epochs": 1},
         }
@@ -219,6 +225,34 @@ def test_cards_are_of_the_features_that_the_study_counts(run, layers, tmp_path):
     shown = json.loads((done.path / "gallery.json").read_text())["features"]
     assert count
     assert {one["associated"] for one in shown} == {count}
+
+
+def test_a_study_asks_what_labels_say_of_features(run, layers, tmp_path):
+    collect_run(run.path, layers[0], tmp_path / "acts")
+    options = {
+        "subject-holdout": {"column": "side"},
+        "sparse-probing": {"labels": ["spiculated"], "ks": [1, 2], "least": 2},
+        "tpp": {"ns": [1], "steps": 50, "least": 2},
+    }
+    protocols = ("subject-holdout", "sparse-probing", "tpp")
+    done = dictionaries(tmp_path / "acts", protocols=protocols, **options).run(tmp_path / "run", watcher=Watcher())
+    found = {(r.protocol, r.metric): r for r in done.results}
+    test = opened(tmp_path / "acts").samples
+    people = test[test["side"].astype(str) == "test"]["subject"].nunique()
+    for metric in ("accuracy_k1", "auroc_k1", "accuracy_k2", "auroc_k2"):
+        assert 0 <= found["sparse-probing", metric].value <= 1
+        assert found["sparse-probing", metric].n_subjects == people
+    # These data have one label: said in the report, and no reason to lose the rest of the run.
+    assert math.isnan(found["tpp", "tpp"].value)
+    assert "it takes two labels with samples enough, there is one" in found["tpp", "tpp"].sentence
+    page = (done.path / "report.html").read_text()
+    for sentence in (found["sparse-probing", "auroc_k1"].sentence, found["tpp", "tpp"].sentence):
+        assert sentence in page
+    with pytest.raises(StudyError, match="no yes-or-no label 'spicullated'; did you mean 'spiculated'"):
+        dictionaries(tmp_path / "acts", protocols=protocols, **{**options, "tpp": {"labels": ["spicullated"]}}).run(
+            tmp_path / "other", watcher=Watcher()
+        )
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_dictionary_of_an_encoder_that_learns_nothing_by_itself_is_refused_before_anything_is_written(tmp_path):

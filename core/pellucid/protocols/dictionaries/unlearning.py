@@ -111,8 +111,7 @@ class Unlearned(ByLabels):
     References
     ----------
     Farrell et al. (2024), arXiv:2410.19278; settings of SAEBench and smaller strengths. Deviations: probes of labels stand for answers to
-    questions
-    on a topic; the published score takes the best setting on what it is judged by.
+    questions on a topic; the published score takes the best setting on what it is judged by.
     """
 
     name: ClassVar[str] = "unlearning"
