@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from made_layers import axis_dictionary, context_of, fold_of, layer_folder
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from pellucid.activations.places import axes_of, position_neighbours
 from pellucid.data import ArrayDataset, DataSpec, Image, Signal, Vector
@@ -22,6 +24,7 @@ from pellucid.protocols.base import Context
 from pellucid.protocols.dictionaries.placed import on_globe, over_coordinates, over_positions
 from pellucid.protocols.dictionaries.spatial import SpatialAutocorrelation, SpatialAutocorrelationConfig
 from pellucid.statistics.false_discovery import benjamini_hochberg
+from pellucid.views.patterns import Grid, draw_pattern
 
 UNITS = 10
 SIGNAL = Signal(channels=("I", "II", "V1"), length=400, rate_hz=100.0, units="mV")
@@ -350,6 +353,20 @@ def test_maps_of_the_strongest_features_can_be_drawn_from_rows_that_were_kept(tm
     if len(shape) == 3:
         assert "middle slice (2 of 3)" in first.get_title()
     assert len(figure.axes) >= panels
+
+
+def test_a_map_is_as_large_as_what_it_is_of():
+    grid = Grid.of(IMAGE, (8, 4))
+    assert (grid.extent, grid.spacing_is_known) == ((32.0, 32.0), True)
+    plain = Grid.of(Image(channels=("grey",), size=(20, 30), units="1"), (5, 6))
+    assert (plain.extent, plain.spacing_is_known) == ((20.0, 30.0), False)
+    assert Grid.of(SIGNAL, (3, 20)).extent == (3.0, 4.0)
+    assert Grid.of(Text(vocabulary=9, length=12), (6,)).extent == (12.0,)
+    assert Grid.from_json(json.loads(json.dumps(grid.to_json()))) == grid
+    axis = Figure().subplots()
+    draw_pattern(axis, np.arange(32.0), grid)
+    assert axis.get_xlabel() == "columns (mm)"
+    assert axis.images[0].get_extent() == [0.0, 32.0, 32.0, 0.0]
 
 
 def test_a_scatter_has_north_up_and_each_place_once(tmp_path):
