@@ -51,6 +51,7 @@ PLUGIN = Plugin(
     },
     protocols={
         "absorption": "pellucid.protocols.dictionaries.absorption:Absorption",
+        "code-circuits": "pellucid.protocols.dictionaries.circuits:CodeCircuits",
         "concept-audit": "pellucid.protocols.concepts.audit:ConceptAudit",
         "concept-confidence": "pellucid.protocols.dictionaries.confidence:ConceptConfidence",
         "dictionary-downstream": "pellucid.protocols.dictionaries.downstream:DictionaryDownstream",
