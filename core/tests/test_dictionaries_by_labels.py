@@ -19,7 +19,7 @@ from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.heads.functions.linear import Linear
 from pellucid.measures.dictionaries.ablation import ablate
 from pellucid.measures.dictionaries.edits import clamped, with_error
-from pellucid.measures.dictionaries.exactness import strongest
+from pellucid.measures.dictionaries.exactness import indices_of_strongest
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.absorption import Absorption
@@ -321,7 +321,7 @@ def test_tpp_is_the_published_sum_over_labels():
         return np.mean([(said == value)[truth[at] == value].mean() for value in (0, 1)])
 
     for n in (1, 2):
-        off = [strongest(effects_of(sides, label, probes.weight[at]), n) for at, label in enumerate(labels)]
+        off = [indices_of_strongest(effects_of(sides, label, probes.weight[at]), n) for at, label in enumerate(labels)]
         score = np.mean([
             accuracy(i) - accuracy(i, off[i]) - np.mean([accuracy(j) - accuracy(j, off[i]) for j in range(3) if j != i])
             for i in range(3)

@@ -203,7 +203,7 @@ def test_a_study_says_what_its_dictionaries_recover(run, folder, tmp_path):
         "data": str(folder.folder),
         "encoder": [{"name": "identity", "input": "activations"}],
         "head": [{"name": "sae-topk", "features": 24, "k": 6}],
-        "protocols": ["subject-holdout", "dictionary-downstream", "dictionary-stability"],
+        "protocols": ["subject-holdout", "dictionary-downstream", "dictionary-stability", "code-circuits"],
         "options": {"subject-holdout": {"column": "side"}, "dictionary-downstream": {"run": str(run.path)}},
         "training": {"epochs": 3, "learning_rate": 0.01},
     }
@@ -212,6 +212,9 @@ def test_a_study_says_what_its_dictionaries_recover(run, folder, tmp_path):
     assert 0 < found.value <= 1
     assert found.low < found.value < found.high
     assert done.results.get("dictionary-stability", "stable_features", "sae-topk").chance == 0
+    circuits = done.results.get("code-circuits", "found", "sae-topk")
+    assert circuits.chance < 0.2
+    assert circuits.n_samples == circuits.n_subjects
     assert json.loads((Path(folder.folder) / "activations.json").read_text())["channels"] == "first"
     with pytest.raises(pellucid.errors.StudyError, match=r"run = \"...\""):
         pellucid.study({**settings, "options": {"subject-holdout": {"column": "side"}}}).run(

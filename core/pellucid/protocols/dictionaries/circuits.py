@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -168,7 +168,7 @@ class CodeCircuits(Assessment):
                 f"The codes of “{part}” at {mean('nodes'):.0f} of {components} positions tell samples for which “{label}” holds "
                 f"from the others; the difference of means, without codes, finds {mean('means'):.0f}.{few}"
             )
-            common = {"protocol": self.name, "part": part, "low": float("nan"), "high": float("nan"),
+            common: dict[str, Any] = {"protocol": self.name, "part": part, "low": float("nan"), "high": float("nan"),
                       "higher_is_better": True, "n_samples": len(own), "n_subjects": int(own["subject"].nunique())}  # fmt: skip
             results.append(
                 Result(metric="found", value=mean("nodes"), chance=mean("nodes_chance"), baseline=mean("means"),
