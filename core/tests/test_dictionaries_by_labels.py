@@ -184,6 +184,17 @@ def test_edits_of_means_are_means_of_edited_positions():
     torch.testing.assert_close(probes.logits(sides.test.x) + change, pressed, atol=1e-4, rtol=1e-4)
 
 
+def test_clamping_takes_away_what_is_above_zero_alone(monkeypatch):
+    data = rows()
+    made = model(data)
+    monkeypatch.setattr(made.head, "encode", lambda x: x[:, :ATOMS])
+    side, codes = Side.of(made, data), data.read(np.arange(len(data))).inputs["activations"][:, :ATOMS]
+    own = data.frame["source"].to_numpy() == side.samples[5]
+    assert codes[own].min() < 0
+    np.testing.assert_allclose(side.positive[5], codes[own].clip(min=0).mean(0), atol=1e-6)
+    np.testing.assert_allclose(side.codes[5], codes[own].mean(0), atol=1e-6)
+
+
 # --- sparse probing ---------------------------------------------------------------------------------------------------
 
 
@@ -387,6 +398,17 @@ def test_a_mixed_dictionary_forgets_nothing():
     assert "nothing is clamped" in results["unlearning"].sentence
 
 
+def test_a_feature_that_other_labels_need_is_left_alone():
+    """On with ``loud`` alone, so that densities allow it, but its atom goes along ``quiet`` too."""
+    data = rows()
+    made = model(data)
+    with torch.no_grad():
+        made.head.directions[0] = (TRUE[0] + 2 * TRUE[1]) / 5**0.5
+    found, results = assessed(unlearned(), data, made)
+    assert set(found["features"]) == {UNTOUCHED}
+    assert results["retained"].value > 0.97
+
+
 # --- interchange ------------------------------------------------------------------------------------------------------
 
 
@@ -479,6 +501,16 @@ def test_labels_that_nobody_said_are_left_out_of_their_label_alone():
     assert results["disentanglement"].n_samples == 90
     _, results = assessed(tpp(labels=("loud", "quiet")), data, model(data))
     assert results["tpp_1"].value == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_order_of_rows_changes_no_interval():
+    data = rows()
+    data.frame.loc[data.frame["subject"].isin([f"p{at}" for at in range(0, PEOPLE, 4)]), "coin"] = np.nan
+    found, results = assessed(probing(ks=(1,)), data, model(data))
+    again = probing(ks=(1,)).conclude(found.sample(frac=1, random_state=0), context(data))
+    for result in again:
+        one = results[result.metric]
+        assert (result.low, result.high) == pytest.approx((one.low, one.high))
 
 
 def test_folds_have_probes_of_their_own():

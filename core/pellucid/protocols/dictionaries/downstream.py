@@ -142,7 +142,7 @@ class DictionaryDownstream(Assessment):
 
     def _ways(self, fold: FittedFold, made: Model) -> dict[str, Edit]:
         count = max(1, min(len(made.head.config.units), round(mean_codes(fold, made))))
-        mean, basis = components_of(fold, made, count)
+        mean, basis = (one.float() for one in components_of(fold, made, count))
         encoder = _encoder(made)
         centre = torch.zeros_like(mean) if self.config.ablation == "zero" else encoder.undone(mean[None])[0]
         return {
