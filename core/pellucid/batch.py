@@ -69,7 +69,7 @@ class Batch:
             return None
         return mask.reshape(mask.shape + (1,) * (values.ndim - mask.ndim)).expand_as(values)
 
-    def there(self, name: str) -> Tensor | None:
+    def present(self, name: str) -> Tensor | None:
         """Which samples have any real value in an input, bool, shape (sample,); None where it is complete."""
         mask = self.masks.get(name)
         return mask if mask is None or mask.ndim == 1 else mask.flatten(1).any(1)

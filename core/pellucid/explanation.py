@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pellucid.errors import ContractError
 from pellucid.regions import Region
-from pellucid.views.contributions import Bars, draw_bars, labelled
+from pellucid.views.contributions import ContributionBars, draw_bars, labelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,7 +140,7 @@ class Explanation:
 
             _, ax = plt.subplots(figsize=(5.2, 0.26 * (min(top, len(self.names)) + 4) + 0.6), layout="constrained")
         values = [float("nan")] * len(self.names) if self.values is None else self.values[sample].tolist()
-        bars = Bars(
+        bars = ContributionBars(
             labelled(self.names, values),
             self.contributions[sample].detach().double().numpy(),
             float(self.baseline[sample]),

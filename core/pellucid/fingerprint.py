@@ -13,6 +13,16 @@ from pellucid.part import Part
 BYTES = 16
 
 
+def origin(layer: str, model: str) -> str:
+    """What made rows of activations: a layer of the model with a fingerprint, in hexadecimal digits."""
+    return f"layer {layer} of model {model}"
+
+
+def hexadecimal(parts: Iterable[tuple[str, Part]]) -> str:
+    """:func:`fingerprint` as text."""
+    return bytes(fingerprint(parts).tolist()).hex()
+
+
 def fingerprint(parts: Iterable[tuple[str, Part]]) -> Tensor:
     """Digest of the names, settings, parameters and statistics of parts.
 

@@ -135,7 +135,7 @@ class Model(nn.Module):
     def logits(self, data: Dataset | Sample | Sequence[Sample]) -> Tensor:
         """Logits (or codes) in evaluation mode, shape (sample, output)."""
         self.check()
-        return torch.cat([self.eval()(batch) for batch, _ in batches(data)])
+        return torch.cat([self.eval()(batch) for batch, _ in self._batches(data)])
 
     @torch.no_grad()
     def codes(self, data: Any) -> pd.DataFrame:
@@ -150,20 +150,22 @@ class Model(nn.Module):
         ------
         ContractError
             If the head predicts a target.
+        DataError
+            If these are activations of another model or layer than it has learnt from.
         """
         import pandas as pd
 
         if isinstance(self.head, Predictor):
             raise ContractError(f"head {type(self.head).__name__} predicts a target: ask the model to `predict`")
         data = self._opened(data)
-        ids = [i for _, some in batches(data) for i in some]
+        ids = [i for _, some in self._batches(data) for i in some]
         found = self.logits(data).numpy()
         return pd.DataFrame(found, index=pd.Index(ids, name="sample"), columns=list(self.head.explained_names))
 
     @torch.no_grad()
     def representation(self, data: Dataset | Sample | Sequence[Sample]) -> Representation:
         """What the encoders say, in evaluation mode."""
-        parts = [self.eval().encode(batch) for batch, _ in batches(data)]
+        parts = [self.eval().encode(batch) for batch, _ in self._batches(data)]
         return concatenated(parts)
 
     def predict(self, data: Any) -> pd.DataFrame:
@@ -178,7 +180,7 @@ class Model(nn.Module):
         import pandas as pd
 
         data = self._opened(data)
-        ids = [i for _, some in batches(data) for i in some]
+        ids = [i for _, some in self._batches(data) for i in some]
         head = self.predictor
         chances = probabilities(head.config.target, self.logits(data))
         return pd.DataFrame(chances.numpy(), index=pd.Index(ids, name="sample"), columns=list(head.outputs))
@@ -192,11 +194,16 @@ class Model(nn.Module):
             See :meth:`predict`.
         target : str, optional
             Name of the output; the first by default.
+
+        Raises
+        ------
+        DataError
+            If these are activations of another model or layer than it has learnt from.
         """
         self.eval()
         self.check()
         parts = []
-        for batch, ids in batches(self._opened(data)):
+        for batch, ids in self._batches(self._opened(data)):
             with torch.no_grad():
                 z = self.encode(batch)
             found = self.head.explain(z, target or self.head.outputs[0])
@@ -223,6 +230,15 @@ class Model(nn.Module):
         assert isinstance(encoder, Encoder)
         inputs = tuple(encoder.config.inputs)
         return replace(evidence, input=inputs[0] if len(inputs) == 1 else "")
+
+    def _batches(self, data: Dataset | Sample | Sequence[Sample]) -> Iterator[tuple[Batch, list[str]]]:
+        """:func:`batches`, unless another model has made the samples than those that the head has learnt from."""
+        if isinstance(data, Dataset) and data.origin and self.head.origin and data.origin != self.head.origin:
+            raise DataError(
+                f"dataset {data.spec.name!r} holds what {data.origin} says, but this model has learnt from {self.head.origin}: its "
+                "features mean nothing there. Collect that layer of that model (pellucid activations RUN --layer LAYER)"
+            )
+        return batches(data)
 
     def _opened(self, data: Any) -> Any:
         if self.opens is None or isinstance(data, Dataset | Sample):

@@ -26,6 +26,8 @@ class Part(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.learned_from = LearnedFrom()
+        self.origin = ""
+        """What made the samples it has learnt from, where a model did; see :attr:`pellucid.data.dataset.Dataset.origin`."""
 
     def settle(self) -> None:
         """Put parameters back where they must lie (atoms of unit length); called after each step. Default: nothing."""

@@ -104,6 +104,7 @@ class Run:
         models = load_models(self.path / name, digests[name])[0]
         for model in models.values():
             model.opens = self._opened
+            model.head.origin = self.document["dataset"].get("origin", "")
         return models
 
     def _opened(self, objects: Any) -> Dataset:

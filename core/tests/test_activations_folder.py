@@ -20,6 +20,7 @@ from pellucid.batch import Batch
 from pellucid.data import ArrayDataset, Binary, DataSpec, LearnedFrom
 from pellucid.data.spec import Image, Signal
 from pellucid.errors import ContractError, DataError, RunError
+from pellucid.files import sha256
 from pellucid.regions import Box
 
 RECORD = np.dtype([("row", "<i4"), ("x", "<f4", (3,))])
@@ -257,7 +258,48 @@ def test_a_file_that_was_cut_off_is_named(tmp_path, name, left):
         ActivationsFolder(ActivationsConfig(), tmp_path / "acts")
 
 
-@pytest.mark.parametrize("key", ["format", "made_by", "source", "layer", "widths"])
+def test_a_flipped_bit_among_the_rows_is_told_when_they_are_first_read_and_not_before(tmp_path, monkeypatch):
+    monkeypatch.setattr("pellucid.activations.folder.SHARD_ROWS", 50)
+    torch.manual_seed(0)
+    written(tmp_path / "acts")
+    path = tmp_path / "acts" / "activations-00001.npy"
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    found = ActivationsFolder(ActivationsConfig(), tmp_path / "acts")
+    assert found.read(np.arange(50)).inputs["activations"].shape == (50, 4)
+    for _ in range(2):
+        with pytest.raises(
+            DataError, match=r"activations-00001\.npy is not the file that was written: collect the activations again"
+        ):
+            found.read(np.arange(40, 60))
+
+
+def test_each_file_is_read_once_for_its_digest(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    written(tmp_path / "acts")
+    read = []
+    monkeypatch.setattr("pellucid.activations.folder.sha256", lambda path: read.append(path.name) or sha256(path))
+    for _ in range(2):
+        found = ActivationsFolder(ActivationsConfig(), tmp_path / "acts")
+        found.read(np.arange(3))
+        found.read(np.arange(3))
+    assert read.count("activations-00000.npy") == 1
+
+
+@pytest.mark.parametrize("change", [lambda rows: rows.astype(np.float16), lambda rows: rows[:, :3]])
+def test_rows_of_another_type_or_width_are_refused_when_the_folder_is_opened(tmp_path, change):
+    torch.manual_seed(0)
+    written(tmp_path / "acts")
+    path = tmp_path / "acts" / "activations-00000.npy"
+    np.save(path, change(np.load(path)))
+    with pytest.raises(
+        DataError, match=r"activations-00000\.npy has shape .* as it was written: collect the activations again"
+    ):
+        ActivationsFolder(ActivationsConfig(), tmp_path / "acts")
+
+
+@pytest.mark.parametrize("key", ["format", "made_by", "source", "layer", "widths", "precision"])
 def test_a_document_that_lacks_something_is_named(tmp_path, key):
     torch.manual_seed(0)
     path = written(tmp_path / "acts").folder / "activations.json"

@@ -148,6 +148,20 @@ def test_the_table_shows_each_score_with_interval_chance_baseline_and_black_box(
     assert "interval over subjects" in printed(results, capsys)
 
 
+def test_what_was_found_of_a_part_that_predicts_nothing_is_said_in_its_sentences(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    found = result(
+        protocol="dictionary-features", metric="associated_features", part="sae", sentence="12 of 64 go with it."
+    )
+    again = result(protocol="dictionary-metrics", metric="alive", part="sae", sentence="All are alive.")
+    for results in ([found, again, again], [result(), found, again]):
+        lines = printed(results, capsys).splitlines()
+        at = lines.index("12 of 64 go with it.")
+        assert lines[at : at + 3] == ["12 of 64 go with it.", "All are alive.", ""]
+    beside = result(protocol="missingness", metric="auroc", sentence="It stays the same without one.")
+    assert "It stays" not in printed([result(), beside], capsys)
+
+
 def test_an_explanation_that_failed_its_audit_is_said_to_have_failed(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     gap = result(protocol="explanation-audit", metric="completeness gap", passed=True, sentence="Nothing is left over.")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
 from made_dictionaries import names, unit
+from torch.overrides import TorchFunctionMode
 
 from pellucid.batch import Batch
 from pellucid.heads.dictionaries import (
@@ -21,7 +23,13 @@ from pellucid.heads.dictionaries import (
     Variational,
     sparse,
 )
-from pellucid.heads.dictionaries.sparse import above, encoded, strongest, strongest_of_batch, without_radial_gradient
+from pellucid.heads.dictionaries.sparse import (
+    above,
+    encoded,
+    strongest_of_batch,
+    strongest_of_row,
+    without_radial_gradient,
+)
 from pellucid.representation import Representation
 
 STEPPED = (BatchTopK, Gated, JumpRelu, Matryoshka, MatchingPursuit, OrthogonalMatchingPursuit, Relu, TopK, Variational)
@@ -61,7 +69,7 @@ def of_batch(found: torch.Tensor) -> torch.Tensor:
 THRESHOLD = torch.linspace(-0.5, 1.5, FEATURES)
 
 CHOICES = {
-    "fixed k": (strongest(3), fixed),
+    "fixed k": (strongest_of_row(3), fixed),
     "batch k": (strongest_of_batch(3), of_batch),
     "one threshold": (above(torch.tensor(0.8)), lambda found: found > 0.8),
     "a threshold each": (above(THRESHOLD), lambda found: found > THRESHOLD),
@@ -71,9 +79,9 @@ CHOICES = {
 @pytest.mark.parametrize("sampled", [True, False], ids=["sampled", "gathered"])
 @pytest.mark.parametrize("name", CHOICES)
 def test_sparse_codes_have_the_values_and_gradients_of_dense_ones(name, sampled, monkeypatch):
-    if sampled and not sparse._samples_products():
+    if sampled and not sparse._samples_products(torch.device("cpu")):
         pytest.skip("this build of torch does not sample products")
-    monkeypatch.setattr(sparse, "_samples_products", lambda: sampled)
+    monkeypatch.setattr(sparse, "_samples_products", lambda device: sampled)
     choose, mask = CHOICES[name]
     torch.manual_seed(0)
     x, weight, bias = torch.randn(ROWS, UNITS), torch.randn(FEATURES, UNITS), 0.3 * torch.randn(FEATURES)
@@ -96,6 +104,62 @@ def test_sparse_codes_have_the_values_and_gradients_of_dense_ones(name, sampled,
     for dense, one in zip(*gradients, strict=True):
         assert float(dense.abs().max()) > 0
         assert float((dense - one).abs().max() / dense.abs().max()) < 1e-5
+
+
+class Placed(TorchFunctionMode):
+    """Refuses a tensor that is made on the default device: it would stand beside others on an accelerator."""
+
+    MAKERS = frozenset(
+        getattr(torch, name)
+        for name in ("arange", "empty", "eye", "full", "linspace", "ones", "rand", "randint", "randn", "randperm", "tensor",
+                     "zeros")
+    )  # fmt: skip
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func in self.MAKERS and (kwargs or {}).get("device") is None:
+            raise AssertionError(f"{func.__name__} without a device")
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("gathered", [True, False])
+@pytest.mark.parametrize("head", STEPPED)
+def test_a_step_makes_no_tensor_without_saying_where(head, gathered, monkeypatch):
+    # The look whether torch samples products is made where rows are, once.
+    sparse._samples_products.cache_clear()
+    if gathered:
+        monkeypatch.setattr(sparse, "_samples_products", lambda device: False)
+    noise = {"noise": "learned"} if head is Variational else {}
+    one, rows = made(head, **few(head), **noise), seen(some_rows())
+    one.prepare([(rows, Batch({}))])
+    with pytest.raises(AssertionError, match="zeros without a device"), Placed():
+        torch.zeros(3)
+    for dead in (False, True):
+        if dead and hasattr(one, "since"):
+            one.since[:4] = 10**9
+        with Placed():
+            one.train().loss(rows, Batch({})).backward()
+            one.settle()
+            one.eval().loss(rows, Batch({}))
+            one.encode(rows.values)
+
+
+@pytest.mark.parametrize("gathered", [True, False])
+def test_gradients_make_no_tensor_without_saying_where(gathered, monkeypatch):
+    """Called as torch calls them: it looks at modes forwards alone."""
+    sparse._samples_products.cache_clear()
+    if gathered:
+        monkeypatch.setattr(sparse, "_samples_products", lambda device: False)
+    torch.manual_seed(0)
+    x, weight = torch.randn(ROWS, UNITS), torch.randn(FEATURES, UNITS)
+    codes = encoded(x, weight, torch.zeros(FEATURES), strongest_of_row(3))
+    for function, saved, gradient in (
+        (sparse._Encode, (x, weight, codes.starts, codes.features), torch.ones_like(codes.values)),
+        (sparse._Decode, (codes.values, weight, codes.starts, codes.features), torch.ones_like(x)),
+    ):
+        about = SimpleNamespace(saved_tensors=saved, needs_input_grad=(True,) * 6)
+        with Placed():
+            found = function.backward(about, gradient)
+        assert sum(one is not None and bool(one.abs().sum() > 0) for one in found) >= 2
 
 
 def test_rows_without_a_code_are_decoded_to_nothing():

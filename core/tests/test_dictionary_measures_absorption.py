@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from made_dictionaries import CHILDREN, hierarchy
 
 from pellucid.errors import DataError
 from pellucid.measures.dictionaries.absorption import (
@@ -15,40 +16,7 @@ from pellucid.measures.dictionaries.absorption import (
     main_features,
 )
 
-CHILDREN, UNITS = 72, 96
 PLAIN = 0.1
-
-
-def hierarchy(rows, absorbed, seed, kept=0.0):
-    """Rows, codes, labels and atoms of a parent with 72 rare children, of which each row with the parent has one.
-
-    A tenth of the parent's rows have no child. In a clean dictionary the parent's feature is on in all of its rows; in
-    an absorbed one each child's atom carries the parent too (but for a share ``kept``), and the parent's is off.
-    """
-    basis = torch.linalg.qr(torch.randn(UNITS, UNITS, generator=torch.Generator().manual_seed(5)))[0]
-    parent, children, others = basis[0], basis[1 : CHILDREN + 1], basis[CHILDREN + 1 :]
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(rows) % 2
-    # Equally many rows for each child, so that none is frequent enough to be a main feature by luck.
-    turn = torch.arange(rows) // 2
-    plain = (labels == 1) & (turn % 10 == 0)
-    child = torch.where((labels == 1) & ~plain, turn % CHILDREN, -1)
-    # Rows without the parent hold other things, as words of other letters do.
-    other_codes = (torch.rand(rows, len(others), generator=generator) < 0.2) * (1.0 - labels[:, None])
-    child_codes = torch.zeros(rows, CHILDREN)
-    has = torch.arange(rows)[child >= 0]
-    child_codes[has, child[has]] = 1.0
-    x = labels[:, None] * parent + child_codes @ children + other_codes @ others
-    if not absorbed:
-        codes = torch.cat([labels[:, None].float(), child_codes, other_codes], dim=1)
-        return x, codes, labels[:, None], torch.cat([parent[None], children, others])
-    carried = (1 - kept) * parent + children
-    length = carried.norm(dim=1, keepdim=True)
-    parent_codes = torch.where(child >= 0, kept, labels.float())
-    codes = torch.cat([parent_codes[:, None], child_codes * length[0], other_codes], dim=1)
-    atoms = torch.cat([parent[None], carried / length, others])
-    assert torch.allclose(codes @ atoms, x, atol=1e-5)
-    return x, codes, labels[:, None], atoms
 
 
 def scored(absorbed, kept=0.0):

@@ -11,7 +11,7 @@ import torch
 
 from pellucid.errors import DataError
 from pellucid.measures.dictionaries import independence
-from pellucid.measures.dictionaries.hierarchy import gram_error, label_purity, level_leakage, parent_miss_rate
+from pellucid.measures.dictionaries.hierarchy import gram_error, level_leakage, parent_miss_rate
 from pellucid.measures.dictionaries.independence import greatest_correlation, mean_correlation
 from pellucid.measures.dictionaries.matching import (
     assign,
@@ -238,14 +238,3 @@ def test_parents_that_are_silent_where_a_child_speaks_are_counted():
         parent_miss_rate(codes, parent[1:])
     with pytest.raises(DataError, match="expected"):
         parent_miss_rate(codes, parent, children=there[1:])
-
-
-def test_purity_is_the_share_of_the_most_frequent_label_where_a_feature_is_on():
-    labels = torch.tensor([0, 0, 1, 2, 1, 1])
-    codes = torch.tensor([[1.0, 5, 0], [2, 4, 0], [0, 3, 0], [0, 2, 0], [0, 1, 0], [0, 1, 0]])
-    assert label_purity(codes, labels).tolist()[:2] == pytest.approx([1.0, 0.5])
-    assert label_purity(codes, labels).isnan().tolist() == [False, False, True]
-    assert label_purity(codes, labels, top=3).tolist()[:2] == pytest.approx([1.0, 2 / 3])
-    assert label_purity(codes, labels, top=2).tolist()[:2] == pytest.approx([1.0, 1.0])
-    with pytest.raises(DataError, match="rows differ"):
-        label_purity(codes, labels[1:])

@@ -22,7 +22,10 @@ from pellucid.protocols.dictionaries.pooled import Pooled
 from pellucid.report.features import _shown
 
 UNITS, ATOMS, POSITIONS, PEOPLE = 12, 16, 5, 120
-TRUE = functional.normalize(torch.randn(ATOMS, UNITS, generator=torch.Generator().manual_seed(0)), dim=1)
+# numpy's chance: whatever a protocol draws by torch's, of any seed, is something else.
+TRUE = functional.normalize(
+    torch.from_numpy(np.random.default_rng(40).normal(size=(ATOMS, UNITS)).astype(np.float32)), dim=1
+)
 
 
 def rows(seed: int = 0) -> ArrayDataset:
@@ -85,6 +88,15 @@ def test_features_that_go_with_labels_are_found_and_no_others():
     assert association_in_words(*found[3][:2]).startswith("is yes (y): AUROC 0.9") or found[3][1] == pytest.approx(1)
 
 
+def test_a_subject_that_several_folds_test_is_counted_once():
+    data = rows()
+    made = DictionaryFeatures().examine(fold_of(data, model(data)))
+    folds = pd.concat([made.assign(fold=at) for at in range(3)], ignore_index=True)
+    (result,) = DictionaryFeatures().conclude(folds, context(data))
+    assert result.n_subjects == PEOPLE // 2
+    assert f"on {PEOPLE // 2} subjects that nothing" in result.sentence
+
+
 def test_a_sample_has_of_each_feature_the_strongest_position():
     data = rows()
     fold = fold_of(data, model(data))
@@ -120,6 +132,38 @@ def test_sums_by_subject_give_the_measures_over_all_rows():
     assert found["l0"].value == pytest.approx(float((fold.models["topk"].head.encode(x) != 0).sum(1).double().mean()))
     assert found["explained_variance"].baseline < found["explained_variance"].value
     assert found["l0"].baseline == ATOMS
+
+
+def test_random_directions_are_no_planted_ones():
+    """Nor those of any dictionary that starts at atoms drawn by the fold's seed."""
+    data = rows()
+    made = model(data)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        made.head.directions.copy_(functional.normalize(torch.randn(ATOMS, UNITS), dim=1))
+    protocol, fold = DictionaryMetrics(), fold_of(data, made)
+    found = {r.metric: r for r in protocol.conclude(protocol.examine(fold).assign(fold=0), context(data))}
+    assert found["coherence"].value != pytest.approx(found["coherence"].baseline, abs=1e-4)
+
+
+def test_a_mean_that_is_large_beside_the_spread_costs_no_digits():
+    """The same rows, written exactly in float32, about 0 and about 10,000."""
+    near = rows()
+    values = np.round(near.read(np.arange(len(near))).inputs["activations"] * 512) / 512
+    far = ArrayDataset(near.spec, near.frame, {"activations": (values + 10_000).astype(np.float32)})
+    made, protocol = model(far), DictionaryMetrics()
+    assert torch.equal(made.representation(far).values - 10_000, torch.from_numpy(values))
+    with torch.no_grad():
+        made.head.centre.fill_(10_000.0)
+    rows_of = protocol.examine(fold_of(far, made)).assign(fold=0)
+    found = {r.metric: r for r in protocol.conclude(rows_of, context(far))}["explained_variance"]
+    test = fold_of(far, made).test("topk")
+    x = made.representation(test).values.double()
+    wrong = (x - made.head.reconstruct(x.float()).double()).square().sum()
+    expected = 1 - wrong / ((x - 10_000) - (x - 10_000).mean(0)).square().sum()
+    assert found.value == pytest.approx(float(expected), abs=1e-12)
+    # What the other measures of this package say of the same rows.
+    assert found.value == pytest.approx(explained_variance(x, made.head.reconstruct(x.float()).double()), abs=1e-10)
 
 
 def test_a_dictionary_is_not_judged_on_whom_its_model_has_learnt_from():

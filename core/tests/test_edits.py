@@ -28,7 +28,10 @@ def test_features_are_changed_and_the_error_stays():
     torch.testing.assert_close(Remove(head, [2, 7])(x), with_error(x, codes, without(codes, some), head.decode))
     wanted = codes.clone()
     wanted[:, some] = 1.5
-    torch.testing.assert_close(Clamp(head, [2, 7], 1.5)(x), with_error(x, codes, wanted, head.decode))
+    torch.testing.assert_close(Clamp(head, [2, 7], 1.5, everywhere=True)(x), with_error(x, codes, wanted, head.decode))
+    where_on = torch.where(codes > 0, wanted, codes)
+    torch.testing.assert_close(Clamp(head, [2, 7], 1.5)(x), with_error(x, codes, where_on, head.decode))
+    assert not torch.equal(where_on, wanted)
     untouched = (codes[:, some] == 0).all(1)
     assert 0 < untouched.sum() < 50
     torch.testing.assert_close(Remove(head, [2, 7])(x)[untouched], x[untouched])
@@ -100,6 +103,61 @@ def test_what_was_tried_is_kept_in_the_run_folder(tmp_path):
     first, second = recorded(folder)
     assert (first["edit"], first["name"], first["length"], first["found"]["yes"]) == ("steer", "towards yes", 2.0, 0.9)
     assert second["features"] == [3]
+
+
+def test_the_record_says_which_dictionary(tmp_path):
+    run_folder(tmp_path / "run")
+    one, other = dictionary(), dictionary()
+    with torch.no_grad():
+        other.directions[3, 0] += 1e-3
+    for head in (one, other, dictionary()):
+        record(tmp_path / "run", "encoders.x", Clamp(head, [3], 2.0), {})
+    first, second, third = (note["dictionary"] for note in recorded(tmp_path / "run"))
+    assert first == third
+    assert first["class"] == "TopK"
+    assert first["fingerprint"] != second["fingerprint"]
+
+
+@pytest.mark.parametrize("damage", ['{"edit": "steer", "na', "17", '{"when": "2026-01-01"}'])
+def test_a_damaged_line_of_the_record_is_named(tmp_path, damage):
+    folder = tmp_path / "run"
+    run_folder(folder)
+    assert recorded(folder) == []
+    path = record(folder, "encoders.x", Steer(torch.ones(4), 2.0), {})
+    path.write_text(path.read_text("utf-8") + damage + "\n", "utf-8")
+    with pytest.raises(RunError, match=r"edits\.jsonl, line 2, is no edit"):
+        recorded(folder)
+
+
+def test_a_layer_that_is_called_twice_is_edited_twice():
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Identity()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.layer(10 * self.layer(x))
+
+    push = torch.ones(1, 3)
+    model = Twice()
+    with applied(model, "layer", Steer(push[0], 1.0)):
+        torch.testing.assert_close(model(push), 10 * (push + push) + push)
+
+
+@pytest.mark.parametrize(("channels", "shape"), [("first", (4, 6, 9)), ("last", (4, 9, 6)), (None, (4, 6, 3, 3))])
+def test_only_the_positions_that_are_asked_for_are_edited(channels, shape):
+    random = torch.Generator().manual_seed(4)
+    x, kept = torch.randn(shape, generator=random), torch.rand(4, 9, generator=random) < 0.5
+    model, direction = nn.Sequential(nn.Identity()), torch.arange(1.0, 7.0)
+    with applied(model, "0", Steer(direction, 1.0), channels=channels, where=lambda places: kept):
+        found = model(x) - x
+    rows = found if channels == "last" else found.flatten(2).transpose(1, 2)
+    torch.testing.assert_close(rows, kept[..., None] * direction)
+    with (
+        applied(model, "0", Steer(direction, 1.0), channels=channels, where=lambda places: kept[:, :5]),
+        pytest.raises(ContractError, match="positions to edit"),
+    ):
+        model(x)
 
 
 def test_an_edit_that_edits_nothing_is_no_result():

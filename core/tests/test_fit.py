@@ -285,6 +285,22 @@ def test_the_weights_kept_are_those_of_the_best_epoch():
     assert abs(float(walking.at.detach()) - 0.5) < 0.1
 
 
+def test_without_validation_samples_each_is_read_once_an_epoch():
+    read = []
+    values = torch.arange(10.0)
+
+    def batch(at):
+        read.extend(at.tolist())
+        return Batch({"x": values[torch.from_numpy(at)]})
+
+    walking = Walking()
+    progress = train(walking, Samples(batch, 10), None, TrainingSettings(epochs=3, batch_size=4), stage="walk")
+    assert sorted(read) == sorted(list(range(10)) * 3)
+    assert walking.passed == progress.validation == []
+    assert progress.best_epoch == 3
+    assert progress.best_loss == progress.training[-1]
+
+
 class Mean(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()

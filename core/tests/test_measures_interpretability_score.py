@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from pellucid.errors import DataError
+from pellucid.heads.concepts.few_concepts import SparseConceptBottleneck, kept, only_strongest
 from pellucid.measures.concept_libraries import cluster_concepts, prototype_concepts, unit_concepts
 from pellucid.measures.interpretability_score import RATIOS, RetentionCurve, interpretability_score, retention_curve
-from pellucid.measures.sparse_concept_classifier import LabelledRows, SparseConceptBottleneck, fitted, kept, strongest
+from pellucid.measures.sparse_concept_classifier import LabelledRows, fitted
 
 
 def noise(*shape, seed=0):
@@ -22,7 +23,7 @@ def noise(*shape, seed=0):
 @pytest.mark.parametrize("concepts", [40, 100, 200])
 def test_what_stays_is_the_published_rule_and_the_strongest_where_that_keeps_nothing(concepts, ratio):
     scores = noise(30, concepts)
-    found = strongest(scores, ratio)
+    found = only_strongest(scores, ratio)
     for row, one in zip(scores, found, strict=True):
         limit = row.abs().sort().values[int(round(concepts * ratio, 6))]
         expected = torch.where(row.abs() > limit, row, 0.0)
@@ -39,13 +40,13 @@ def test_the_number_that_stays_is_not_moved_by_rounding():
     assert kept(200, 0.0) == 199
     assert kept(3, 0.5) == 1
     # Equal scores at the limit all go, unless nothing were left.
-    assert strongest(torch.tensor([[1.0, -2.0, 2.0, 3.0]]), 0.3).tolist() == [[0.0, 0.0, 0.0, 3.0]]
-    assert strongest(torch.tensor([[1.0, -2.0, 2.0, 2.0]]), 0.3).tolist() == [[0.0, -2.0, 2.0, 2.0]]
+    assert only_strongest(torch.tensor([[1.0, -2.0, 2.0, 3.0]]), 0.3).tolist() == [[0.0, 0.0, 0.0, 3.0]]
+    assert only_strongest(torch.tensor([[1.0, -2.0, 2.0, 2.0]]), 0.3).tolist() == [[0.0, -2.0, 2.0, 2.0]]
 
 
 def test_gradients_pass_through_what_stays_only():
     scores = torch.tensor([[0.1, -3.0, 2.0, 0.5]], requires_grad=True)
-    strongest(scores, 0.5).sum().backward()
+    only_strongest(scores, 0.5).sum().backward()
     assert scores.grad.tolist() == [[0.0, 1.0, 0.0, 0.0]]
 
 

@@ -65,6 +65,19 @@ def test_of_a_latent_that_fires_rarely_only_what_fires_is_counted():
     assert found.looked_at[0] == 3
 
 
+def test_purity_of_all_that_a_latent_fires_for_or_of_the_strongest_of_them():
+    labels = np.array([0, 0, 1, 2, 1, 1])
+    codes = np.array([[1.0, 5, 0], [2, 4, 0], [0, 3, 0], [0, 2, 0], [0, 1, 0], [0, 1, 0]])
+    whole = purity(codes, labels, top=None)
+    assert whole.purity[:2].tolist() == pytest.approx([1.0, 0.5])
+    assert whole.looked_at.tolist() == [2, 6, 0]
+    assert np.isnan(whole.purity).tolist() == [False, False, True]
+    assert purity(codes, labels, top=3).purity[:2].tolist() == pytest.approx([1.0, 2 / 3])
+    assert purity(codes, labels, top=2).purity[:2].tolist() == pytest.approx([1.0, 1.0])
+    with pytest.raises(DataError, match="labels"):
+        purity(codes, labels[1:])
+
+
 def test_areas_are_those_of_another_library_ties_included():
     codes, labels = planted(200)
     found = class_auroc(codes.round(1), labels)

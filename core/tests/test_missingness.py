@@ -80,7 +80,7 @@ def test_masks_alone_say_who_lacks_an_input():
     assert lacking.frame is data.frame
     assert lacking.learned_from == data.learned_from
     batch = collate(lacking.subset([4, 1, 0]), [0, 1, 2], "y")
-    assert batch.there("m2").tolist() == [False, True, False]
+    assert batch.present("m2").tolist() == [False, True, False]
 
 
 def test_what_was_missing_before_stays_missing():
@@ -100,7 +100,7 @@ def test_covariates_are_missing_in_the_frame():
     assert np.isnan(lacking.covariate_values()[some()]).all()
     assert np.array_equal(lacking.covariate_values()[~some()], data.covariate_values()[~some()])
     assert not np.isnan(data.covariate_values()).any()
-    assert collate(lacking, range(6)).there(COVARIATES).tolist() == (~some()).tolist()
+    assert collate(lacking, range(6)).present(COVARIATES).tolist() == (~some()).tolist()
     assert np.array_equal(lacking.target_values("binary"), data.target_values("binary"))
 
 

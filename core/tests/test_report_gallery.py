@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,13 @@ import pytest
 import torch
 from made_runs import GAP, Reader, Weighted, context_of, fold_of, planted, run_folder
 
+from pellucid.data.spec import DataSpec, Image
 from pellucid.errors import LeakageError
 from pellucid.explanation import Evidence
 from pellucid.heads.base import HeadTags
 from pellucid.protocols.base import Context
 from pellucid.regions import Box, Steps, TimeSpan
-from pellucid.report import build
+from pellucid.report import build, features, figures
 from pellucid.report.cases import cases
 from pellucid.report.explained import explained_label, explanation_rows
 from pellucid.report.figures import Picture
@@ -25,7 +27,7 @@ from pellucid.report.gallery import Gallery, collect
 from pellucid.report.latent import STEPS_SD, traversals
 from pellucid.report.lots import EACH, drawn, kind_of, lot
 from pellucid.report.names import number
-from pellucid.report.places import from_json, place, to_json
+from pellucid.report.places import from_json, place, region_to_json, to_json
 
 EMPTY = Picture("data:,", "nothing", 1)
 
@@ -289,3 +291,24 @@ def test_a_traversal_starts_from_the_mean_and_moves_along_what_raises_the_output
         strip[:, 0, 6, 6], code[:, 3].mean().item() + np.array(STEPS_SD) * code[:, 3].std().item(), atol=1e-5
     )
     np.testing.assert_allclose(strip[:, 0, 1, 1], code[:, 0].mean(), atol=1e-5)
+
+
+def test_a_feature_is_shown_once_in_what_its_layer_reads_framed_in_the_whole_picture(monkeypatch):
+    pixels = Image(channels=("p",), size=(8, 8), units="grey")
+    spec = DataSpec(name="crops", namespace="crops", inputs={"pixels": pixels, "mask": pixels}, targets={})
+    kept = {f"feature-source/a/{name}": np.full((1, 8, 8), at) for at, name in enumerate(("pixels", "mask"))}
+    drawn = []
+    monkeypatch.setattr(figures, "view_picture", lambda view, values, spec, shown, *_: drawn.append((values, shown)))
+    region = Box((0, 4), (2, 6))
+    facts = {
+        "feature": 3,
+        "source": spec.model_dump(mode="json"),
+        "input": "pixels",
+        "strongest": [{"sample": "a", "code": 1.0, "said": [], "region": region_to_json(region)}],
+    }
+    features._pictures(SimpleNamespace(gallery=SimpleNamespace(arrays=kept)), facts)
+    ((values, shown),) = drawn
+    assert (values == 0).all()
+    assert list(shown.beside) == ["mask"]
+    assert [one.region for one in shown.regions] == [region]
+    assert shown.only is None

@@ -4,7 +4,8 @@ Run as ``python tests/benchmarks/bench_dictionaries.py [STEPS]``: rows of 512 un
 a row, batches of 4,096, one thread; dead features are counted and the auxiliary loss is on. The aim is at least 2.5 times the
 rows a second of the fastest other. overcomplete, dictionary-learning and sae-lens are compared where they import; install
 overcomplete and dictionary-learning with ``--no-deps``, as they want what does not work beside this torch. Gradients of the
-sparse step are compared with dense ones first. At last four dictionaries learn from one stream, and apart.
+sparse step are compared with dense ones first. At last four small dictionaries learn from one stream, and apart,
+of rows in memory and of rows that are read from a folder. ``STEPS`` of 0: this alone.
 """
 
 from __future__ import annotations
@@ -21,22 +22,30 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from unittest.mock import MagicMock
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pellucid.activations.dataset import ActivationsConfig, ActivationsFolder
+from pellucid.activations.folder import Writer
 from pellucid.batch import Batch
+from pellucid.data import Binary, DataSpec, LearnedFrom
+from pellucid.data.dataset import Dataset
+from pellucid.data.spec import Signal
+from pellucid.encoders.identity import Identity
 from pellucid.heads.dictionaries import TopK, TopKConfig
+from pellucid.model import Model
 from pellucid.representation import Representation
 from pellucid.training.learner import Samples
 from pellucid.training.loop import train_together
 from pellucid.training.objectives import HeadLoss
-from pellucid.training.reading import LATENT
+from pellucid.training.reading import LATENT, again
 from pellucid.training.settings import TrainingSettings
 
 UNITS, FEATURES, K, BATCH, ROUNDS = 512, 4096, 32, 4096, 3
@@ -214,44 +223,78 @@ def _dictionary_learning(batches: list[Tensor]) -> Callable[[], None]:
     return run
 
 
-def one_stream(count: int = 4, steps: int = 4) -> tuple[float, float]:
-    """CPU seconds of several small dictionaries on one stream from disk, and one after the other."""
-    x = rows(4096).numpy()
-    names = NAMES
+def folder_of(x: np.ndarray, folder: Path) -> Dataset:
+    """Rows as activations that were collected, float16, 16 of each sample."""
+    samples = len(x) // 16
+    spec = DataSpec(
+        name="s", namespace="s", targets={"y": Binary(names=("no", "yes"))},
+        inputs={"x": Signal(channels=("a",), length=16, rate_hz=1.0, units="1")},
+    )  # fmt: skip
+    writer = Writer(folder, {"activations": UNITS}, len(x), "float16", 1 << 28, 0)
+    writer.add({"activations": x}, np.arange(len(x)) // 16, np.arange(len(x)) % 16)
+    frame = pd.DataFrame(
+        {"subject": [f"p{at // 4}" for at in range(samples)], "y": np.arange(samples) % 2.0, "side": "train"},
+        index=[f"s{at}" for at in range(samples)],
+    )
+    source = {"spec": spec.model_dump(mode="json"), "input": "x"}
+    facts = {"layer": "layer", "shape": [16], "made_by": LearnedFrom().to_json(), "source": source}
+    writer.finish(frame, facts)
+    return ActivationsFolder(ActivationsConfig(), folder)
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rows.npy"
-        np.save(path, np.tile(x, (steps, 1)).astype(np.float16))
-        stored = np.load(path, mmap_mode="r")
 
-        def read(at: np.ndarray) -> Batch:
-            return Batch({LATENT: torch.from_numpy(stored[at].astype(np.float32))})
+def one_stream(stored: bool, count: int = 4, length: int = 16384) -> tuple[float, float]:
+    """CPU seconds of several small dictionaries on one stream, and one after the other; medians of alternating rounds.
 
-        samples = Samples(read, len(stored))
+    ``stored``: rows of a folder by way of an encoder, anew in each epoch, as where they are too many to keep; else in memory.
+    """
+    x = rows(length)
+    with tempfile.TemporaryDirectory() as place:
+        samples = Samples(lambda at: Batch({LATENT: x[torch.from_numpy(at)]}), length)
+        if stored:
+            data = folder_of(x.numpy(), Path(place) / "acts")
+            encoder = Identity(Identity.config_type(inputs={"activations": data.spec.input("activations")}))
+            samples = again(Model({"activations": encoder}, made()), data, "")
         settings = TrainingSettings(epochs=1, batch_size=1024, patience=None)
 
-        def objectives(some: range) -> dict[str, tuple[nn.Module, None]]:
+        def objectives(some: Iterable[int]) -> dict[str, tuple[nn.Module, None]]:
             found: dict[str, tuple[nn.Module, None]] = {}
             for at in some:
                 torch.manual_seed(at)
-                head = TopK(TopKConfig(units=names, features=256, k=8))
-                head.prepare([(Representation(torch.from_numpy(x), names), Batch({}))])
+                head = TopK(TopKConfig(units=NAMES, features=256, k=8))
+                head.prepare([(Representation(x[:4096], NAMES), Batch({}))])
                 found[f"head {at}"] = (HeadLoss(head, head.loss), None)
             return found
 
-        together, apart = objectives(range(count)), [objectives(range(at, at + 1)) for at in range(count)]
-        start = time.process_time()
-        train_together(together, samples, samples, settings, order="rows")
-        middle = time.process_time()
-        for one in apart:
-            train_together(one, samples, samples, settings, order="rows")
-        return middle - start, time.process_time() - middle
+        def seconds(groups: list[Iterable[int]]) -> float:
+            told = [objectives(some) for some in groups]
+            start = time.process_time()
+            for one in told:
+                train_together(one, samples, None, settings, order="rows")
+            return time.process_time() - start
+
+        ways: tuple[list[Iterable[int]], list[Iterable[int]]] = ([range(count)], [[at] for at in range(count)])
+        spent: tuple[list[float], list[float]] = ([], [])
+        for turn in range(2 * ROUNDS):
+            for way in (0, 1) if turn % 2 else (1, 0):
+                spent[way].append(seconds(ways[way]))
+        return statistics.median(spent[0][1:]), statistics.median(spent[1][1:])
 
 
 def main() -> None:
     """Print rows a second and ratios."""
     torch.set_num_threads(1)
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else 2
+    if steps:
+        compare(steps)
+    for where in ("in memory", "of a folder"):
+        together, apart = one_stream(where == "of a folder")
+        print(
+            f"four dictionaries on one stream of rows {where}: {together:.2f} CPU-s, apart {apart:.2f} (x{together / apart:.2f})"
+        )
+
+
+def compare(steps: int) -> None:
+    """Steps of ours, of dense torch, and of others."""
     print(f"largest difference of gradients, sparse and dense: {gradients_agree():.1e}")
     whole = rows(BATCH * steps)
     batches = list(whole.split(BATCH))
@@ -279,8 +322,6 @@ def main() -> None:
     ]
     if rivals:
         print(f"pellucid against the fastest other: x{min(rivals) / statistics.median(seconds['pellucid']):.2f}")
-    together, apart = one_stream()
-    print(f"four dictionaries on one stream: {together:.2f} CPU-s, apart {apart:.2f} (x{together / apart:.2f})")
 
 
 if __name__ == "__main__":

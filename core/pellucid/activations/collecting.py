@@ -17,6 +17,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec, Vector
 from pellucid.data.subjects import LearnedFrom
 from pellucid.errors import ContractError, DataError
+from pellucid.fingerprint import hexadecimal, origin
 from pellucid.model import Model, batches
 
 if TYPE_CHECKING:
@@ -102,17 +103,13 @@ def rows_of(
     """
     layer = find_layer(model, layer)
     layout = Layout(channels or channels_of(dict(model.named_modules())[layer]))
-    name, start = input_of(model, layer, dataset), 0
+    name, start = input_of_layer(model, layer, dataset), 0
     # Entered and left for each batch: between two batches the model is whoever's asked for them.
     for batch, ids in batches(dataset):
         with watching(model, layer) as said:
             (run or model)(batch)
             values, shape = layout.positions(said())
-        mask = None
-        if keep is not None:
-            mask = keep(batch)
-        elif name is not None:
-            mask = real_positions(batch, name, dataset.spec.input(name).kind, shape)
+        mask = keep(batch) if keep is not None else kept_positions(batch, name, dataset, shape)
         if mask is None:
             mask = torch.ones(values.shape[:2], dtype=torch.bool)
         if mask.shape != values.shape[:2]:
@@ -131,7 +128,28 @@ def rows_of(
         start += len(ids)
 
 
-def input_of(model: nn.Module, layer: str, dataset: Dataset) -> str | None:
+def kept_positions(batch: Batch, name: str | None, dataset: Dataset, shape: tuple[int, ...]) -> Tensor | None:
+    """Which positions of a layer give rows: those that lie wholly in what is real of their input.
+
+    Parameters
+    ----------
+    batch : Batch
+    name : str, optional
+        The input that the layer's positions lie in; see :func:`input_of_layer`.
+    dataset : Dataset
+        Where the batch is from.
+    shape : tuple of int
+        Of the positions.
+
+    Returns
+    -------
+    Tensor of bool, optional
+        Shape (sample, position); None: all do.
+    """
+    return None if name is None else real_positions(batch, name, dataset.spec.input(name).kind, shape)
+
+
+def input_of_layer(model: nn.Module, layer: str, dataset: Dataset) -> str | None:
     """The input that a layer's positions lie in: that of its encoder, or the only one of the data; None if several."""
     names = tuple(dataset.spec.inputs)
     if isinstance(model, Model) and layer.startswith("encoders."):
@@ -194,7 +212,10 @@ def collect(
     seen_by = made_by if made_by is not None else model.learned_from
     assert isinstance(seen_by, LearnedFrom)
     rows = np.concatenate([one.values for one in found])
-    return Activations(rows, frame, dataset.spec, find_layer(model, layer), seen_by | dataset.made_by)
+    found_rows = Activations(rows, frame, dataset.spec, find_layer(model, layer), seen_by | dataset.made_by)
+    if isinstance(model, Model):
+        found_rows.origin = origin(found_rows.layer, hexadecimal(model.named_encoders()))
+    return found_rows
 
 
 def _columns(dataset: Dataset) -> Iterable[str]:

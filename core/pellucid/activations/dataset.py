@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.activations.folder import Shards, check_digest, digest_of, file_name, read_document
+from pellucid.activations.folder import Shards, check_digest, digest_of, read_document
 from pellucid.activations.layers import ACTIVATIONS
 from pellucid.activations.places import region_of
 from pellucid.data.dataset import Dataset
@@ -16,6 +16,7 @@ from pellucid.data.samples import Arrays
 from pellucid.data.spec import DataSpec, Frozen, Vector
 from pellucid.data.subjects import LearnedFrom
 from pellucid.errors import DataError
+from pellucid.fingerprint import origin
 from pellucid.regions import Region
 
 if TYPE_CHECKING:
@@ -77,16 +78,12 @@ class ActivationsFolder(Dataset):
             about=f"{source.about} Rows are what layer {layer!r} of a model trained on {source.name!r} says.".strip(),
         )
         self.source_spec, self.made_by = source, LearnedFrom.from_json(self.document["made_by"])
-        sizes = list(self.document["shards"])
-        self._arrays = {name: Shards(self.folder, name, sizes) for name in self.spec.inputs}
-        self.origin = f"layer {layer} of model {self.document.get('model', {}).get('fingerprint', 'unknown')}"
+        self._arrays = {name: Shards(self.folder, name, self.document) for name in self.spec.inputs}
+        self.origin = origin(layer, self.document.get("model", {}).get("fingerprint", "unknown"))
         # Rows that stand at other samples would be judged by other people's labels, and nothing would show it.
-        for at in range(len(sizes)):
-            for name in ("source", "position"):
-                check_digest(self.folder, file_name(name, at), self.document)
-        self.sources = Shards(self.folder, "source", sizes).whole().astype(np.int64)
+        self.sources = Shards(self.folder, "source", self.document).whole().astype(np.int64)
         """Which sample each row is of: its place in the dataset that was run through the model."""
-        self.positions = Shards(self.folder, "position", sizes).whole().astype(np.int64)
+        self.positions = Shards(self.folder, "position", self.document).whole().astype(np.int64)
         if config.most is not None:
             self.sources, self.positions = self.sources[: config.most], self.positions[: config.most]
         self.shape = tuple(self.document["shape"])
@@ -121,7 +118,13 @@ class ActivationsFolder(Dataset):
         return len(self.sources)
 
     def read(self, indices: np.ndarray) -> Arrays:
-        """Read from the maps, as float32."""
+        """Read from the maps, as float32.
+
+        Raises
+        ------
+        DataError
+            If a file that rows are read from is not the one that was written; each is compared when it is first read from.
+        """
         at = np.asarray(indices)
         return Arrays({name: shards[at].astype(np.float32, copy=False) for name, shards in self._arrays.items()}, {})
 

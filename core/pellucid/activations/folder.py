@@ -6,8 +6,9 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -149,35 +150,54 @@ class Writer:
 class Shards:
     """Rows of a folder, read from maps of its shards.
 
+    Opening looks at the files' headers and lengths alone. What is inside is compared with its digest when a shard is first read
+    from in a process: opening ten million rows takes no longer for it, and nothing is computed from what is not as it was
+    written.
+
     Parameters
     ----------
     folder : Path
     name : str
         Of the array.
-    sizes : sequence of int
-        Rows of each shard.
+    document : mapping
+        As :func:`read_document` gives it.
 
     Raises
     ------
     DataError
-        If a file cannot be read, or holds another number of rows.
+        If a file cannot be read, or holds another number of rows, another width or another type; when rows are read, if it is not
+        the file that was written.
     """
 
-    def __init__(self, folder: Path, name: str, sizes: list[int]) -> None:
-        self._maps = [_mapped(folder / file_name(name, at), size) for at, size in enumerate(sizes)]
+    def __init__(self, folder: Path, name: str, document: Mapping[str, Any]) -> None:
+        sizes, width = list(document["shards"]), document["widths"].get(name)
+        row, dtype = ((), np.dtype("<i4")) if width is None else ((int(width),), np.dtype(document["precision"]))
+        self._maps = [_mapped(folder / file_name(name, at), (size, *row), dtype) for at, size in enumerate(sizes)]
         self._starts = np.concatenate([[0], np.cumsum(sizes)])
+        self._folder, self._name, self._document = folder, name, document
+        self._unread = set(range(len(sizes)))
 
     def whole(self) -> np.ndarray:
         """All rows."""
+        self._compare(range(len(self._maps)))
         return np.concatenate(self._maps)
+
+    def _compare(self, shards: Iterable[int]) -> None:
+        for at in self._unread.intersection(shards):
+            check_digest(self._folder, file_name(self._name, at), self._document)
+            self._unread.remove(at)
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
         if len(self._maps) == 1:
+            self._compare([0])
             found: np.ndarray = self._maps[0][rows]
             return found
         shard = np.searchsorted(self._starts, rows, side="right") - 1
+        touched = np.unique(shard).tolist()
+        if self._unread:
+            self._compare(touched)
         found = np.empty((len(rows), *self._maps[0].shape[1:]), self._maps[0].dtype)
-        for at in np.unique(shard):
+        for at in touched:
             here = shard == at
             found[here] = self._maps[at][rows[here] - self._starts[at]]
         return found
@@ -188,14 +208,14 @@ def file_name(array: str, shard: int) -> str:
     return f"{array}-{shard:05}.npy"
 
 
-def _mapped(path: Path, size: int) -> np.ndarray:
+def _mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
     try:
         found = np.load(path, mmap_mode="r").view(np.ndarray)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path} cannot be read ({error}): it is damaged; collect the activations again") from None
-    if len(found) != size:
+    if (found.shape, found.dtype) != (shape, dtype):
         raise DataError(
-            f"{path} has {len(found)} rows, not the {size} that were written: collect the activations again"
+            f"{path} has shape {found.shape} of {found.dtype}, not {shape} of {dtype} as it was written: collect the activations again"
         )
     return found
 
@@ -208,9 +228,16 @@ def check_digest(folder: Path, name: str, document: Mapping[str, Any]) -> Path:
     DataError
     """
     path = folder / name
-    if sha256(path) != document["files_sha256"][name]:
+    about = path.stat()
+    if _sha256(path, about.st_size, about.st_mtime_ns) != document["files_sha256"][name]:
         raise DataError(f"{path} is not the file that was written: collect the activations again")
     return path
+
+
+@lru_cache(maxsize=1 << 16)
+def _sha256(path: Path, _size: int, _changed_ns: int) -> str:
+    # A folder is opened once for each fold, and again for what is shown: a file that has not changed is read for this once.
+    return sha256(path)
 
 
 def read_document(folder: Path) -> dict[str, Any]:
@@ -231,7 +258,11 @@ def read_document(folder: Path) -> dict[str, Any]:
             )
         files, shards = document["files_sha256"], document["shards"]
         arrays = ["source", "position", *document["widths"]]
-        _ = [document["source"]["spec"], *(document[key] for key in ("made_by", "layer", "shape"))]
+        _ = [
+            np.dtype(document["precision"]),
+            document["source"]["spec"],
+            *(document[key] for key in ("made_by", "layer", "shape")),
+        ]
     except FileNotFoundError:
         raise DataError(
             f"{folder} holds no {DOCUMENT}: pellucid activations RUN --layer ... --out {folder} makes one"

@@ -168,7 +168,7 @@ def real_positions(batch: Batch, name: str, kind: str, shape: tuple[int, ...]) -
         return None
     mask = batch.masks[name]
     if mask.ndim == 1 or not shape:
-        there = batch.there(name)
+        there = batch.present(name)
         assert there is not None
         return there[:, None].expand(-1, max(1, math.prod(shape)))
     channels = 2 if kind in POSITIONS_FIRST else 1

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pellucid.activations.collecting import input_of, rows_of
+from pellucid.activations.collecting import input_of_layer, rows_of
 from pellucid.activations.dataset import SIDE
 from pellucid.activations.folder import Precision, Writer, check_place
 from pellucid.activations.layers import ACTIVATIONS, Channels, channels_of, find_layer, watching
@@ -20,8 +20,8 @@ from pellucid.assembly import build_protocols
 from pellucid.batch import collate
 from pellucid.data.dataset import Dataset
 from pellucid.encoders.base import Encoder
-from pellucid.errors import RunError
-from pellucid.fingerprint import fingerprint
+from pellucid.errors import PellucidError, RunError
+from pellucid.fingerprint import hexadecimal
 from pellucid.model import Model
 from pellucid.run import Run, load
 from pellucid.seeds import seed_of
@@ -87,7 +87,8 @@ def collect_run(
     data : path, optional
         Where the data are, if not where the run had them. Whom the model has not learnt from stands on the side ``test``.
     untrained : bool
-        Collect beside them what the same layer says with weights that have learnt nothing.
+        Collect beside them what the same layer says with weights that have learnt nothing. Its statistics (means, scales)
+        are those of samples on the side ``train``; where there are none, of the run's own training samples.
     channels : {"first", "last"}, optional
         Where units stand in outputs of three axes, if the layer does not tell.
     precision : {"float32", "float16"}
@@ -99,7 +100,8 @@ def collect_run(
     Raises
     ------
     RunError
-        If the run is not finished, or the folder is there already.
+        If the run is not finished, the folder is there already, or an untrained copy would have to take its statistics from
+        people on the side ``test``.
     ContractError
         If there is no such layer (nearest name given), or it does not say one tensor a batch.
     DataError
@@ -116,8 +118,7 @@ def collect_run(
     models: dict[str, Model] = {ACTIVATIONS: model}
     side = _sides(done, model, dataset, fold)
     if untrained:
-        learnt = np.flatnonzero(side == "train")
-        models[UNTRAINED] = untrained_copy(model, dataset.subset(learnt) if len(learnt) else dataset, seed)
+        models[UNTRAINED] = untrained_copy(model, _learnt(done, model, dataset, side, fold), seed)
     parts = [rows_of(one, layer, dataset, channels=channels) for one in models.values()]
     writer: Writer | None = None
     shape: tuple[int, ...] = ()
@@ -139,10 +140,16 @@ def collect_run(
             raise RunError(f"the data of {run} gave no activations: everything is masked")
         facts = {
             "layer": layer,
+            "channels": channels,
             "shape": list(shape),
-            "model": {"run": done.study.name, "head": head, "fold": fold, "fingerprint": _fingerprint(model)},
+            "model": {
+                "run": done.study.name,
+                "head": head,
+                "fold": fold,
+                "fingerprint": hexadecimal(model.named_encoders()),
+            },
             "made_by": (model.learned_from | dataset.made_by).to_json(),
-            "source": _source(done, dataset, data, input_of(model, layer, dataset)),
+            "source": _source(done, dataset, data, input_of_layer(model, layer, dataset)),
             "seed": seed,
         }
         samples = dataset.frame[_columns(dataset)].assign(**{SIDE: side})
@@ -175,14 +182,14 @@ def layers_of(
         yield name, type(module).__name__, tuple(output.shape[1:])
 
 
-def untrained_copy(model: Model, dataset: Dataset, seed: int) -> Model:
+def untrained_copy(model: Model, training: Dataset, seed: int) -> Model:
     """The same model with new weights that have learnt nothing, and statistics (means, scales) taken anew.
 
     Parameters
     ----------
     model : Model
-    dataset : Dataset
-        From which closed-form statistics are learnt; weights are not.
+    training : Dataset
+        Training samples, from which closed-form statistics are learnt; weights are not.
     seed : int
     """
     fresh: dict[str, Encoder] = {}
@@ -190,8 +197,33 @@ def untrained_copy(model: Model, dataset: Dataset, seed: int) -> Model:
         torch.manual_seed(seed_of(seed, "untrained", name))
         made: Any = type(encoder)
         fresh[name] = made(encoder.config)
-        fresh[name].prepare(collate(dataset, at) for at in _pieces(len(dataset)))
+        fresh[name].prepare(collate(training, at) for at in _pieces(len(training)))
     return Model(fresh, copy.deepcopy(model.head)).eval()
+
+
+def _learnt(done: Run, model: Model, dataset: Dataset, side: np.ndarray, fold: int | None) -> Dataset:
+    """Training samples for the statistics of an untrained copy: of what is collected, else the run's own.
+
+    The trained model's own statistics would not do: some (of normalisation layers) are those of its weights.
+    """
+    at = np.flatnonzero(side == "train")
+    if len(at):
+        return dataset.subset(at)
+    try:
+        own = done.study.open_dataset(None)
+        same = own.digest() == done.document["dataset"]["digest"]
+    except PellucidError as error:
+        raise RunError(f"{_NOBODY.format(done.path)} cannot be opened ({error}). {_INSTEAD}") from error
+    if not same:
+        raise RunError(f"{_NOBODY.format(done.path)} are no longer what they were. {_INSTEAD}")
+    return own.subset(np.flatnonzero(_sides(done, model, own, fold) == "train"))
+
+
+_NOBODY = (
+    "an untrained copy takes its statistics from training samples alone: the model has learnt from nobody in the data that are "
+    "to be collected, and the own data of {}"
+)
+_INSTEAD = "Put those back where the study has them, or collect without --untrained (from Python: untrained=False)"
 
 
 def _pieces(count: int) -> Iterator[np.ndarray]:
@@ -235,7 +267,3 @@ def _source(done: Run, dataset: Dataset, data: str | Path | None, input_name: st
         "spec": dataset.spec.model_dump(mode="json"),
         "input": input_name,
     }
-
-
-def _fingerprint(model: Model) -> str:
-    return bytes(fingerprint(model.named_encoders()).tolist()).hex()

@@ -183,7 +183,8 @@ def print_results(
     group_word: Sequence[str] = GROUP_WORD,
     everything: bool = False,
 ) -> None:
-    """The score beside chance and the trivial baseline, then whether each explanation passed its audit.
+    """The score beside chance and the trivial baseline, then what was found of parts that predict nothing (dictionaries), in
+    sentences, then whether each explanation passed its audit.
 
     Parameters
     ----------
@@ -203,6 +204,12 @@ def print_results(
     rest = [r for r in results if r.passed is None and r not in first]
     if first:
         _print_headline(out, results, first, black_box, target, group_word)
+    predicting = {r.part for r in results if r.protocol == "prediction"}
+    told = dict.fromkeys(r.sentence for r in rest if r.sentence and r.part not in predicting)
+    for sentence in told:
+        out.print(Text(sentence))
+    if told:
+        out.print()
     if everything:
         for protocol in dict.fromkeys(r.protocol for r in rest):
             out.print(Text(sentence_case(protocol.replace("-", " ")), style="bold"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,10 @@ from torch import Tensor, nn
 
 from pellucid.activations.layers import Channels, Layout, channels_of, find_layer
 from pellucid.errors import ContractError
+from pellucid.fingerprint import hexadecimal, origin
 from pellucid.heads.dictionaries.base import Dictionary
+from pellucid.measures.dictionaries.edits import clamped, without
+from pellucid.model import Model
 
 
 class Edit(ABC):
@@ -27,6 +30,11 @@ class Edit(ABC):
     @abstractmethod
     def units(self) -> int:
         """How many units a row must have."""
+
+    @property
+    def origin(self) -> str:
+        """Which layer of which model it is made for; empty where it does not say."""
+        return ""
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
@@ -85,11 +93,30 @@ class _OfFeatures(Edit):
         """Of the dictionary."""
         return len(self.dictionary.config.units)
 
-    def changed(self, x: Tensor, wanted: Tensor | float) -> Tensor:
-        """Rows in which some codes are others; what the dictionary does not explain stays."""
-        at = list(self.features)
-        codes = self.dictionary.encode(x)[:, at]
-        return x + (wanted - codes) @ self.dictionary.atoms[at].to(x)
+    @property
+    def origin(self) -> str:
+        """What the dictionary has learnt from."""
+        return self.dictionary.origin
+
+    def changed(self, x: Tensor, edit: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Rows in which an edit has changed the codes of these features; what the dictionary does not explain stays.
+
+        Parameters
+        ----------
+        x : Tensor, shape (row, unit)
+        edit : callable
+            From codes, shape (row, feature), and positions of features to codes.
+        """
+        at = torch.tensor(list(self.features), dtype=torch.int64, device=x.device)
+        codes = self.dictionary.encode(x)
+        # Only what changes is decoded: rows in which nothing does stay the same to the last bit.
+        return x + (edit(codes, at) - codes)[:, at] @ self.dictionary.atoms[at].to(x)
+
+    def described(self, edit: str) -> dict[str, Any]:
+        """What edits of features have in common; the dictionary by its class and the digest of all its numbers."""
+        digest = hexadecimal([("", self.dictionary)])
+        of = {"class": type(self.dictionary).__name__, "fingerprint": digest}
+        return {"edit": edit, "features": [int(one) for one in self.features], "dictionary": of}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,16 +133,16 @@ class Remove(_OfFeatures):
 
     def __call__(self, x: Tensor) -> Tensor:
         """Without the features."""
-        return self.changed(x, 0.0)
+        return self.changed(x, without)
 
     def describe(self) -> dict[str, Any]:
-        """Which features."""
-        return {"edit": "remove", "features": [int(one) for one in self.features]}
+        """Which features, and of which dictionary."""
+        return self.described("remove")
 
 
 @dataclass(frozen=True, eq=False)
 class Clamp(_OfFeatures):
-    """Let features of a dictionary have one code everywhere.
+    """Set features of a dictionary to one code where they are on, as :func:`~pellucid.measures.dictionaries.edits.clamped` does.
 
     Parameters
     ----------
@@ -123,22 +150,34 @@ class Clamp(_OfFeatures):
     features : sequence of int
     value : float
         In units of the codes.
+    everywhere : bool
+        Whether they are set where they are off too.
     """
 
     value: float = 0.0
+    everywhere: bool = False
 
     def __call__(self, x: Tensor) -> Tensor:
         """With the features at the value."""
-        return self.changed(x, self.value)
+        return self.changed(x, lambda codes, at: clamped(codes, at, self.value, everywhere=self.everywhere))
 
     def describe(self) -> dict[str, Any]:
-        """Which features, and the value."""
-        return {"edit": "clamp", "features": [int(one) for one in self.features], "value": self.value}
+        """Which features, of which dictionary, the value, and where."""
+        return {**self.described("clamp"), "value": self.value, "everywhere": self.everywhere}
+
+
+Where = Callable[[tuple[int, ...]], Tensor | None]
+"""From the shape of a layer's positions to those that are edited, bool, shape (sample, position); None: all."""
 
 
 @contextmanager
-def applied(model: nn.Module, layer: str, edit: Edit, *, channels: Channels | None = None) -> Iterator[str]:
+def applied(
+    model: nn.Module, layer: str, edit: Edit, *, channels: Channels | None = None, where: Where | None = None
+) -> Iterator[str]:
     """Change what a layer says for the length of a block; afterwards the model is as it was.
+
+    A layer that is called several times in the block, be it for several batches or by a model that uses it twice for one, is
+    edited each time.
 
     Parameters
     ----------
@@ -148,6 +187,9 @@ def applied(model: nn.Module, layer: str, edit: Edit, *, channels: Channels | No
     edit : Edit
     channels : {"first", "last"}, optional
         Where units stand in outputs of three axes, if the layer does not tell.
+    where : callable, optional
+        Which positions are edited, asked at each call; all by default. See
+        :func:`~pellucid.activations.collecting.kept_positions`.
 
     Yields
     ------
@@ -157,8 +199,8 @@ def applied(model: nn.Module, layer: str, edit: Edit, *, channels: Channels | No
     Raises
     ------
     ContractError
-        If there is no such layer, it does not say one tensor, its rows have another number of units than the edit, or it was
-        not called in the block, so that nothing was edited.
+        If there is no such layer, it does not say one tensor, its rows have another number of units than the edit, the edit is
+        by a dictionary of another model or layer, or the layer was not called in the block, so that nothing was edited.
 
     Examples
     --------
@@ -174,6 +216,13 @@ def applied(model: nn.Module, layer: str, edit: Edit, *, channels: Channels | No
     path = find_layer(model, layer)
     module = dict(model.named_modules())[path]
     layout = Layout(channels or channels_of(module))
+    if isinstance(model, Model) and edit.origin:
+        here = origin(path, hexadecimal(model.named_encoders()))
+        if edit.origin != here:
+            raise ContractError(
+                f"the dictionary of this edit has learnt from {edit.origin}, but it would be applied to {here}: its features mean "
+                "nothing there. Edit the layer and the model that its rows were collected from"
+            )
 
     calls: list[None] = []
 
@@ -189,7 +238,17 @@ def applied(model: nn.Module, layer: str, edit: Edit, *, channels: Channels | No
                 f"module {path!r} says {rows.shape[2]} units, but the edit is of {edit.units}: was it made for another model or "
                 "another layer?"
             )
-        found = edit(rows.reshape(-1, rows.shape[2])).reshape(rows.shape)
+        kept = None if where is None else where(shape)
+        if kept is None:
+            found = edit(rows.reshape(-1, rows.shape[2])).reshape(rows.shape)
+        elif kept.shape != rows.shape[:2]:
+            raise ContractError(
+                f"positions to edit have shape {tuple(kept.shape)}, but module {path!r} has {rows.shape[1]} positions of "
+                f"{rows.shape[0]} samples"
+            )
+        else:
+            found = rows.clone()
+            found[kept] = edit(rows[kept]).to(rows)
         if output.ndim <= 2 or (output.ndim == 3 and layout.channels == "last"):
             return found.reshape(output.shape)
         return found.transpose(1, 2).reshape(*output.shape[:2], *shape)

@@ -53,6 +53,29 @@ def record(run: str | Path, layer: str, edit: Edit, found: dict[str, Any]) -> Pa
 
 
 def recorded(run: str | Path) -> list[dict[str, Any]]:
-    """All edits that were noted in a run folder, oldest first."""
-    path = Path(run) / NAME
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+    """All edits that were noted in a run folder, oldest first.
+
+    Raises
+    ------
+    RunError
+        If a line is no edit any more; names it.
+    """
+    path, found = Path(run) / NAME, []
+    if not path.exists():
+        return []
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise RunError(f"{path} is not UTF-8 text: it was damaged; restore it") from None
+    for number, line in enumerate(lines, start=1):
+        try:
+            one = json.loads(line)
+        except ValueError:
+            one = None
+        if not isinstance(one, dict) or "edit" not in one:
+            raise RunError(
+                f"{path}, line {number}, is no edit that was noted ({line[:40]!r}): it was changed or damaged; restore it, or "
+                "take the line out"
+            )
+        found.append(one)
+    return found

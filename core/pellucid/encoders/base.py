@@ -73,9 +73,9 @@ class Encoder(Part):
         """See :meth:`~pellucid.batch.Batch.known`, of the one input."""
         return batch.known(self.input_name)
 
-    def there(self, batch: Batch) -> Tensor | None:
-        """See :meth:`~pellucid.batch.Batch.there`, of the one input."""
-        return batch.there(self.input_name)
+    def present(self, batch: Batch) -> Tensor | None:
+        """See :meth:`~pellucid.batch.Batch.present`, of the one input."""
+        return batch.present(self.input_name)
 
     @property
     @abstractmethod

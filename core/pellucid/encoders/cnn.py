@@ -85,7 +85,7 @@ class Cnn(Encoder):
 
     def forward(self, batch: Batch) -> Representation:
         """Units, and with ``tokens`` those of each cell."""
-        x, known, there = self.read(batch), self.known(batch), self.there(batch)
+        x, known, there = self.read(batch), self.known(batch), self.present(batch)
         if self.config.window is not None:
             x = windowed(x, self.config.window)
         if known is not None:

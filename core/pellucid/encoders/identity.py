@@ -92,6 +92,10 @@ class Identity(Encoder):
             units = torch.cat([units, (~known).to(units.dtype)], dim=1)
         return Representation(units, self.names)
 
+    def undone(self, units: Tensor) -> Tensor:
+        """Numbers in their own scale again, from units without indicators; shape (sample, unit) both."""
+        return units * self.scale + self.mean
+
     def _selected(self, batch: Batch) -> tuple[Tensor, Tensor]:
         values, known = self.read(batch)[:, self._at], self.known(batch)
         return values, torch.ones_like(values, dtype=torch.bool) if known is None else known[:, self._at]

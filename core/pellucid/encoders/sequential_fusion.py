@@ -158,7 +158,7 @@ class SequentialFusion(Encoder):
 
     def _read(self, name: str, batch: Batch) -> Tensor:
         """Whose state an input changes, bool, shape (sample,)."""
-        there, together = batch.there(name), self.config.missing == "batch_skip"
+        there, together = batch.present(name), self.config.missing == "batch_skip"
         if there is None:
             there = torch.ones(len(batch), dtype=torch.bool, device=batch.inputs[name].device)
         if self.training and self.config.modality_dropout:

@@ -166,14 +166,14 @@ class Vae(Encoder):
     def forward(self, batch: Batch) -> Representation:
         """Mean of the posterior of each sample."""
         values = self.centre(self._posterior(self._normal(batch)))
-        there = self.there(batch)
+        there = self.present(batch)
         if there is not None:
             values = torch.where(there[:, None], values, torch.full_like(values, self.prior_mean()))
         return Representation(values, self.names)
 
     def loss(self, batch: Batch) -> Tensor:
         """See the class; mean over the samples whose input is there."""
-        x, known, there = self._normal(batch), self.known(batch), self.there(batch)
+        x, known, there = self._normal(batch), self.known(batch), self.present(batch)
         posterior = self._posterior(x)
         again = self._decode(self.draw(posterior) if self.training else self.centre(posterior))
         # What nobody measured is what the decoder says: it costs nothing in either term.

@@ -36,7 +36,7 @@ class Lines(Watcher):
         self.say(f"{name}: {decimal(total)}" + (f", going on after {decimal(done)}" if done else ""))
 
 
-class Bars(Watcher):
+class DownloadBars(Watcher):
     """A bar a file, gone when it ends; messages stay."""
 
     def __init__(self) -> None:
@@ -70,4 +70,4 @@ class Bars(Watcher):
 
 def watching() -> Watcher:
     """Bars on a terminal, lines elsewhere."""
-    return Bars() if sys.stderr.isatty() else Lines()
+    return DownloadBars() if sys.stderr.isatty() else Lines()

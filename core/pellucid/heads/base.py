@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -137,6 +138,19 @@ class Stage:
         if self.loss is None:
             return []
         return [parameter for name, parameter in head.named_parameters() if name.startswith(self.learns)]
+
+    @contextmanager
+    def learning(self, head: Head) -> Iterator[None]:
+        """Let those of a head's parameters learn that this stage names, for the length of a block."""
+        before = {name: parameter.requires_grad for name, parameter in head.named_parameters()}
+        head.requires_grad_(False)
+        for parameter in self.parameters(head):
+            parameter.requires_grad_(True)
+        try:
+            yield
+        finally:
+            for name, parameter in head.named_parameters():
+                parameter.requires_grad_(before[name])
 
 
 class Head(Part):

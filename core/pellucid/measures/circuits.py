@@ -84,6 +84,8 @@ class Null:
     ----------
     scores, mean, spread, z, p : ndarray, shape (head,) or (head, head)
         ``z`` is 0 where labels dealt anew always give the same. ``p`` is the share of dealings that reach the score.
+    dealt_z : ndarray, shape (dealing, head) or (dealing, head, head)
+        z of each dealing; of pairs each one once, the other half is NaN.
     """
 
     scores: np.ndarray
@@ -91,6 +93,12 @@ class Null:
     spread: np.ndarray
     z: np.ndarray
     p: np.ndarray
+    dealt_z: np.ndarray
+
+    @property
+    def largest(self) -> np.ndarray:
+        """The largest z of all heads (or pairs) in each dealing: what any may reach by chance. Shape (dealing,)."""
+        return np.nanmax(self.dealt_z.reshape(len(self.dealt_z), -1), axis=1)
 
 
 def permutation_null(
@@ -116,15 +124,46 @@ def permutation_null(
     permutations, seed : int
     """
     codes, positive = _checked(codes, positive)
-    rng = np.random.default_rng(seed)
-    dealt = np.stack([positive] + [rng.permutation(positive) for _ in range(permutations)]).astype(np.float64)
+    dealt = _dealt(positive, permutations, seed)
     found = _edges(codes, dealt, kind) if edges else _scores(_one_hot(codes), dealt, kind)
+    return _null(found)
+
+
+def difference_null(outputs: np.ndarray, positive: np.ndarray, *, permutations: int = 200, seed: int = 0) -> Null:
+    """:func:`mean_difference`, and how far it exceeds what labels dealt anew give: the baseline of :func:`permutation_null`.
+
+    Parameters
+    ----------
+    outputs, positive
+        See :func:`mean_difference`.
+    permutations, seed : int
+    """
+    outputs = np.asarray(outputs, np.float64)
+    _, positive = _checked(outputs[..., 0], positive)
+    return _null(np.stack([mean_difference(outputs, one > 0) for one in _dealt(positive, permutations, seed)]))
+
+
+def _dealt(positive: np.ndarray, permutations: int, seed: int) -> np.ndarray:
+    """The labels, and labels dealt anew, shape (1 + dealing, example)."""
+    rng = np.random.default_rng(seed)
+    return np.stack([positive] + [rng.permutation(positive) for _ in range(permutations)]).astype(np.float64)
+
+
+def _null(found: np.ndarray) -> Null:
+    """Of scores with the labels as they are, and then with labels dealt anew, shape (1 + dealing, ...)."""
     scores, others = found[0], found[1:]
     mean, spread = others.mean(0), others.std(0)
     varies = spread > 1e-9
-    z = np.where(varies, (scores - mean) / np.where(varies, spread, 1.0), 0.0)
-    p = ((others >= scores - 1e-12).sum(0) + 1) / (permutations + 1)
-    return Null(scores, mean, spread, np.where(np.isnan(scores), np.nan, z), np.where(np.isnan(scores), np.nan, p))
+
+    def standard(some: np.ndarray) -> np.ndarray:
+        z = np.where(varies, (some - mean) / np.where(varies, spread, 1.0), 0.0)
+        return np.where(np.isnan(scores), np.nan, z)
+
+    p = ((others >= scores - 1e-12).sum(0) + 1) / (len(others) + 1)
+    dealt = standard(others)
+    if dealt.ndim == 3:
+        dealt = np.where(np.triu(np.ones(dealt.shape[1:], bool), 1), dealt, np.nan)
+    return Null(scores, mean, spread, standard(scores), np.where(np.isnan(scores), np.nan, p), dealt)
 
 
 def elbow(scores: np.ndarray) -> float:

@@ -37,7 +37,7 @@ class Purity:
     density: np.ndarray
 
 
-def purity(codes: np.ndarray, labels: np.ndarray, top: int = TOP) -> Purity:
+def purity(codes: np.ndarray, labels: np.ndarray, top: int | None = TOP) -> Purity:
     """How far the samples that excite a latent most are of one class.
 
     Parameters
@@ -45,7 +45,8 @@ def purity(codes: np.ndarray, labels: np.ndarray, top: int = TOP) -> Purity:
     codes : ndarray, shape (sample, latent)
         A latent fires above zero.
     labels : ndarray of int, shape (sample,), from 0
-    top : int
+    top : int, optional
+        So many samples at most; None: all for which the latent fires.
 
     References
     ----------
@@ -92,7 +93,7 @@ def class_auroc(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
         return above / (yes * no)
 
 
-def label_counts(codes: np.ndarray, labels: np.ndarray, top: int) -> np.ndarray:
+def label_counts(codes: np.ndarray, labels: np.ndarray, top: int | None) -> np.ndarray:
     """How often each class is among the samples that excite a latent most, shape (latent, class)."""
     places = np.argsort(-codes, axis=0, kind="stable")[:top]
     fires = np.take_along_axis(codes, places, axis=0) > 0

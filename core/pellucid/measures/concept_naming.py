@@ -199,19 +199,34 @@ def name_latents(
     if len(shared):
         raise LeakageError(f"latents would be named and their names judged on samples of the same {len(shared)} groups")
     found = enrichment(activations[naming], has[naming], fires=fires[naming], top=top)
-    allowed = (found.q <= level) & (found.lift > 1)
-    # Sorted by lift, then by p, both as they are.
-    order = np.lexsort((found.p, np.where(allowed, -found.lift, np.inf)), axis=-1)
-    best = order[:, :1]
-    named = np.take_along_axis(allowed, best, axis=1)
+    best, named = chosen_names(found.lift, found.p, found.q, level)
 
     def of_names(numbers: np.ndarray) -> np.ndarray:
-        return np.where(named, np.take_along_axis(numbers, best, axis=1), np.nan)[:, 0]
+        return np.where(named, np.take_along_axis(numbers, best[:, None], axis=1)[:, 0], np.nan)
 
     tried = rule_scores(has[held_out], fires[held_out])
     scores = RuleScores(*(of_names(n) for n in (tried.precision, tried.recall, tried.f1, tried.chance_f1)))
-    concepts = np.where(named, best, UNNAMED)[:, 0]
+    concepts = np.where(named, best, UNNAMED)
     return NamedLatents(concepts, of_names(found.lift), of_names(found.p), of_names(found.q), scores)
+
+
+def chosen_names(lift: np.ndarray, p: np.ndarray, q: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """The concept that each latent is named after: of the significant ones the highest lift, of equal lifts the smallest p.
+
+    Parameters
+    ----------
+    lift, p, q : ndarray, shape (latent, concept)
+        As :class:`Enrichment` has them.
+    level : float
+
+    Returns
+    -------
+    ndarray of int, ndarray of bool, shape (latent,)
+        Columns of the concepts, and whether the latent has a name at all; without one its column means nothing.
+    """
+    allowed = (q <= level) & (lift > 1)
+    best = np.lexsort((p, np.where(allowed, -lift, np.inf)), axis=-1)[:, 0]
+    return best, np.take_along_axis(allowed, best[:, None], axis=1)[:, 0]
 
 
 def _checked(

@@ -49,6 +49,8 @@ class Moran:
         below 0.05 for one feature in ten; it is here for comparison and not for claims.
     active : ndarray of int, shape (feature,)
         Places at which the feature is not zero.
+    dealt_p_two_sided : ndarray, shape (dealing, feature)
+        What ``p_two_sided`` would be had the values been dealt anew to places before.
     """
 
     values: np.ndarray
@@ -58,11 +60,7 @@ class Moran:
     p_two_sided: np.ndarray
     p_folded: np.ndarray
     active: np.ndarray
-
-    @property
-    def q_greater(self) -> np.ndarray:
-        """False discovery rate over features of the directional test."""
-        return benjamini_hochberg(self.p_greater)
+    dealt_p_two_sided: np.ndarray
 
     @property
     def q_two_sided(self) -> np.ndarray:
@@ -153,6 +151,7 @@ def moran(
     permutations: int = 999,
     seed: int = 0,
     least_active: int = LEAST_ACTIVE,
+    dealings: int = 0,
 ) -> Moran:
     """Moran's I with permutation tests.
 
@@ -164,6 +163,8 @@ def moran(
         No p is below ``1 / (permutations + 1)``: for a single one of many features to survive the correction, there must
         be 20 times more permutations than features. All features share a permutation.
     seed : int
+    dealings : int
+        How often values are dealt anew to places and tested likewise, to see what chance finds.
 
     Returns
     -------
@@ -174,25 +175,29 @@ def moran(
     count, width = centred.shape
     scale = _scale(matrix, centred)
     observed = scale * _products(matrix, centred)
+    # Another stream than that of the permutations: the tests stay the same, however often chance is looked at.
+    dealing = np.random.default_rng([seed, 1])
+    by_chance = [scale * _products(matrix, centred[dealing.permutation(count)]) for _ in range(dealings)]
+    tested = np.stack([observed, *by_chance])
     rng = np.random.default_rng(seed)
-    above, below = np.zeros(width, np.int64), np.zeros(width, np.int64)
+    above, below = np.zeros(tested.shape, np.int64), np.zeros(tested.shape, np.int64)
     total, squares = np.zeros(width), np.zeros(width)
-    slack = ROUNDING * np.maximum(1.0, np.abs(observed))
+    slack = ROUNDING * np.maximum(1.0, np.abs(tested))
     at_once = max(1, BLOCK // max(1, count * width))
     for start in range(0, permutations, at_once):
         blocks = min(at_once, permutations - start)
         orders = np.stack([rng.permutation(count) for _ in range(blocks)], axis=1)
         dealt = centred[orders].reshape(count, blocks * width)
         found = scale * _products(matrix, dealt).reshape(blocks, width)
-        above += (found >= observed - slack).sum(0)
-        below += (found <= observed + slack).sum(0)
+        above += (found[:, None] >= tested - slack).sum(0)
+        below += (found[:, None] <= tested + slack).sum(0)
         total += (found - observed).sum(0)
         squares += ((found - observed) ** 2).sum(0)
     greater, two_sided, folded = _p_values(above, below, permutations, np.isnan(observed))
     mean = total / permutations
     with np.errstate(invalid="ignore", divide="ignore"):
         z = -mean / np.sqrt(squares / permutations - mean**2)
-    return Moran(observed, -1.0 / (count - 1), z, greater, two_sided, folded, active)
+    return Moran(observed, -1.0 / (count - 1), z, greater[0], two_sided[0], folded[0], active, two_sided[1:])
 
 
 def local_moran(

@@ -24,6 +24,7 @@ def fit_again(
     *,
     seed: str,
     changes: Mapping[str, Mapping[str, Any]] | None = None,
+    same_encoders: bool = False,
 ) -> Model:
     """A model with the same settings and nothing learnt, fitted; the one given stays as it is.
 
@@ -41,20 +42,25 @@ def fit_again(
         Names this fit: initial weights and all chance in the training depend on it.
     changes : mapping, optional
         Settings of encoders that are to differ, by prefix: ``{"shape+ratings": {"order": ("ratings", "shape")}}``.
+    same_encoders : bool
+        Whether the head alone is fitted again, on the model's own encoders: what it says is then in the same units.
 
     Raises
     ------
     ContractError
         If the training settings are not at hand.
     """
-    for name in (*(f"encoder {prefix}" for prefix, _ in model.named_encoders()), f"head {part}"):
+    anew = [] if same_encoders else [f"encoder {prefix}" for prefix, _ in model.named_encoders()]
+    for name in (*anew, f"head {part}"):
         if name not in training:
             raise ContractError(
                 f"part {part!r} cannot be fitted again: nobody says how {name!r} was trained; give the fold its training settings"
             )
     made: Any
     encoders: dict[str, Encoder] = {}
-    for prefix, old in model.named_encoders():
+    if same_encoders:
+        encoders = dict(model.named_encoders())
+    for prefix, old in () if same_encoders else model.named_encoders():
         config = type(old.config).model_validate({**_fields(old.config), **(changes or {}).get(prefix, {})})
         torch.manual_seed(seed_of(seed, prefix))
         made = type(old)

@@ -18,7 +18,7 @@ from pellucid.report.names import listed, number, sentence_case
 from pellucid.report.pictures import units_of, view_of
 from pellucid.unit_names import distinct, measured, readable
 from pellucid.views import Marked, Shown
-from pellucid.views.contributions import Bars, draw_bars
+from pellucid.views.contributions import ContributionBars, draw_bars
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +83,7 @@ def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
     )
 
 
-def bars_of(rows: pd.DataFrame, units: Mapping[str, str], *, singly: bool = False) -> Bars:
+def bars_of(rows: pd.DataFrame, units: Mapping[str, str], *, singly: bool = False) -> ContributionBars:
     """One sample of ``explanations.parquet``; learnt units of one input, which nobody can read singly, as one bar.
 
     Parameters
@@ -110,7 +110,7 @@ def bars_of(rows: pd.DataFrame, units: Mapping[str, str], *, singly: bool = Fals
         parts.append(some["contribution"].sum())
     first = rows.iloc[0]
     baseline, output, gap = (float(first[name]) for name in ("baseline", "output", "gap"))
-    return Bars(tuple(labels), np.asarray(parts, float), baseline, output, gap, str(first["target"]))
+    return ContributionBars(tuple(labels), np.asarray(parts, float), baseline, output, gap, str(first["target"]))
 
 
 def _input(

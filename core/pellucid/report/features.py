@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +11,17 @@ from typing import Any
 import numpy as np
 
 from pellucid.activations.dataset import ActivationsFolder
-from pellucid.data.dataset import Dataset, Subset
+from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec
-from pellucid.errors import PellucidError
+from pellucid.errors import DataError, PellucidError
 from pellucid.heads.dictionaries.base import Dictionary
+from pellucid.measures.spatial import LEAST_ACTIVE, morans_i
 from pellucid.model import Model
 from pellucid.protocols.base import FittedFold
-from pellucid.protocols.dictionaries.codes import dictionaries
+from pellucid.protocols.dictionaries.codes import LABEL, dictionaries
 from pellucid.protocols.dictionaries.features import DictionaryFeatures, association_in_words
-from pellucid.protocols.dictionaries.pooled import LABEL, Pooled
+from pellucid.protocols.dictionaries.placed import layer_of, over_positions
+from pellucid.protocols.dictionaries.pooled import Pooled
 from pellucid.report import figures, places
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
@@ -27,6 +30,7 @@ from pellucid.statistics.bootstrap import interval, subject_weights
 from pellucid.statistics.ranking import auroc, spearman
 from pellucid.unit_names import readable
 from pellucid.views import Marked, Shown, view_for
+from pellucid.views.patterns import Grid, draw_pattern
 
 SHOWN = 8
 """Features of a dictionary that are shown."""
@@ -37,6 +41,9 @@ EACH = 3
 NEAREST = 3
 
 REPLICATES = 300
+
+FEWEST_POSITIONS = 4
+"""Positions of a layer below which a mean over each says nothing of where."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +78,18 @@ def gather(
     parts = dictionaries(fold)
     if not parts or not (fold.dataset.spec.targets or fold.dataset.spec.concepts):
         return (), {}, ""
-    folder = _root(fold.dataset)
+    folder = layer_of(fold.dataset)
     source, problem = _source(folder)
     cards: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {}
     for part, model in parts.items():
         pooled = Pooled.of(model, fold.test(part))
         found = (assessment or DictionaryFeatures()).associated(pooled)
-        for feature in _shown(found):
+        shown = _shown(found)
+        patterns = _patterns(model, fold.test(part), shown)
+        for feature in shown:
             card = _facts(part, model, pooled, feature, found[feature], folder, len(found))
-            cards.append(card)
+            cards.append(card | {"pattern": patterns.get(feature)})
             if source is not None:
                 for one in card["strongest"]:
                     arrays |= _inputs(source, one["sample"])
@@ -97,6 +106,39 @@ def _shown(found: dict[int, tuple[str, float, float]]) -> list[int]:
         turn[feature] = counts.setdefault(name, 0)
         counts[name] += 1
     return sorted(order, key=lambda feature: turn[feature])[:SHOWN]
+
+
+def _patterns(model: Model, test: Dataset, shown: list[int]) -> dict[int, dict[str, Any]]:
+    """Mean code over the layer's positions, and Moran's I of it where there are places enough; nothing of one position."""
+    folder = layer_of(test)
+    if folder is None or int(np.prod(folder.shape)) < FEWEST_POSITIONS or not shown:
+        return {}
+    name = folder.document["source"]["input"]
+    spec = None if name is None else folder.source_spec.inputs[name]
+    try:
+        placed = over_positions(model, test)
+    except DataError:
+        # Nobody knows which positions are neighbours: a bar each says little without it.
+        return {}
+    codes = placed.codes[:, shown]
+    found = np.full(len(shown), np.nan)
+    if len(codes) >= LEAST_ACTIVE:
+        with warnings.catch_warnings():
+            # A feature at few positions has no I, and the card says so.
+            warnings.filterwarnings("ignore", message="of .* features", category=UserWarning)
+            found = morans_i(codes, placed.neighbours)
+    whole = np.full((int(np.prod(folder.shape)), len(shown)), np.nan)
+    whole[placed.where[:, 0].astype(int)] = codes
+    grid = Grid.of(spec, folder.shape).to_json()
+    return {
+        feature: {
+            "grid": grid,
+            "mean": [None if np.isnan(value) else float(value) for value in whole[:, at]],
+            "i": float(found[at]) if np.isfinite(found[at]) else None,
+            "places": len(codes),
+        }
+        for at, feature in enumerate(shown)
+    }
 
 
 def _facts(
@@ -139,6 +181,7 @@ def _facts(
         "part": part,
         "feature": feature,
         "associated": associated,
+        "attributes": len(pooled.attributes),
         "goes_with": association_in_words(name, found.value),
         "low": found.low,
         "high": found.high,
@@ -148,6 +191,7 @@ def _facts(
         "nearest": [{"feature": one, "cosine": float(cosines[one])} for one in near],
         "strongest": strongest,
         "source": None if folder is None else json.loads(folder.source_spec.model_dump_json()),
+        "input": None if folder is None else folder.document["source"]["input"],
     }
 
 
@@ -162,12 +206,52 @@ def cards(run: RunFolder) -> dict[str, tuple[Card, ...]]:
 def _card(run: RunFolder, facts: Mapping[str, Any]) -> Card:
     ends = f" (95 % interval {facts['low']:.2f} to {facts['high']:.2f}), q {facts['q']:.1g}"
     near = ", ".join(f"f{one['feature']} ({one['cosine']:.2f})" for one in facts["nearest"])
-    told = (
-        ("Goes with", f"{facts['goes_with']}{ends}"),
+    told = [
+        ("Goes with", f"{facts['goes_with']}{ends}{_of_several(facts, run.spec.group_word[1])}"),
         ("Active in", f"{facts['density']:.1%} of all positions, {facts['samples']:.0%} of the samples"),
         ("Nearest features", f"{near} (cosine)"),
+    ]
+    # Folders of earlier versions have no pattern.
+    pattern = facts.get("pattern")
+    pictures = _pictures(run, facts)
+    if pattern is not None:
+        told.append(("Over the layer", _pattern_in_words(pattern)))
+        pictures.append(_pattern_picture(facts["feature"], pattern))
+    return Card(f"f{facts['feature']}", tuple(told), tuple(pictures))
+
+
+def _of_several(facts: Mapping[str, Any], subjects: str) -> str:
+    """That the strongest of several is stronger where it was found than it will be elsewhere."""
+    several = facts.get("attributes", 1)
+    which = f"the surest of {several} labels or ratings" if several > 1 else "one of the surest features"
+    return f"; {which}, chosen on the same {subjects}, so expect less of others"
+
+
+def _pattern_in_words(pattern: Mapping[str, Any]) -> str:
+    """How alike neighbouring positions are, in words.
+
+    Examples
+    --------
+    >>> _pattern_in_words({"i": 0.8213, "places": 124})
+    "Moran's I 0.82 over 124 positions (1: neighbours are alike; 0: no pattern; below: they differ)"
+    """
+    if pattern["i"] is not None:
+        scale = "1: neighbours are alike; 0: no pattern; below: they differ"
+        return f"Moran's I {pattern['i']:.2f} over {pattern['places']} positions ({scale})"
+    if pattern["places"] < LEAST_ACTIVE:
+        return f"{pattern['places']} positions are too few to ask for a pattern"
+    return f"active at too few of {pattern['places']} positions to ask for a pattern, or everywhere alike"
+
+
+def _pattern_picture(feature: int, pattern: Mapping[str, Any]) -> Picture:
+    grid = Grid.from_json(pattern["grid"])
+    values = np.array([np.nan if value is None else value for value in pattern["mean"]], float)
+    return figures.picture(
+        lambda figure: draw_pattern(figure.add_subplot(), values, grid),
+        grid.size_in,
+        f"Mean code of feature f{feature} at each position of the layer",
+        "Mean code at each position of the layer, over all test samples.",
     )
-    return Card(f"f{facts['feature']}", told, tuple(_pictures(run, facts)))
 
 
 def _pictures(run: RunFolder, facts: Mapping[str, Any]) -> list[Picture]:
@@ -179,17 +263,20 @@ def _pictures(run: RunFolder, facts: Mapping[str, Any]) -> list[Picture]:
         region = places.region_from_json(one["region"])
         kept = {name: run.gallery.arrays.get(f"feature-source/{one['sample']}/{name}") for name in spec.inputs}
         for name, values in kept.items():
-            if values is None:
+            # What the layer reads; other inputs stand beside it, as a lesion's outline does.
+            if values is None or facts.get("input") not in (None, name):
                 continue
             others = {other: value for other, value in kept.items() if other != name and value is not None}
-            marked = () if region is None else (Marked(region, 0.0, f"{one['code']:.2f}"),)
             said = f", labelled {', '.join(one['said'])}" if one["said"] else ""
             whole = region is not None and places.covers(region, spec.inputs[name])
+            # A cell of a picture says nothing without what lies around it; of a signal the rest would be too small to read.
+            framed = spec.inputs[name].kind in ("image", "volume")
+            marked = () if region is None else (Marked(region, 0.0, "" if framed else f"{one['code']:.2f}"),)
             shown = Shown(
                 caption=f"{at + 1}. sample {one['sample']}",
                 beside=others,
                 regions=marked,
-                only=None if whole else region,
+                only=None if whole or framed else region,
             )
             where = "" if region is None or whole else f" at {place(region)}"
             caption = f"Code {one['code']:.2f}{where}{said}."
@@ -198,11 +285,6 @@ def _pictures(run: RunFolder, facts: Mapping[str, Any]) -> list[Picture]:
                 figures.view_picture(view_for(spec, name), np.asarray(values), spec.inputs[name], shown, alt, caption)
             )
     return found
-
-
-def _root(dataset: Dataset) -> ActivationsFolder | None:
-    root = dataset.source if isinstance(dataset, Subset) else dataset
-    return root if isinstance(root, ActivationsFolder) else None
 
 
 def _source(folder: ActivationsFolder | None) -> tuple[Dataset | None, str]:

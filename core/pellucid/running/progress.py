@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 
@@ -12,7 +13,7 @@ def bars(*, visible: bool = True) -> Watcher:
     """Bars on a terminal, a plain line for each message elsewhere, nothing if not visible."""
     if not visible:
         return Watcher()
-    return Bars() if sys.stderr.isatty() else Lines()
+    return TrainingBars() if sys.stderr.isatty() else Lines()
 
 
 class Lines(Watcher):
@@ -31,7 +32,7 @@ class Lines(Watcher):
         self.say(what)
 
 
-class Bars(Watcher):
+class TrainingBars(Watcher):
     """A bar for each training, gone when it ends; messages stay."""
 
     def __init__(self) -> None:
@@ -55,7 +56,7 @@ class Bars(Watcher):
 
     def epoch(self, done: int, training: float, validation: float) -> None:
         """Move it on."""
-        loss = f"loss {training:.4g}, validation {validation:.4g}"
+        loss = f"loss {training:.4g}" + ("" if math.isnan(validation) else f", validation {validation:.4g}")
         self.progress.update(self.task, completed=done, loss=loss)  # type: ignore[arg-type]
 
     def stop(self) -> None:

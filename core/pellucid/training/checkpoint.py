@@ -23,10 +23,10 @@ class Progress:
     epoch : int
         Epochs that are complete.
     best_epoch : int
-        Epoch with the lowest validation loss, from 1; 0 before the first.
+        Epoch with the lowest validation loss, from 1; 0 before the first. The last, where there are no validation samples.
     best_loss : float
     training, validation : list of float
-        Mean loss of each epoch.
+        Mean loss of each epoch; the latter is empty where there are no validation samples.
     done : bool
         Whether the training has ended, by its last epoch or early.
     """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from pellucid.data.dataset import Dataset
 from pellucid.data.subjects import LearnedFrom
 from pellucid.encoders.base import Encoder
-from pellucid.errors import StudyError
+from pellucid.errors import DataError, StudyError
 from pellucid.fingerprint import fingerprint
-from pellucid.heads.base import Head, Stage
+from pellucid.heads.base import Head
 from pellucid.model import Model, batches
 from pellucid.training.checkpoint import Checkpoint, Progress
-from pellucid.training.loop import Watcher, train, train_together
+from pellucid.training.loop import Diverged, Watcher, train, train_together
 from pellucid.training.objectives import EncoderLoss, HeadLoss, ModelLoss
 from pellucid.training.reading import as_they_are, pairs, represented
 from pellucid.training.settings import TrainingSettings
@@ -155,7 +155,7 @@ def fit_model(
         if stage.loss is not None:
             objective = HeadLoss(head, stage.loss) if fixed else ModelLoss(model, stage, together)
             limited = settings.model_copy(update={"epochs": max(1, math.ceil(settings.epochs * stage.share))})
-            with _learning(head, stage):
+            with stage.learning(head):
                 if any(p.requires_grad for p in objective.parameters()):
                     history.append(
                         train(
@@ -167,7 +167,7 @@ def fit_model(
             stage.finish(pairs(model, training))
             if head.tags.remembers:
                 head.remember(fingerprint(model.named_encoders()))
-    head.learned_from = head.learned_from | sides.learned_from
+    head.learned_from, head.origin = head.learned_from | sides.learned_from, sides.train.origin
     for prefix, encoder in model.named_encoders():
         if prefix in together:
             encoder.learned_from = encoder.learned_from | sides.learned_from
@@ -199,6 +199,8 @@ def fit_codes(
     ------
     StudyError
         If an encoder would have to learn with a head: without labels it would learn to say what is easy to encode.
+    DataError
+        If the loss of a head is not a number; said once the others have learnt to their end and left their checkpoints.
     """
     session = session or Session()
     check_codes(encoders, settings)
@@ -209,27 +211,52 @@ def fit_codes(
     for part, head in heads.items():
         head.prepare(pairs(models[part], training))
     stages = {part: head.stages() for part, head in heads.items()}
+    lost: dict[str, str] = {}
     for rank in range(max(map(len, stages.values()))):
-        now = {part: some[rank] for part, some in stages.items() if rank < len(some)}
+        now = {part: some[rank] for part, some in stages.items() if rank < len(some) and part not in lost}
         for share in dict.fromkeys(stage.share for stage in now.values() if stage.loss is not None):
             limited = settings.model_copy(update={"epochs": max(1, math.ceil(settings.epochs * share))})
             objectives, names = {}, {}
-            for part, stage in now.items():
-                if stage.loss is not None and stage.share == share:
-                    name = f"head {part} {stage.name}"
-                    names[part] = session.stage(name)
-                    objectives[names[part]] = (HeadLoss(heads[part], stage.loss), session.checkpoint(name, limited))
-            # The order of rows is the same whoever stands beside, so that a dictionary does not depend on it.
-            order = session.stage("rows")
-            done = train_together(objectives, training, validation, limited, order=order, watcher=session.watcher)
+            with ExitStack() as learning:
+                for part, stage in now.items():
+                    if stage.loss is not None and stage.share == share and stage.parameters(heads[part]):
+                        learning.enter_context(stage.learning(heads[part]))
+                        name = f"head {part} {stage.name}"
+                        names[part] = session.stage(name)
+                        objectives[names[part]] = (HeadLoss(heads[part], stage.loss), session.checkpoint(name, limited))
+                if not objectives:
+                    continue
+                # The order of rows is the same whoever stands beside, so that a dictionary does not depend on it.
+                order = session.stage("rows")
+                try:
+                    done = train_together(
+                        objectives, training, validation, limited, order=order, watcher=session.watcher
+                    )
+                except Diverged as error:
+                    done = error.done
+                    lost |= {part: error.why[name] for part, name in names.items() if name in error.why}
             for part, name in names.items():
-                history[part].append(done[name])
+                if part not in lost:
+                    history[part].append(done[name])
         for part, stage in now.items():
-            if stage.finish is not None:
+            if stage.finish is not None and part not in lost:
                 stage.finish(pairs(models[part], training))
+    if lost:
+        raise _without(lost, [part for part in heads if part not in lost])
     for head in heads.values():
-        head.learned_from = head.learned_from | sides.learned_from
+        head.learned_from, head.origin = head.learned_from | sides.learned_from, sides.train.origin
     return {part: (model.eval(), history[part]) for part, model in models.items()}
+
+
+def _without(lost: Mapping[str, str], others: Sequence[str]) -> DataError:
+    """One error for all heads that diverged: which, when, and what is there of the others."""
+    named = " and ".join(map(repr, lost))
+    told = f"{named} did not learn, so nothing is finished: {'; '.join(lost.values())}"
+    if others:
+        told += (
+            f". {' and '.join(map(repr, others))} learnt beside to the end; the same command does not train them again"
+        )
+    return DataError(told)
 
 
 def check_codes(encoders: Mapping[str, Encoder], settings: TrainingSettings) -> None:
@@ -251,20 +278,6 @@ def learns_with_head(encoder: Encoder, settings: TrainingSettings) -> bool:
     """Whether an encoder's parameters learn together with each head."""
     has_parameters = any(True for _ in encoder.parameters())
     return has_parameters and (settings.joint or not encoder.tags.trains_alone)
-
-
-@contextmanager
-def _learning(head: Head, stage: Stage) -> Iterator[None]:
-    """Let those of a head's parameters learn that a stage names, for its length."""
-    before = {name: parameter.requires_grad for name, parameter in head.named_parameters()}
-    head.requires_grad_(False)
-    for parameter in stage.parameters(head):
-        parameter.requires_grad_(True)
-    try:
-        yield
-    finally:
-        for name, parameter in head.named_parameters():
-            parameter.requires_grad_(before[name])
 
 
 def _state(part: nn.Module) -> dict[str, Tensor]:

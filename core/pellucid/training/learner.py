@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.batch import Batch
-from pellucid.errors import DataError
 from pellucid.seeds import seed_of
 from pellucid.training.averaging import RunningMean
 from pellucid.training.checkpoint import Checkpoint, Progress
@@ -53,6 +52,8 @@ class Learner:
     ) -> None:  # fmt: skip
         self.objective, self.settings, self.accelerator, self.stage = objective, settings, accelerator, stage
         self.checkpoint, self.progress = checkpoint, Progress()
+        self.diverged = ""
+        """Why this cannot go on: in which epoch the loss or a parameter was no number any more."""
         self._best: dict[str, Tensor] = {}
         self._learning = [p for p in objective.parameters() if p.requires_grad]
         objective.to(accelerator.device)
@@ -96,29 +97,35 @@ class Learner:
     def watch(self, training: Samples, validation: Samples | None) -> None:
         """An epoch is complete: look at the validation samples, keep what is best, see whether this is the end.
 
-        Raises
-        ------
-        DataError
-            If the loss is not a number.
+        Where the loss, or a parameter, is no number it is the end; see :attr:`diverged`.
         """
         progress = self.progress
-        progress.training.append(float(self.accelerator.reduce(self._total, "sum")) / training.count)
-        with self._mean.shown() if self._mean is not None else nullcontext():
-            progress.validation.append(self._watched(validation or training))
+        loss = float(self.accelerator.reduce(self._total, "sum")) / training.count
+        # The last step of an epoch is in no training loss of it.
+        bad = [name for name, p in self.objective.named_parameters() if p.requires_grad and not p.isfinite().all()]
+        if not math.isfinite(loss) or bad:
+            what = f"the loss is {loss}" if not math.isfinite(loss) else f"{bad[0]} is no number any more"
+            where = f"{self.stage}: {what} in epoch {progress.epoch + 1}"
+            self.diverged = f"{where}; look for extreme inputs, or lower [training] learning_rate"
+            return
+        progress.training.append(loss)
+        if validation is not None:
+            with self._mean.shown() if self._mean is not None else nullcontext():
+                progress.validation.append(self._watched(validation))
         progress.epoch += 1
         self._judge(validation is not None)
-        if not math.isfinite(progress.training[-1]):
-            raise DataError(
-                f"{self.stage}: the loss is {progress.training[-1]} in epoch {progress.epoch}; look for extreme inputs, or "
-                "lower [training] learning_rate"
-            )
         if (validation is not None or self._mean is not None) and progress.best_epoch == progress.epoch:
             kept = self.objective.state_dict() if self._mean is None else self._mean.values
             self._best = {k: v.detach().clone() for k, v in kept.items()}
 
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing more to learn."""
+        return self.progress.done or bool(self.diverged)
+
     def save(self) -> None:
-        """Write the checkpoint, if there is to be one."""
-        if self.checkpoint is not None:
+        """Write the checkpoint, if there is to be one; not of what has diverged."""
+        if self.checkpoint is not None and not self.diverged:
             self.checkpoint.save(self.objective, self._best, self._optimizer, self.progress, self._mean)
 
     def end(self) -> None:
@@ -142,8 +149,9 @@ class Learner:
 
     def _judge(self, validated: bool) -> None:
         progress, settings = self.progress, self.settings
-        if progress.validation[-1] < progress.best_loss or not validated:
-            progress.best_loss, progress.best_epoch = progress.validation[-1], progress.epoch
+        judged = progress.validation if validated else progress.training
+        if judged[-1] < progress.best_loss or not validated:
+            progress.best_loss, progress.best_epoch = judged[-1], progress.epoch
         waited = progress.epoch - progress.best_epoch
         stop_early = validated and settings.patience is not None and waited >= settings.patience
         progress.done = progress.epoch >= settings.epochs or stop_early

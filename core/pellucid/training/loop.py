@@ -11,13 +11,30 @@ import torch
 from torch import nn
 
 from pellucid.batch import Batch
+from pellucid.errors import DataError
 from pellucid.seeds import seed_of
 from pellucid.training.checkpoint import Checkpoint, Progress
 from pellucid.training.engine import engine
 from pellucid.training.learner import Learner, Reader, Samples
 from pellucid.training.settings import TrainingSettings
 
-__all__ = ["Samples", "Watcher", "train", "train_together"]
+__all__ = ["Diverged", "Samples", "Watcher", "train", "train_together"]
+
+
+class Diverged(DataError):
+    """Objectives whose loss was no number any more; those beside them have learnt to their end.
+
+    Parameters
+    ----------
+    why : mapping of str to str
+        By stage.
+    done : mapping of str to Progress
+        The others, by stage. Their checkpoints are kept: the same training goes on without doing them again.
+    """
+
+    def __init__(self, why: Mapping[str, str], done: Mapping[str, Progress]) -> None:
+        self.why, self.done = dict(why), dict(done)
+        super().__init__("; ".join(self.why.values()))
 
 
 class Watcher:
@@ -30,7 +47,7 @@ class Watcher:
         """A training begins."""
 
     def epoch(self, done: int, training: float, validation: float) -> None:
-        """An epoch is complete."""
+        """An epoch is complete; the validation loss is NaN where nothing is watched."""
 
     def stop(self) -> None:
         """The training has ended."""
@@ -55,7 +72,7 @@ def train(
         Called with a batch it returns the mean loss of its samples. Parameters that do not require gradients stay. Where it
         has a method ``settle`` this is called after each step.
     training, validation : Samples
-        Without validation samples the last epoch is kept.
+        Without validation samples the last epoch is kept, and nothing is read but what is learnt from.
     settings : TrainingSettings
     stage : str
         Names this training; with the seed and the epoch it decides all chance in it, so that a resumed training is the
@@ -72,7 +89,7 @@ def train(
 
     Raises
     ------
-    DataError
+    Diverged
         If the loss is not a number, with the epoch.
     """
     told = {stage: (objective, checkpoint)}
@@ -102,6 +119,11 @@ def train_together(
     Returns
     -------
     dict of str to Progress
+
+    Raises
+    ------
+    Diverged
+        If the loss of one is not a number; once the others have learnt to their end.
     """
     # One accelerator a training: it keeps all that it prepares, so one for a whole run would grow with the folds.
     accelerator = engine(settings)
@@ -113,9 +135,9 @@ def train_together(
     watcher = watcher or Watcher()
     watcher.start(", ".join(objectives), settings.epochs)
     epoch = min(learner.progress.epoch for learner in learners)
-    while any(not learner.progress.done for learner in learners):
+    while any(not learner.ended for learner in learners):
         # One that was cut off earlier than the others catches up first.
-        active = [one for one in learners if not one.progress.done and one.progress.epoch == epoch]
+        active = [one for one in learners if not one.ended and one.progress.epoch == epoch]
         for learner in active:
             learner.begin()
         seed = seed_of(settings.seed, order, epoch)
@@ -126,14 +148,20 @@ def train_together(
             learner.watch(training, validation)
             if accelerator.is_main_process:
                 learner.save()
+            if learner.diverged and len(learners) > 1:
+                watcher.say(f"{learner.diverged}. What learns beside it goes on")
         epoch += 1
-        if active:
-            last = active[-1].progress
-            watcher.epoch(epoch, last.training[-1], last.validation[-1])
+        alive = [one for one in active if not one.diverged]
+        if alive:
+            last = alive[-1].progress
+            watcher.epoch(epoch, last.training[-1], last.validation[-1] if validation is not None else math.nan)
     for learner in learners:
         learner.end()
     watcher.stop()
-    return {learner.stage: learner.progress for learner in learners}
+    done = {learner.stage: learner.progress for learner in learners if not learner.diverged}
+    if len(done) < len(learners):
+        raise Diverged({one.stage: one.diverged for one in learners if one.diverged}, done)
+    return done
 
 
 def _shares(

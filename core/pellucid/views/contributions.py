@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Bars:
+class ContributionBars:
     """What one case's bars show: names, what each unit was, what it added, and what stays.
 
     ``in_words`` is the output as people say it (``"83 %"``), where it is a logarithm.
@@ -31,7 +31,7 @@ class Bars:
     target: str
     in_words: str = ""
 
-    def strongest(self, top: int) -> Bars:
+    def strongest(self, top: int) -> ContributionBars:
         """The strongest first; where there are more than ``top``, the others as one bar, so that nothing is left out."""
         order = np.argsort(-np.abs(self.contributions), kind="stable")
         kept, others = order[:top], order[top:]
@@ -49,7 +49,7 @@ class Bars:
         return f"Starting point {self.baseline:+.2f}; {told}; gap {self.gap:+.2g}; output {self.output:+.2f}."
 
 
-def draw_bars(ax: Axes, bars: Bars) -> Axes:
+def draw_bars(ax: Axes, bars: ContributionBars) -> Axes:
     """Bars from the starting point at the top to the output at the bottom; figures stand at their ends."""
     output = f"output ({bars.in_words})" if bars.in_words else "output"
     # A value stays on one line with its sign of equality.

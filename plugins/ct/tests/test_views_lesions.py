@@ -7,7 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from pellucid.data import Image, Vector, Volume
-from pellucid.views import INK, LOWERS, PLAIN, RAISES, Shown, view_for
+from pellucid.regions import Box
+from pellucid.views import INK, LOWERS, PLAIN, RAISES, Marked, Shown, view_for
 from pellucid_ct.lidc.annotations.nodules import RATING_NAMES
 from pellucid_ct.lidc.shapes.dataset import LidcShapes, LidcShapesConfig
 from pellucid_ct.views.lesions import lesion, lesion_volume, ratings
@@ -117,6 +118,19 @@ def test_a_volume_shows_the_largest_slice_of_each_plane():
     np.testing.assert_array_equal(axial.images[0].get_array(), disc(8)[0])
     assert coronal.images[0].get_array().sum() == values[0][:, SIZE // 2].sum()
     assert {a.get_xlim() for a in (axial, coronal, sagittal)} == {axial.get_xlim()}
+
+
+def test_a_volume_and_a_place_in_it_stand_upright():
+    values = np.zeros((1, SIZE, SIZE, SIZE), np.float32)
+    values[0, 4, 10:20, 12:20] = values[0, 3, 15, 15] = 1.0
+    spec = Volume(channels=("mask",), size=(SIZE,) * 3, spacing_mm=(1.0, 1.0, 1.0), units="share")
+    ax = axis()
+    place = Marked(Box((3, 10, 12), (5, 20, 20)), 0.0)
+    lesion_volume(ax, values, spec, Shown(regions=(place,)))
+    for panel in ax.child_axes[1:]:
+        assert np.flatnonzero(np.asarray(panel.images[0].get_array()).any(1)).max() == SIZE - 1 - 3
+        box = panel.patches[-1].get_bbox()
+        assert (box.y0, box.y1) == (SIZE - 5 - 0.5, SIZE - 3 - 0.5)
 
 
 def test_ratings_stand_on_their_scale_with_the_readers_disagreement():

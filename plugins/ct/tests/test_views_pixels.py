@@ -8,7 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from pellucid.data import Image, Volume
-from pellucid.views import Shown
+from pellucid.regions import Box
+from pellucid.views import Marked, Shown
 from pellucid_ct.views.pixels import GREY, LUNG, OUTLINE, ct_slice, ct_volume
 
 mpl.use("Agg")
@@ -91,3 +92,18 @@ def test_thick_slices_are_drawn_as_wide_as_they_are():
     thick = CUBE.model_copy(update={"spacing_mm": (4.0, 2.0, 1.0)})
     _, panels = drawn(ct_volume, np.zeros((1, 16, 16, 16)), thick)
     assert [panel.get_aspect() for panel in panels] == [2.0, 4.0, 2.0]
+
+
+def test_a_single_marked_place_is_cut_through_and_framed_upright_in_the_whole_planes():
+    values = np.zeros((1, 16, 16, 16))
+    values[0, 13] = 1
+    mask = np.zeros_like(values)
+    mask[0, 3, 5, 8:14] = 1
+    place = Marked(Box((12, 0, 4), (15, 4, 8)), 0.0)
+    _, panels = drawn(ct_volume, values, CUBE, beside={"mask": mask}, regions=(place,))
+    shown = [np.asarray(panel.images[0].get_array()) for panel in panels]
+    assert np.array_equal(shown[0], values[0, 13])
+    assert shown[1][16 - 1 - 13].all()
+    boxes = [panel.patches[-1].get_bbox() for panel in panels]
+    assert [(box.y0, box.y1) for box in boxes] == [(-0.5, 3.5), (0.5, 3.5), (0.5, 3.5)]
+    assert all(sorted(panel.get_ylim()) == [-0.5, 15.5] for panel in panels)

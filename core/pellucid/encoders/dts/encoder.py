@@ -120,7 +120,7 @@ class Dts(Encoder):
         """
         moments, count, domains = Moments(), 0, set()
         for batch in batches:
-            x, known, there = self.read(batch), self.known(batch), self.there(batch)
+            x, known, there = self.read(batch), self.known(batch), self.present(batch)
             moments.add(_by_channel_last(x), None if known is None else _by_channel_last(known))
             count += len(batch) if there is None else int(there.sum())
             if self.config.classes:
@@ -139,7 +139,7 @@ class Dts(Encoder):
     def posterior(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Mean and log variance of each sample's posterior, shape (sample, unit) each; the prior where it is missing."""
         mean, log_variance = self._posterior(self._normal(batch))
-        there = self.there(batch)
+        there = self.present(batch)
         if there is None:
             return mean, log_variance
         return mean * there[:, None], log_variance * there[:, None]
@@ -172,7 +172,7 @@ class Dts(Encoder):
 
     def loss(self, batch: Batch) -> Tensor:
         """See the class; mean over the samples whose input is there."""
-        config, there = self.config, self.there(batch)
+        config, there = self.config, self.present(batch)
         rows = torch.arange(len(batch), device=self.mean.device) if there is None else there.nonzero()[:, 0]
         if len(rows) == 0:
             return 0.0 * self.parameters_of.bias.sum()

@@ -115,7 +115,7 @@ class SignalNetwork(Encoder):
 
     def represented(self, values: Tensor, tokens: Mapping[str, Tokens], batch: Batch) -> Representation:
         """Values and tokens of a batch, zeros where a signal is missing altogether."""
-        there = self.there(batch)
+        there = self.present(batch)
         if there is not None:
             values = values * there[:, None]
             tokens = {name: Tokens(one.values * there[:, None, None], one.regions) for name, one in tokens.items()}

@@ -39,7 +39,7 @@ def fit(head: Dictionary, rows: Rows, settings: TrainingSettings | None = None) 
     Parameters
     ----------
     head : Dictionary
-        Changed in place. Of a dataset it remembers whom it has learnt from.
+        Changed in place. Of a dataset it remembers whom it has learnt from, and which model's layer its rows are of.
     rows : ndarray, Tensor or Dataset
     settings : TrainingSettings, optional
         :func:`usual_settings` by default.
@@ -57,13 +57,15 @@ def fit(head: Dictionary, rows: Rows, settings: TrainingSettings | None = None) 
     head.eval()
     head.prepare(_pairs(head, samples))
     for stage in head.stages():
-        if stage.loss is not None:
+        if stage.loss is not None and stage.parameters(head):
             epochs = max(1, math.ceil(settings.epochs * stage.share))
             limited = settings.model_copy(update={"epochs": epochs})
-            train(HeadLoss(head, stage.loss), samples, None, limited, stage=f"head {stage.name}", order="rows")
+            with stage.learning(head):
+                train(HeadLoss(head, stage.loss), samples, None, limited, stage=f"head {stage.name}", order="rows")
         if stage.finish is not None:
             stage.finish(_pairs(head, samples))
     head.learned_from = head.learned_from | learned_from
+    head.origin = rows.origin if isinstance(rows, Dataset) else ""
     head.eval()
 
 

@@ -25,13 +25,14 @@ class JumpReluConfig(SparseAutoencoderConfig):
     bandwidth : float
         How near to its threshold a code must be to move it.
     threshold : float
-        Where all thresholds start.
+        Where all thresholds start. They move by no more than about their learning rate a step: the shorter the training, the
+        more is lost by a low start.
     """
 
     l0: float = Field(default=1.0, ge=0)
     warm_up: float = Field(default=1.0, ge=0)
     bandwidth: float = Field(default=0.5, gt=0)
-    threshold: float = Field(default=0.1, ge=0)
+    threshold: float = Field(default=0.5, ge=0)
 
 
 class JumpRelu(SparseAutoencoder):
@@ -42,7 +43,8 @@ class JumpRelu(SparseAutoencoder):
     References
     ----------
     Rajamanoharan et al. (2024), arXiv 2407.14435. Deviations: the threshold itself is learnt, kept above zero, not its
-    logarithm, so that a scale can be folded into it; the band is wider, for training that is shorter.
+    logarithm, so that a scale can be folded into it; the band is wider and thresholds start higher (0.5 and 0.5; published 0.001
+    and 0.001 of rows with a mean square of one), for training that is shorter: see docs/systems.md.
     """
 
     config_type = JumpReluConfig

@@ -63,12 +63,12 @@ class SparseCodes:
         return found
 
 
-def strongest(k: int) -> Choice:
+def strongest_of_row(k: int) -> Choice:
     """The ``k`` strongest features of each row."""
 
     def choose(found: Tensor) -> tuple[Tensor, Tensor]:
         features = found.topk(k, dim=1, sorted=False).indices
-        return torch.arange(0, len(found) * k + 1, k), features.reshape(-1)
+        return torch.arange(0, len(found) * k + 1, k, device=found.device), features.reshape(-1)
 
     return choose
 
@@ -79,7 +79,7 @@ def strongest_of_batch(k: int) -> Choice:
     def choose(found: Tensor) -> tuple[Tensor, Tensor]:
         at = found.reshape(-1).topk(k * len(found), sorted=False).indices.sort().values
         rows = torch.div(at, found.shape[1], rounding_mode="floor")
-        starts = torch.searchsorted(rows, torch.arange(len(found) + 1))
+        starts = torch.searchsorted(rows, torch.arange(len(found) + 1, device=found.device))
         return starts, at - rows * found.shape[1]
 
     return choose
@@ -90,7 +90,7 @@ def above(threshold: Tensor) -> Choice:
 
     def choose(found: Tensor) -> tuple[Tensor, Tensor]:
         rows, features = torch.nonzero(found > threshold, as_tuple=True)
-        return torch.searchsorted(rows, torch.arange(len(found) + 1)), features
+        return torch.searchsorted(rows, torch.arange(len(found) + 1, device=found.device)), features
 
     return choose
 
@@ -148,7 +148,7 @@ def _transposed_product(starts: Tensor, features: Tensor, values: Tensor, width:
 
 def _products_at(starts: Tensor, features: Tensor, left: Tensor, atoms: Tensor) -> Tensor:
     """``left @ atoms.T`` at the active features alone, shape (active,)."""
-    if _samples_products():
+    if _samples_products(left.device):
         empty = _matrix(starts, features, left.new_zeros(len(features)), len(atoms))
         return torch.sparse.sampled_addmm(empty, left, atoms.T, beta=0.0).values()
     rows = torch.repeat_interleave(starts.diff())
@@ -162,11 +162,11 @@ def _products_at(starts: Tensor, features: Tensor, left: Tensor, atoms: Tensor) 
 
 
 @cache
-def _samples_products() -> bool:
-    """Whether this build of torch can; those without MKL cannot."""
+def _samples_products(device: torch.device) -> bool:
+    """Whether this build of torch can on a device; on a processor those without MKL cannot."""
     try:
-        one = torch.ones(1, 1)
-        torch.sparse.sampled_addmm(_matrix(torch.tensor([0, 1]), torch.tensor([0]), torch.ones(1), 1), one, one)
+        one, starts = torch.ones(1, 1, device=device), torch.arange(2, device=device)
+        torch.sparse.sampled_addmm(_matrix(starts, starts[:1], one[0], 1), one, one)
     except RuntimeError:
         return False
     return True
@@ -187,7 +187,7 @@ class _Encode(torch.autograd.Function):
         gradient = gradient.contiguous()
         of_x = _matrix(starts, features, gradient, len(weight)) @ weight if ctx.needs_input_grad[0] else None
         of_weight = _transposed_product(starts, features, gradient, len(weight), x)
-        of_bias = torch.zeros(len(weight), dtype=gradient.dtype).index_add_(0, features, gradient)
+        of_bias = gradient.new_zeros(len(weight)).index_add_(0, features, gradient)
         return of_x, of_weight, of_bias, None, None, None
 
 

@@ -16,8 +16,8 @@ from pellucid.heads.dictionaries.sparse import (
     SparseCodes,
     above,
     encoded,
-    strongest,
     strongest_of_batch,
+    strongest_of_row,
     without_radial_gradient,
 )
 from pellucid.representation import Representation
@@ -58,7 +58,7 @@ class TopK(SparseAutoencoder):
 
     def active(self, x: Tensor) -> Codes:
         """The strongest of each row."""
-        codes = encoded(x, self.weight, self.bias, strongest(self.config.k))
+        codes = encoded(x, self.weight, self.bias, strongest_of_row(self.config.k))
         return codes.with_values(codes.values.relu())
 
 

@@ -94,7 +94,7 @@ class Variational(TopK):
     def spread(self, x: Tensor) -> Tensor:
         """Standard deviations of representations' codes, in the representation's own units, shape (row, feature)."""
         log_variance = self.log_variance(x / self.scale - self.centre)
-        one = torch.full((len(x), self.config.features), float(self.config.noise == "unit"))
+        one = x.new_full((len(x), self.config.features), float(self.config.noise == "unit"))
         return self.learnt_in * self.scale * (one if log_variance is None else (0.5 * log_variance).exp())
 
     @torch.no_grad()

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pellucid.errors import DataError
 from pellucid.measures.dictionaries.edits import Decode, with_error, without
-from pellucid.measures.dictionaries.exactness import defined, exact, same_rows, strongest
+from pellucid.measures.dictionaries.exactness import defined, exact, indices_of_strongest, same_rows
 from pellucid.measures.dictionaries.linear_probes import LinearProbes
 from pellucid.measures.dictionaries.probing import mean_difference
 
@@ -154,7 +154,8 @@ def targeted_probe_perturbation(
     found = {}
     for n in ns:
         ablated = [
-            probes.accuracy(pool(ablate(x, codes, strongest(each, n), decode)), labels, rows) for each in effects
+            probes.accuracy(pool(ablate(x, codes, indices_of_strongest(each, n), decode)), labels, rows)
+            for each in effects
         ]
         found[n] = Perturbation(tpp_score(accuracy, torch.stack(ablated)), accuracy, torch.stack(ablated))
     return found
@@ -204,7 +205,8 @@ def spurious_correlation_removal(
     pool, column = pool or _as_it_is, labels[:, None]
     base, fair = (float(probes.accuracy(pool(x), column)) for probes in (confounded, oracle))
     accuracy = {
-        n: float(confounded.accuracy(pool(ablate(x, codes, strongest(effects, n), decode)), column)) for n in ns
+        n: float(confounded.accuracy(pool(ablate(x, codes, indices_of_strongest(effects, n), decode)), column))
+        for n in ns
     }
     return Removal({n: scr_score(base, found, fair) for n, found in accuracy.items()}, base, fair, accuracy)
 

@@ -14,7 +14,7 @@ from sklearn.metrics import f1_score
 from torch import Tensor
 
 from pellucid.errors import DataError
-from pellucid.measures.dictionaries.exactness import defined, exact, same_rows, strongest, unit_rows
+from pellucid.measures.dictionaries.exactness import defined, exact, indices_of_strongest, same_rows, unit_rows
 from pellucid.measures.dictionaries.linear_probes import fit_linear_probes
 from pellucid.measures.dictionaries.matching import cosines
 
@@ -49,6 +49,10 @@ class ConceptAbsorption(NamedTuple):
     """Main features of the concept, int64."""
     fractions: Tensor
     """Absorbed fraction of each test row, shape (row,), float64; NaN for rows that do not count."""
+    fully: Tensor
+    """Whether each test row is absorbed fully, 1 or 0 in the same way."""
+    direction: Tensor
+    """Of the probe of the activations, shape (unit,), float64; its length does not count."""
 
 
 class Absorption(NamedTuple):
@@ -124,7 +128,7 @@ def main_features(codes: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     Tensor of int, shape (k,)
         1 to 10 features.
     """
-    ranked = strongest(weights, MOST_FEATURES).to(codes.device)
+    ranked = indices_of_strongest(weights, MOST_FEATURES).to(codes.device)
     truth, columns = (labels > 0).cpu().numpy(), exact(codes)[:, ranked].cpu().numpy()
     kept, before = 1, 0.0
     for k in range(1, len(ranked) + 1):
@@ -200,20 +204,23 @@ def _concept(
 ) -> ConceptAbsorption:
     yes, truth = labels > 0, test_labels > 0
     fractions = torch.full((len(test_x),), torch.nan, dtype=torch.float64)
+    fully = fractions.clone()
     if yes.all() or not yes.any():
-        return ConceptAbsorption(torch.nan, torch.nan, 0.0, torch.zeros(0, dtype=torch.int64), fractions)
+        nowhere = torch.zeros(x.shape[1], dtype=torch.float64)
+        return ConceptAbsorption(
+            torch.nan, torch.nan, 0.0, torch.zeros(0, dtype=torch.int64), fractions, fully, nowhere
+        )
     probe = LogisticRegression(max_iter=1000).fit(exact(x).cpu().numpy(), yes.cpu().numpy())
     said = torch.from_numpy(probe.predict(exact(test_x).cpu().numpy())).to(truth.device)
     f1 = float(f1_score(truth.cpu().numpy(), said.cpu().numpy(), zero_division=0.0))
     main = main_features(codes, labels, weights)
-    rows = truth & said
+    rows, direction = truth & said, torch.from_numpy(probe.coef_[0])
     if not rows.any():
-        return ConceptAbsorption(torch.nan, torch.nan, f1, main, fractions)
-    direction = torch.from_numpy(probe.coef_[0]).to(test_x.device)
-    judged = (test_x[rows], test_codes[rows], atoms, direction, main.to(test_x.device))
+        return ConceptAbsorption(torch.nan, torch.nan, f1, main, fractions, fully, direction)
+    judged = (test_x[rows], test_codes[rows], atoms, direction.to(test_x.device), main.to(test_x.device))
     fractions[rows.cpu()] = absorption_fractions(*judged).cpu()
-    full = float(fully_absorbed(*judged).double().mean())
-    return ConceptAbsorption(float(fractions.nanmean()), full, f1, main, fractions)
+    fully[rows.cpu()] = fully_absorbed(*judged).double().cpu()
+    return ConceptAbsorption(float(fractions.nanmean()), float(fully.nanmean()), f1, main, fractions, fully, direction)
 
 
 def _contributions(x: Tensor, codes: Tensor, atoms: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor]:

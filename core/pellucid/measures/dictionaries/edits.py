@@ -41,8 +41,8 @@ def without(codes: Tensor, features: Tensor) -> Tensor:
     return codes * kept
 
 
-def clamped(codes: Tensor, features: Tensor, value: float) -> Tensor:
-    """Codes with some features set to a value, only where they are on (above zero)."""
+def clamped(codes: Tensor, features: Tensor, value: float, *, everywhere: bool = False) -> Tensor:
+    """Codes with some features set to a value, only where they are on (above zero), or ``everywhere``."""
     chosen = torch.zeros(codes.shape[-1], dtype=torch.bool, device=codes.device)
     chosen[features] = True
-    return torch.where(chosen & (codes > 0), torch.full_like(codes, value), codes)
+    return torch.where(chosen & ((codes > 0) | everywhere), torch.full_like(codes, value), codes)

@@ -78,6 +78,6 @@ def unit_rows(vectors: Tensor) -> Tensor:
     return torch.where(length > 0, vectors / length, torch.zeros_like(vectors))
 
 
-def strongest(values: Tensor, count: int) -> Tensor:
+def indices_of_strongest(values: Tensor, count: int) -> Tensor:
     """Positions of the ``count`` largest of some numbers, strongest first; of equal ones the first, always."""
     return values.sort(descending=True, stable=True).indices[:count]

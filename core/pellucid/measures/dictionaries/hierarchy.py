@@ -1,7 +1,8 @@
 """Dictionaries of things with parts: do levels leak into each other, and does a child silence its parent?
 
 For dictionaries whose levels are known, as planted ones are. Recovery of each level is
-:func:`~pellucid.measures.dictionaries.matching.match_atoms` on the atoms of that level.
+:func:`~pellucid.measures.dictionaries.matching.match_atoms` on the atoms of that level; how far features are of one label is
+:func:`~pellucid.measures.class_purity.purity`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import DataError
-from pellucid.measures.dictionaries.exactness import defined, exact, same_rows, unit_rows
+from pellucid.measures.dictionaries.exactness import defined, unit_rows
 from pellucid.measures.dictionaries.matching import cosines
 
 
@@ -92,32 +93,3 @@ def parent_miss_rate(codes: Tensor, parent: Tensor, *, children: Tensor | None =
     there, above = there[:, has], on[:, parent[has]]
     missed = (there & ~above).sum(dtype=torch.float64) / there.sum()
     return defined(missed, "parent_miss_rate", "no child is on in any row")
-
-
-def label_purity(codes: Tensor, labels: Tensor, *, top: int | None = None) -> Tensor:
-    """Share of the most frequent label among the rows in which each feature is on, shape (feature,), float64.
-
-    The trap: compare with the share of the most frequent label, and with features of the same density.
-
-    Parameters
-    ----------
-    codes : Tensor, shape (row, feature)
-    labels : Tensor of int, shape (row,)
-        Classes or modalities, from 0.
-    top : int, optional
-        Only the rows in which a feature is strongest, as many at most.
-
-    Returns
-    -------
-    Tensor
-        NaN for features that are never on.
-    """
-    same_rows(codes=codes, labels=labels)
-    codes = exact(codes)
-    counted = codes > 0
-    if top is not None:
-        strongest = codes.sort(dim=0, descending=True, stable=True).indices[:top]
-        counted = counted & torch.zeros_like(counted).scatter(0, strongest, True)
-    classes = torch.nn.functional.one_hot(labels.long()).to(codes)
-    shares = classes.T @ counted.to(codes)
-    return shares.max(0).values / shares.sum(0)

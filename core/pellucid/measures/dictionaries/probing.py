@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from pellucid.errors import DataError
-from pellucid.measures.dictionaries.exactness import defined, exact, same_rows, strongest
+from pellucid.measures.dictionaries.exactness import defined, exact, indices_of_strongest, same_rows
 
 KS = (1, 2, 5)
 """Numbers of features that SAEBench probes with."""
@@ -79,7 +79,7 @@ def mean_difference(codes: Tensor, labels: Tensor) -> Tensor:
 
 def top_features(codes: Tensor, labels: Tensor, k: int) -> Tensor:
     """The ``k`` features whose mean differs most between yes and no, strongest first."""
-    return strongest(mean_difference(codes, labels).abs(), k)
+    return indices_of_strongest(mean_difference(codes, labels).abs(), k)
 
 
 def fit_probe(train: Tensor, train_labels: Tensor, test: Tensor, test_labels: Tensor, features: Tensor) -> Probe:

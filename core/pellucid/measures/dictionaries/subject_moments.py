@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +31,38 @@ class Weighted(NamedTuple):
         """Squared distances from another point than the mean, summed over rows and columns."""
         away = self.mass * np.square(self.mean - point).sum(-1)
         return np.where(np.isnan(self.squares), 0.0, self.squares) + away
+
+
+@dataclass(frozen=True)
+class OfEach:
+    """Moments of each subject's rows, in the order of weights.
+
+    Parameters
+    ----------
+    count : ndarray, shape (subject,)
+        Rows.
+    mean : ndarray, shape (subject, column)
+    squares : ndarray, shape (subject,)
+        Squared distances of the subject's rows from its own mean, summed over rows and columns.
+    """
+
+    count: np.ndarray
+    mean: np.ndarray
+    squares: np.ndarray
+
+    def weighted(self, weights: np.ndarray) -> Weighted:
+        """Moments of all rows when each subject counts with a weight, shape (..., subject)."""
+        count, mean, squares = self.count, self.mean, self.squares
+        with np.errstate(invalid="ignore", divide="ignore"):
+            centre = count @ mean / count.sum()
+            away = mean - centre
+            mass = weights @ count
+            shift = (weights * count) @ away / mass[..., None]
+            whole = weights @ (squares + count * np.square(away).sum(1))
+            found = whole - mass * np.square(shift).sum(-1)
+            # Below this, what is left of the difference is rounding: of the difference itself, or of the means.
+            level = np.maximum(1e-12 * whole, ROUNDING * mass * np.square(centre + shift).sum(-1))
+            return Weighted(mass, centre + shift, np.where(found > level, found, np.nan))
 
 
 class SubjectMoments:
@@ -104,16 +137,11 @@ class SubjectMoments:
         self._mean[at] = torch.where(before[:, None] > 0, self._mean[at] + away * (count / total)[:, None], mean)
         self._count[at] = total
 
+    def of(self, subjects: Sequence[object] | np.ndarray) -> OfEach:
+        """Moments of some subjects, in their order."""
+        at = [self._place[str(name)] for name in subjects]
+        return OfEach(self._count.numpy()[at], self._mean.numpy()[at], self._squares.numpy()[at])
+
     def weighted(self, weights: np.ndarray) -> Weighted:
         """Moments of all rows when each subject counts with a weight, shape (..., subject)."""
-        count, mean, squares = self._count.numpy(), self._mean.numpy(), self._squares.numpy()
-        with np.errstate(invalid="ignore", divide="ignore"):
-            centre = count @ mean / count.sum()
-            away = mean - centre
-            mass = weights @ count
-            shift = (weights * count) @ away / mass[..., None]
-            whole = weights @ (squares + count * np.square(away).sum(1))
-            found = whole - mass * np.square(shift).sum(-1)
-            # Below this, what is left of the difference is rounding: of the difference itself, or of the means.
-            level = np.maximum(1e-12 * whole, ROUNDING * mass * np.square(centre + shift).sum(-1))
-            return Weighted(mass, centre + shift, np.where(found > level, found, np.nan))
+        return OfEach(self._count.numpy(), self._mean.numpy(), self._squares.numpy()).weighted(weights)

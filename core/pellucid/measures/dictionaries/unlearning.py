@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid.errors import DataError
 from pellucid.measures.dictionaries.edits import clamped
-from pellucid.measures.dictionaries.exactness import defined, strongest
+from pellucid.measures.dictionaries.exactness import defined, indices_of_strongest
 
 LEAST_RETAINED = 0.99
 """Share of its accuracy on everything else that a model must keep for a setting to count."""
@@ -69,7 +69,7 @@ def unlearning_features(forget_density: Tensor, retain_density: Tensor, setting:
         At most ``setting.top``, fewer where fewer are rare elsewhere. A feature that is on in neither is none.
     """
     allowed = (retain_density < setting.retain_density) & (forget_density > 0)
-    ranked = strongest(torch.where(allowed, forget_density, -torch.inf), setting.top)
+    ranked = indices_of_strongest(torch.where(allowed, forget_density, -torch.inf), setting.top)
     return ranked[allowed[ranked]]
 
 

@@ -10,12 +10,17 @@ from torch import Tensor
 
 from pellucid.batch import collate
 from pellucid.data.dataset import Dataset
+from pellucid.data.spec import DataSpec
+from pellucid.errors import StudyError, nearest
 from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
 
 ROWS = 4096
 """Rows whose codes are in memory at once."""
+
+LABEL = "is "
+"""How names of labels begin; all other names are ratings."""
 
 
 def dictionaries(fold: FittedFold) -> dict[str, Model]:
@@ -55,13 +60,13 @@ def labels_and_ratings(data: Dataset) -> Mapping[str, np.ndarray]:
     for name, target in data.spec.targets.items():
         values = data.target_values(name)
         if target.kind == "binary":
-            found[f"is {target.names[1]} ({name})"] = values[:, 0]
+            found[label_name(target.names[1], name)] = values[:, 0]
         elif target.kind in ("multilabel", "links"):
-            found |= {f"is {one} ({name})": values[:, at] for at, one in enumerate(target.outputs)}
+            found |= {label_name(one, name): values[:, at] for at, one in enumerate(target.outputs)}
         elif target.kind == "multiclass":
             known = np.isfinite(values[:, 0])
             for at, one in enumerate(target.names):
-                found[f"is {one} ({name})"] = np.where(known, values[:, 0] == at, np.nan)
+                found[label_name(one, name)] = np.where(known, values[:, 0] == at, np.nan)
         else:
             columns = target.columns(name)
             found |= {column: values[:, at] for at, column in enumerate(columns)}
@@ -69,3 +74,51 @@ def labels_and_ratings(data: Dataset) -> Mapping[str, np.ndarray]:
         ratings = data.concept_values()
         found |= {f"concept {one}": ratings[:, at] for at, one in enumerate(data.spec.concepts.names)}
     return found
+
+
+def label_name(one: str, target: str) -> str:
+    """Name of a yes-or-no label of a target."""
+    return f"{LABEL}{one} ({target})"
+
+
+def label_names(spec: DataSpec) -> dict[str, tuple[str, ...]]:
+    """Names of all yes-or-no labels that data have, and the shorter ways in which a study may name each.
+
+    Examples
+    --------
+    >>> from pellucid.data import Binary, DataSpec, Vector
+    >>> spec = DataSpec(
+    ...     name="d", namespace="d", inputs={"x": Vector(names=("a",))}, targets={"ill": Binary(names=("no", "yes"))}
+    ... )
+    >>> label_names(spec)
+    {'is yes (ill)': ('yes', 'ill:yes', 'ill')}
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for name, target in spec.targets.items():
+        if target.kind == "binary":
+            one = target.names[1]
+            found[label_name(one, name)] = (one, f"{name}:{one}", name)
+        elif target.kind in ("multilabel", "links", "multiclass"):
+            found |= {label_name(one, name): (one, f"{name}:{one}") for one in target.outputs}
+    return found
+
+
+def label_called(asked: str, spec: DataSpec) -> str:
+    """The label that a study means.
+
+    Raises
+    ------
+    StudyError
+        If there is none of this name, or several are called so.
+    """
+    known = label_names(spec)
+    found = [label for label, ways in known.items() if asked in (label, label.removeprefix(LABEL), *ways)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise StudyError(f"{asked!r} may mean any of {', '.join(found)}: write one of these")
+    ways = [way for label, short in known.items() for way in (*short, label)]
+    raise StudyError(
+        f"its data have no yes-or-no label {asked!r}{nearest(asked, ways)}; labels: "
+        f"{', '.join(label.removeprefix(LABEL) for label in known) or 'none'}"
+    )

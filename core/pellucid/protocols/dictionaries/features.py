@@ -10,8 +10,8 @@ from pydantic import Field
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD
 from pellucid.protocols.base import Assessment, Context, FittedFold
-from pellucid.protocols.dictionaries.codes import dictionaries, dictionary_parts, no_dictionary
-from pellucid.protocols.dictionaries.pooled import LABEL, Pooled
+from pellucid.protocols.dictionaries.codes import LABEL, dictionaries, dictionary_parts, no_dictionary
+from pellucid.protocols.dictionaries.pooled import Pooled
 from pellucid.result import Result
 from pellucid.statistics.false_discovery import benjamini_hochberg
 
@@ -76,7 +76,6 @@ class DictionaryFeatures(Assessment):
                 "units": len(self.associated(raw)),
                 "by_chance": self._by_chance(pooled, fold.seed),
                 "features": pooled.codes.shape[1],
-                "tested": len(pooled.one_a_subject),
                 "attributes": len(pooled.attributes),
             }
             frames.append(
@@ -127,15 +126,13 @@ class DictionaryFeatures(Assessment):
                 float(folds[f"{ONCE_A_FOLD}{name}"].mean()) for name in ("associated", "units", "by_chance")
             )
             features = folds[f"{ONCE_A_FOLD}features"].iloc[0]
-            tested, attributes = (
-                int(folds[f"{ONCE_A_FOLD}tested"].sum()),
-                int(folds[f"{ONCE_A_FOLD}attributes"].iloc[0]),
-            )
+            # Every subject is a witness in each fold that tests it, and is counted once.
+            tested = int(own["subject"].nunique())
+            attributes = int(folds[f"{ONCE_A_FOLD}attributes"].iloc[0])
             results.append(
                 Result(
                     protocol=self.name, metric="associated_features", part=part, value=count, low=float("nan"), high=float("nan"),
-                    chance=chance, baseline=units, baseline_name=UNITS, higher_is_better=True, n_samples=len(own),
-                    n_subjects=int(own["subject"].nunique()),
+                    chance=chance, baseline=units, baseline_name=UNITS, higher_is_better=True, n_samples=len(own), n_subjects=tested,
                     sentence=(
                         f"{count:.0f} of the {features} features of “{part}” go with one of {attributes} labels or "
                         f"ratings on {tested} {context.spec.group_word[1]} that nothing was learnt from, at most "

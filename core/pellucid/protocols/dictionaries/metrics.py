@@ -15,12 +15,14 @@ from pellucid.batch import collate
 from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.heads.dictionaries.centre import sampled
 from pellucid.measures.dictionaries.matching import coherence
+from pellucid.measures.dictionaries.subject_moments import OfEach, SubjectMoments
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
 from pellucid.protocols.base import Assessment, Context, FittedFold
 from pellucid.protocols.dictionaries.codes import ROWS, coded, dictionaries, dictionary_parts, no_dictionary
 from pellucid.result import Result
+from pellucid.seeds import seed_of
 from pellucid.statistics.bootstrap import REPLICATES, Interval, Statistic
 
 if TYPE_CHECKING:
@@ -98,38 +100,37 @@ def _sums(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
     subjects = test.frame[test.spec.groups[0]].astype(str).to_numpy()
     names, subject = np.unique(subjects, return_inverse=True)
     units, features = len(head.config.units), head.config.features
-    found = {
-        name: np.zeros(len(names)) for name in ("rows", "squares", "error", "cosine", "l0", "pca_error", "pca_cosine")
-    }
-    total = np.zeros((len(names), units))
+    found = {name: np.zeros(len(names)) for name in ("rows", "error", "cosine", "l0", "pca_error", "pca_cosine")}
+    moments = SubjectMoments()
     on = torch.zeros(features, dtype=torch.int64)
-    codes_a_row = _mean_codes(fold, model)
+    codes_a_row = mean_codes(fold, model)
     components = max(1, min(units, round(codes_a_row)))
-    mean, basis = _components(fold, model, components)
+    mean, basis = components_of(fold, model, components)
     for at, x, codes in coded(model, test):
         of = subject[at]
         back = head.decode(codes)
-        plain = mean + (x - mean) @ basis @ basis.T
         x64 = x.double()
+        plain = mean + (x64 - mean) @ basis @ basis.T
         columns = {
             "rows": torch.ones(len(x)),
-            "squares": x64.square().sum(1),
             "error": (x64 - back).square().sum(1),
             "cosine": torch.cosine_similarity(x64, back.double()),
             "l0": (codes != 0).sum(1),
             "pca_error": (x64 - plain).square().sum(1),
-            "pca_cosine": torch.cosine_similarity(x64, plain.double()),
+            "pca_cosine": torch.cosine_similarity(x64, plain),
         }
         for name, values in columns.items():
             found[name] += np.bincount(of, values.double().numpy(), len(names))
-        np.add.at(total, of, x64.numpy())
+        moments.add(x64, subjects[at])
         on += (codes != 0).sum(0)
     chance = torch.nn.functional.normalize(
-        torch.randn(head.atoms.shape, generator=torch.Generator().manual_seed(fold.seed)), dim=1
+        torch.randn(head.atoms.shape, generator=torch.Generator().manual_seed(seed_of(fold.seed, "random directions"))),
+        dim=1,
     )
     return pd.DataFrame(
         {
-            "part": part, "sample": names, "subject": names, **found, "total": list(total),
+            "part": part, "sample": names, "subject": names, **found,
+            "mean": list(moments.of(names).mean), "spread": moments.of(names).squares,
             f"{ONCE_A_FOLD}features": features, f"{ONCE_A_FOLD}alive": float((on > 0).double().mean()),
             f"{ONCE_A_FOLD}coherence": coherence(head.atoms), f"{ONCE_A_FOLD}random_coherence": coherence(chance),
             f"{ONCE_A_FOLD}components": components,
@@ -138,7 +139,7 @@ def _sums(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
 
 
 @torch.no_grad()
-def _mean_codes(fold: FittedFold, model: Model) -> float:
+def mean_codes(fold: FittedFold, model: Model) -> float:
     """Codes a row on the training side."""
     train = fold.dataset.subset(fold.split.train[:ROWS])
     counts = [float((codes != 0).sum(1).double().mean()) for _, _, codes in coded(model, train)]
@@ -146,14 +147,15 @@ def _mean_codes(fold: FittedFold, model: Model) -> float:
 
 
 @torch.no_grad()
-def _components(fold: FittedFold, model: Model, count: int) -> tuple[Tensor, Tensor]:
-    """Mean and leading principal components of the training rows, shapes (unit,) and (unit, component)."""
+def components_of(fold: FittedFold, model: Model, count: int) -> tuple[Tensor, Tensor]:
+    """Mean and leading principal components of the training rows, float64, shapes (unit,) and (unit, component)."""
     train = fold.dataset.subset(fold.split.train)
     pieces = (np.arange(at, min(at + ROWS, len(train))) for at in range(0, len(train), ROWS))
     seen = sampled(model.encode(collate(train, at)).values for at in pieces)
-    apart = (seen.rows - seen.mean).double()
+    mean = seen.mean.double()
+    apart = seen.rows.double() - mean
     vectors = torch.linalg.eigh(apart.T @ apart).eigenvectors
-    return seen.mean, vectors[:, -count:].float()
+    return mean, vectors[:, -count:]
 
 
 class SummedRows(AuditedRows):
@@ -185,14 +187,12 @@ class SummedRows(AuditedRows):
 
     def explained(self, error: str) -> Statistic:
         """Explained variance, of the squared errors in a column."""
-        rows, squares, wrong = self.column("rows"), self.column("squares"), self.column(error)
-        total = np.stack(self.rows["total"].tolist())
+        wrong = self.column(error)
+        moments = OfEach(self.column("rows"), np.stack(self.rows["mean"].tolist()), self.column("spread"))
 
         def at(weights: np.ndarray) -> np.ndarray:
-            count, mean = weights @ rows, weights @ total
             with np.errstate(invalid="ignore", divide="ignore"):
-                spread = weights @ squares - (mean**2).sum(-1) / count
-                return np.where(spread > 0, 1 - weights @ wrong / spread, np.nan)
+                return np.asarray(1 - weights @ wrong / moments.weighted(weights).squares)
 
         return at
 

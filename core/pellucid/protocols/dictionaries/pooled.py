@@ -11,7 +11,7 @@ import torch
 
 from pellucid.data.dataset import Dataset
 from pellucid.model import Model
-from pellucid.protocols.dictionaries.codes import coded, labels_and_ratings
+from pellucid.protocols.dictionaries.codes import LABEL, coded, labels_and_ratings
 from pellucid.statistics.association import Associations, with_label, with_rating
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 SOURCE, POSITION = "source", "position"
 """Frame columns of collected rows: which sample, and where in it."""
-
-LABEL = "is "
-"""How names of labels begin; all other names are ratings."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +52,8 @@ class Pooled:
     def of(cls, model: Model, data: Dataset, *, raw: bool = False) -> Pooled:
         """Codes of a dataset; ``raw``: the representation's own units instead, the largest value of each."""
         frame = data.frame
-        if SOURCE in frame:
-            source, names = _numbered(frame[SOURCE])
-            position = frame[POSITION].to_numpy(np.int32)
-        else:
-            source, names = np.arange(len(frame)), frame.index.astype(str).to_numpy()
-            position = np.zeros(len(frame), np.int32)
+        source, names = whole_samples(data)
+        position = frame[POSITION].to_numpy(np.int32) if SOURCE in frame else np.zeros(len(frame), np.int32)
         codes: torch.Tensor | None = None
         places, counts = torch.zeros(0), torch.zeros(0)
         for at, x, found in coded(model, data):
@@ -120,7 +113,10 @@ class Pooled:
         )
 
 
-def _numbered(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Number of each row's sample, from 0 in order of the name, and the names that occur."""
-    names, numbers = np.unique(column.astype(str).to_numpy(), return_inverse=True)
+def whole_samples(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Number of each row's sample, from 0 in order of the name, and the names; each row is one where rows have no source."""
+    frame = data.frame
+    if SOURCE not in frame:
+        return np.arange(len(frame)), frame.index.astype(str).to_numpy()
+    names, numbers = np.unique(frame[SOURCE].astype(str).to_numpy(), return_inverse=True)
     return numbers, names

@@ -19,7 +19,7 @@ from pellucid.heads.prototypes.sets import is_of_class
 from pellucid.model import Model, batches
 from pellucid.protocols.audited import ONCE_A_FOLD
 from pellucid.protocols.explanations.view import View
-from pellucid.protocols.prototypes.places import input_of, overlap, strongest_channel, window_regions
+from pellucid.protocols.prototypes.places import input_of_tokens, overlap, strongest_channel, window_regions
 from pellucid.regions import Region, TimeSpan
 from pellucid.representation import Representation
 
@@ -247,7 +247,7 @@ class PrototypeMeasures:
         self, batch: Batch, row: int, prototype: int, region: Region, where: tuple[Region, ...]
     ) -> tuple[bool, float] | None:
         """Whether the likeness rests on a channel that something was planted in, and how often a random one would be."""
-        name = input_of(self.model, self.head.sets[int(self.head.set_of[prototype])].tokens)
+        name = input_of_tokens(self.model, self.head.sets[int(self.head.set_of[prototype])].tokens)
         spec = None if name is None else self.test.spec.inputs.get(name)
         if name is None or not isinstance(spec, Signal) or not isinstance(region, TimeSpan):
             return None

@@ -94,7 +94,7 @@ class ResNet3d(Encoder):
 
     def forward(self, batch: Batch) -> Representation:
         """Units of each volume."""
-        x, known, there = self.read(batch), self.known(batch), self.there(batch)
+        x, known, there = self.read(batch), self.known(batch), self.present(batch)
         if self.config.window is not None:
             x = windowed(x, self.config.window)
         if known is not None:

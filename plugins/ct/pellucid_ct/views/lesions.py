@@ -22,6 +22,7 @@ from pellucid.views import (
 )
 from pellucid_ct.lidc.annotations.database import RATING_RANGES, RATINGS
 from pellucid_ct.lidc.annotations.nodules import RATING_NAMES
+from pellucid_ct.views.pixels import standing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,9 +56,11 @@ def lesion_volume(ax: Axes, values: np.ndarray, spec: Volume, shown: Shown) -> N
         asked = box_in_plane(shown.only, panel) is not None
         at = middle(shown.only, panel, mask.shape[panel]) if asked else int(np.argmax(mask.sum(axis=others)))
         plane = ax.inset_axes((0.34 * panel, 0.0, 0.32, 1.0))
-        evidence = None if shown.evidence is None else np.take(shown.evidence[0], at, panel)
+        # As in :func:`~pellucid_ct.views.pixels.ct_volume`: the lowest slice is the first, and a person stands upright.
+        up = slice(None, None, -1) if panel else slice(None)
+        evidence = None if shown.evidence is None else np.take(shown.evidence[0], at, panel)[up]
         across = None if spacing is None else (spacing[others[0]], spacing[others[1]])
-        _slice(plane, np.take(mask, at, panel), evidence, across, zoom)
+        _slice(plane, np.take(mask, at, panel)[up], evidence, across, zoom)
         _mark(plane, shown, (mask.shape[others[0]], mask.shape[others[1]]), panel)
         plane.set_title(name, fontsize=7)
         if panel == 0 and spacing is not None:
@@ -100,9 +103,9 @@ def ratings(ax: Axes, values: np.ndarray, spec: Vector, shown: Shown) -> None:
 
 def _mark(ax: Axes, shown: Shown, size: tuple[int, int], axis: int | None = None) -> None:
     """Frame the places that lie in a slice, or show one of them alone."""
-    look_at(ax, box_in_plane(shown.only, axis), size)
+    look_at(ax, standing(box_in_plane(shown.only, axis), size[0], axis), size)
     for marked in shown.regions:
-        if (box := box_in_plane(marked.region, axis)) is not None:
+        if (box := standing(box_in_plane(marked.region, axis), size[0], axis)) is not None:
             mark_box(ax, *box, marked)
 
 

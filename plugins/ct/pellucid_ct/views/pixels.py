@@ -84,12 +84,13 @@ def ct_slice(ax: Axes, values: np.ndarray, spec: Image, shown: Shown) -> None:
 def ct_volume(ax: Axes, values: np.ndarray, spec: Volume, shown: Shown) -> None:
     """Draw the three planes in which the lesion is largest in a named window, with its outline and evidence.
 
-    Where no mask is at hand, the planes through the middle.
+    Through the middle of a place where a single one is marked; where there is neither place nor mask, of the volume.
     """
     mask, evidence = _mask(values, shown.beside), shown.evidence
+    asked = shown.only or (shown.regions[0].region if len(shown.regions) == 1 else None)
     for panel, name in enumerate(("axial", "coronal", "sagittal")):
         others = tuple(axis for axis in range(3) if axis != panel)
-        at = _cut(mask, shown.only, panel, values.shape[1 + panel])
+        at = _cut(mask, asked, panel, values.shape[1 + panel])
         spacing = None if spec.spacing_mm is None else (spec.spacing_mm[others[0]], spec.spacing_mm[others[1]])
         inside = _panel(ax, panel, 3)
         # The lowest slice is the first; a person stands the other way up.
@@ -99,9 +100,9 @@ def ct_volume(ax: Axes, values: np.ndarray, spec: Volume, shown: Shown) -> None:
         plane = np.take(values[0], at, panel)[up]
         _plane(inside, plane, spec.units, spacing, dense, outline, _top(evidence))
         size = (plane.shape[0], plane.shape[1])
-        look_at(inside, _standing(box_in_plane(shown.only, panel), size[0], panel), size)
+        look_at(inside, standing(box_in_plane(shown.only, panel), size[0], panel), size)
         for marked in shown.regions:
-            if (box := _standing(box_in_plane(marked.region, panel), size[0], panel)) is not None:
+            if (box := standing(box_in_plane(marked.region, panel), size[0], panel)) is not None:
                 mark_box(inside, *box, marked)
         inside.set_title(name, fontsize=7)
         if panel == 0 and spacing is not None:
@@ -119,9 +120,9 @@ def _cut(mask: np.ndarray | None, only: Region | None, axis: int, length: int) -
     return int(np.argmax(mask[0].sum(axis=tuple(other for other in range(3) if other != axis))))
 
 
-def _standing(box: Rectangle | None, rows: int, panel: int) -> Rectangle | None:
-    """A rectangle in a plane whose rows are drawn from the feet up, all but the axial one's."""
-    if box is None or panel == 0:
+def standing(box: Rectangle | None, rows: int, panel: int | None) -> Rectangle | None:
+    """A rectangle in a plane whose rows are drawn from the feet up, all but the axial one's and those of images."""
+    if box is None or not panel:
         return box
     (top, left), (bottom, right) = box
     return (rows - bottom, left), (rows - top, right)

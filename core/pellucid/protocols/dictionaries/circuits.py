@@ -1,0 +1,279 @@
+"""Which positions of a layer tell examples that pose a task from those that do not: by the codes of a dictionary there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from pellucid.data.dataset import Dataset
+from pellucid.errors import DataError, nearest
+from pellucid.measures.circuits import Kind, Null, difference_null, permutation_null
+from pellucid.measures.output_codes import NONE_ACTIVE
+from pellucid.model import Model
+from pellucid.part import Config
+from pellucid.protocols.audited import ONCE_A_FOLD
+from pellucid.protocols.base import Assessment, Context, FittedFold
+from pellucid.protocols.dictionaries.codes import (
+    coded,
+    dictionaries,
+    dictionary_parts,
+    labels_and_ratings,
+    no_dictionary,
+)
+from pellucid.protocols.dictionaries.pooled import LABEL, POSITION, SOURCE
+from pellucid.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+MEANS = "positions found by the difference of means"
+
+FEWEST = 10
+"""Examples of each kind below which divergence of codes was seen to find nothing."""
+
+MOST_PAIRED = 64
+"""Positions of which pairs are looked at."""
+
+
+class CodeCircuitsConfig(Config):
+    """Settings of :class:`CodeCircuits`.
+
+    Parameters
+    ----------
+    label : str
+        What makes a sample a positive example: a label as reports name it, ``"is yes (y)"``, or its beginning. The first there
+        is by default.
+    kind : {"js", "jaccard", "count"}
+        The score; see :func:`~pellucid.measures.circuits.node_scores`.
+    edges : bool
+        Whether pairs of positions are scored too, where there are no more than 64.
+    permutations : int
+        How often labels are dealt anew.
+    false_alarms : float
+        By which chance any position at all may be called found in data without a circuit.
+    """
+
+    label: str = ""
+    kind: Kind = "js"
+    edges: bool = False
+    permutations: int = Field(200, ge=50)
+    false_alarms: float = Field(0.05, gt=0, lt=1)
+
+
+class CodeCircuits(Assessment):
+    """Positions of a layer whose codes differ between positive and negative examples, and the same without codes.
+
+    Components are the positions of the layer: places in time or space, words, or the heads of a module that says (sample, head,
+    width). Each has, of each example, one code: the feature of the study's dictionary that is strongest there, or none. Of each
+    subject one sample, drawn by lot, is an example; none of them has been learnt from.
+
+    - ``found``: positions whose z against labels dealt anew exceeds what the largest z of any position does by the chance of
+      ``false_alarms``; beside it how many the length of the difference of class means finds by the same test. Chance is how many
+      such positions there are with labels dealt anew.
+    - ``edges``: pairs of positions in the same way; beside it pairs of positions that were both found.
+
+    Rows keep z of each position, and rank them. With the tests of this library on planted circuits the difference of means is as
+    good or better wherever means differ at all: believe codes where they find what it does not.
+
+    References
+    ----------
+    O'Neill and Bui (2024), arXiv 2405.12522. Deviations: the dictionary is the study's own, learnt on other people; scores are
+    divergences of code histograms, ranked by permutation; see :mod:`pellucid.measures.circuits`.
+    """
+
+    name: ClassVar[str] = "code-circuits"
+    of_predictors: ClassVar[bool] = False
+    config_type = CodeCircuitsConfig
+    config: CodeCircuitsConfig
+
+    def unfit(self, context: Context) -> str:
+        """There must be a dictionary, and labels."""
+        if not any(target.kind != "regression" for target in context.spec.targets.values()):
+            return "its data have no label that could tell positive from negative examples"
+        return no_dictionary(context)
+
+    def examine(self, fold: FittedFold) -> pd.DataFrame:
+        """One row a part and example: ``positive``, and ``codes`` with the code of each position.
+
+        In the first row of a part and fold stand, of each position, ``positions``, ``score``, ``z``, ``found``, and for the
+        difference of means ``difference``, ``difference_z`` and ``difference_found``; they are empty in all others.
+        """
+        import pandas as pd
+
+        return pd.concat([self._examined(fold, part, model) for part, model in dictionaries(fold).items()])
+
+    def _examined(self, fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
+        import pandas as pd
+
+        test = fold.test(part)
+        name, some = examples(model, test, self.config.label)
+        nodes = permutation_null(
+            some.codes, some.positive, self.config.kind, permutations=self.config.permutations, seed=fold.seed
+        )
+        means = difference_null(some.rows, some.positive, permutations=self.config.permutations, seed=fold.seed)
+        found, plain = self._found(nodes), self._found(means)
+        lists = {
+            "positions": some.positions, "score": nodes.scores, "z": nodes.z, "found": found, "difference": means.scores,
+            "difference_z": means.z, "difference_found": plain,
+        }  # fmt: skip
+        fixed: dict[str, object] = {
+            "label": name, "nodes": found.sum(), "nodes_chance": self._by_chance(nodes), "means": plain.sum(),
+            "components": len(found), "edges": np.nan, "edges_chance": np.nan, "both": np.nan,
+        }  # fmt: skip
+        if self.config.edges and 1 < len(found) <= MOST_PAIRED:
+            upper = np.triu_indices(len(found), 1)
+            edges = permutation_null(
+                some.codes, some.positive, self.config.kind, edges=True,
+                permutations=self.config.permutations, seed=fold.seed,
+            )  # fmt: skip
+            fixed["edges"], fixed["edges_chance"] = self._found(edges)[upper].sum(), self._by_chance(edges)
+            fixed["both"] = (found[upper[0]] & found[upper[1]]).sum()
+        empty: list[list[float]] = [[] for _ in some.samples[1:]]
+        return pd.DataFrame(
+            {"part": part, "sample": some.samples, "subject": some.subjects, "positive": some.positive,
+             "codes": some.codes.tolist()}
+            | {key: [np.asarray(values, float).tolist(), *empty] for key, values in lists.items()}
+            | {f"{ONCE_A_FOLD}{key}": value for key, value in fixed.items()}
+        )  # fmt: skip
+
+    def _found(self, null: Null) -> np.ndarray:
+        bound = np.quantile(null.largest, 1 - self.config.false_alarms)
+        return np.nan_to_num(null.z, nan=-np.inf) > bound
+
+    def _by_chance(self, null: Null) -> float:
+        """Mean count with labels dealt anew."""
+        return float((null.dealt_z > np.quantile(null.largest, 1 - self.config.false_alarms)).sum(1).mean())
+
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+        """How many positions (and pairs) stand out; of several folds the mean."""
+        results = []
+        for part in dictionary_parts(context):
+            own = rows[rows["part"] == part]
+            if not len(own):
+                continue
+            folds = own.drop_duplicates("fold")
+
+            def mean(name: str, folds: pd.DataFrame = folds) -> float:
+                return float(folds[f"{ONCE_A_FOLD}{name}"].mean())
+
+            label, components = folds[f"{ONCE_A_FOLD}label"].iloc[0], int(mean("components"))
+            fewest = int(min(own["positive"].sum(), (~own["positive"].astype(bool)).sum()))
+            few = f" With {fewest} examples of one kind that says little." if fewest < FEWEST else ""
+            told = (
+                f"The codes of “{part}” at {mean('nodes'):.0f} of {components} positions tell samples for which “{label}” holds "
+                f"from the others; the difference of means, without codes, finds {mean('means'):.0f}.{few}"
+            )
+            common: dict[str, Any] = {"protocol": self.name, "part": part, "low": float("nan"), "high": float("nan"),
+                      "higher_is_better": True, "n_samples": len(own), "n_subjects": int(own["subject"].nunique())}  # fmt: skip
+            results.append(
+                Result(metric="found", value=mean("nodes"), chance=mean("nodes_chance"), baseline=mean("means"),
+                       baseline_name=MEANS, sentence=told, **common)
+            )  # fmt: skip
+            if np.isfinite(mean("edges")):
+                results.append(
+                    Result(metric="edges", value=mean("edges"), chance=mean("edges_chance"), baseline=mean("both"),
+                           baseline_name="pairs of positions found alone", **common)
+                )  # fmt: skip
+        return results
+
+    def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
+        """z of each position, by codes and by the difference of means."""
+        found = {}
+        for part in dictionary_parts(context):
+            own = rows[rows["part"] == part]
+            if len(own):
+                caption = f"Where “{part}” has other codes in positive examples, beside the difference of means"
+                found[caption] = _by_position(own[own["fold"] == own["fold"].min()])
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Samples, one a subject, with what a layer says at each position.
+
+    Parameters
+    ----------
+    samples, subjects : ndarray of str, shape (example,)
+    positive : ndarray of bool, shape (example,)
+    positions : ndarray of int, shape (position,)
+        Those that are real in every example.
+    codes : ndarray of int, shape (example, position)
+        The strongest feature, :data:`~pellucid.measures.output_codes.NONE_ACTIVE` where there is none.
+    rows : ndarray, shape (example, position, unit)
+    """
+
+    samples: np.ndarray
+    subjects: np.ndarray
+    positive: np.ndarray
+    positions: np.ndarray
+    codes: np.ndarray
+    rows: np.ndarray
+
+
+def examples(model: Model, data: Dataset, label: str) -> tuple[str, Examples]:
+    """The label that was meant, and examples of both kinds.
+
+    Raises
+    ------
+    DataError
+        If there is no such label, rows have no positions, or no position is in all examples.
+    """
+    frame = data.frame
+    known = {name: values for name, values in labels_and_ratings(data).items() if name.startswith(LABEL)}
+    name = next((one for one in known if one.startswith(label)), None)
+    if name is None:
+        raise DataError(
+            f"no label begins with {label!r}{nearest(label, known)}; there are: {', '.join(known) or 'none'}"
+        )
+    if SOURCE not in frame:
+        raise DataError("these rows do not say which sample and position they are of: collect activations")
+    sources, positions = frame[SOURCE].astype(str).to_numpy(), frame[POSITION].to_numpy(int)
+    subjects = frame[data.spec.groups[0]].astype(str).to_numpy()
+    chosen = _one_a_subject(sources, subjects, known[name])
+    here = np.flatnonzero(np.isin(sources, chosen))
+    every, of, counts = np.unique(positions[here], return_inverse=True, return_counts=True)
+    whole = counts == len(chosen)
+    if not whole.any():
+        raise DataError(
+            "no position is there in all examples: the others are masked in some, or not all rows were read (most = ...)"
+        )
+    here, of = here[whole[of]], (np.cumsum(whole) - 1)[of[whole[of]]]
+    example = np.searchsorted(chosen, sources[here])
+    codes = np.full((len(chosen), int(whole.sum())), NONE_ACTIVE)
+    first = here[np.unique(example, return_index=True)[1]]
+    rows = None
+    for at, x, found in coded(model, data.subset(here)):
+        size, code = found.abs().max(1)
+        codes[example[at], of[at]] = np.where(size.numpy() > 0, code.numpy(), NONE_ACTIVE)
+        if rows is None:
+            rows = np.zeros((*codes.shape, x.shape[1]))
+        rows[example[at], of[at]] = x.numpy()
+    assert rows is not None
+    return name, Examples(chosen, subjects[first], known[name][first] == 1, every[whole], codes, rows)
+
+
+def _one_a_subject(sources: np.ndarray, subjects: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Names of samples, one of each subject by lot, among those of which the label is known; sorted."""
+    first = np.unique(sources, return_index=True)[1]
+    first = first[np.isfinite(label[first])]
+    order = np.random.default_rng(0).permutation(first)
+    return np.sort(sources[order[np.unique(subjects[order], return_index=True)[1]]])
+
+
+def _by_position(rows: pd.DataFrame) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.2, 3.0), layout="constrained")
+    ax = figure.subplots()
+    first = rows[rows["positions"].str.len() > 0].iloc[0]
+    for name, column, colour in (("codes", "z", "#0b4f8a"), ("difference of means", "difference_z", "#b0531a")):
+        ax.plot(first["positions"], first[column], ".-", color=colour, label=name)
+    ax.set_xlabel("position")
+    ax.set_ylabel("z against labels dealt anew")
+    ax.legend(fontsize=8, frameon=False)
+    return figure

@@ -1,0 +1,288 @@
+"""Whether the names of features hold: precision and recall of each on subjects that nothing has learnt from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from pellucid.measures.concept_naming import LEVEL, TOP
+from pellucid.part import Config
+from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
+from pellucid.protocols.base import Assessment, Context, FittedFold
+from pellucid.protocols.dictionaries.codes import dictionaries, dictionary_parts, no_dictionary
+from pellucid.protocols.dictionaries.features import UNITS
+from pellucid.protocols.dictionaries.naming import Attributes, Names, Rules, found_names, unit_rules
+from pellucid.protocols.dictionaries.pooled import Pooled
+from pellucid.result import Result
+from pellucid.statistics.bootstrap import REPLICATES, Statistic
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+SHOWN = 12
+"""Names in the figure, those that hold best."""
+
+SCORES = ("precision", "recall", "confidence")
+
+
+class ConceptConfidenceConfig(Config):
+    """Settings of :class:`ConceptConfidence`.
+
+    Parameters
+    ----------
+    least : float
+        Confidence from which a name is said to hold.
+    top : int
+        Samples that excite a feature most, by which it is named.
+    false_discoveries : float
+        Share of names that may be given by chance.
+    permutations : int
+        How often attributes are dealt anew to see what chance finds.
+    replicates : int
+        Resamplings of subjects behind each interval.
+    """
+
+    least: float = Field(0.8, gt=0, le=1)
+    top: int = Field(TOP, ge=2)
+    false_discoveries: float = Field(LEVEL, gt=0, lt=1)
+    permutations: int = Field(20, ge=1)
+    replicates: int = Field(REPLICATES, ge=100)
+
+
+class ConceptConfidence(Assessment):
+    """Names for features from what people said of samples, and whether they hold for other people.
+
+    On the training side, one sample a subject, a feature is named after the attribute that is most over-represented among the samples
+    that excite it most, of those that Fisher's exact test finds more often than among samples that leave it silent (false
+    discoveries controlled over all features and attributes). Attributes are labels, and ratings and numbers above their
+    median there. A dictionary and the model below it may have learnt from these subjects: that can make a name wrong, but not
+    confident, as it is tried on the test side alone. There the name is a rule, "has the attribute, so the feature fires":
+
+    - ``confident_features``: how many features have a name whose confidence is at least ``least``. Beside it how many
+      would with attributes dealt anew among the test samples, and how many single units of the layer do.
+    - ``confidence``: F1 of the rule, mean over named features, with ``precision`` (how many of those who have the attribute
+      excite the feature) and ``recall`` (how many of those who excite it have the attribute). Chance is a feature that fires
+      as often, whatever a sample has.
+
+    References
+    ----------
+    Wang et al. (2024), arXiv 2411.06112. Deviations: names are attributes and no words of a language model; F1 for the
+    paper's score from precision and recall.
+    """
+
+    name: ClassVar[str] = "concept-confidence"
+    of_predictors: ClassVar[bool] = False
+    needs_training: ClassVar[bool] = True
+    config_type = ConceptConfidenceConfig
+    config: ConceptConfidenceConfig
+
+    def unfit(self, context: Context) -> str:
+        """There must be a dictionary, and something that people said."""
+        if not context.spec.targets and context.spec.concepts is None:
+            return "its data have neither labels nor ratings to name features after"
+        return no_dictionary(context)
+
+    def examine(self, fold: FittedFold) -> pd.DataFrame:
+        """One row a part and test sample.
+
+        Returns
+        -------
+        DataFrame
+            ``has``, ``fires``, ``known``: for each sample the named features whose attribute it has, that fire, and whose
+            attribute is known of it. Columns ``fold:...`` are the same for all rows of a part and fold; ``fold:names`` is a
+            JSON list of ``[feature, attribute, lift, q]``.
+        """
+        import pandas as pd
+
+        frames = []
+        train = fold.dataset.subset(fold.split.train)
+        for part, model in dictionaries(fold).items():
+            test = fold.test(part)
+            naming, tried = Pooled.of(model, train), Pooled.of(model, test)
+            raw = Pooled.of(model, train, raw=True), Pooled.of(model, test, raw=True)
+            frames.append(self._table(naming, tried, raw, fold.seed).assign(part=part))
+        return pd.concat(frames, ignore_index=True)
+
+    def _table(self, naming: Pooled, tried: Pooled, raw: tuple[Pooled, Pooled], seed: int) -> pd.DataFrame:
+        import pandas as pd
+
+        attributes, at = Attributes.of(naming.attributes, tried.attributes), naming.one_a_subject
+        fires = naming.codes > 0
+
+        def name(said: np.ndarray) -> Names:
+            return found_names(naming.codes[at], fires[at], said, self.config.top, self.config.false_discoveries)
+
+        names, dealt = name(attributes.naming[at]), np.random.default_rng(seed)
+        rules = Rules.of(names, tried.codes > 0, attributes.tried)
+        units = unit_rules(*raw, at, attributes, self.config.top, self.config.false_discoveries)
+        shuffled = [
+            Rules.of(names, tried.codes > 0, attributes.tried[dealt.permutation(len(tried.samples))])
+            for _ in range(self.config.permutations)
+        ]
+        by_chance = [len(name(attributes.naming[dealt.permutation(at)])) for _ in range(self.config.permutations)]
+        fixed: dict[str, Any] = {
+            "features": naming.codes.shape[1],
+            "attributes": len(attributes.names),
+            "named_on": len(at),
+            "named": len(names),
+            "named_by_chance": float(np.mean(by_chance)),
+            "confident_by_chance": float(np.mean([self._confident(one.scores()[2]) for one in shuffled])),
+            "confident_units": float(self._confident(units.scores()[2])),
+            **{f"{score}_units": _mean(values) for score, values in zip(SCORES, units.scores(), strict=True)},
+            "names": json.dumps(
+                [
+                    [int(feature), attributes.names[of], round(float(lift), 4), float(q)]
+                    for feature, of, lift, q in zip(names.features, names.attributes, names.lift, names.q, strict=True)
+                ]
+            ),
+        }
+        columns = {
+            column: [names.features[row > 0].tolist() for row in values]
+            for column, values in (("has", rules.has), ("fires", rules.fires), ("known", rules.known))
+        }
+        return pd.DataFrame(
+            {"sample": tried.samples, "subject": tried.subjects}
+            | columns
+            | {f"{ONCE_A_FOLD}{key}": value for key, value in fixed.items()}
+        )
+
+    def _confident(self, f1: np.ndarray) -> np.ndarray:
+        return np.asarray((np.nan_to_num(f1) >= self.config.least).sum(-1))
+
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+        """How many names hold, and how well names hold on average, for each dictionary."""
+        results: list[Result] = []
+        for part in dictionary_parts(context):
+            own = rows[rows["part"] == part]
+            if len(own):
+                found = ConfidenceRows(own, part, context, self.config.replicates)
+                results += found.results(self.config.least, self._confident)
+        return results
+
+    def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
+        """The names that hold best, of each dictionary with any."""
+        drawn = {}
+        for part in dictionary_parts(context):
+            first = rows[rows["part"] == part]
+            first = first[first["fold"] == first["fold"].min()] if len(first) else first
+            if len(first) and json.loads(first[f"{ONCE_A_FOLD}names"].iloc[0]):
+                found = ConfidenceRows(first, part, context, self.config.replicates)
+                drawn[f"Names of features of “{part}” that hold best on new subjects (first fold)"] = found.figure()
+        return drawn
+
+
+class ConfidenceRows(AuditedRows):
+    """Names of one dictionary's features, and what new samples say of them."""
+
+    protocol = ConceptConfidence.name
+
+    def names(self, fold: Any) -> list[tuple[int, str, float, float]]:
+        """Feature, attribute, lift and q of each name of a fold."""
+        text = self.rows[f"{ONCE_A_FOLD}names"].to_numpy()[self.folds == fold][0]
+        return [tuple(one) for one in json.loads(text)]
+
+    def rules(self, fold: Any) -> Rules:
+        """The names of a fold as rules over all rows; samples of other folds are unknown."""
+        features = [one[0] for one in self.names(fold)]
+        column = {feature: at for at, feature in enumerate(features)}
+        here = self.folds == fold
+
+        def filled(name: str) -> np.ndarray:
+            table = np.zeros((len(self.rows), len(features)))
+            for at, row in enumerate(self.rows[name]):
+                if here[at]:
+                    table[at, [column[int(feature)] for feature in row]] = 1
+            return table
+
+        return Rules(filled("has"), filled("fires"), filled("known"))
+
+    def results(self, least: float, confident: Callable[[np.ndarray], np.ndarray]) -> Iterator[Result]:
+        """All of them."""
+        every = [self.rules(fold) for fold in np.unique(self.folds)]
+        features, attributes = (int(self.once_a_fold(name)[0]) for name in ("features", "attributes"))
+        named, by_chance = (float(self.once_a_fold(name).mean()) for name in ("named", "named_by_chance"))
+        chance, units = (float(self.once_a_fold(name).mean()) for name in ("confident_by_chance", "confident_units"))
+
+        def count(weights: np.ndarray) -> np.ndarray:
+            return np.asarray(np.mean([confident(rules.scores(weights)[2]) for rules in every], axis=0))
+
+        found = self.interval(count)
+        yield self.result(
+            "confident_features", found, higher=True, chance=chance, baseline=units, baseline_name=UNITS,
+            sentence=(
+                f"{named:.0f} of the {features} features of “{self.part}” are named after one of {attributes} labels and ratings by "
+                f"{int(self.once_a_fold('named_on').sum())} {self.context.spec.group_word[1]} of the training side ({by_chance:.1f} "
+                f"with attributes dealt anew). Of these names {found.value:.0f} hold with a confidence of at least {least:g} "
+                f"for {self.context.spec.group_word[1]} that nothing was learnt from; {chance:.1f} would by chance, and of the "
+                f"layer's single units {units:.0f} do.{self._best(every)}"
+            ),
+        )  # fmt: skip
+        if not any(rules.has.shape[1] for rules in every):
+            return
+        usual = [np.mean([_mean(rules.by_chance()[at]) for rules in every]) for at in range(len(SCORES))]
+        for at, score in enumerate(SCORES):
+            baseline = float(self.once_a_fold(f"{score}_units").mean())
+            yield self.result(
+                score, self.interval(self._score(every, at)), higher=True, chance=float(usual[at]), baseline=baseline,
+                baseline_name=UNITS,
+            )  # fmt: skip
+
+    def _score(self, every: list[Rules], at: int) -> Statistic:
+        def over_names(weights: np.ndarray) -> np.ndarray:
+            folds = [rules.scores(weights)[at] for rules in every if rules.has.shape[1]]
+            return np.asarray(np.mean([_mean_last(one) for one in folds], axis=0))
+
+        return over_names
+
+    def _best(self, every: list[Rules]) -> str:
+        f1 = np.nan_to_num(every[0].scores()[2])
+        if not len(f1):
+            return ""
+        feature, attribute, _, _ = self.names(np.unique(self.folds)[0])[int(f1.argmax())]
+        return f" The surest: feature {feature}, “{attribute}”, {f1.max():.2f}."
+
+    def figure(self) -> Figure:
+        """Confidence of the surest names, with intervals over subjects and chance."""
+        from matplotlib.figure import Figure
+
+        fold = np.unique(self.folds)[0]
+        rules, names = self.rules(fold), self.names(fold)
+        f1 = np.nan_to_num(rules.scores()[2])
+        order = np.argsort(-f1, kind="stable")[:SHOWN][::-1]
+        drawn = [self.interval(_one(rules, at)) for at in order]
+        figure = Figure(figsize=(6.4, 0.3 * len(order) + 0.9), layout="constrained")
+        ax = figure.subplots()
+        for y, (at, one) in enumerate(zip(order, drawn, strict=True)):
+            if np.isfinite(one.low):
+                ax.plot([one.low, one.high], [y, y], "-", color="#0b4f8a")
+            ax.plot(one.value, y, "o", color="#0b4f8a", label="confidence" if y == 0 else None)
+            ax.plot(
+                rules.by_chance()[2][at], y, "|", color="#6b7075", markersize=9, label="by chance" if y == 0 else None
+            )
+        ax.set_yticks(range(len(order)), [f"feature {names[at][0]}: {names[at][1]}" for at in order], fontsize=8)
+        ax.set_xlim(0, 1.02)
+        ax.set_xlabel("F1 of “has it, so the feature fires” on new subjects")
+        ax.legend(fontsize=8, loc="best", frameon=False)
+        return figure
+
+
+def _one(rules: Rules, at: int) -> Statistic:
+    single = Rules(*(values[:, [at]] for values in (rules.has, rules.fires, rules.known)))
+    return lambda weights: np.nan_to_num(single.scores(weights)[2][..., 0])
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _mean_last(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of what is known."""
+    known = np.isfinite(values)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(known, values, 0).sum(-1) / known.sum(-1))

@@ -1,0 +1,270 @@
+"""Which features have a pattern in space: neighbouring places are more alike, or less, than places dealt at random."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from pellucid.measures.spatial import LEAST_ACTIVE, Moran, moran
+from pellucid.model import Model
+from pellucid.part import Config
+from pellucid.protocols.audited import ONCE_A_FOLD
+from pellucid.protocols.base import Assessment, Context, FittedFold
+from pellucid.protocols.dictionaries.codes import dictionaries, dictionary_parts, no_dictionary
+from pellucid.protocols.dictionaries.features import UNITS
+from pellucid.protocols.dictionaries.placed import Placed, layer_of, over_coordinates, over_positions
+from pellucid.result import Result
+from pellucid.statistics.false_discovery import benjamini_hochberg
+from pellucid.views.patterns import Grid, draw_pattern, draw_scatter
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+IN_FIRST_ROW = "first:"
+"""Begins the names of columns that hold a list in the first row of a part and fold, and empty ones below."""
+
+SHOWN = 6
+"""Features of a dictionary that are drawn."""
+
+
+class SpatialAutocorrelationConfig(Config):
+    """Settings of :class:`SpatialAutocorrelation`.
+
+    Parameters
+    ----------
+    coordinates : tuple of str
+        Covariates that say where samples lie, in one unit of length. Empty: places are the positions of the layer.
+    degrees : bool
+        The two coordinates are latitude and longitude, in this order.
+    neighbours : int
+        Nearest others of each place, where places have coordinates.
+    one_a_subject : bool
+        Take of each subject one sample, by lot: samples of one subject are alike for other reasons than where they lie. Turn
+        it off where all subjects have the same places, as electrodes.
+    links : tuple of (str, str)
+        Positions that are neighbours beside those of time and space: names of channels, or numbers from 0.
+    diagonal : bool
+        Positions of a grid that share no more than a corner are neighbours too.
+    false_discoveries : float
+        Share of the features called patterned that may be so by chance.
+    permutations : int
+        Behind each p, which is never below ``2 / (permutations + 1)``: of 1000 features more than 20 must have a pattern for the
+        default to find any; ask for more where few are expected.
+    dealings : int
+        How often places are dealt anew to see what chance finds.
+    least_active : int
+        Features that are not zero at fewer places are left out.
+    """
+
+    coordinates: tuple[str, ...] = ()
+    degrees: bool = False
+    neighbours: int = Field(8, ge=1)
+    one_a_subject: bool = True
+    links: tuple[tuple[str, str], ...] = ()
+    diagonal: bool = False
+    false_discoveries: float = Field(0.05, gt=0, lt=1)
+    permutations: int = Field(1999, ge=99)
+    dealings: int = Field(20, ge=1)
+    least_active: int = Field(LEAST_ACTIVE, ge=3)
+
+
+class SpatialAutocorrelation(Assessment):
+    """How many features have a pattern in space or time, on subjects that neither dictionary nor model have learnt from.
+
+    Every feature has a value at every place, and Moran's I tells whether neighbouring places are more alike, or less, than
+    values dealt at random to places (two-sided, false discoveries controlled over features by Benjamini and Hochberg). Places
+    are of two kinds:
+
+    - **where samples lie** (``coordinates``): lesions in a lung, electrodes, towns. A sample has the mean code over its rows,
+      samples at the very same coordinates are averaged, and neighbours are the nearest others.
+    - **the positions of the layer**: steps in time, cells of an image or a volume, channels, atoms. The value is the mean code at
+      this position over subjects, and neighbours are the positions beside it in time or space and those that ``links`` name.
+
+    Of positions the mean map is tested, not the mean of what each sample's own map would give: within a sample neighbouring
+    positions of a convolution see nearly the same input, and every feature would have a pattern. In the mean over samples that
+    do not lie alike this washes out as far as there are samples, but not wholly: compare with the layer's single units and with
+    an untrained layer before believing that a place means something.
+
+    Beside the count stand the mean count with places dealt anew (all features alike) and that of the layer's single units.
+    Features that are active at few places, or the same everywhere, are left out and counted. The count has no interval: a subject
+    drawn twice by a bootstrap would stand twice at one place, its own nearest neighbour, which is a pattern that nobody has seen.
+
+    References
+    ----------
+    De Sabbata, Mizzaro and Roitero (2025), arXiv 2505.03368. There p is that of one tail chosen after the fact and not corrected
+    for the number of features, coordinates are those of towns in a metric projection, and there is no baseline.
+    """
+
+    name: ClassVar[str] = "spatial-autocorrelation"
+    of_predictors: ClassVar[bool] = False
+    config_type = SpatialAutocorrelationConfig
+    config: SpatialAutocorrelationConfig
+
+    def unfit(self, context: Context) -> str:
+        """There must be a dictionary, and the coordinates that are asked for."""
+        config = self.config
+        known = context.spec.covariates.names if context.spec.covariates else ()
+        if unknown := [name for name in config.coordinates if name not in known]:
+            return f"its data have no covariate {', '.join(unknown)}; there are: {', '.join(known) or 'none'}"
+        if config.degrees and len(config.coordinates) != 2:
+            return "degrees are of two coordinates, latitude and longitude"
+        return no_dictionary(context)
+
+    def examine(self, fold: FittedFold) -> pd.DataFrame:
+        """One row a part and sample that stands somewhere, with its ``place`` (-1 where samples have places in them).
+
+        Columns ``fold:...`` are the same for all rows of a part and fold. Columns ``first:...`` hold in the first row of a part
+        and fold lists: of all features ``i``, ``q`` and places where ``active``; of the strongest their numbers (``shown``) and
+        maps, one after the other, and coordinates of places.
+        """
+        import pandas as pd
+
+        return pd.concat([self._of(fold, part, model) for part, model in dictionaries(fold).items()], ignore_index=True)
+
+    def _of(self, fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
+        import pandas as pd
+
+        config, test = self.config, fold.test(part)
+        placed, grid = self._placed(model, test)
+        found = self._tested(placed.codes, placed, fold.seed, config.dealings)
+        units = self._tested(placed.units, placed, fold.seed, 0)
+        q, level = found.q_two_sided, config.false_discoveries
+        patterned = q <= level
+        # Those whose neighbours are alike first: that is the pattern that a map shows.
+        order = np.argsort(np.where(patterned, -found.values, np.inf), kind="stable")
+        shown = [int(at) for at in order[:SHOWN] if patterned[at]]
+        by_chance = [(benjamini_hochberg(p) <= level).sum() for p in found.dealt_p_two_sided]
+        fixed: dict[str, Any] = {
+            "patterned": int(patterned.sum()),
+            "alike": int((patterned & (found.values > found.expected)).sum()),
+            "units": int((units.q_two_sided <= level).sum()),
+            "by_chance": float(np.mean(by_chance)),
+            "features": len(q),
+            "tested": int(np.isfinite(found.values).sum()),
+            "all_units": len(units.values),
+            "places": len(placed.codes),
+            "without": placed.without,
+            "grid": "" if grid is None else json.dumps(grid.to_json()),
+        }
+        lists = {
+            "i": found.values, "q": q, "active": found.active.astype(float), "shown": np.array(shown, float),
+            "maps": placed.codes[:, shown].T.ravel(), "where": placed.where.ravel(),
+        }  # fmt: skip
+        rows = pd.DataFrame(
+            {"part": part, "sample": placed.samples, "subject": placed.subjects, "place": placed.at}
+            | {f"{ONCE_A_FOLD}{name}": value for name, value in fixed.items()}
+        )
+        for name, values in lists.items():
+            rows[f"{IN_FIRST_ROW}{name}"] = [values.tolist(), *([] for _ in range(len(rows) - 1))]
+        return rows
+
+    def _placed(self, model: Model, test: Any) -> tuple[Placed, Grid | None]:
+        config = self.config
+        if config.coordinates:
+            return over_coordinates(
+                model, test, config.coordinates, config.neighbours, degrees=config.degrees, one_a_subject=config.one_a_subject
+            ), None  # fmt: skip
+        placed = over_positions(model, test, config.links, diagonal=config.diagonal)
+        folder = layer_of(test)
+        assert folder is not None
+        name = folder.document["source"]["input"]
+        spec = None if name is None else folder.source_spec.inputs[name]
+        channels = getattr(spec, "channels", ())
+        linked = any(one in channels for link in config.links for one in link)
+        return placed, Grid.of(spec, folder.shape, by_channel=linked and folder.shape == (len(channels),))
+
+    def _tested(self, values: np.ndarray, placed: Placed, seed: int, dealings: int) -> Moran:
+        config = self.config
+        with warnings.catch_warnings():
+            # What is left out is counted and said.
+            warnings.filterwarnings("ignore", message="of .* features", category=UserWarning)
+            return moran(
+                values, placed.neighbours, permutations=config.permutations, seed=seed, least_active=config.least_active,
+                dealings=dealings,
+            )  # fmt: skip
+
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+        """How many features of each dictionary have a pattern; of several folds the mean."""
+        results = []
+        for part in dictionary_parts(context):
+            own = rows[rows["part"] == part]
+            if not len(own):
+                continue
+            folds = own.drop_duplicates("fold")
+            mean = {
+                name: float(folds[f"{ONCE_A_FOLD}{name}"].mean())
+                for name in ("patterned", "alike", "units", "by_chance", "features", "tested", "all_units", "places", "without")
+            }  # fmt: skip
+            results.append(
+                Result(
+                    protocol=self.name, metric="patterned_features", part=part, value=mean["patterned"], low=float("nan"),
+                    high=float("nan"), chance=mean["by_chance"], baseline=mean["units"], baseline_name=UNITS,
+                    higher_is_better=True, n_samples=len(own), n_subjects=int(own["subject"].nunique()),
+                    sentence=self._sentence(part, mean),
+                )
+            )  # fmt: skip
+        return results
+
+    def _sentence(self, part: str, mean: Mapping[str, float]) -> str:
+        config = self.config
+        where = " and ".join(config.coordinates) if config.coordinates else "positions of the layer"
+        left = mean["features"] - mean["tested"]
+        return (
+            f"{mean['patterned']:.0f} of the {mean['features']:.0f} features of “{part}” have a pattern over {mean['places']:.0f} "
+            f"places ({where}): neighbours are more alike than by chance in {mean['alike']:.0f}, less alike in "
+            f"{mean['patterned'] - mean['alike']:.0f}. With places dealt anew {mean['by_chance']:.1f} have one, of the layer's "
+            f"{mean['all_units']:.0f} single units {mean['units']:.0f}."
+            + (
+                f" Left out: {left:.0f} active at fewer than {config.least_active} places or everywhere alike."
+                if left
+                else ""
+            )
+            + (f" {mean['without']:.0f} samples have no coordinates." if mean["without"] else "")
+        )
+
+    def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
+        """Maps of the strongest features of each dictionary, of the first fold."""
+        found: dict[str, Figure] = {}
+        for part in dictionary_parts(context):
+            own = rows[rows["part"] == part]
+            if not len(own):
+                continue
+            first = own.iloc[0]
+            shown = [int(at) for at in first[f"{IN_FIRST_ROW}shown"]]
+            if shown:
+                caption = f"Mean code over places, of the features of “{part}” whose neighbouring places are most alike"
+                found[caption] = _maps(first, shown, self.config)
+        return found
+
+
+def _maps(first: pd.Series, shown: list[int], config: SpatialAutocorrelationConfig) -> Figure:
+    from matplotlib.figure import Figure
+
+    maps = np.asarray(first[f"{IN_FIRST_ROW}maps"], float).reshape(len(shown), -1)
+    where = np.asarray(first[f"{IN_FIRST_ROW}where"], float).reshape(maps.shape[1], -1)
+    kept = str(first[f"{ONCE_A_FOLD}grid"])
+    grid = Grid.from_json(json.loads(kept)) if kept else None
+    across = min(len(shown), 3)
+    down = -(-len(shown) // across)
+    width, height = (2.7, 2.3) if grid is None else grid.size_in
+    figure = Figure(figsize=(min(width, 2.9) * across, (height + 0.25) * down), layout="constrained")
+    for ax, feature, values in zip(figure.subplots(down, across, squeeze=False).ravel(), shown, maps, strict=False):
+        if grid is None:
+            # A map has north up.
+            turned = slice(None, None, -1) if config.degrees else slice(None)
+            draw_scatter(ax, values, where[:, turned], config.coordinates[turned])
+        else:
+            whole = np.full(int(np.prod(grid.shape)), np.nan)
+            whole[where[:, 0].astype(int)] = values
+            draw_pattern(ax, whole, grid)
+        said = f"f{feature}: I {first[f'{IN_FIRST_ROW}i'][feature]:.2f}"
+        ax.set_title(", ".join(filter(None, [said, ax.get_title()])), fontsize=9)
+    for ax in figure.axes[len(shown) : down * across]:
+        ax.set_axis_off()
+    return figure

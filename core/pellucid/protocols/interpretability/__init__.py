@@ -1,0 +1,1 @@
+"""How much of a representation can be read through few concepts."""

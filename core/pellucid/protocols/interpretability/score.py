@@ -1,0 +1,302 @@
+"""The inherent interpretability score of representations: what a task keeps if only few concepts of a library may speak."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor
+
+from pellucid.data.splits import inner_split
+from pellucid.measures.concept_libraries import cluster_concepts, prototype_concepts, unit_concepts
+from pellucid.measures.interpretability_score import RATIOS, RetentionCurve, interpretability_score, retention_curve
+from pellucid.measures.sparse_concept_classifier import LEARNING_RATES, LabelledRows
+from pellucid.part import Config
+from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
+from pellucid.protocols.base import Assessment, Context, FittedFold, Splitting, rows_of
+from pellucid.result import Result
+from pellucid.statistics.bootstrap import REPLICATES, Statistic, weighted_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+KINDS = ("binary", "multiclass", "ordinal")
+"""Targets of which each sample has one class."""
+
+RANDOM = "as many random directions"
+
+
+class IisConfig(Config):
+    """Settings of :class:`Iis`.
+
+    Parameters
+    ----------
+    library : {"cluster", "prototype"}
+        Centres of clusters of the training representations, or training representations by lot.
+    concepts : int
+        Concepts in the library; half as many as there are samples to learn from, where that is less.
+    ratios : tuple of float
+        Shares of concepts that are set to zero in each sample.
+    learning_rates : tuple of float
+    epochs, batch_size : int
+        Of each classifier; the best epoch and rate are chosen on subjects of the training side that it does not learn from.
+    choosing : float
+        Share of the training side's subjects that choose.
+    replicates : int
+        Resamplings of subjects behind each interval.
+    """
+
+    library: Literal["cluster", "prototype"] = "cluster"
+    concepts: int = Field(200, ge=2)
+    ratios: tuple[float, ...] = RATIOS
+    learning_rates: tuple[float, ...] = Field(LEARNING_RATES, min_length=1)
+    epochs: int = Field(30, ge=1)
+    batch_size: int = Field(1024, ge=1)
+    choosing: float = Field(0.2, gt=0, lt=1)
+    replicates: int = Field(REPLICATES, ge=100)
+
+    @field_validator("ratios")
+    @classmethod
+    def _an_area(cls, ratios: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(ratios)) < max(2, len(ratios)) or not all(0 <= one < 1 for one in ratios):
+            raise ValueError("an area needs two or more different shares, from 0 and below 1")
+        return tuple(sorted(ratios))
+
+
+class Iis(Assessment):
+    """How much of what a linear classifier can do with a representation it can still do if few concepts may speak.
+
+    For the representation of each model that predicts (once, where several heads read the same): units are standardised, a library of
+    concepts is made of the training side, and for each share of concepts set to zero a linear classifier learns from the
+    similarities that are left in each sample; another one learns from the units themselves. All learn from the same
+    subjects of the training side; others of the training side choose learning rate and epoch. On the test side:
+
+    - ``iis``: area under retention, the accuracy over that of the classifier on the units, over the shares, as published: at
+      most the width of the grid (0.98), but where concepts help.
+    - ``iis_norm``: the same over the width of the grid.
+    - ``standard_accuracy``: what is retained. If it is trivial, not above twice the share of the most frequent class and not
+      half-way from there to 1, how much of it is retained says little, and the sentence says so.
+
+    Beside the scores stand those of a library of as many random directions; chance is always saying the most frequent
+    class. A score depends on the library: those of different representations can be compared only as far as their libraries
+    are made alike.
+
+    References
+    ----------
+    Shen et al. (2025), ICLR, Enhancing pre-trained representation classifiability can boost its interpretability. Deviations:
+    nothing is chosen on test samples; units are standardised; one concept stays at least; segments are whole samples.
+    """
+
+    name: ClassVar[str] = "iis"
+    needs_training: ClassVar[bool] = True
+    config_type = IisConfig
+    config: IisConfig
+
+    def unfit(self, context: Context) -> str:
+        """A sample must have one class."""
+        kind = context.spec.target(context.target).kind if context.target else "none"
+        if kind not in KINDS:
+            return f"it compares accuracies, so a sample must be of one class; target {context.target!r} is of kind {kind!r}"
+        return ""
+
+    def examine(self, fold: FittedFold) -> pd.DataFrame:
+        """One row a representation and test sample.
+
+        Returns
+        -------
+        DataFrame
+            ``standard``, ``kept:<share>``, ``random:<share>``: 1 where the classifier is right. Columns ``fold:...`` are the
+            same for all rows of a part and fold: ``concepts``, ``usual`` (share of the most frequent training class among
+            the test samples).
+        """
+        import pandas as pd
+
+        train = fold.dataset.subset(fold.split.train)
+        y = torch.tensor(train.target_values(fold.target)[:, 0]).long()
+        sets, strata = Splitting.sets(train), Splitting.strata(train, fold.target)
+        learn, choose = inner_split(sets, strata, validation=self.config.choosing, seed=fold.seed)
+        frames = []
+        for part, here, test, there in self._representations(fold):
+            truth = torch.tensor(test.target_values(fold.target)[:, 0]).long()
+            mean, scale = here[learn].mean(0), here[learn].std(0, unbiased=False)
+            scale = torch.where(scale > 1e-6 * mean.abs().clamp(min=1e-30), scale, torch.ones_like(scale))
+            here, there = (here - mean) / scale, (there - mean) / scale
+            sides = [LabelledRows(here[at], y[at]) for at in (learn, choose)]
+            tested = LabelledRows(there, truth)
+            library, random = self._libraries(here[learn], fold.seed)
+            columns: dict[str, Any] = {}
+            for name, concepts in (("kept", library), ("random", random)):
+                curve = self._curve(sides, tested, concepts, fold.seed)
+                for ratio, one in zip(curve.ratios, curve.chosen, strict=False):
+                    columns[f"{name}:{ratio:g}"] = _right(one.model, tested)
+                columns["standard"] = _right(curve.chosen[-1].model, tested)
+            usual = int(torch.bincount(y[learn]).argmax())
+            columns[f"{ONCE_A_FOLD}usual"] = float((truth == usual).double().mean())
+            columns[f"{ONCE_A_FOLD}concepts"] = len(library)
+            frames.append(rows_of(part, test, columns))
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["part", "sample", "subject"])
+
+    @staticmethod
+    def _representations(fold: FittedFold) -> Iterator[tuple[str, Tensor, Any, Tensor]]:
+        """Part, training representations, test samples and their representations; what heads share counts once."""
+        known: list[Tensor] = []
+        train = fold.dataset.subset(fold.split.train)
+        for part, model in fold.predictors.items():
+            test = fold.test(part)
+            here = model.representation(train).values
+            if any(here.shape == one.shape and torch.equal(here, one) for one in known):
+                continue
+            known.append(here)
+            yield part, here, test, model.representation(test).values
+
+    def _libraries(self, x: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+        """Concepts of training representations, shape (concept, unit), and as many random directions."""
+        generator = torch.Generator().manual_seed(seed)
+        rows = x[torch.randperm(len(x), generator=generator)]
+        rows = rows[torch.linalg.vector_norm(rows, dim=1) > 0]
+        # Few different samples make few different concepts.
+        count = max(2, min(self.config.concepts, len(torch.unique(rows, dim=0)) // 2))
+        library = (
+            cluster_concepts(rows, count, seed=seed)
+            if self.config.library == "cluster"
+            else prototype_concepts(rows, count)
+        )
+        return library, unit_concepts(torch.randn(library.shape, generator=generator))
+
+    def _curve(self, sides: list[LabelledRows], test: LabelledRows, concepts: Tensor, seed: int) -> RetentionCurve:
+        with warnings.catch_warnings():
+            # That there is little to retain is said with the result.
+            warnings.simplefilter("ignore", UserWarning)
+            return retention_curve(
+                sides[0], sides[1], test, concepts, ratios=self.config.ratios, learning_rates=self.config.learning_rates,
+                epochs=self.config.epochs, batch_size=self.config.batch_size, seed=seed,
+            )  # fmt: skip
+
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+        """Scores of each representation."""
+        results: list[Result] = []
+        for part in context.predictors:
+            own = rows[rows["part"] == part]
+            if len(own):
+                results += Retained(own, part, context, self.config.replicates).results()
+        return results
+
+    def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
+        """Retention over the share of concepts set to zero, of each representation."""
+        parts = [part for part in context.predictors if (rows["part"] == part).any()]
+        if not parts:
+            return {}
+        curves = [Retained(rows[rows["part"] == part], part, context, self.config.replicates) for part in parts]
+        return {"What is left of the accuracy if few concepts may speak (bars: 95 % over subjects)": _drawn(curves)}
+
+
+class Retained(AuditedRows):
+    """What is retained of one representation."""
+
+    protocol = Iis.name
+
+    @property
+    def ratios(self) -> np.ndarray:
+        """Shares of concepts set to zero, increasing."""
+        named = [str(c).partition(":")[2] for c in self.rows.columns if str(c).startswith("kept:")]
+        return np.array(sorted(map(float, named)))
+
+    def accuracy(self, column: str) -> Statistic:
+        """Share of samples where a classifier is right."""
+        values = self.column(column)
+        return lambda weights: weighted_mean(values, weights)
+
+    def retention(self, library: str, ratio: float) -> Statistic:
+        """Accuracy with a library at a share, over that on the units."""
+        own, standard = self.accuracy(f"{library}:{ratio:g}"), self.accuracy("standard")
+
+        def at(weights: np.ndarray) -> np.ndarray:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return np.asarray(own(weights) / standard(weights))
+
+        return at
+
+    def score(self, library: str, *, normalised: bool = False) -> Statistic:
+        """Area under retention."""
+        ratios = self.ratios
+        each = [self.retention(library, ratio) for ratio in ratios]
+        width = np.ptp(ratios) if normalised else 1.0
+        return lambda weights: np.trapezoid(np.stack([one(weights) for one in each], -1), ratios, axis=-1) / width
+
+    def results(self) -> Iterator[Result]:
+        """Scores and what they are scores of."""
+        usual = float(np.average(self.column(f"{ONCE_A_FOLD}usual")))
+        standard = self.interval(self.accuracy("standard"))
+        concepts, width = int(self.once_a_fold("concepts")[0]), float(np.ptp(self.ratios))
+        trivial = standard.value <= min(2 * usual, (1 + usual) / 2)
+        gain = self.interval(lambda w: self.score("kept")(w) - self.score("random")(w))
+        few = float(self.ratios[-1])
+        left = self.value(self.retention("kept", few))
+        level = usual / standard.value if standard.value else float("nan")
+        constant = interpretability_score(self.ratios, np.full(len(self.ratios), level))
+        says = (
+            f"A linear classifier on the representation of “{self.part}” is right in {standard.value:.0%} of cases, always saying "
+            f"the most frequent class in {usual:.0%}: there is little to retain, and the score says little."
+            if trivial
+            else f"With {few:.0%} of {concepts} concepts silent in each sample, a linear classifier keeps {left:.0%} of its accuracy on "
+            f"the representation of “{self.part}” ({standard.value:.0%}); "
+            + (
+                f"the concepts keep more than random directions do (a score higher by {gain.value:.3f}, {gain.low:.3f} to {gain.high:.3f})."
+                if gain.low > 0
+                else f"that the concepts keep more than random directions do is not shown (a score higher by {gain.value:.3f}, "
+                f"{gain.low:.3f} to {gain.high:.3f})."
+            )
+        )
+        for metric, normalised in (("iis", False), ("iis_norm", True)):
+            yield self.result(
+                metric, self.interval(self.score("kept", normalised=normalised)), higher=True,
+                chance=constant / (width if normalised else 1.0),
+                baseline=self.value(self.score("random", normalised=normalised)), baseline_name=RANDOM,
+                sentence="" if normalised else says,
+                passed=None if normalised or trivial else bool(gain.low > 0),
+            )  # fmt: skip
+        yield self.result(
+            "standard_accuracy",
+            standard,
+            higher=True,
+            chance=usual,
+            baseline=usual,
+            baseline_name="most frequent class",
+        )
+
+
+@torch.no_grad()
+def _right(model: torch.nn.Module, rows: LabelledRows) -> np.ndarray:
+    """1 where a classifier is right, else 0; shape (sample,)."""
+    return (model(rows.x).argmax(1) == rows.y).double().numpy()
+
+
+def _drawn(curves: list[Retained]) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3.6 * len(curves), 3.1), layout="constrained")
+    for panel, curve in zip(np.atleast_1d(figure.subplots(1, len(curves), sharey=True)), curves, strict=True):
+        for library, name, colour, mark in (
+            ("kept", "concepts", "#0b4f8a", "o"),
+            ("random", "random directions", "#6b7075", "s"),
+        ):
+            found = [curve.interval(curve.retention(library, ratio)) for ratio in curve.ratios]
+            value, low, high = (np.array([getattr(one, end) for one in found]) for end in ("value", "low", "high"))
+            panel.plot(curve.ratios, value, f"-{mark}", color=colour, markersize=4, label=name)
+            if np.isfinite(low).all():
+                panel.vlines(curve.ratios, low, high, color=colour, linewidth=1)
+        usual = float(np.average(curve.column(f"{ONCE_A_FOLD}usual")))
+        panel.axhline(
+            usual / curve.value(curve.accuracy("standard")), color="#6b7075", linestyle=":", label="most frequent class"
+        )
+        panel.set_title(curve.part, fontsize=9)
+        panel.set_xlabel("share of concepts set to zero")
+        panel.set_ylim(bottom=0)
+    figure.axes[0].set_ylabel("share of the accuracy retained")
+    figure.axes[0].legend(fontsize=8, frameon=False, loc="lower left")
+    return figure

@@ -1,0 +1,554 @@
+"""Assessments of dictionaries by labels: planted features are found, mixed dictionaries and chance score as they should."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from made_dictionaries import CHILDREN, hierarchy
+from sklearn.metrics import roc_auc_score
+
+from pellucid.data import ArrayDataset, Binary, DataSpec, LearnedFrom, MultiClass, Split, Vector
+from pellucid.encoders.identity import Identity
+from pellucid.errors import LeakageError
+from pellucid.heads.dictionaries import TopK, TopKConfig
+from pellucid.heads.functions.linear import Linear
+from pellucid.measures.dictionaries.ablation import ablate
+from pellucid.measures.dictionaries.edits import clamped, with_error
+from pellucid.measures.dictionaries.exactness import indices_of_strongest
+from pellucid.model import Model
+from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.dictionaries.absorption import Absorption
+from pellucid.protocols.dictionaries.by_labels import ByLabels
+from pellucid.protocols.dictionaries.codes import label_called, label_names
+from pellucid.protocols.dictionaries.labelled import Labelled, Side
+from pellucid.protocols.dictionaries.perturbation import TargetedPerturbation, effects_of
+from pellucid.protocols.dictionaries.probing import SparseProbing
+from pellucid.protocols.dictionaries.ravel import Ravel
+from pellucid.protocols.dictionaries.removal import SpuriousRemoval
+from pellucid.protocols.dictionaries.unlearning import UNTOUCHED, Unlearned, _change
+
+PEOPLE, POSITIONS, UNITS, ATOMS = 360, 4, 24, 12
+BASIS = torch.linalg.qr(torch.randn(UNITS, UNITS, generator=torch.Generator().manual_seed(0)))[0]
+TRUE = BASIS[:ATOMS]
+
+LOUD, QUIET, COIN = "is yes (loud)", "is yes (quiet)", "is yes (coin)"
+
+
+def rows(flipped: float = 0.0, seed: int = 0, others: float = 0.3, both: bool = False) -> ArrayDataset:
+    """People with four positions each: atom 0 goes with ``loud``, atom 1, half as strong, with ``quiet``, nothing with ``coin``.
+
+    With ``both``, atoms 2 and 3 go with not being so.
+    """
+    random = np.random.default_rng(seed)
+    loud, quiet, coin = (random.permutation(np.arange(PEOPLE) % 2).astype(float) for _ in range(3))
+    # Of a person, not of a position, so that means over positions leave it: single units are full of it.
+    other = (random.random((PEOPLE, 1, ATOMS)) < 0.4) * others * random.uniform(1, 3, (PEOPLE, 1, ATOMS))
+    codes = other * random.uniform(0.8, 1.2, (PEOPLE, POSITIONS, ATOMS))
+    strength = random.uniform(1, 1.5, (PEOPLE, POSITIONS))
+    # Each at half of the positions, so that a sample's mean is not what a position says.
+    here = np.arange(POSITIONS) % 2 == 0
+    codes[:, :, 0] = 2 * strength * here * loud[:, None]
+    codes[:, :, 1] = strength * ~here * quiet[:, None]
+    if both:
+        codes[:, :, 2] = 2 * strength * here * (1 - loud[:, None])
+        codes[:, :, 3] = strength * ~here * (1 - quiet[:, None])
+    said = np.where(random.random(PEOPLE) < flipped, 1 - loud, loud)
+    values = (codes.reshape(-1, ATOMS) @ TRUE.numpy() + 0.05 * random.normal(size=(PEOPLE * POSITIONS, UNITS))).astype(
+        np.float32
+    )
+    source, position = np.divmod(np.arange(PEOPLE * POSITIONS), POSITIONS)
+    order = random.permutation(len(source))
+    frame = pd.DataFrame(
+        {"subject": [f"p{at}" for at in source], "loud": said[source], "quiet": quiet[source], "coin": coin[source],
+         "source": [f"s{at}" for at in source], "position": position},
+        index=[f"s{a}@{b}" for a, b in zip(source, position, strict=True)],
+    ).iloc[order]  # fmt: skip
+    no_yes = Binary(names=("no", "yes"))
+    spec = DataSpec(
+        name="rows", namespace="r", inputs={"activations": Vector(names=tuple(f"u{at}" for at in range(UNITS)))},
+        targets={"loud": no_yes, "quiet": no_yes, "coin": no_yes},
+    )  # fmt: skip
+    return ArrayDataset(spec, frame, {"activations": values[order]})
+
+
+def model(data: ArrayDataset, atoms: torch.Tensor = TRUE, weight: torch.Tensor | None = None) -> Model:
+    """A dictionary made by hand: atoms, and weights that read codes."""
+    encoder = Identity(Identity.config_type(inputs={"activations": data.spec.input("activations")}))
+    head = TopK(TopKConfig(units=tuple(f"activations:{n}" for n in encoder.names), features=len(atoms), k=len(atoms)))
+    with torch.no_grad():
+        head.directions.copy_(atoms)
+        head.weight.copy_(atoms if weight is None else weight)
+        # Four standard deviations of the noise, or the sum of many numbers rounded: off is off.
+        head.bias.fill_(-0.2 if weight is None else -1e-3)
+    return Model({"activations": encoder}, head).eval()
+
+
+def mixed() -> torch.Tensor:
+    """The same atoms turned among themselves: each is a bit of all labels."""
+    return torch.linalg.qr(torch.randn(ATOMS, ATOMS, generator=torch.Generator().manual_seed(4)))[0] @ TRUE
+
+
+def at_random() -> torch.Tensor:
+    """Directions that have nothing to do with the data."""
+    found = torch.randn(ATOMS, UNITS, generator=torch.Generator().manual_seed(5))
+    return torch.nn.functional.normalize(found, dim=1)
+
+
+def fold_of(data: ArrayDataset, made: Model, test: np.ndarray | None = None) -> FittedFold:
+    if test is None:
+        test = np.flatnonzero([int(one[1:]) % 3 == 0 for one in data.frame["subject"]])
+    return FittedFold(
+        data, "", Split(0, np.setdiff1d(np.arange(len(data)), test), test[:0], test), {"topk": made}, None, 0
+    )
+
+
+def context(data: ArrayDataset) -> Context:
+    return Context(data.spec, "", {"topk": TopK.tags}, "", 0)
+
+
+def assessed(protocol: ByLabels, data: ArrayDataset, made: Model, **more):
+    """Rows of a fold, through parquet and back, and results by metric."""
+    assert protocol.unfit(context(data)) == ""
+    buffer = io.BytesIO()
+    protocol.examine(fold_of(data, made, **more)).assign(fold=0).to_parquet(buffer, index=False)
+    found = pd.read_parquet(buffer)
+    return found, {result.metric: result for result in protocol.conclude(found, context(data))}
+
+
+def probing(**options):
+    return SparseProbing(SparseProbing.config_type(**options))
+
+
+def tpp(**options):
+    return TargetedPerturbation(TargetedPerturbation.config_type(**{"ns": (1, 2), "steps": 1000, **options}))
+
+
+def scr(**options):
+    given = {"wanted": "quiet", "spurious": "loud", "ns": (1,), "steps": 1000, **options}
+    return SpuriousRemoval(SpuriousRemoval.config_type(**given))
+
+
+def unlearned(**options):
+    given = {"forget": "loud", "keep": ("quiet",), "steps": 1000, **options}
+    return Unlearned(Unlearned.config_type(**given))
+
+
+def ravel(**options):
+    given = {"first": "loud", "second": "quiet", "steps": 1000, **options}
+    return Ravel(Ravel.config_type(**given))
+
+
+# --- samples ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_sample_is_the_mean_of_its_positions():
+    data = rows()
+    made = model(data)
+    side = Side.of(made, data)
+    codes, x = made.codes(data).to_numpy(), data.read(np.arange(len(data))).inputs["activations"]
+    source = data.frame["source"].to_numpy()
+    for at in (0, 17, 200):
+        own = np.flatnonzero(source == side.samples[at])
+        assert len(own) == POSITIONS == side.positions[at]
+        np.testing.assert_allclose(side.x[at], x[own].mean(0), atol=1e-6)
+        np.testing.assert_allclose(side.codes[at], codes[own].mean(0), atol=1e-6)
+        np.testing.assert_allclose(side.on[at], (codes[own] > 0).mean(0), atol=1e-6)
+        np.testing.assert_allclose(side.positive[at], codes[own].clip(min=0).mean(0), atol=1e-6)
+        assert set(data.frame["subject"].iloc[own]) == {side.subjects[at]}
+        assert side.labels[LOUD][at] == data.frame["loud"].iloc[own[0]]
+
+
+def test_edits_of_means_are_means_of_edited_positions():
+    data = rows()
+    made = model(data, mixed())
+    sides = Labelled.of(fold_of(data, made), "topk", made, 10)
+    probes = sides.probes([LOUD, QUIET], 300)
+    test = fold_of(data, made).test("topk")
+    x, head = made.representation(test).values, made.head
+    codes, features = head.encode(x), torch.tensor([3, 0, 7])
+    source, count = np.unique(test.frame["source"].to_numpy(), return_inverse=True)[1], len(sides.test.samples)
+
+    def pooled(values):
+        return torch.zeros(count, UNITS).index_add(0, torch.from_numpy(source), values) / POSITIONS
+
+    off = probes.logits(pooled(ablate(x, codes, features, head.decode)))
+    change = (sides.test.codes[:, features] @ sides.atoms[features]) @ probes.weight.T
+    torch.testing.assert_close(probes.logits(sides.test.x) - change, off, atol=1e-5, rtol=1e-5)
+    pressed = probes.logits(pooled(with_error(x, codes, clamped(codes, features, -25.0), head.decode)))
+    change = _change(sides.test, features, 25.0, sides.atoms, probes.weight)
+    torch.testing.assert_close(probes.logits(sides.test.x) + change, pressed, atol=1e-4, rtol=1e-4)
+
+
+def test_clamping_takes_away_what_is_above_zero_alone(monkeypatch):
+    data = rows()
+    made = model(data)
+    monkeypatch.setattr(made.head, "encode", lambda x: x[:, :ATOMS])
+    side, codes = Side.of(made, data), data.read(np.arange(len(data))).inputs["activations"][:, :ATOMS]
+    own = data.frame["source"].to_numpy() == side.samples[5]
+    assert codes[own].min() < 0
+    np.testing.assert_allclose(side.positive[5], codes[own].clip(min=0).mean(0), atol=1e-6)
+    np.testing.assert_allclose(side.codes[5], codes[own].mean(0), atol=1e-6)
+
+
+# --- sparse probing ---------------------------------------------------------------------------------------------------
+
+
+def test_one_feature_reads_what_was_planted_and_single_units_do_not():
+    data = rows(flipped=0.1, others=1.5)
+    found, results = assessed(probing(labels=("loud",)), data, model(data))
+    test = fold_of(data, model(data)).test("topk").frame.drop_duplicates("source").set_index("source")
+    has = rows(others=1.5).frame.drop_duplicates("source").set_index("source")["loud"][test.index]
+    known = float((has == test["loud"]).mean())
+    assert 0.85 < known < 0.95
+    one = results["accuracy_k1"]
+    assert one.value == pytest.approx(known)
+    assert one.low < known < one.high
+    assert one.baseline < known - 0.1
+    assert one.n_subjects == one.n_samples == PEOPLE / 3
+    assert found["features"].iloc[0].startswith("f0, ")
+    assert results["auroc_k1"].value == pytest.approx(roc_auc_score(found["truth"], found["codes:1"]), abs=1e-9)
+    assert results["auroc_k1"].chance == 0.5
+    full = float(((found["full"] > 0) == (found["truth"] > 0)).mean())
+    assert f"of the whole layer {full:.1%}" in one.sentence
+    assert one.chance == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_label_that_goes_with_nothing_is_read_by_chance():
+    found = []
+    for seed in range(6):
+        data = rows(seed=seed)
+        found.append(assessed(probing(labels=("coin",)), data, model(data))[1])
+    for k in (1, 2, 5):
+        for metric in (f"auroc_k{k}", f"accuracy_k{k}"):
+            assert np.mean([one[metric].value for one in found]) == pytest.approx(0.5, abs=0.05)
+    # Of six intervals of 95 % one may lie beside it.
+    assert sum(one["auroc_k1"].low < 0.5 < one["auroc_k1"].high for one in found) >= 5
+
+
+def test_several_labels_are_averaged_and_told_one_by_one():
+    data = rows()
+    _, results = assessed(probing(), data, model(data))
+    each = [results[f"auroc_k1_yes ({label})"].value for label in ("loud", "quiet", "coin")]
+    assert results["auroc_k1"].value == pytest.approx(np.mean(each))
+    assert each[0] == each[1] == 1.0
+    assert "mean of 3 labels" in results["auroc_k1"].sentence
+    # The mean of one certain and two fixed labels varies a third as much as the one.
+    wide, narrow = results["auroc_k1_yes (coin)"], results["auroc_k1"]
+    assert narrow.high - narrow.low == pytest.approx((wide.high - wide.low) / 3, rel=1e-6)
+
+
+def test_the_usual_answer_is_that_of_the_training_side():
+    data = rows()
+    number = np.array([int(one[1:]) for one in data.frame["subject"]])
+    # Most test samples have it, few training samples do.
+    data.frame["coin"] = np.where(number % 3 == 0, number % 4 != 0, number % 4 == 0).astype(float)
+    _, results = assessed(probing(labels=("coin",), ks=(1,)), data, model(data))
+    assert results["accuracy_k1"].chance == pytest.approx(0.25)
+
+
+# --- absorption -------------------------------------------------------------------------------------------------------
+
+
+def kinds(absorbed: bool) -> tuple[ArrayDataset, Model, np.ndarray]:
+    """A parent with many rare children as data; where absorbed the parent's feature is off in rows that have a child."""
+    parts = [hierarchy(count, absorbed, seed) for seed, count in enumerate((2880, 1440))]
+    x, codes, labels = (torch.cat([part[which] for part in parts]) for which in range(3))
+    atoms = parts[0][3]
+    frame = pd.DataFrame(
+        {"subject": [f"p{at}" for at in range(len(x))], "parent": labels[:, 0].double().numpy(),
+         "coin": (np.random.default_rng(0).random(len(x)) < 0.5).astype(float)},
+        index=[f"s{at}" for at in range(len(x))],
+    )  # fmt: skip
+    no_yes = Binary(names=("no", "yes"))
+    spec = DataSpec(
+        name="kinds", namespace="k", inputs={"activations": Vector(names=tuple(f"u{at}" for at in range(x.shape[1])))},
+        targets={"parent": no_yes, "coin": no_yes},
+    )  # fmt: skip
+    data = ArrayDataset(spec, frame, {"activations": x.numpy()})
+    clean = hierarchy(2, False, 0)[3]
+    weight = clean.clone()
+    if absorbed:
+        weight[0] -= clean[1 : CHILDREN + 1].sum(0)
+        weight[1 : CHILDREN + 1] *= 2**0.5
+    made = model(data, atoms, weight)
+    torch.testing.assert_close(made.head.encode(x[:50]), codes[:50], atol=2e-3, rtol=1e-4)
+    return data, made, np.arange(2880, len(x))
+
+
+def test_an_absorbed_parent_scores_high_and_a_clean_one_nothing():
+    data, made, test = kinds(absorbed=True)
+    found, results = assessed(Absorption(), data, made, test=test)
+    assert results["absorption"].value == pytest.approx(0.9, abs=0.01)
+    assert results["full_absorption"].value == pytest.approx(0.9, abs=0.01)
+    assert results["absorption"].low < 0.9 < results["absorption"].high
+    assert set(found["label"]) == {"is yes (parent)"}
+    assert set(found["main"]) == {"f0"}
+    data, made, test = kinds(absorbed=False)
+    _, results = assessed(Absorption(), data, made, test=test)
+    assert results["absorption"].value == results["full_absorption"].value == 0
+    assert results["absorption"].baseline > 0.9
+    assert not results["absorption"].higher_is_better
+
+
+def test_absorption_without_a_label_that_can_be_told_is_said_not_to_be_defined():
+    data = rows()
+    _, results = assessed(Absorption(Absorption.config_type(labels=("coin",))), data, model(data))
+    (nothing,) = results.values()
+    assert np.isnan(nothing.value)
+    assert "no label has a probe of F1 0.6 on the test side (F1: yes (coin) 0." in nothing.sentence
+
+
+# --- targeted perturbation --------------------------------------------------------------------------------------------
+
+
+def test_a_label_with_a_feature_of_its_own_is_lost_alone():
+    data = rows()
+    _, results = assessed(tpp(labels=("loud", "quiet")), data, model(data))
+    # Of a probe without its feature what is left leans on other things, and is right by luck about a little more than half.
+    assert results["tpp_1"].value == pytest.approx(0.5, abs=0.05)
+    assert results["tpp_1"].baseline < 0.15
+    assert results["tpp_1"].low <= results["tpp_1"].value <= results["tpp_1"].high
+    _, results = assessed(tpp(labels=("loud", "quiet")), data, model(data, at_random()))
+    assert abs(results["tpp_1"].value) < 0.15
+
+
+def test_tpp_is_the_published_sum_over_labels():
+    data = rows()
+    made = model(data, mixed())
+    _, results = assessed(tpp(), data, made)
+    sides = Labelled.of(fold_of(data, made), "topk", made, 10)
+    labels = [LOUD, QUIET, COIN]
+    probes = sides.probes(labels, 1000)
+    truth = [sides.test.labels[label] for label in labels]
+
+    def accuracy(at, off=None):
+        change = 0 if off is None else sides.test.codes[:, off] @ sides.atoms[off]
+        said = (probes.logits(sides.test.x - change)[:, at] > 0).numpy()
+        return np.mean([(said == value)[truth[at] == value].mean() for value in (0, 1)])
+
+    for n in (1, 2):
+        off = [indices_of_strongest(effects_of(sides, label, probes.weight[at]), n) for at, label in enumerate(labels)]
+        score = np.mean([
+            accuracy(i) - accuracy(i, off[i]) - np.mean([accuracy(j) - accuracy(j, off[i]) for j in range(3) if j != i])
+            for i in range(3)
+        ])  # fmt: skip
+        assert results[f"tpp_{n}"].value == pytest.approx(score, abs=1e-9)
+
+
+def test_tpp_takes_two_labels():
+    data = rows()
+    _, results = assessed(tpp(labels=("loud",)), data, model(data))
+    assert np.isnan(results["tpp"].value)
+    assert "it takes two labels with samples enough, there is one" in results["tpp"].sentence
+
+
+# --- spurious correlations --------------------------------------------------------------------------------------------
+
+
+def test_a_misled_probe_is_made_fair_by_features_of_what_misled_it():
+    # With features of yes alone, all that a probe says would move to one side of its threshold when they are off.
+    data = rows(both=True, others=0.1)
+    found, results = assessed(scr(ns=(2,)), data, model(data))
+    one = results["scr_2"]
+    assert one.value == pytest.approx(1, abs=0.15)
+    assert one.low <= one.value <= one.high
+    assert one.baseline < 0.3
+    base, oracle = (found.groupby("combination")[name].mean().mean() for name in ("base", "oracle"))
+    assert base < 0.8
+    assert oracle > 0.95
+    assert f"is right about {base:.1%}" in one.sentence
+    _, results = assessed(scr(ns=(2,)), data, model(data, at_random()))
+    assert abs(results["scr_2"].value) < 0.3
+
+
+def test_a_probe_that_was_not_misled_has_nothing_to_be_given_back():
+    data = rows(both=True)
+    _, results = assessed(scr(wanted="loud", spurious="coin"), data, model(data))
+    assert results["scr_1"].value == 0
+    assert "There is nothing to give back" in results["scr_1"].sentence
+
+
+# --- unlearning -------------------------------------------------------------------------------------------------------
+
+
+def test_a_label_with_a_feature_of_its_own_is_forgotten_and_the_other_kept():
+    data = rows()
+    found, results = assessed(unlearned(), data, model(data))
+    assert found["features"].iloc[0].split(", ")[0] == "f0"
+    assert results["unlearning"].value > 0.97
+    assert results["unlearning"].chance < 0.1
+    assert results["unlearning"].n_samples == int(
+        fold_of(data, model(data)).test("topk").frame.drop_duplicates("source")["loud"].sum()
+    )
+    assert results["retained"].value > 0.97
+    assert results["retained"].n_subjects == PEOPLE / 3
+
+
+def test_a_mixed_dictionary_forgets_nothing():
+    data = rows()
+    found, results = assessed(unlearned(), data, model(data, mixed()))
+    assert set(found["features"]) == {UNTOUCHED}
+    assert results["unlearning"].value == results["unlearning"].chance
+    assert results["unlearning"].value < 0.1
+    assert "nothing is clamped" in results["unlearning"].sentence
+
+
+def test_a_feature_that_other_labels_need_is_left_alone():
+    """On with ``loud`` alone, so that densities allow it, but its atom goes along ``quiet`` too."""
+    data = rows()
+    made = model(data)
+    with torch.no_grad():
+        made.head.directions[0] = (TRUE[0] + 2 * TRUE[1]) / 5**0.5
+    found, results = assessed(unlearned(), data, made)
+    assert set(found["features"]) == {UNTOUCHED}
+    assert results["retained"].value > 0.97
+
+
+# --- interchange ------------------------------------------------------------------------------------------------------
+
+
+def test_labels_with_features_of_their_own_are_exchanged_alone():
+    data = rows()
+    found, results = assessed(ravel(), data, model(data))
+    one = results["disentanglement"]
+    assert one.value > 0.97
+    assert one.chance == 0.5
+    assert abs(one.baseline - 0.5) < 0.2
+    assert one.n_samples == one.n_subjects == PEOPLE / 3
+    assert len(found) == 4 * PEOPLE / 3
+    # Half of the sources differ in each label.
+    assert found["cause_first"].notna().mean() == found["isolation_second"].notna().mean() == 0.5
+    _, results = assessed(ravel(), data, model(data, mixed()))
+    assert results["disentanglement"].value < 0.8
+
+
+# --- what all share ---------------------------------------------------------------------------------------------------
+
+ALL = {
+    "sparse-probing": probing, "absorption": Absorption, "tpp": tpp, "scr": scr, "unlearning": unlearned, "ravel": ravel,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["sparse-probing", "tpp", "scr", "unlearning", "ravel"])
+def test_labels_of_test_samples_choose_nothing(name):
+    """With test labels turned round, what probes say is the same and only whether it is right turns round."""
+    data, turned = rows(), rows()
+    protocol = ALL[name]()
+    test = fold_of(data, model(data)).split.test
+    for column in ("loud", "quiet", "coin"):
+        at = turned.frame.columns.get_loc(column)
+        turned.frame.iloc[test, at] = 1 - turned.frame.iloc[test, at]
+    one, other = (protocol.examine(fold_of(each, model(each))) for each in (data, turned))
+    if name == "unlearning":
+        assert one["features"].iloc[0] == other["features"].iloc[0] != UNTOUCHED
+        kept = [each[each["forgets"] == 0] for each in (one, other)]
+        for column in ("before", "after", "random"):
+            np.testing.assert_allclose(kept[0][column].to_numpy(), 1 - kept[1][column].to_numpy())
+        return
+    if name == "ravel":
+        for column in ("features_first", "features_second"):
+            assert one[column].iloc[0] == other[column].iloc[0]
+        both = [each.drop_duplicates("sample").set_index("sample").sort_index() for each in (one, other)]
+        np.testing.assert_array_equal(both[0]["read_first"], 1 - both[1]["read_first"])
+        return
+    assert list(one["sample"]) == list(other["sample"])
+    np.testing.assert_array_equal(one["truth"], 1 - other["truth"])
+    if name == "sparse-probing":
+        assert list(one["features"]) == list(other["features"])
+        for column in [f"{what}:{k}" for what in ("codes", "units") for k in (1, 2, 5)] + ["full", "usual"]:
+            np.testing.assert_array_equal(one[column], other[column])
+        return
+    for column in [each for each in one if each.split(":")[0] in ("right", "own", "others", "off", "base", "oracle")]:
+        np.testing.assert_allclose(one[column], 1 - other[column], atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_nobody_is_judged_whom_the_model_has_learnt_from(name):
+    data = rows()
+    data.made_by = LearnedFrom.of({"subject": ["p0"]}, "r")
+    with pytest.raises(LeakageError, match="1 of"):
+        ALL[name]().examine(fold_of(data, model(data)))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_label_of_one_class_is_said_and_breaks_nothing(name):
+    data = rows()
+    data.frame["loud"] = 0.0
+    _, results = assessed(ALL[name](), data, model(data))
+    first = next(iter(results.values()))
+    assert (
+        "yes (loud) (0 with and 240 without it on the training side; 10 of each are asked for)" in first.sentence
+        or ("the training side has 0 samples" in first.sentence)
+    )
+    assert np.isfinite(first.value) == (name in ("sparse-probing", "absorption", "tpp"))
+
+
+def test_labels_that_nobody_said_are_left_out_of_their_label_alone():
+    data = rows()
+    unknown = data.frame["subject"].isin([f"p{at}" for at in range(0, PEOPLE, 4)])
+    data.frame.loc[unknown, "quiet"] = np.nan
+    found, results = assessed(probing(), data, model(data))
+    assert found.groupby("label").size().to_dict() == {LOUD: 120, QUIET: 90, COIN: 120}
+    assert results["auroc_k1_yes (quiet)"].n_samples == 90
+    assert results["auroc_k1_yes (quiet)"].value == 1
+    assert results["auroc_k1"].n_samples == 120
+    _, results = assessed(ravel(), data, model(data))
+    assert results["disentanglement"].n_samples == 90
+    _, results = assessed(tpp(labels=("loud", "quiet")), data, model(data))
+    assert results["tpp_1"].value == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_order_of_rows_changes_no_interval():
+    data = rows()
+    data.frame.loc[data.frame["subject"].isin([f"p{at}" for at in range(0, PEOPLE, 4)]), "coin"] = np.nan
+    found, results = assessed(probing(ks=(1,)), data, model(data))
+    again = probing(ks=(1,)).conclude(found.sample(frac=1, random_state=0), context(data))
+    for result in again:
+        one = results[result.metric]
+        assert (result.low, result.high) == pytest.approx((one.low, one.high))
+
+
+def test_folds_have_probes_of_their_own():
+    """What probes of two folds say cannot be put in one order: the area is of each fold, and subjects are drawn in theirs."""
+    data = rows()
+    protocol, made = probing(labels=("coin",), ks=(1,)), model(data)
+    sides = [np.flatnonzero([int(one[1:]) % 3 == at for one in data.frame["subject"]]) for at in (0, 1)]
+    both = [protocol.examine(fold_of(data, made, side)).assign(fold=at) for at, side in enumerate(sides)]
+    both[1]["codes:1"] += 100
+    (pooled,) = [r for r in protocol.conclude(pd.concat(both), context(data)) if r.metric == "auroc_k1"]
+    each = [roc_auc_score(one["truth"], one["codes:1"]) for one in both]
+    assert pooled.value == pytest.approx(np.mean(each))
+    assert pooled.n_samples == 240
+
+
+def test_labels_are_called_by_short_names_and_the_nearest_is_suggested():
+    names = {"loud": Binary(names=("no", "yes")), "kind": MultiClass(names=("cat", "dog", "yes"))}
+    spec = DataSpec(name="d", namespace="d", inputs={"x": Vector(names=("a",))}, targets=names)
+    assert label_called("loud", spec) == LOUD
+    assert label_called("cat", spec) == label_called("kind:cat", spec) == label_called("cat (kind)", spec)
+    assert list(label_names(spec)) == [LOUD, "is cat (kind)", "is dog (kind)", "is yes (kind)"]
+    tags = Context(spec, "", {"topk": TopK.tags}, "", 0)
+    assert "no yes-or-no label 'lould'; did you mean 'loud'?" in probing(labels=("lould",)).unfit(tags)
+    assert "may mean any of is yes (loud), is yes (kind)" in probing(labels=("yes",)).unfit(tags)
+    assert probing(labels=("loud", "kind:yes")).unfit(tags) == ""
+
+
+def test_settings_that_lack_a_label_are_refused_before_anything_is_fitted():
+    data = rows()
+    asked = context(data)
+    assert '[options.scr] wanted = "..."' in SpuriousRemoval().unfit(asked)
+    assert '[options.ravel] first = "..."' in Ravel().unfit(asked)
+    assert '[options.unlearning] forget = "..."' in Unlearned().unfit(asked)
+    assert '[options.scr] spurious = "..."' in scr(spurious="").unfit(asked)
+    assert "name two labels" in ravel(second="loud:yes").unfit(asked)
+    assert "is to be forgotten and kept" in unlearned(keep=("quiet", "loud:yes")).unfit(asked)
+    predictors = dataclasses.replace(asked, parts={"linear": Linear.tags})
+    for made in ALL.values():
+        assert "is a dictionary" in made().unfit(predictors)
+        bare = dataclasses.replace(asked, spec=data.spec.model_copy(update={"targets": {}}))
+        assert "have no yes-or-no labels" in made().unfit(bare)

@@ -1,0 +1,159 @@
+"""Stability of dictionaries: what every seed learns is told apart from what none does, and nobody judged is learnt from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from pellucid.data import ArrayDataset, DataSpec, Split, Vector
+from pellucid.encoders.identity import Identity
+from pellucid.errors import ContractError, LeakageError
+from pellucid.heads.dictionaries.base import Dictionary
+from pellucid.measures.dictionaries.matching import stability
+from pellucid.model import Model
+from pellucid.plugins import load
+from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.dictionaries.stability import DictionaryStability, DictionaryStabilityConfig, compared
+from pellucid.protocols.fit_again import fit_again
+from pellucid.training.fit import Sides, fit_model
+from pellucid.training.settings import TrainingSettings
+
+UNITS, PEOPLE, EACH = 12, 80, 20
+SETTINGS = TrainingSettings(epochs=3, batch_size=128, learning_rate=0.01)
+
+
+def rows(kind: str, atoms: int = 8) -> ArrayDataset:
+    """Sums of few atoms, or noise that has none."""
+    random = np.random.default_rng(5)
+    count = PEOPLE * EACH
+    true = np.linalg.qr(random.normal(size=(UNITS, UNITS)))[0][:atoms]
+    codes = (random.random((count, atoms)) < 0.15) * random.uniform(0.5, 1.5, (count, atoms))
+    values = codes @ true if kind == "atoms" else random.normal(size=(count, UNITS))
+    frame = pd.DataFrame(
+        {"subject": [f"p{at // EACH}" for at in range(count)]}, index=[f"s{at}" for at in range(count)]
+    )
+    spec = DataSpec(
+        name="rows",
+        namespace="r",
+        inputs={"activations": Vector(names=tuple(f"u{a}" for a in range(UNITS)))},
+        targets={},
+    )
+    return ArrayDataset(spec, frame, {"activations": values.astype(np.float32)})
+
+
+def fitted(data: ArrayDataset, name: str = "ica", **options) -> FittedFold:
+    person = np.repeat(np.arange(PEOPLE), EACH)
+    split = Split(
+        0, np.flatnonzero(person < 48), np.flatnonzero((person >= 48) & (person < 60)), np.flatnonzero(person >= 60)
+    )
+    sides = Sides(data.subset(split.train), data.subset(split.validation))
+    encoder = Identity(Identity.config_type(inputs={"activations": data.spec.input("activations")}))
+    made = load("head", name)
+    torch.manual_seed(0)
+    units = tuple(f"activations:{unit}" for unit in encoder.names)
+    head = made(made.config_type(units=units, **({"features": 8} | options)))
+    model, _ = fit_model({"activations": encoder}, head, sides, SETTINGS)
+    training = {"encoder activations": SETTINGS, "head it": SETTINGS}
+    return FittedFold(data, "", split, {"it": model}, None, 3, training=training)
+
+
+def results(fold: FittedFold, **options):
+    protocol = DictionaryStability(DictionaryStabilityConfig(**options))
+    examined = protocol.examine(fold).assign(fold=0)
+    context = Context(fold.dataset.spec, "", {"it": fold.models["it"].head.tags}, "", 0)
+    return {one.metric: one for one in protocol.conclude(examined, context)}, examined
+
+
+@pytest.fixture(scope="module")
+def planted() -> FittedFold:
+    return fitted(rows("atoms"))
+
+
+def test_atoms_that_are_there_are_stable_and_those_of_noise_are_not(planted):
+    found, examined = results(planted)
+    nothing, _ = results(fitted(rows("noise")))
+    assert found["stable_features"].value >= 0.75
+    assert found["matched_cosine"].value > 0.9
+    assert nothing["stable_features"].value <= 0.3
+    assert nothing["matched_cosine"].value < found["matched_cosine"].value - 0.1
+    # Neither chance nor rows drawn by lot do as well as what is learnt.
+    for one in ("stable_features", "matched_cosine"):
+        assert found[one].chance < found[one].value
+        assert found[one].baseline < found[one].value
+    # Rows lie where data lie, which random directions do not.
+    assert found["matched_cosine"].chance < found["matched_cosine"].baseline
+    cosines = np.array(examined["cosines"].iloc[0])
+    assert cosines.shape == (8,)
+    assert (cosines > 0.9).mean() == found["stable_features"].value
+    assert all(len(one) == 0 for one in examined["cosines"].iloc[1:])
+    assert f"{(cosines > 0.9).sum()} are stable" in found["stable_features"].sentence
+
+
+def test_its_mean_is_the_measure_and_its_lowest_is_over_all_other_seeds():
+    random = torch.Generator().manual_seed(0)
+    every = [torch.randn(6, 4, generator=random) for _ in range(3)]
+    mean, _ = compared(every, signed=True)
+    assert mean == pytest.approx(stability(every))
+    same, turned = torch.eye(4), torch.eye(4)[[1, 0, 3, 2]].clone()
+    turned[1] = -turned[1]
+    half = torch.eye(4).clone()
+    half[2] = torch.tensor([0.0, 1.0, 1.0, 0.0])
+    _, lowest = compared([same, turned, half], signed=False)
+    np.testing.assert_allclose(lowest, [1, 1, 0.5**0.5, 1], atol=1e-6)
+    _, lowest = compared([same, turned, half], signed=True)
+    assert lowest[0] < 0.01
+
+
+def test_activity_is_counted_over_test_rows(planted):
+    found, examined = results(planted)
+    head, test = planted.models["it"].head, planted.test("it")
+    assert isinstance(head, Dictionary)
+    codes = planted.models["it"].codes(test).to_numpy() != 0
+    stable = np.array(examined["cosines"].iloc[0]) > 0.9
+    assert found["stable_activity"].value == pytest.approx(codes[:, stable].sum() / codes.sum())
+    assert found["stable_activity"].n_subjects == 20
+    assert examined["codes"].sum() == codes.sum()
+
+
+def test_a_seed_is_another_seed_and_the_same_one_again():
+    fold = fitted(rows("atoms"), "sae-topk", k=2)
+    model = fold.models["it"]
+    sides = Sides(fold.dataset.subset(fold.split.train), fold.dataset.subset(fold.split.validation))
+
+    def again(seed: str) -> Model:
+        return fit_again(model, "it", sides, fold.training, seed=seed, same_encoders=True)
+
+    one, same, other = again("a"), again("a"), again("b")
+    torch.testing.assert_close(one.head.atoms, same.head.atoms, rtol=0, atol=0)
+    assert not torch.allclose(one.head.atoms, other.head.atoms)
+    assert one.encoders["activations"] is model.encoders["activations"]
+    with pytest.raises(ContractError, match="nobody says how 'head it'"):
+        fit_again(model, "it", sides, {}, seed="a", same_encoders=True)
+
+
+def test_what_has_no_chance_of_its_own_is_stable_unless_it_must_outlast_other_rows():
+    fold = fitted(rows("noise"), "pca")
+    assert results(fold)[0]["matched_cosine"].value == pytest.approx(1, abs=1e-5)
+    assert results(fold, share=0.3)[0]["matched_cosine"].value < 0.97
+
+
+def test_nobody_whom_it_is_judged_on_is_learnt_from_again(planted):
+    leaky = replace(planted, split=replace(planted.split, test=planted.split.train))
+    with pytest.raises(LeakageError):
+        DictionaryStability().examine(leaky)
+    # The study's own dictionary has not seen them, but what is fitted again would.
+    swapped = replace(planted, split=replace(planted.split, train=planted.split.test))
+    with pytest.raises(LeakageError, match="with another seed"):
+        DictionaryStability().examine(swapped)
+
+
+def test_the_figure_is_drawn(planted):
+    _, examined = results(planted, seeds=1, share=0.5)
+    context = Context(planted.dataset.spec, "", {"it": planted.models["it"].head.tags}, "", 0)
+    (figure,) = DictionaryStability().figures(examined, context).values()
+    (line, _) = figure.axes[0].lines
+    assert line.get_ydata() == pytest.approx(sorted(examined["cosines"].iloc[0], reverse=True))

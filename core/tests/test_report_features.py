@@ -1,0 +1,159 @@
+"""Cards of features: what each goes with, how often it is there, what is near, where it is strongest and where it lives."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from made_layers import axis_dictionary, fold_of, layer_folder
+
+from pellucid.activations.dataset import ActivationsFolder
+from pellucid.data import ArrayDataset, Binary, DataSpec, Image
+from pellucid.errors import DataError
+from pellucid.heads.dictionaries import TopK
+from pellucid.measures.neighbours import grid_neighbours
+from pellucid.measures.spatial import morans_i
+from pellucid.report.features import EACH, cards, gather
+from pellucid.report.gallery import Gallery
+
+PEOPLE, SIDE, UNITS = 80, 6, 8
+SPOT = (4, 1)
+"""Row and column of the layer where feature 2 is strongest in whoever has the label."""
+
+
+@pytest.fixture
+def planted(tmp_path, monkeypatch):
+    """Feature 2 is a spot in those with the label, feature 5 is in all cells of those with the other one, all others by lot."""
+    random = np.random.default_rng(0)
+    y, other = (random.random((2, PEOPLE)) < 0.5).astype(float)
+    row, column = np.divmod(np.arange(SIDE * SIDE), SIDE)
+    spot = np.exp(-((row - SPOT[0]) ** 2 + (column - SPOT[1]) ** 2) / 2) * (np.abs(row - SPOT[0]) < 3)
+    values = random.random((PEOPLE, SIDE * SIDE, UNITS)) * (random.random((PEOPLE, SIDE * SIDE, UNITS)) < 0.2)
+    values[:, :, 2] = y[:, None] * spot * random.uniform(1, 2, (PEOPLE, 1))
+    values[:, :, 5] = other[:, None] * random.uniform(0.5, 1, (PEOPLE, SIDE * SIDE))
+    values[:, :, 7] = 0
+    samples = pd.DataFrame(
+        {"subject": [f"p{at // 2}" for at in range(PEOPLE)], "y": y, "other": other},
+        index=[f"s{at}" for at in range(PEOPLE)],
+    )
+    spec = DataSpec(
+        name="pictures", namespace="t", group_word=("patient", "patients"),
+        inputs={"picture": Image(channels=("grey",), size=(24, 24), units="1")},
+        targets={"y": Binary(names=("no", "yes")), "other": Binary(names=("no", "yes"))},
+    )  # fmt: skip
+    folder = layer_folder(tmp_path / "acts", values, (SIDE, SIDE), spec, samples)
+    pictures = random.random((PEOPLE, 1, 24, 24)).astype(np.float32)
+    monkeypatch.setattr(
+        ActivationsFolder, "source_data", lambda self: ArrayDataset(spec, samples, {"picture": pictures})
+    )
+    made = axis_dictionary(UNITS)
+    with torch.no_grad():
+        # Features 2 and 7 point nearly the same way; feature 7 is in no row.
+        made.head.directions[7] = made.head.directions[2] + 0.5 * made.head.directions[7]
+        made.head.weight[7] = 0
+    return SimpleNamespace(
+        folder=folder, values=values, samples=samples, pictures=pictures, fold=fold_of(folder, made), spot=spot
+    )
+
+
+def shown(planted, tmp_path):
+    """The cards of a run that was kept and read again, by name."""
+    features, arrays, problem = gather(planted.fold)
+    Gallery(arrays=arrays, features=features, problem=problem).save(tmp_path)
+    run = SimpleNamespace(gallery=Gallery.load(tmp_path), tags={"topk": TopK.tags}, spec=planted.folder.spec)
+    (found,) = cards(run).values()
+    return {card.name: card for card in found}, features
+
+
+def test_a_card_says_what_its_feature_goes_with_how_often_it_is_there_and_what_is_near(planted, tmp_path):
+    found, _ = shown(planted, tmp_path)
+    assert list(found)[:2] in (["f2", "f5"], ["f5", "f2"])
+    facts = dict(found["f2"].facts)
+    # One sample of each person is a witness; with two that differ in the label, the lot decides which.
+    assert re.match(
+        r"is yes \(y\): AUROC 1\.00 \(95 % interval 1\.00 to 1\.00\), q \de-\d+; the surest of 2 labels",
+        facts["Goes with"],
+    )
+    assert facts["Goes with"].endswith("chosen on the same patients, so expect less of others")
+    density, samples = (planted.values[:, :, 2] > 0).mean(), (planted.values[:, :, 2] > 0).any(1).mean()
+    assert facts["Active in"] == f"{density:.1%} of all positions, {samples:.0%} of the samples"
+    assert facts["Nearest features"].startswith(f"f7 ({1 / np.sqrt(1.25):.2f}), f")
+    assert "is yes (other): AUROC 1.00" in dict(found["f5"].facts)["Goes with"]
+
+
+def test_strength_is_that_of_one_sample_a_person_and_its_interval_holds_it(planted, tmp_path):
+    _, features = shown(planted, tmp_path)
+    for one in features:
+        strength = float(one["goes_with"].rsplit(" ", 1)[1])
+        assert one["low"] - 0.005 <= strength <= one["high"] + 0.005
+    first = next(one for one in features if one["feature"] == 2)
+    assert first["attributes"] == 2
+
+
+def test_the_strongest_samples_are_drawn_with_the_place_in_them(planted, tmp_path):
+    found, features = shown(planted, tmp_path)
+    facts = next(one for one in features if one["feature"] == 2)
+    peak = planted.values[:, :, 2].max(1)
+    assert facts["strongest"][0]["sample"] == f"s{peak.argmax()}"
+    assert facts["strongest"][0]["code"] == pytest.approx(peak.max(), abs=1e-5)
+    people = [planted.samples["subject"][one["sample"]] for one in facts["strongest"]]
+    assert len(set(people)) == EACH
+    assert all(one["said"][0] == "yes (y)" for one in facts["strongest"])
+    # A cell of the layer is four by four pixels.
+    assert facts["strongest"][0]["region"]["start"] == (16, 4)
+    pictures = found["f2"].pictures[:-1]
+    assert len(pictures) == EACH
+    assert pictures[0].caption.startswith(f"Code {peak.max():.2f} at rows 17 to 20, columns 5 to 8, labelled yes (y)")
+    assert f"of sample s{peak.argmax()}, where feature f2 is strongest" in pictures[0].alt
+    kept = Gallery.load(tmp_path).arrays[f"feature-source/s{peak.argmax()}/picture"]
+    np.testing.assert_array_equal(kept, planted.pictures[peak.argmax()])
+
+
+def test_the_pattern_is_the_mean_code_at_each_position_and_how_alike_neighbours_are(planted, tmp_path):
+    found, features = shown(planted, tmp_path)
+    for feature in (2, 5):
+        pattern = next(one for one in features if one["feature"] == feature)["pattern"]
+        mean = planted.values[:, :, feature].mean(0)
+        np.testing.assert_allclose(pattern["mean"], mean, atol=1e-6)
+        expected = morans_i(mean[:, None], grid_neighbours((SIDE, SIDE)))[0]
+        assert pattern["i"] == pytest.approx(expected, abs=1e-5)
+        told = dict(found[f"f{feature}"].facts)["Over the layer"]
+        assert told.startswith(f"Moran's I {expected:.2f} over 36 positions")
+        assert found[f"f{feature}"].pictures[-1].alt == f"Mean code of feature f{feature} at each position of the layer"
+    assert next(one for one in features if one["feature"] == 2)["pattern"]["i"] > 0.5
+
+
+def test_few_positions_have_a_curve_and_no_number(tmp_path, planted):
+    few = planted.values[:, :9]
+    folder = layer_folder(tmp_path / "few", few, (3, 3), planted.folder.source_spec, planted.samples)
+    features, _, _ = gather(fold_of(folder, planted.fold.models["topk"]))
+    (pattern,) = [one["pattern"] for one in features if one["feature"] == 5]
+    assert pattern["i"] is None
+    np.testing.assert_allclose(pattern["mean"], few[:, :, 5].mean(0), atol=1e-6)
+    run = SimpleNamespace(gallery=Gallery(features=features), tags={"topk": TopK.tags}, spec=planted.folder.spec)
+    card = next(card for card in cards(run)["topk"] if card.name == "f5")
+    assert dict(card.facts)["Over the layer"] == "9 positions are too few to ask for a pattern"
+
+
+def test_without_positions_or_the_samples_there_are_facts_and_no_pictures(tmp_path, planted, monkeypatch):
+    def gone(self):
+        raise DataError("the disk is not there")
+
+    monkeypatch.setattr(ActivationsFolder, "source_data", gone)
+    folder = layer_folder(tmp_path / "one", planted.values[:, 25:26], (1,), planted.folder.source_spec, planted.samples)
+    features, arrays, problem = gather(fold_of(folder, planted.fold.models["topk"]))
+    assert features
+    assert not arrays
+    assert "the disk is not there" in problem
+    assert all(one["pattern"] is None for one in features)
+    # A run of an earlier version knows of no patterns and does not say of how many labels one was the surest.
+    old = tuple({key: value for key, value in one.items() if key not in ("pattern", "attributes")} for one in features)
+    run = SimpleNamespace(gallery=Gallery(features=old), tags={"topk": TopK.tags}, spec=planted.folder.spec)
+    card = cards(run)["topk"][0]
+    assert "Over the layer" not in dict(card.facts)
+    assert card.pictures == ()
+    assert "one of the surest features, chosen on the same patients" in dict(card.facts)["Goes with"]
