@@ -1,0 +1,1 @@
+"""Files of the EDF and BDF kinds: headers, samples, annotations."""
