@@ -205,16 +205,22 @@ def _signals(content: bytes, number: int, width: int, file_name: str) -> tuple[E
         if label in ANNOTATIONS:
             signals.append(EdfSignal(label, "", samples, offset))
         else:
-            ends = [columns[name][i] for name in ("digital min", "digital max", "physical min", "physical max")]
-            signals.append(EdfSignal(label, unit, samples, offset, *_scale(*ends, width, where)))
+            low, high, from_, to = (
+                columns[one][i] for one in ("digital min", "digital max", "physical min", "physical max")
+            )
+            signals.append(EdfSignal(label, unit, samples, offset, *_scale((low, high), (from_, to), width, where)))
         offset += samples
     return tuple(signals)
 
 
-def _scale(low_: bytes, high_: bytes, from__: bytes, to_: bytes, width: int, where: str) -> tuple[float, Fraction]:
+def _scale(
+    digital: tuple[bytes, bytes], physical: tuple[bytes, bytes], width: int, where: str
+) -> tuple[float, Fraction]:
     """Gain and shift from the ends of the digital and of the physical range."""
-    low, high = _whole(low_, f"{where}: the digital min"), _whole(high_, f"{where}: the digital max")
-    from_, to = _number(from__, f"{where}: the physical min"), _number(to_, f"{where}: the physical max")
+    low, high = (_whole(one, f"{where}: the digital {end}") for one, end in zip(digital, ("min", "max"), strict=True))
+    from_, to = (
+        _number(one, f"{where}: the physical {end}") for one, end in zip(physical, ("min", "max"), strict=True)
+    )
     lowest, highest = -(1 << (8 * width - 1)), (1 << (8 * width - 1)) - 1
     if not lowest <= low < high <= highest:
         raise DataError(f"{where}: digital values from {low} to {high}; expected a range within {lowest} to {highest}")
