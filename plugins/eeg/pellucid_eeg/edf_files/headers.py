@@ -133,7 +133,7 @@ def _start_of(path: Path | str) -> tuple[bytes, int]:
             content = os.read(opened, _MAIN)
             signals = content[252:256].strip()
             if signals.isdigit():
-                content += os.read(opened, _EACH * int(signals))
+                content += os.read(opened, min(_EACH * int(signals), state.st_size))
         finally:
             os.close(opened)
     except FileNotFoundError:

@@ -147,7 +147,7 @@ def _compare(seen: _Seen, values: npt.NDArray[np.float32]) -> None:
     if values.shape[1] < 2:
         return
     whole = np.where(np.isnan(values), np.float32(0), values).astype(np.float64)
-    known = ~np.isnan(values).any(axis=1)
+    known: npt.NDArray[np.bool_] = np.logical_not(np.isnan(values).any(axis=1))
     quarters = np.full((2, len(values)), np.nan)
     rough = np.full(len(values), np.nan)
     if known.any():
@@ -160,7 +160,7 @@ def _compare(seen: _Seen, values: npt.NDArray[np.float32]) -> None:
     apart = np.sqrt(np.maximum(own[:, None] + own[None] - 2 * together, 0))
     quieter = np.sqrt(np.minimum(own[:, None], own[None]))
     near = np.logical_and(apart < BRIDGED_UV, apart < BRIDGED_SHARE * quieter)
-    seen.bridged += near & known[:, None] & known
+    seen.bridged += near & np.outer(known, known)
     seen.blocks += 1
 
 
