@@ -166,8 +166,8 @@ def _rows(object_: Any, name: str) -> tuple[int, ...]:
 
 def _recording(raw: Any, signals: Any, rows: tuple[int, ...], name: str) -> EegRecording:
     names = tuple([raw.ch_names[row] for row in rows])
-    # Where mne knows the date, it counts from the recorder's start and not from the first sample.
-    before = float(raw.first_time) if raw.annotations.orig_time is not None else 0.0
+    # mne counts from the recorder's start and not from the first sample.
+    before = float(raw.first_time)
     noted = raw.annotations
     return EegRecording(
         signals,

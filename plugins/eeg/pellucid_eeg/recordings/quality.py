@@ -73,9 +73,10 @@ def quality(recording: EegRecording) -> tuple[Finding, ...]:
         may call it anything.
     """
     seen = _gathered(recording)
-    flat = [row for row in range(seen.rows) if seen.high[row] - seen.low[row] < FLAT_UV]
     # Nothing is known of a channel without any sample: it is missing, and not flat.
-    moving = [row for row in range(seen.rows) if row not in flat and np.isfinite(seen.low[row])]
+    there = [row for row in range(seen.rows) if np.isfinite(seen.low[row])]
+    flat = [row for row in there if seen.high[row] - seen.low[row] < FLAT_UV]
+    moving = [row for row in there if row not in flat]
     found = [
         ("missing samples", _spans(recording, seen.missing, range(seen.rows))),
         ("flat channel", _named(recording, flat)),
