@@ -12,7 +12,7 @@ from written_edf import MARK, edit, field_at, random_signals, timed, write
 
 from pellucid.errors import DataError
 from pellucid_eeg.edf_files.headers import read_header
-from pellucid_eeg.edf_files.reading import open_edf, read_checked, read_edf
+from pellucid_eeg.edf_files.reading import open_checked, open_edf, read_edf
 
 
 def refused(path: Path, **options: object) -> str:
@@ -47,7 +47,7 @@ def test_a_file_of_another_size_than_it_says_is_refused_or_read_as_far_as_it_goe
         assert f"says 4 records, and it has {there}" in told
         assert ("cut short" in told) == (there < 4)
         assert (f"and {tail:,} bytes" in told) == bool(tail)
-        got, doubts = read_checked(path, records="file")
+        got, doubts = open_checked(path, records="file")
         assert got.length == there * 50
         count = min(there, 4) * 50
         assert np.array_equal(got.samples_uv(0, count), whole[:, :count])
@@ -64,7 +64,7 @@ def test_where_the_number_of_records_is_open_the_file_has_it(tmp_path):
     path = write(tmp_path / "a.edf", random_signals(2, 4, 50), records=-1)
     assert open_edf(path).length == 200
     path.write_bytes(path.read_bytes()[:-30])
-    got, doubts = read_checked(path)
+    got, doubts = open_checked(path)
     assert got.length == 150
     assert [(one.what, one.where, one.done) for one in doubts] == [
         ("the last record is cut short", "170 bytes", "left out")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from written_edf import random_signals, tal, timed, write
 
 from pellucid.errors import DataError
-from pellucid_eeg.edf_files.reading import read_checked
+from pellucid_eeg.edf_files.reading import open_checked
 from pellucid_eeg.recordings.recording import EegRecording
 
 LONGEST_S = 2.0
@@ -96,7 +96,7 @@ def check(path: Path, content: bytes) -> EegRecording | None:
     begun = time.process_time()
     tracemalloc.start()
     try:
-        got, doubts = read_checked(path, records="file")
+        got, doubts = open_checked(path, records="file")
         values = got.signals_uv
         assert all(one.sample == path.stem for one in doubts)
     except DataError:

@@ -10,7 +10,7 @@ from written_edf import DAY, MARK, TIME, YEAR, edit, field_at, random_signals, t
 
 from pellucid.errors import DataError
 from pellucid_eeg.edf_files.headers import read_header
-from pellucid_eeg.edf_files.reading import open_edf, read_checked, read_edf
+from pellucid_eeg.edf_files.reading import open_checked, open_edf, read_edf
 from pellucid_eeg.recordings.quality import quality
 
 
@@ -33,7 +33,7 @@ def test_what_is_planted_in_the_header_comes_out_nowhere(tmp_path, width):
     path = planted(tmp_path / "a.edf", width)
     content = path.read_bytes()
     assert all(one.encode() in content for one in (MARK, YEAR, DAY, TIME))
-    lazy, doubts = read_checked(path, namespace="here")
+    lazy, doubts = open_checked(path, namespace="here")
     assert doubts
     read = read_edf(path, namespace="here")
     read.signals_uv[0] = 0
@@ -56,7 +56,7 @@ def test_no_error_says_what_is_planted(tmp_path):
             path.write_bytes(whole)
             edit(path, at, text, 4 if at == 252 else 8)
             try:
-                _, doubts = read_checked(path)
+                _, doubts = open_checked(path)
                 clean(doubts)
             except DataError as error:
                 told += 1

@@ -12,7 +12,7 @@ import pytest
 from written_edf import Planted, random_signals, tal, timed, write
 
 from pellucid.errors import DataError
-from pellucid_eeg.edf_files.reading import open_edf, read_checked, read_edf
+from pellucid_eeg.edf_files.reading import open_checked, open_edf, read_edf
 
 
 def close(ours: np.ndarray, expected: np.ndarray, least: float = 0.0) -> None:
@@ -189,7 +189,7 @@ def test_interruptions_are_segments_and_no_window_crosses_one(tmp_path):
     notes = timed(6, begun=begun)
     notes[2] = notes[2] + tal("+8.75", "here", duration="1")
     path = write(tmp_path / "a.edf", signals, annotations=notes, reserved="EDF+D")
-    got, doubts = read_checked(path)
+    got, doubts = open_checked(path)
     assert [(one.start, one.stop, one.onset_s) for one in got.segments] == [
         (0, 40, 0.0),
         (40, 100, 7.0),
@@ -237,7 +237,7 @@ def test_a_file_whose_records_times_contradict_it_is_told(tmp_path):
     path = write(
         tmp_path / "a.edf", random_signals(2, 4, 20), annotations=timed(4, begun=[0, 1, 5, 6]), reserved="EDF+C"
     )
-    got, doubts = read_checked(path)
+    got, doubts = open_checked(path)
     assert len(got.segments) == 1
     (one,) = doubts
     assert one.what.startswith("the file says that it has no interruptions")
@@ -255,7 +255,7 @@ def test_annotations_of_every_form_are_read_in_order(tmp_path):
         + tal("+9", "late")
     )
     path = write(tmp_path / "a.edf", random_signals(2, 4, 20), annotations=notes, reserved="EDF+C", annotations_at=0)
-    got, doubts = read_checked(path)
+    got, doubts = open_checked(path)
     assert list(got.events.itertuples(index=False, name=None)) == [
         (-0.5, 0.0, "before"),
         (0.75, 0.0, "Ängste µ"),

@@ -7,7 +7,6 @@ import re
 import stat
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 
 from pellucid.errors import DataError
@@ -42,8 +41,9 @@ class EdfSignal:
         Of its first sample in a record, in samples.
     gain : float
         Units for one step of the converter.
-    shift : Fraction
-        What is added to the converter's number before it is multiplied by the gain.
+    shift : int
+    shift_rest : float
+        What is added to the converter's number before it is multiplied by the gain: the nearest whole number, and the rest.
     """
 
     label: str
@@ -51,7 +51,8 @@ class EdfSignal:
     samples: int
     offset: int
     gain: float = 1.0
-    shift: Fraction = Fraction(0)
+    shift: int = 0
+    shift_rest: float = 0.0
 
     @property
     def annotations(self) -> bool:
@@ -196,6 +197,8 @@ def _signals(content: bytes, number: int, width: int, file_name: str) -> tuple[E
         columns[name] = [content[at + size * i : at + size * (i + 1)] for i in range(number)]
         at += size * number
     signals, offset = [], 0
+    # Most signals of a file have the same range.
+    scales: dict[tuple[bytes, ...], tuple[float, int, float]] = {}
     for i in range(number):
         where = f"{file_name}, signal {i + 1}"
         label, unit = _text(columns["label"][i]), _text(columns["unit"][i])
@@ -205,22 +208,18 @@ def _signals(content: bytes, number: int, width: int, file_name: str) -> tuple[E
         if label in ANNOTATIONS:
             signals.append(EdfSignal(label, "", samples, offset))
         else:
-            low, high, from_, to = (
-                columns[one][i] for one in ("digital min", "digital max", "physical min", "physical max")
-            )
-            signals.append(EdfSignal(label, unit, samples, offset, *_scale((low, high), (from_, to), width, where)))
+            ends = tuple([columns[one][i] for one in _RANGE])
+            if ends not in scales:
+                scales[ends] = _scale(ends, width, where)
+            signals.append(EdfSignal(label, unit, samples, offset, *scales[ends]))
         offset += samples
     return tuple(signals)
 
 
-def _scale(
-    digital: tuple[bytes, bytes], physical: tuple[bytes, bytes], width: int, where: str
-) -> tuple[float, Fraction]:
+def _scale(ends: tuple[bytes, ...], width: int, where: str) -> tuple[float, int, float]:
     """Gain and shift from the ends of the digital and of the physical range."""
-    low, high = (_whole(one, f"{where}: the digital {end}") for one, end in zip(digital, ("min", "max"), strict=True))
-    from_, to = (
-        _number(one, f"{where}: the physical {end}") for one, end in zip(physical, ("min", "max"), strict=True)
-    )
+    low, high = (_whole(one, f"{where}: the {end}") for one, end in zip(ends[:2], _RANGE[:2], strict=True))
+    from_, to = (_number(one, f"{where}: the {end}") for one, end in zip(ends[2:], _RANGE[2:], strict=True))
     lowest, highest = -(1 << (8 * width - 1)), (1 << (8 * width - 1)) - 1
     if not lowest <= low < high <= highest:
         raise DataError(f"{where}: digital values from {low} to {high}; expected a range within {lowest} to {highest}")
@@ -229,15 +228,13 @@ def _scale(
             f"{where}: physical values from {float(from_):g} to {float(to):g} leave nothing to measure; correct the header, "
             "or leave the signal out of the file"
         )
-    return _gain_and_shift(low, high, from_, to)
-
-
-@lru_cache(maxsize=1024)
-def _gain_and_shift(low: int, high: int, from_: Fraction, to: Fraction) -> tuple[float, Fraction]:
+    # Exactly, as a range may be far from 0 and narrow.
     gain = (to - from_) / (high - low)
-    return float(gain), from_ / gain - low
+    shift = from_ / gain - low
+    return float(gain), round(shift), float(shift - round(shift))
 
 
+_RANGE = ("digital min", "digital max", "physical min", "physical max")
 _FIELDS = (
     ("label", 16), ("transducer", 80), ("unit", 8), ("physical min", 8), ("physical max", 8), ("digital min", 8),
     ("digital max", 8), ("prefilter", 80), ("samples", 8), ("reserved", 32),
@@ -257,20 +254,12 @@ def _whole(field_: bytes, what: str) -> int:
 
 
 def _number(field_: bytes, what: str) -> Fraction:
-    value = _fraction(field_.strip(b" \0"))
-    if value is None:
+    plain = field_.strip(b" \0")
+    value = Fraction(plain.decode()) if _NUMBER.fullmatch(plain) else None
+    if value is None or (value and not 1e-30 < abs(value) < 1e30):
         hint = " (EDF has a point where this has a comma)" if b"," in field_ else ""
         raise DataError(f"{what} is no number{hint}; the header was damaged, fetch the file again")
     return value
-
-
-@lru_cache(maxsize=1024)
-def _fraction(plain: bytes) -> Fraction | None:
-    """Exactly, as a range may be far from 0 and narrow; None where it is no number, or one beyond all measure."""
-    if not _NUMBER.fullmatch(plain):
-        return None
-    value = Fraction(plain.decode())
-    return value if not value or 1e-30 < abs(value) < 1e30 else None
 
 
 def subject_field(path: Path | str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -22,7 +21,7 @@ from pellucid_eeg.recordings.electrodes import shown, shown_one
 from pellucid_eeg.recordings.recording import EegRecording, Segment, event_table
 from pellucid_eeg.recordings.units import microvolts_per, shown_unit
 
-__all__ = ["open_edf", "read_checked", "read_edf", "signals_of"]
+__all__ = ["open_checked", "open_edf", "read_edf", "signals_of"]
 
 
 def read_edf(
@@ -43,7 +42,7 @@ def read_edf(
         records=records,
         namespace=namespace,
     )
-    return replace(opened, signals=opened.signals_uv)
+    return opened.loaded()
 
 
 def open_edf(
@@ -89,7 +88,7 @@ def open_edf(
     return _opened(path, channels, rate_hz, unit_where_unknown, records, namespace)[0]
 
 
-def read_checked(
+def open_checked(
     path: Path | str,
     *,
     channels: Sequence[str] | None = None,
@@ -99,7 +98,8 @@ def read_checked(
     namespace: str | None = None,
 ) -> tuple[EegRecording, tuple[Finding, ...]]:
     """As :func:`open_edf`, with what is doubtful about the file: found, and not mended."""
-    return _opened(path, channels, rate_hz, unit_where_unknown, records, namespace)
+    recording, header, noted = _opened(path, channels, rate_hz, unit_where_unknown, records, namespace)
+    return recording, _doubts(recording, header, noted)
 
 
 def _opened(
@@ -109,7 +109,7 @@ def _opened(
     unit_where_unknown: str | None,
     records: str,
     namespace: str | None,
-) -> tuple[EegRecording, tuple[Finding, ...]]:
+) -> tuple[EegRecording, EdfHeader, Annotations]:
     path = os.fspath(path)
     file_name = os.path.basename(path)
     header = read_header(path)
@@ -133,7 +133,7 @@ def _opened(
         subject=None if namespace is None else pseudonym(subject_field(path), namespace),
         name=name,
     )
-    return recording, _doubts(recording, header, noted, count)
+    return recording, header, noted
 
 
 def signals_of(
@@ -248,8 +248,9 @@ def _segments(
     )
 
 
-def _doubts(recording: EegRecording, header: EdfHeader, noted: Annotations, count: int) -> tuple[Finding, ...]:
+def _doubts(recording: EegRecording, header: EdfHeader, noted: Annotations) -> tuple[Finding, ...]:
     found: list[tuple[str, str, str]] = []
+    count = header.file_records
     if header.said_records not in (-1, count):
         found.append(
             (

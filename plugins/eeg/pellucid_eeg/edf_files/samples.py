@@ -144,13 +144,12 @@ class EdfSamples:
         self._runs = tuple(runs)
         self._from, self._to = min(run.offset for run in runs), max(s.offset + s.samples for s in signals)
         gain = np.array([signal.gain * factor for signal, factor in zip(signals, factors, strict=True)])
-        whole = [round(signal.shift) for signal in signals]
-        rest = np.array([float(signal.shift - near) for signal, near in zip(signals, whole, strict=True)])
+        whole, rest = [signal.shift for signal in signals], np.array([signal.shift_rest for signal in signals])
         # In float32 a number and a whole shift add up exactly where both are below 2^24, so that nothing is lost near 0.
         self._single = all(abs(near) <= EXACT // 2 for near in whole) and np.abs(gain).max() < 1e30
         dtype = np.float32 if self._single else np.float64
         self._gain = _column(gain.astype(dtype))
-        together = np.array([float(signal.shift) for signal in signals])
+        together = np.array([float(signal.shift) + signal.shift_rest for signal in signals])
         exact = not self._single or np.array_equal(together.astype(np.float32), together)
         steps = [together] if exact else [np.array(whole, np.float64), rest]
         self._shifts = tuple([_column(step.astype(dtype)) for step in steps if step.any()])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -27,7 +28,9 @@ class LazySignals(Protocol):
         """Channels and samples."""
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        """Samples ``start`` to ``stop`` of all channels, microvolts, shape (channel, time); memory of the caller's own."""
+        """Samples ``start`` to ``stop`` of all channels, microvolts, shape (channel, time); finite or NaN, memory of the
+        caller's own.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,24 @@ def event_table(
     >>> event_table([2.0, 0.5], [0.0, 1.0], ["b", "a"]).description.tolist()
     ['a', 'b']
     """
-    table = pd.DataFrame(
+    if not len(onset_s):
+        return _NO_EVENTS.copy()
+    onsets = np.asarray(onset_s, np.float64)
+    order = np.argsort(onsets, kind="stable")
+    words = np.empty(len(onsets), object)
+    words[:] = list(description)
+    return pd.DataFrame(
         {
-            "onset_s": np.asarray(onset_s, np.float64),
-            "duration_s": np.asarray(duration_s, np.float64),
-            "description": pd.Series(list(description), dtype=object),
+            "onset_s": onsets[order],
+            "duration_s": np.asarray(duration_s, np.float64)[order],
+            "description": pd.Series(words[order], dtype=object),
         }
     )
-    return table.sort_values("onset_s", kind="stable", ignore_index=True)
+
+
+_NO_EVENTS = pd.DataFrame(
+    {"onset_s": np.empty(0), "duration_s": np.empty(0), "description": pd.Series([], dtype=object)}
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +155,8 @@ class EegRecording:
         missing = [column for column in EVENT_COLUMNS if column not in self.events.columns]
         if missing:
             raise DataError(f"{self.name}: events without the column {', '.join(missing)}")
+        if not len(self.events):
+            return
         times = self.events[["onset_s", "duration_s"]].to_numpy(np.float64)
         if not np.isfinite(times).all() or (times[:, 1] < 0).any():
             raise DataError(f"{self.name}: events with an onset that is no time, or that last less than nothing")
@@ -162,6 +177,15 @@ class EegRecording:
         if isinstance(self.signals, np.ndarray):
             return self.signals
         return self.signals.read(0, self.length)
+
+    def loaded(self) -> EegRecording:
+        """The recording with all of its samples in memory."""
+        if isinstance(self.signals, np.ndarray):
+            return self
+        # Lazy signals give finite values by contract; looking through them again would take a third of the reading.
+        whole = copy(self)
+        object.__setattr__(whole, "signals", self.signals.read(0, self.length))
+        return whole
 
     def samples_uv(self, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Samples ``start`` to ``stop``, shape (channel, time).
