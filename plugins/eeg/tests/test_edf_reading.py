@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 
@@ -115,12 +116,15 @@ def test_any_part_is_that_part_of_the_whole(tmp_path, width, samples, monkeypatc
     for block in (1 << 19, 1, 700):
         monkeypatch.setattr(module, "BLOCK_BYTES", block)
         lazy, picked = open_edf(path), open_edf(path, channels=some)
+        single = [open_edf(path, channels=[one.label]) for one in signals]
         for _ in range(60):
             a, b = sorted(rng.integers(0, 23 * samples + 1, 2).tolist())
             if a < b:
                 assert np.array_equal(lazy.samples_uv(a, b), whole.signals_uv[:, a:b])
                 assert np.array_equal(picked.samples_uv(a, b), expected[:, a:b])
                 assert np.array_equal(lazy.of_channels(some).samples_uv(a, b), expected[:, a:b])
+                for place in range(5):
+                    assert np.array_equal(single[place].samples_uv(a, b)[0], whole.signals_uv[place, a:b])
 
 
 def test_units_become_microvolts_and_an_unknown_one_is_named(tmp_path):
@@ -345,3 +349,21 @@ def test_a_pseudonym_is_given_where_asked_for_only(tmp_path):
     Path(path).write_bytes(content)
     with pytest.raises(DataError, match="does not say who was recorded"):
         open_edf(path, namespace="here")
+
+
+def test_a_disk_that_gives_less_at_once_and_a_system_without_pread_make_no_difference(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.edf", random_signals(3, 9, 40))
+    whole, pread = read_edf(path).signals_uv, os.pread
+    monkeypatch.setattr(os, "pread", lambda descriptor, count, start: pread(descriptor, min(count, 37), start))
+    assert np.array_equal(read_edf(path).signals_uv, whole)
+    monkeypatch.delattr(os, "pread")
+    assert np.array_equal(read_edf(path).signals_uv, whole)
+
+
+def test_no_file_stays_open_once_its_recording_is_gone(tmp_path):
+    path = write(tmp_path / "a.edf", random_signals(1, 2, 40))
+    before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else None
+    for _ in range(20):
+        open_edf(path).samples_uv(0, 5)
+    if before is not None:
+        assert len(os.listdir("/proc/self/fd")) <= before + 1

@@ -57,17 +57,9 @@ class FileBytes:
         try:
             if self._descriptor is None:
                 self._open()
-            assert self._descriptor is not None
-            if hasattr(os, "pread"):
-                content = os.pread(self._descriptor, count, start)
-            else:
-                with self._lock:
-                    os.lseek(self._descriptor, start, os.SEEK_SET)
-                    content = os.read(self._descriptor, count)
-            while 0 < len(content) < count:
-                more = self._more(start + len(content), count - len(content))
-                if not more:
-                    break
+            content = self._some(start, count)
+            # Some file systems give less at once than they have.
+            while 0 < len(content) < count and (more := self._some(start + len(content), count - len(content))):
                 content += more
         except OSError as error:
             raise DataError(
@@ -79,8 +71,10 @@ class FileBytes:
             )
         return content
 
-    def _more(self, start: int, count: int) -> bytes:
+    def _some(self, start: int, count: int) -> bytes:
         assert self._descriptor is not None
+        if hasattr(os, "pread"):
+            return os.pread(self._descriptor, count, start)
         with self._lock:
             os.lseek(self._descriptor, start, os.SEEK_SET)
             return os.read(self._descriptor, count)
