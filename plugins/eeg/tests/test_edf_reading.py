@@ -13,6 +13,7 @@ import pytest
 from written_edf import Planted, random_signals, tal, timed, write
 
 from pellucid.errors import DataError
+from pellucid_eeg.edf_files import annotations
 from pellucid_eeg.edf_files.reading import open_checked, open_edf, read_edf
 
 
@@ -235,6 +236,8 @@ def test_records_that_overlap_or_do_not_say_when_they_began_are_refused(tmp_path
     # Rounded times are no interruptions.
     got = open_edf(write(path, signals, annotations=timed(4, begun=[0, 1.02, 2.0, 3]), reserved="EDF+D"))
     assert len(got.segments) == 1
+    got = open_edf(write(path, signals, annotations=timed(4, begun=[0, 1.03, 2.03, 3.03]), reserved="EDF+D"))
+    assert [one.start for one in got.segments] == [0, 20]
 
 
 def test_a_file_whose_records_times_contradict_it_is_told(tmp_path):
@@ -260,6 +263,7 @@ def test_annotations_of_every_form_are_read_in_order(tmp_path):
     )
     path = write(tmp_path / "a.edf", random_signals(2, 4, 20), annotations=notes, reserved="EDF+C", annotations_at=0)
     got, doubts = open_checked(path)
+    assert got.name == "a"
     assert list(got.events.itertuples(index=False, name=None)) == [
         (-0.5, 0.0, "before"),
         (0.75, 0.0, "Ängste µ"),
@@ -279,8 +283,9 @@ def test_annotations_of_every_form_are_read_in_order(tmp_path):
     assert not any("late" in str(one) or "spike" in str(one) for one in doubts)
 
 
-@pytest.mark.parametrize("samples", [20, 9000])
-def test_annotations_in_small_and_in_large_records_are_the_same(tmp_path, samples):
+@pytest.mark.parametrize(("samples", "block"), [(20, 1 << 20), (9000, 1 << 20), (20, 700)])
+def test_annotations_in_small_and_in_large_records_are_the_same(tmp_path, samples, block, monkeypatch):
+    monkeypatch.setattr(annotations, "BLOCK_BYTES", block)
     notes = [one + tal(f"+{i}.5", f"event {i}") for i, one in enumerate(timed(30))]
     path = write(tmp_path / "a.edf", random_signals(1, 30, samples), annotations=notes, reserved="EDF+C")
     got = open_edf(path).events
@@ -367,3 +372,18 @@ def test_no_file_stays_open_once_its_recording_is_gone(tmp_path):
         open_edf(path).samples_uv(0, 5)
     if before is not None:
         assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+def test_every_annotation_signal_is_read_and_the_first_one_has_the_time(tmp_path):
+    second = np.zeros((4, 20), "<i2")
+    second[2] = np.frombuffer(tal("+1.25", "of the second").ljust(40, b"\0"), "<i2")
+    second[3] = np.frombuffer((tal("+50", "") + tal("+3", "to the end", duration="1")).ljust(40, b"\0"), "<i2")
+    signals = [*random_signals(2, 4, 20), Planted("EDF Annotations", second)]
+    notes = timed(4)
+    notes[1] += tal("+1.5", "of the first")
+    path = write(tmp_path / "a.edf", signals, annotations=notes, reserved="EDF+D", annotations_at=0)
+    got, doubts = open_checked(path)
+    assert got.channels == ("Fp1", "Cz")
+    assert got.events.description.tolist() == ["of the second", "of the first", "to the end"]
+    assert len(got.segments) == 1
+    assert doubts == ()

@@ -58,7 +58,6 @@ def read_annotations(source: FileBytes, header: EdfHeader, records: int, file_na
     ]
     starts: list[float] = []
     found = Annotations(np.empty(0), [], [], [])
-    plus = header.kind not in ("EDF", "BDF")
     for number, parts in _records(source, header, records, wanted):
         # In most records nothing happened: this is all there is to them.
         plain = _ONLY_TIME.fullmatch(parts[0])
@@ -77,7 +76,7 @@ def read_annotations(source: FileBytes, header: EdfHeader, records: int, file_na
                 f"{file_name}, record {number + 1}: a file with interruptions must say when each record began, and this one "
                 "does not; fetch it again"
             )
-    whole = plus and len(starts) == records
+    whole = len(starts) == records
     return Annotations(
         np.array(starts if whole else [], np.float64), found.onset_s, found.duration_s, found.descriptions
     )
