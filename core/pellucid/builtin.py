@@ -25,6 +25,7 @@ PLUGIN = Plugin(
         "ica": "pellucid.heads.dictionaries.baselines:Ica",
         "kmeans": "pellucid.heads.dictionaries.baselines:Kmeans",
         "latent-traversal": "pellucid.heads.traversal:LatentTraversal",
+        "lda": "pellucid.heads.functions.lda:Lda",
         "linear": "pellucid.heads.functions.linear:Linear",
         "linear-tokens": "pellucid.heads.tokens:LinearTokens",
         "mlp": "pellucid.heads.mlp:Mlp",

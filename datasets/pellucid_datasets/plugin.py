@@ -15,6 +15,7 @@ PLUGIN = Plugin(
         "ct-series": "pellucid_datasets/cards/ct-series.toml",
         "ecg-folder": "pellucid_datasets/cards/ecg-folder.toml",
         "ecg-synthetic": "pellucid_datasets/cards/ecg-synthetic.toml",
+        "eeg-synthetic": "pellucid_datasets/cards/eeg-synthetic.toml",
         "lidc": "pellucid_datasets/cards/lidc.toml",
         "lidc-crops": "pellucid_datasets/cards/lidc-crops.toml",
         "lidc-shapes": "pellucid_datasets/cards/lidc-shapes.toml",

@@ -21,9 +21,6 @@ SETTLING = 4
 SETTLING_SAMPLES = 256
 """Samples of each."""
 
-MOMENTUM = 0.1
-"""How fast BatchNorms follow the batches while the network learns: as everywhere."""
-
 Standardise = Literal["all", "channel", "none"]
 """Whose mean and deviation is taken: one for all values of the training samples, one a channel, or none."""
 
@@ -95,14 +92,15 @@ class SignalNetwork(Encoder):
         # data at all, and units in evaluation many times smaller than those that the head then learns from.
         learning = self.training
         self.eval()
+        momenta = [norm.momentum for norm in norms]
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # the plain mean over batches
             norm.train()
         for batch in batches:
             self(batch)
-        for norm in norms:
-            norm.momentum = MOMENTUM
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
         self.train(learning)
 
     def signal(self, batch: Batch) -> Tensor:

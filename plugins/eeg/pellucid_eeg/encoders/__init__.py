@@ -1,0 +1,1 @@
+"""Networks made for electroencephalograms, and common spatial patterns."""

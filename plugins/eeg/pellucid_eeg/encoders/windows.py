@@ -1,0 +1,109 @@
+"""Windows of time: which samples each cell of a network's last layer has seen, and what networks of such cells share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.batch import Batch
+from pellucid.data.spec import Signal
+from pellucid.encoders.augment import Augment
+from pellucid.encoders.signals.reading import SignalNetwork, SignalNetworkConfig
+from pellucid.errors import StudyError
+from pellucid.regions import TimeSpan
+from pellucid.representation import Representation, Tokens, TokenShape
+
+
+class EegNetworkConfig(SignalNetworkConfig):
+    """Settings of every :class:`EegNetwork`.
+
+    Parameters
+    ----------
+    augment : {"none", "signals"}
+        As of all networks over signals, here none by default: a channel that falls silent is what some classes look like.
+    """
+
+    augment: Augment = "none"
+
+
+class EegNetwork(SignalNetwork):
+    """A network whose last layer has features at cells of time; a unit is one feature at one cell, ``f3@0`` and so on.
+
+    The published networks end in a layer over all of these, which is the head ``linear`` here.
+    """
+
+    config: EegNetworkConfig
+    features: int
+    windows: tuple[tuple[int, int], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """``f0@0``, ``f0@1`` ...: the feature, and the cell."""
+        return tuple(f"f{feature}@{cell}" for feature in range(self.features) for cell in range(len(self.windows)))
+
+    @property
+    def token_shapes(self) -> Mapping[str, TokenShape]:
+        """One set: the cells."""
+        return {"": TokenShape(count=len(self.windows), width=self.features)}
+
+    def cells(self, batch: Batch) -> Tensor:
+        """Features of each cell, shape (sample, feature, cell)."""
+        raise NotImplementedError
+
+    def forward(self, batch: Batch) -> Representation:
+        """Units, and the features of each cell."""
+        found = self.cells(batch)
+        return self.represented(found.flatten(1), {"": Tokens(found.transpose(1, 2), self.spans())}, batch)
+
+    def spans(self) -> tuple[TimeSpan, ...]:
+        """The seconds of each cell."""
+        return spans(self.spec, self.windows)
+
+
+def spans(spec: Signal, windows: Iterable[tuple[int, int]]) -> tuple[TimeSpan, ...]:
+    """Windows of samples as seconds of all channels."""
+    return tuple(TimeSpan(spec.channels, start / spec.rate_hz, stop / spec.rate_hz) for start, stop in windows)
+
+
+def seen_by(name: str, length: int, layers: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The samples that each cell has seen, after layers without padding.
+
+    Parameters
+    ----------
+    name : str
+        Of the encoder, for the message.
+    length : int
+        Samples of the signal.
+    layers : sequence of (int, int)
+        Kernel and stride of convolutions and pools, the first one first.
+
+    Raises
+    ------
+    StudyError
+        If the signal is too short for one cell.
+
+    Examples
+    --------
+    >>> seen_by("x", 20, [(5, 1), (4, 4)])
+    ((0, 8), (4, 12), (8, 16), (12, 20))
+    """
+    width, step, count = 1, 1, length
+    for kernel, stride in layers:
+        width += (kernel - 1) * step
+        step *= stride
+        count = (count - kernel) // stride + 1 if count >= kernel else 0
+    if count < 1:
+        raise StudyError(
+            f"encoder {name!r} needs signals of at least {width} samples, got {length}: give it longer windows or a "
+            "higher rate"
+        )
+    return tuple((at * step, at * step + width) for at in range(count))
+
+
+@torch.no_grad()
+def limit_norms(layer: nn.Conv1d | nn.Conv2d, longest: float | None) -> None:
+    """Shorten the filters of a layer that are longer than this; each is one vector."""
+    if longest is not None:
+        layer.weight.copy_(torch.renorm(layer.weight, 2, 0, longest))
