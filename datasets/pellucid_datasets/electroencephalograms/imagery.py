@@ -99,7 +99,7 @@ def session(
     (4, 22, 1000)
     """
     trials, times = len(classes), round(length_s * rate_hz)
-    height = rng.lognormal(0, 0.15, (trials, len(SOURCES)))
+    height = rng.lognormal(0, 0.08, (trials, len(SOURCES)))
     for at, places in enumerate(PLACES.values()):
         for place in places:
             height[classes == at, SOURCES.index(place)] *= 1 - depth

@@ -9,6 +9,7 @@ from torch.nn import functional
 from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
 from pellucid.errors import StudyError
+from pellucid_eeg.encoders.filters import filtered
 from pellucid_eeg.encoders.windows import EegNetwork, EegNetworkConfig, limit_norms
 from pellucid_eeg.examples import example
 
@@ -88,8 +89,8 @@ class EegNet(EegNetwork):
 
     def cells(self, batch: Batch) -> Tensor:
         """Shape (sample, feature, cell)."""
-        x = self.temporal_norm(self.temporal(self.signal(batch)[:, None]))
-        x = functional.elu(self.spatial_norm(self.spatial(x)))
+        x = filtered(self.signal(batch), self.temporal, self.temporal_norm, self.spatial)[:, :, None]
+        x = functional.elu(self.spatial_norm(x))
         x = self.dropout(functional.avg_pool2d(x, (1, POOLS[0])))
         x = functional.elu(self.last_norm(self.pointwise(self.separable(x))))
         found: Tensor = self.dropout(functional.avg_pool2d(x, (1, POOLS[1])))[:, :, 0]
