@@ -21,7 +21,7 @@ BANDS_HZ = ((8.0, 13.0), (18.0, 26.0))
 BETA = 0.6
 """Height of beta, for mu of 1."""
 
-RHYTHM_UV, BACKGROUND_UV, ALPHA_UV, ELECTRODE_UV = 4.0, 8.0, 7.0, 3.0
+RHYTHM_UV, BACKGROUND_UV, ALPHA_UV, ELECTRODE_UV = 8.0, 8.0, 7.0, 3.0
 """Roots of mean squares at the electrode that sees most: of a motor rhythm, of each background dipole, of the alpha of the
 first of them, and of the noise of an electrode."""
 

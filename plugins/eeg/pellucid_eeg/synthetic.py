@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
+from scipy.signal import butter, sosfiltfilt
 
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.spec import Binary, DataSpec, Frozen, MultiClass, Signal, Vector
@@ -18,6 +19,9 @@ from pellucid_datasets.electroencephalograms import discharges, imagery
 from pellucid_datasets.electroencephalograms.scalp import DISCHARGES, IMAGERY
 
 NAME = "eeg-synthetic"
+
+ORDER = 4
+"""Of the Butterworth filter, which runs both ways."""
 
 RUN = 40
 """Trials of a run: what is recorded between two breaks."""
@@ -45,6 +49,9 @@ class EegSyntheticConfig(Frozen):
     rate_hz : float
         Samples a second.
     length_s : float
+    band_hz : (float, float), optional
+        Frequencies that are kept, as recordings of imagined movements are filtered before anything learns from them:
+        ``[4, 38]``. None: all.
     seed : int
     """
 
@@ -57,12 +64,15 @@ class EegSyntheticConfig(Frozen):
     noise: float = Field(default=1.0, ge=0, le=10)
     rate_hz: float = Field(default=128.0, ge=64, le=2000)
     length_s: float = Field(default=4.0, ge=1, le=60)
+    band_hz: tuple[float, float] | None = None
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _one_of_them(self) -> EegSyntheticConfig:
         if self.subject is not None and (self.task != "imagery" or self.subject >= self.subjects):
             raise ValueError(f"subject = {self.subject} is for task 'imagery', and there are {self.subjects}, from 0")
+        if self.band_hz is not None and not 0 < self.band_hz[0] < self.band_hz[1] < self.rate_hz / 2:
+            raise ValueError(f"band_hz = {self.band_hz}: from above 0 to below half the rate, {self.rate_hz / 2:g} Hz")
         return self
 
 
@@ -155,6 +165,9 @@ def _recorded(config: EegSyntheticConfig, subject: int) -> list[tuple[np.ndarray
             )
         else:
             x = discharges.windows(classes, rng, strength=config.strength, **shape)
+        if config.band_hz is not None:
+            sos = butter(ORDER, config.band_hz, "bandpass", fs=config.rate_hz, output="sos")
+            x = sosfiltfilt(sos, x).astype(np.float32)
         runs = [f"{name}-{at // RUN}" for at in range(count)]
         who = f"{config.task}-{config.seed}-{subject}"
         rows = pd.DataFrame(

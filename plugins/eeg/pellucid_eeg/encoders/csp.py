@@ -20,7 +20,6 @@ from pellucid.regions import TimeSpan
 from pellucid.representation import Representation
 from pellucid_eeg.encoders.windows import spans
 from pellucid_eeg.examples import example
-from pellucid_eeg.patterns import haufe
 
 RANK = 1e-7
 """Directions of less power than this, for the strongest one of 1, are none: a common reference takes one away."""
@@ -154,10 +153,9 @@ class CommonSpatialPatterns(Encoder):
                 f"encoder 'csp' tells 2 to {MOST_CLASSES} classes apart, but the training samples have {len(classes)}"
             )
         means = torch.stack([sums[label] / counts[label] for label in classes])
-        pooled = sum(sums.values()) / sum(counts.values())
-        found, contrast, share = components(means, self.config.components)
+        found, patterns, contrast, share = components(means, self.config.components)
         self.filters.copy_(found)
-        self.patterns.copy_(haufe(pooled, found))
+        self.patterns.copy_(patterns)
         self.contrast.copy_(torch.tensor(classes)[contrast])
         self.share.copy_(share)
 
@@ -182,7 +180,7 @@ class CommonSpatialPatterns(Encoder):
         return Representation(values, self.names)
 
 
-def components(means: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+def components(means: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Filters from the mean covariances of classes.
 
     Parameters
@@ -193,7 +191,11 @@ def components(means: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     Returns
     -------
     filters : Tensor, shape (component, channel)
-        The power of each is 1 in the mean over both sides of its contrast, added up.
+        The power of each is 1 in the sum of both sides of its contrast.
+    patterns : Tensor, shape (component, channel)
+        What its source looks like, by :func:`~pellucid_eeg.patterns.haufe`: within a contrast sources are uncorrelated, so
+        each pattern follows from its filter alone. Those of other contrasts may be the same sources again, and inverting
+        the covariance of all would tear them apart.
     contrast : Tensor of int64, shape (component,)
         The class that is set against the others: always the first one of two.
     share : Tensor, shape (component,)
@@ -213,13 +215,15 @@ def components(means: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
         white = vector[:, kept] / value[kept].sqrt()
         share, turn = torch.linalg.eigh(white.T @ mine @ white)
         order = (share - 0.5).abs().argsort(descending=True)
-        every.append(((white @ turn).T[order], share[order]))
-    fewest = len(every[0][1])
+        filters = (white @ turn).T[order]
+        every.append((filters, filters @ (mine + rest), share[order]))
+    fewest = min(len(one[2]) for one in every)
     if count > fewest * len(every):
         raise DataError(f"encoder 'csp' is to find {count} components, but its channels have {fewest} directions alone")
     dealt = [(side, rank) for rank in range(fewest) for side in sides][:count]
     return (
         torch.stack([every[side][0][rank] for side, rank in dealt]),
-        torch.tensor([side for side, _ in dealt]),
         torch.stack([every[side][1][rank] for side, rank in dealt]),
+        torch.tensor([side for side, _ in dealt]),
+        torch.stack([every[side][2][rank] for side, rank in dealt]),
     )
