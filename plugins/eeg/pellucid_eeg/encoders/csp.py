@@ -174,7 +174,7 @@ class CommonSpatialPatterns(Encoder):
     def forward(self, batch: Batch) -> Representation:
         """Log power of each component."""
         power = (self.filters @ self.filtered(batch)).square().mean(2).clamp(min=LEAST_POWER)
-        values, there = power.log(), self.there(batch)
+        values, there = power.log(), self.present(batch)
         if there is not None:
             values = values * there[:, None]
         return Representation(values, self.names)
