@@ -14,6 +14,7 @@ PLUGIN = Plugin(
         "sequential-fusion": "pellucid.encoders.sequential_fusion:SequentialFusion",
         "vae-dirichlet": "pellucid.encoders.vae_dirichlet:VaeDirichlet",
         "vae-gaussian": "pellucid.encoders.vae_gaussian:VaeGaussian",
+        "window-means": "pellucid.encoders.signals.window_means:WindowMeans",
         "xresnet1d": "pellucid.encoders.signals.xresnet1d:XResNet1d",
     },
     heads={

@@ -21,6 +21,7 @@ from pellucid.errors import DataError
 from pellucid_eeg.databases.uci_trials import RATE_HZ, SAMPLES, Trial, read_trial
 from pellucid_eeg.preparing.applying import prepare, windows_of
 from pellucid_eeg.preparing.record import Preparation
+from pellucid_eeg.recordings.electrodes import canonical
 
 NAME = "uci-eeg"
 INPUT = "eeg"
@@ -121,9 +122,7 @@ def standard_name(channel: str) -> str:
     >>> standard_name("FP1"), standard_name("AFZ"), standard_name("PO2"), standard_name("CPZ")
     ('Fp1', 'AFz', 'PO4', 'CPz')
     """
-    name = OLD_NAMES.get(channel.upper(), channel.upper())
-    name = f"Fp{name[2:]}" if name.startswith("FP") else name
-    return f"{name[:-1]}z" if name.endswith("Z") else name
+    return canonical(OLD_NAMES.get(channel.upper(), channel))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -232,6 +231,7 @@ def _spec(notes: Mapping[str, Any], config: UciEegConfig) -> DataSpec:
         inputs={INPUT: signal},
         targets=targets,
         namespace=NAME,
+        views={INPUT: "eeg/butterfly"},
         group_word=("person", "people"),
         about=(
             "One second after a picture came up, referenced and filtered as it was recorded in the 1990s, a trial at a time. Who was "

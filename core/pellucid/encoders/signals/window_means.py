@@ -1,0 +1,80 @@
+"""Means over short windows: the plainest way to read a signal, with units that anybody can name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+from torch import Tensor
+
+from pellucid.batch import Batch
+from pellucid.data.spec import Signal
+from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
+from pellucid.errors import StudyError
+from pellucid.representation import Representation
+
+
+class WindowMeansConfig(EncoderConfig):
+    """Settings of :class:`WindowMeans`.
+
+    Parameters
+    ----------
+    window_s : float
+        Length of the windows in seconds, rounded to whole samples; what is left at the end belongs to none.
+    """
+
+    window_s: float = Field(default=0.032, gt=0)
+
+
+class WindowMeans(Encoder):
+    """Mean of each channel over each window; a unit is called after both (``"Pz 0.288 s"`` begins at 288 ms).
+
+    With a linear head it is the classifier of event-related responses that networks have to beat: its weights are a map over
+    channels and time. A mean is taken over the samples that are known, and is 0 where none is.
+
+    References
+    ----------
+    Blankertz et al. (2011), doi:10.1016/j.neuroimage.2010.06.048, without their choice of intervals and their shrinkage.
+    """
+
+    tags = EncoderTags(accepts=("signal",))
+    config_type = WindowMeansConfig
+    config: WindowMeansConfig
+
+    @classmethod
+    def example_options(cls) -> dict[str, Any]:
+        """Settings to try it with on a short signal."""
+        return {"window_s": 0.1}
+
+    def __init__(self, config: WindowMeansConfig) -> None:
+        super().__init__()
+        self.config = config
+        (spec,) = config.inputs.values()
+        assert isinstance(spec, Signal)
+        self.spec = spec
+        self.width = max(round(config.window_s * spec.rate_hz), 1)
+        self.count = spec.length // self.width
+        if not self.count:
+            raise StudyError(
+                f"encoder 'window-means': windows of {config.window_s:g} s are longer than the signal of "
+                f"{spec.length / spec.rate_hz:g} s"
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Channel, and when the window begins."""
+        begins = [at * self.width / self.spec.rate_hz for at in range(self.count)]
+        return tuple(f"{channel} {begin:.3f} s" for channel in self.spec.channels for begin in begins)
+
+    def forward(self, batch: Batch) -> Representation:
+        """Means, channel after channel."""
+        x, known = self._windows(self.read(batch)), self.known(batch)
+        if known is None:
+            return Representation(x.mean(-1).flatten(1), self.names)
+        there = self._windows(known).to(x.dtype)
+        means = (x * there).sum(-1) / there.sum(-1).clamp(min=1)
+        return Representation(means.flatten(1), self.names)
+
+    def _windows(self, x: Tensor) -> Tensor:
+        """Shape (sample, channel, window, time)."""
+        return x[..., : self.count * self.width].unflatten(-1, (self.count, self.width))

@@ -1,0 +1,129 @@
+"""All electrodes over each other, and maps of the scalp where the field is strongest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.regions import TimeSpan
+from pellucid.views import INK, LOWERS, RAISES, Shown, sized
+from pellucid_eeg.views.scalp import draw_map, drawable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from pellucid.data.spec import Signal
+
+MAPS = 4
+APART_S = 0.06
+"""Least time between two maps: neighbouring peaks of one wave look alike."""
+
+EVIDENCE = "PuOr_r"
+"""Colours of what raises (orange) and lowers (purple) an output; another map than that of voltages."""
+
+
+@sized(lambda values, spec, shown: (7.0, 4.3 if drawable(spec.channels) else 2.6))
+def butterfly(ax: Axes, values: npt.NDArray[np.floating], spec: Signal, shown: Shown) -> None:
+    """A butterfly plot, shaded where evidence or marked places are, over maps at peaks of the global field power.
+
+    With evidence the last map is that of the evidence, summed over time.
+
+    Parameters
+    ----------
+    ax : Axes
+    values : ndarray, shape (channel, time)
+        In the spec's units; NaN where nothing is known.
+    spec : Signal
+    shown : Shown
+    """
+    ax.set_axis_off()
+    ax.set_title(shown.caption, fontsize=8)
+    rows = drawable(spec.channels)
+    lines = ax.inset_axes((0.08, 0.52 if rows else 0.18, 0.9, 0.42 if rows else 0.74))
+    begin, end = _looked_at(spec, shown)
+    time_ms = 1e3 * np.arange(values.shape[1]) / spec.rate_hz
+    lines.plot(time_ms, values.T, color=INK, linewidth=0.4, alpha=0.55)
+    with np.errstate(invalid="ignore"):
+        field = np.nan_to_num(np.nanstd(values, axis=0)) if np.isfinite(values).any() else np.zeros(values.shape[1])
+    lines.plot(time_ms, field, color="#1b7f5c", linewidth=1.4, label="global field power")
+    _shade(lines, time_ms, spec, shown)
+    lines.set_xlim(1e3 * begin, 1e3 * end)
+    lines.set_xlabel("ms", fontsize=7, labelpad=1)
+    lines.set_ylabel(spec.units, fontsize=7, labelpad=1)
+    lines.tick_params(labelsize=6)
+    lines.spines[["top", "right"]].set_visible(False)
+    lines.legend(fontsize=6, frameon=False, loc="upper right")
+    if rows:
+        _maps(ax, values, field, spec, shown, rows, (begin, end))
+
+
+def peaks(field: npt.NDArray[np.floating], rate_hz: float, begin_s: float, end_s: float, most: int) -> list[int]:
+    """The highest local peaks of a curve, at least :data:`APART_S` apart, in order of time.
+
+    Examples
+    --------
+    >>> peaks(np.array([0, 1, 0, 0, 3, 0, 0, 2, 0.0]), rate_hz=30, begin_s=0, end_s=1, most=2)
+    [4, 7]
+    """
+    inside = np.arange(len(field))[(np.arange(len(field)) >= begin_s * rate_hz) & (np.arange(len(field)) < end_s * rate_hz)]
+    local = [at for at in inside[1:-1] if field[at] > field[at - 1] and field[at] >= field[at + 1]]
+    chosen: list[int] = []
+    for at in sorted(local, key=lambda one: -field[one]):
+        if len(chosen) < most and all(abs(at - other) >= APART_S * rate_hz for other in chosen):
+            chosen.append(int(at))
+    return sorted(chosen)
+
+
+def _looked_at(spec: Signal, shown: Shown) -> tuple[float, float]:
+    """From when to when, in seconds."""
+    whole = spec.length / spec.rate_hz
+    if not isinstance(shown.only, TimeSpan):
+        return 0.0, whole
+    around = 0.5 * (shown.only.stop_s - shown.only.start_s)
+    return max(shown.only.start_s - around, 0.0), min(shown.only.stop_s + around, whole)
+
+
+def _shade(lines: Axes, time_ms: npt.NDArray[np.floating], spec: Signal, shown: Shown) -> None:
+    if shown.evidence is not None:
+        over_time = shown.evidence.sum(0)
+        reach = np.abs(over_time).max()
+        step = 1e3 / spec.rate_hz
+        for at in np.flatnonzero(np.abs(over_time) > 0.15 * reach) if reach > 0 else ():
+            share = abs(over_time[at]) / reach
+            lines.axvspan(
+                time_ms[at], time_ms[at] + step, color=RAISES if over_time[at] > 0 else LOWERS, alpha=0.4 * share, linewidth=0
+            )
+    for marked in shown.regions:
+        if isinstance(marked.region, TimeSpan):
+            colour = INK if marked.weight == 0 else RAISES if marked.weight > 0 else LOWERS
+            start, stop = 1e3 * marked.region.start_s, 1e3 * marked.region.stop_s
+            lines.axvspan(start, stop, color=colour, alpha=0.15, linewidth=0)
+            if marked.label:
+                lines.text(start, lines.get_ylim()[1], marked.label, fontsize=6, va="top", color=colour)
+
+
+def _maps(
+    ax: Axes, values: npt.NDArray[np.floating], field: npt.NDArray[np.floating], spec: Signal, shown: Shown,
+    rows: tuple[int, ...], looked_at: tuple[float, float],
+) -> None:  # fmt: skip
+    names = tuple(spec.channels[at] for at in rows)
+    at_peaks = peaks(field, spec.rate_hz, *looked_at, MAPS)
+    reach = max((float(np.nanmax(np.abs(values[list(rows), at]))) for at in at_peaks), default=0.0) or 1.0
+    width = 0.9 / (MAPS + 1)
+    image = None
+    for place, at in enumerate(at_peaks):
+        inside = ax.inset_axes((0.04 + width * place, 0.0, width * 0.9, 0.36))
+        image = draw_map(inside, values[list(rows), at], names, reach)
+        inside.set_title(f"{1e3 * at / spec.rate_hz:.0f} ms", fontsize=7, pad=2)
+    if image is not None:
+        bar = ax.inset_axes((0.955, 0.04, 0.012, 0.28))
+        ax.figure.colorbar(image, cax=bar)
+        bar.set_title(spec.units, fontsize=6, pad=2)
+        bar.tick_params(labelsize=5)
+    if shown.evidence is not None:
+        total = shown.evidence[list(rows)].sum(1)
+        inside = ax.inset_axes((0.03 + width * MAPS, 0.0, width * 0.9, 0.36))
+        draw_map(inside, total, names, float(np.abs(total).max()) or 1.0, EVIDENCE)
+        inside.set_title("raises / lowers", fontsize=7, pad=2)

@@ -1,0 +1,62 @@
+"""Maps of the scalp: head shape, nose up, drawn by mne."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid_eeg.recordings.electrodes import SCALP, canonical
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
+
+FEWEST = 4
+"""Electrodes that make a map; fewer say too little of what lies between them."""
+
+
+def drawable(channels: tuple[str, ...]) -> tuple[int, ...]:
+    """Rows of channels that stand somewhere on the scalp; none where they are too few for a map."""
+    rows = tuple(at for at, name in enumerate(channels) if canonical(name) in SCALP)
+    return rows if len(rows) >= FEWEST else ()
+
+
+def draw_map(
+    ax: Axes, values: npt.NDArray[np.floating], channels: tuple[str, ...], reach: float, colours: str = "RdBu_r"
+) -> AxesImage:
+    """Draw one value for each electrode over the scalp.
+
+    Parameters
+    ----------
+    ax : Axes
+    values : ndarray, shape (channel,)
+        In the order of ``channels``; NaN where nothing is known: such electrodes are left out.
+    channels : tuple of str
+        Names of the scalp's electrodes; see :func:`drawable`.
+    reach : float
+        Colours go from minus this to plus this.
+    colours : str
+        A colour map with a middle.
+    """
+    import mne
+
+    known = np.isfinite(values)
+    info = _info(tuple(canonical(name) for name, there in zip(channels, known, strict=True) if there))
+    image, _ = mne.viz.plot_topomap(
+        np.asarray(values, float)[known], info, axes=ax, show=False, contours=4, cmap=colours, vlim=(-reach, reach),
+        sensors="k.", extrapolate="head",
+    )  # fmt: skip
+    return image
+
+
+@lru_cache(maxsize=32)
+def _info(electrodes: tuple[str, ...]) -> Any:
+    import mne
+
+    with mne.utils.use_log_level("ERROR"):
+        info = mne.create_info(list(electrodes), 100.0, "eeg")
+        info.set_montage(mne.channels.make_standard_montage("standard_1005"), on_missing="raise")
+    return info
