@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from written_edf import Planted, random_signals, tal, timed, write
 
+from pellucid.data import pseudonym
 from pellucid.errors import DataError
 from pellucid_eeg.edf_files import annotations
 from pellucid_eeg.edf_files.reading import open_checked, open_edf, read_edf
@@ -343,7 +344,10 @@ def test_a_pseudonym_is_given_where_asked_for_only(tmp_path):
     assert open_edf(path).subject is None
     here = open_edf(path, namespace="here").subject
     assert here
-    assert len(here) == 16
+    assert here == pseudonym("QZXJWKCODE", "here")
+    plain = write(tmp_path / "b.edf", random_signals(2))
+    whole = "QZXJWKCODE M 17-MAY-1903 QZXJWKNAME"
+    assert open_edf(plain, namespace="here").subject == pseudonym(whole, "here")
     assert open_edf(path, namespace="there").subject != here
     content = bytearray(path.read_bytes())
     # The same code with another birthday and name is the same person in EDF+.

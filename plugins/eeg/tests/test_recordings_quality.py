@@ -95,6 +95,11 @@ def test_bridged_electrodes_are_named_and_close_ones_are_not():
 
 def test_a_noisy_channel_is_named():
     rng = np.random.default_rng(3)
+    usual = np.median(np.abs(np.diff(healthy().signals_uv, axis=1)))
+    for times, told in ((4.5, False), (5.5, True)):
+        # The median of what is normal lies at 0.674 standard deviations; differences have the root of two more.
+        noise = rng.normal(0, times * usual / 0.674 / 2**0.5, 70 * RATE)
+        assert ("channel noisier than the others" in found(changed(healthy(), F3=noise))) == told
     noise = rng.normal(0, 120, 70 * RATE)
     told = found(changed(healthy(), F3=lambda values: values + noise))
     assert list(told) == ["channel noisier than the others"]
