@@ -214,6 +214,8 @@ def test_interruptions_are_segments_and_no_window_crosses_one(tmp_path):
         (101.0, 0.5),
         (-0.5, 1.0),
         (0.0, float("nan")),
+        (0.0, 0.0),
+        (0.5, -0.2),
         (float("inf"), 1.0),
     ):
         with pytest.raises(DataError, match=r"0\.000-2\.000 s, 7\.000-10\.000 s, 100\.000-101\.000 s"):

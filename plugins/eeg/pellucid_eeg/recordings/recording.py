@@ -219,12 +219,12 @@ class EegRecording:
         DataError
             If nothing was recorded at some time of the window.
         """
-        wanted = max(1, round(duration_s * self.rate_hz)) if math.isfinite(duration_s) else 0
+        wanted = round(duration_s * self.rate_hz) if math.isfinite(duration_s) else 0
         for one in self.segments:
             if not math.isfinite(onset_s):
                 break
             start = one.start + round((onset_s - one.onset_s) * self.rate_hz)
-            if one.start <= start and start + wanted <= one.stop and wanted:
+            if one.start <= start and start + wanted <= one.stop and wanted >= 1:
                 return self.samples_uv(start, start + wanted)
         raise DataError(
             f"{self.name}: {onset_s:g} s to {onset_s + duration_s:g} s was not recorded without interruption; its segments: "
