@@ -23,5 +23,6 @@ PLUGIN = Plugin(
         "planted-lesions": "pellucid_datasets/cards/planted-lesions.toml",
         "planted-nodules": "pellucid_datasets/cards/planted-nodules.toml",
         "ptb-xl": "pellucid_datasets/cards/ptb-xl.toml",
+        "uci-eeg": "pellucid_datasets/cards/uci-eeg.toml",
     },
 )

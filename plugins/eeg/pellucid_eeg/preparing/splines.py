@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.errors import DataError
+from pellucid_eeg.recordings.electrodes import template_montage
 
 FEWEST = 4
 """Electrodes that a surface over a sphere can be laid through."""
@@ -36,7 +37,7 @@ def spline_weights(there: tuple[str, ...], absent: tuple[str, ...]) -> npt.NDArr
     with mne.utils.use_log_level("ERROR"):
         info = mne.create_info(names, 100.0, "eeg")
         raw = mne.io.RawArray(values, info)
-        raw.set_montage(mne.channels.make_standard_montage("standard_1005"))
+        raw.set_montage(template_montage())
         raw.info["bads"] = list(absent)
         raw.interpolate_bads(reset_bads=False)
     return np.asarray(raw.get_data()[len(there) :], np.float64)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ __all__ = [
     "channel_of",
     "positions",
     "shown",
+    "template_montage",
     "unknown_doubt",
 ]
 
@@ -190,7 +192,8 @@ def unknown_doubt(labels: Sequence[str]) -> str:
 
 
 @lru_cache(maxsize=1)
-def _all_positions() -> MappingProxyType[str, tuple[float, float, float]]:
+def template_montage() -> Any:
+    """The 10-5 electrodes on mne's template head, an ``mne.channels.DigMontage``, under the name that this mne has for it."""
     import warnings
 
     from mne.channels import get_builtin_montages, make_standard_montage
@@ -198,7 +201,12 @@ def _all_positions() -> MappingProxyType[str, tuple[float, float, float]]:
     name = "colin27_1005" if "colin27_1005" in get_builtin_montages() else "standard_1005"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        places = make_standard_montage(name).get_positions()["ch_pos"]
+        return make_standard_montage(name)
+
+
+@lru_cache(maxsize=1)
+def _all_positions() -> MappingProxyType[str, tuple[float, float, float]]:
+    places = template_montage().get_positions()["ch_pos"]
     names = [name for name in (*SCALP, *EARS) if name in places]
     metres = np.stack([places[name] for name in names])
     # The sphere that fits best: |p|^2 = 2 c.p + (r^2 - |c|^2), linear in the centre c.

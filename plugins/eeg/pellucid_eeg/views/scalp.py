@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid_eeg.recordings.electrodes import SCALP, canonical
+from pellucid_eeg.recordings.electrodes import SCALP, canonical, template_montage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,5 +58,5 @@ def _info(electrodes: tuple[str, ...]) -> Any:
 
     with mne.utils.use_log_level("ERROR"):
         info = mne.create_info(list(electrodes), 100.0, "eeg")
-        info.set_montage(mne.channels.make_standard_montage("standard_1005"), on_missing="raise")
+        info.set_montage(template_montage(), on_missing="raise")
     return info
