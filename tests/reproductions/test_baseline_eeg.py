@@ -170,9 +170,10 @@ def test_the_pattern_of_the_most_predictive_filter_peaks_where_the_rhythm_is_and
         encoder = person.eegnet.encoders["eeg"]
         falls = np.stack([silenced(person, at) for at in range(encoder.features)])
         best = int(falls.mean(1).argmax())
-        # Which class it is for: of those that weaken a rhythm, the one that suffers most.
+        # Whose rhythm it is for: without its filter a rhythm looks as weak as can be, which is what its class looks like. So
+        # that class loses least, and the others are taken for it.
         planted = [number for number, places in enumerate(PLACES.values()) if places]
-        number = planted[int(falls[best, planted].argmax())]
+        number = planted[int(falls[best, planted].argmin())]
         (place,) = list(PLACES.values())[number]
         near = neighbours(place, IMAGERY)
         pattern = eegnet_patterns(encoder, person.train)[best].abs().argmax()

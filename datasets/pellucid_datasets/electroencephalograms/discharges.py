@@ -53,7 +53,7 @@ def windows(
     overtones = np.array(OVERTONES) * rng.lognormal(0, 0.15, len(OVERTONES))
     most = len(PLACES["spike-wave"])
     for at, (name, places) in enumerate(PLACES.items()):
-        near = [DISCHARGES.index(place) for place in places]
+        near = np.array([DISCHARGES.index(place) for place in places])
         phases = rng.uniform(0, 2 * np.pi, len(classes))
         heights = overtones if name == "spike-wave" else np.ones(1)
         # The total over channels is that of the discharge: alpha, in fewer channels, is higher in each.

@@ -54,7 +54,7 @@ def _position(name: str) -> Floats:
     return np.array([np.sin(lateral), np.cos(lateral) * np.sin(front), np.cos(lateral) * np.cos(front)])
 
 
-def neighbours(name: str, names: Sequence[str], degrees: float = 27.0) -> tuple[str, ...]:
+def neighbours(name: str, names: Sequence[str], degrees: float = 22.0) -> tuple[str, ...]:
     """An electrode and those of some others that are so near, seen from the middle of the head.
 
     Examples

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pellucid.batch import Batch
+from pellucid.data.spec import Binary
 from pellucid.errors import ContractError, DataError
 from pellucid.explanation import Explanation
 from pellucid.heads.base import HeadTags, Predictor, PredictorConfig, Stage
@@ -111,7 +112,8 @@ class Lda(Predictor):
         self.unit_mean.copy_(origin + centre)
 
     def _names(self) -> tuple[str, ...]:
-        return self.outputs if len(self.outputs) > 1 else self.config.target.names
+        target = self.config.target
+        return target.names if isinstance(target, Binary) else self.outputs
 
     def forward(self, z: Representation) -> Tensor:
         """Logits, shape (sample, output): log densities of the classes up to a number that all share."""
