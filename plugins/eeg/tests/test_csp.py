@@ -88,7 +88,7 @@ def test_with_the_discriminant_it_says_what_mne_and_scikit_learn_say(trials):
         features = peer.fit_transform(x[chosen & learning], y[chosen & learning])
         unseen = peer.transform(x[chosen & ~learning])
     lda = LinearDiscriminantAnalysis(solver="lsqr").fit(features, y[chosen & learning])
-    found = head(encoder(some(batch, chosen & ~learning, y)))[:, 0].numpy()
+    found = head(encoder(some(batch, chosen & ~learning, y)))[:, 0].detach().numpy()
     assert np.allclose(found, lda.decision_function(unseen), atol=0.05)
     assert ((found > 0) == y[chosen & ~learning]).mean() > 0.8
 
@@ -192,7 +192,7 @@ def test_the_discriminant_is_that_of_scikit_learn(classes, shrinkage):
         for rows in (slice(0, 70), slice(70, None))
     ]
     head.finish(parts)
-    found = head(Representation(torch.tensor(x).float(), names))
+    found = head(Representation(torch.tensor(x).float(), names)).detach()
     if classes == 2:
         assert np.allclose(found[:, 0], peer.decision_function(x), atol=1e-2)
     else:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.batch import Batch
@@ -54,16 +54,15 @@ class Lda(Predictor):
     tags = HeadTags(family="function", targets=("binary", "multiclass"))
     config_type = LdaConfig
     config: LdaConfig
-    weight: Tensor
-    bias: Tensor
     unit_mean: Tensor
 
     def __init__(self, config: LdaConfig) -> None:
         super().__init__()
         self.config = config
         units, outputs = len(config.units), len(self.outputs)
-        self.register_buffer("weight", torch.zeros(outputs, units))
-        self.register_buffer("bias", torch.zeros(outputs))
+        # Parameters, although no step moves them: they are what an audit draws anew to see whether explanations notice.
+        self.weight = nn.Parameter(torch.zeros(outputs, units))
+        self.bias = nn.Parameter(torch.zeros(outputs))
         self.register_buffer("unit_mean", torch.zeros(units))
 
     def stages(self) -> tuple[Stage, ...]:

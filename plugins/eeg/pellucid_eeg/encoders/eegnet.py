@@ -19,6 +19,9 @@ POOLS = (4, 8)
 SEPARABLE = 16
 """Length of the second convolution along time, in samples after the first pool."""
 
+AROUND = ((SEPARABLE - 1) // 2, SEPARABLE // 2)
+"""Zeros before and after, so that there are as many samples as before."""
+
 MOMENTUM, EPSILON = 0.01, 1e-3
 """Of the BatchNorms, as published (there: 0.99 is kept)."""
 
@@ -73,7 +76,7 @@ class EegNet(EegNetwork):
         self.temporal_norm = nn.BatchNorm2d(few, EPSILON, MOMENTUM)
         self.spatial = nn.Conv2d(few, many, (channels, 1), groups=few, bias=False)
         self.spatial_norm = nn.BatchNorm2d(many, EPSILON, MOMENTUM)
-        self.separable = nn.Conv2d(many, many, (1, SEPARABLE), padding="same", groups=many, bias=False)
+        self.separable = nn.Conv2d(many, many, (1, SEPARABLE), groups=many, bias=False)
         self.pointwise = nn.Conv2d(many, many, 1, bias=False)
         self.last_norm = nn.BatchNorm2d(many, EPSILON, MOMENTUM)
         self.dropout = nn.Dropout(config.dropout)
@@ -92,6 +95,6 @@ class EegNet(EegNetwork):
         x = filtered(self.signal(batch), self.temporal, self.temporal_norm, self.spatial)[:, :, None]
         x = functional.elu(self.spatial_norm(x))
         x = self.dropout(functional.avg_pool2d(x, (1, POOLS[0])))
-        x = functional.elu(self.last_norm(self.pointwise(self.separable(x))))
+        x = functional.elu(self.last_norm(self.pointwise(self.separable(functional.pad(x, AROUND)))))
         found: Tensor = self.dropout(functional.avg_pool2d(x, (1, POOLS[1])))[:, :, 0]
         return found
