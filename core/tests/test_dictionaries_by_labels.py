@@ -526,6 +526,20 @@ def test_folds_have_probes_of_their_own():
     assert pooled.n_samples == 240
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_a_fold_in_which_nothing_could_be_measured_is_said(name):
+    data, protocol = rows(), ALL[name]()
+    whole = protocol.examine(fold_of(data, model(data))).assign(fold=0)
+    nine = np.flatnonzero([int(one[1:]) % 40 == 0 for one in data.frame["subject"]])
+    few = protocol.examine(fold_of(data, model(data), nine)).assign(fold=1)
+    assert set(few["label"]) == {""}
+    (first, *_) = protocol.conclude(pd.concat([whole, few]), context(data))
+    assert np.isfinite(first.value)
+    assert f" Not measured in 1 of 2 folds: {few['why'].iloc[0]}." in first.sentence
+    (first, *_) = protocol.conclude(whole, context(data))
+    assert "Not measured" not in first.sentence
+
+
 def test_labels_are_called_by_short_names_and_the_nearest_is_suggested():
     names = {"loud": Binary(names=("no", "yes")), "kind": MultiClass(names=("cat", "dog", "yes"))}
     spec = DataSpec(name="d", namespace="d", inputs={"x": Vector(names=("a",))}, targets=names)

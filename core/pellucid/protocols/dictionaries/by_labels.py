@@ -225,7 +225,7 @@ class ByLabels(Assessment):
                 continue
             made = self.rows_type(measured, part, context, self.config.replicates, config=self.config)
             first, *others = made.results()
-            results += [replace(first, sentence=f"{first.sentence}{_left_out(own)}"), *others]
+            results += [replace(first, sentence=f"{first.sentence}{_left_out(own)}{_not_measured(own)}"), *others]
         return results
 
     def _nothing(self, own: pd.DataFrame, part: str) -> Result:
@@ -241,3 +241,12 @@ class ByLabels(Assessment):
 def _left_out(own: pd.DataFrame) -> str:
     reasons = "; ".join(dict.fromkeys(reason for reason in own["left_out"] if reason))
     return f" Left out: {reasons}." if reasons else ""
+
+
+def _not_measured(own: pd.DataFrame) -> str:
+    """Folds in which nothing could be measured, and why: results are of the others alone."""
+    nothing = own[own["label"] == ""]
+    if not len(nothing):
+        return ""
+    folds, reasons = nothing["fold"].nunique(), "; ".join(dict.fromkeys(nothing["why"]))
+    return f" Not measured in {folds} of {own['fold'].nunique()} folds: {reasons}."
