@@ -10,10 +10,10 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pellucid.errors import StudyError
 from pellucid.part import Config
@@ -46,6 +46,16 @@ LEAST = 10
 
 DRAWS = 10
 """How often features are drawn by lot to see what a choice of features is worth."""
+
+
+def _each_once(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(numbers)) < len(numbers):
+        raise ValueError("each number once: a result is called by its number")
+    return numbers
+
+
+Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], AfterValidator(_each_once)]
+"""Numbers of features that a study asks for."""
 
 
 class ByLabelsConfig(Config):
