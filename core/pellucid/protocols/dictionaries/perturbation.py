@@ -93,6 +93,11 @@ class TargetedPerturbation(ByLabels):
     config_type = TargetedPerturbationConfig
     config: TargetedPerturbationConfig
 
+    @classmethod
+    def example_options(cls) -> dict[str, Any]:
+        """Settings for a trial on planted data."""
+        return {"labels": ("binary", "fast"), "steps": 300}
+
     @property
     def named(self) -> tuple[str, ...]:
         """Labels whose features are switched off."""

@@ -115,6 +115,11 @@ class SpuriousRemoval(ByLabels):
     config_type = SpuriousRemovalConfig
     config: SpuriousRemovalConfig
 
+    @classmethod
+    def example_options(cls) -> dict[str, Any]:
+        """Settings for a trial on planted data."""
+        return {"wanted": "fast", "spurious": "binary", "steps": 300}
+
     @property
     def named(self) -> tuple[str, ...]:
         """Both labels."""

@@ -121,6 +121,11 @@ class Unlearned(ByLabels):
     config_type = UnlearnedConfig
     config: UnlearnedConfig
 
+    @classmethod
+    def example_options(cls) -> dict[str, Any]:
+        """Settings for a trial on planted data."""
+        return {"forget": "binary", "keep": ("fast",), "steps": 300}
+
     @property
     def named(self) -> tuple[str, ...]:
         """Labels to forget and to keep."""
