@@ -153,3 +153,21 @@ def test_the_null_of_means_is_that_of_labels_dealt_anew():
     np.testing.assert_allclose(null.largest, ((others - others.mean(0)) / others.std(0)).max(1))
     edges = permutation_null(random.integers(3, size=(40, 5)), positive, edges=True, permutations=50)
     assert np.isfinite(edges.dealt_z).sum() == 50 * 10
+
+
+def test_chance_of_pairs_is_how_many_pairs_labels_dealt_anew_find():
+    rows = data("differ")
+    fold = fold_of(rows)
+    protocol = CodeCircuits(CodeCircuitsConfig(permutations=100, edges=True))
+    examined = protocol.examine(fold).assign(fold=0)
+    context = Context(rows.spec, "", {"it": TopK.tags}, "", 0)
+    found = {one.metric: one for one in protocol.conclude(examined, context)}
+    (model,) = fold.models.values()
+    _, some = examples(model, fold.test("it"), "")
+    null = permutation_null(some.codes, some.positive, edges=True, permutations=100, seed=fold.seed)
+    one, other = np.triu_indices(POSITIONS, 1)
+    dealt = null.dealt_z[:, one, other]
+    bound = np.quantile(dealt.max(1), 0.95)
+    assert found["edges"].chance == pytest.approx(np.mean([(each > bound).sum() for each in dealt]))
+    # Five of a hundred dealings have one pair at least above what is exceeded in so many.
+    assert found["edges"].chance >= 0.05

@@ -18,8 +18,14 @@ from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
-from pellucid.protocols.dictionaries.confidence import ConceptConfidence, ConceptConfidenceConfig, ConfidenceRows
-from pellucid.protocols.dictionaries.naming import Attributes
+from pellucid.protocols.dictionaries.confidence import (
+    ConceptConfidence,
+    ConceptConfidenceConfig,
+    ConfidenceRows,
+    dealt_among,
+)
+from pellucid.protocols.dictionaries.naming import Attributes, Names, Rules
+from pellucid.protocols.dictionaries.pooled import Pooled
 
 UNITS, ATOMS, PEOPLE = 32, 16, 400
 # Atoms at right angles, each spread evenly over all units, so that no unit by itself has what an atom has.
@@ -181,3 +187,51 @@ def test_the_figure_shows_the_surest_names():
     assert "“topk”" in caption
     labels = [one.get_text() for one in figure.axes[0].get_yticklabels()]
     assert "feature 3: is ill (y)" in labels[-2:]
+
+
+def test_chance_deals_subjects_and_not_their_samples():
+    """Twenty samples of each of twelve people, who have or have not: by chance as many names hold as of people who are others."""
+    people, each = 12, 20
+
+    def pooled(seed: int, people: int, each: int, goes_with: bool) -> Pooled:
+        random = np.random.default_rng(seed)
+        has = (random.random(people) < 0.6).astype(float)
+        fires = np.tile(has[:, None], ATOMS) if goes_with else (random.random((people, ATOMS)) < 0.6)
+        codes = (np.repeat(fires, each, 0) * random.uniform(0.5, 1.5, (people * each, ATOMS))).astype(np.float32)
+        names, subjects = (np.array([f"{one}{at}" for at in range(len(codes))]) for one in "sp")
+        subjects = np.repeat(subjects[:people], each)
+        return Pooled(
+            names, subjects, codes, np.zeros(codes.shape, np.int32), (codes != 0).sum(0), len(codes),
+            {"is yes (y)": np.repeat(has, each)},
+        )  # fmt: skip
+
+    protocol = ConceptConfidence(ConceptConfidenceConfig(least=0.75, permutations=40))
+    held, chance = [], []
+    for seed in range(30):
+        naming, tried = pooled(seed, 200, 1, True), pooled(seed + 500, people, each, False)
+        table = protocol._table(naming, tried, (naming, tried), seed)
+        rules = Rules.of(
+            Names(np.arange(ATOMS), np.zeros(ATOMS, int), np.ones(ATOMS), np.ones(ATOMS)), tried.codes > 0,
+            tried.attributes["is yes (y)"][:, None],
+        )  # fmt: skip
+        assert table["fold:named"].iloc[0] == ATOMS
+        held.append((rules.scores()[2] >= 0.75).sum())
+        chance.append(table["fold:confident_by_chance"].iloc[0])
+    assert np.mean(held) > 1.5
+    assert np.mean(chance) == pytest.approx(np.mean(held), rel=0.3)
+
+
+def test_dealt_attributes_are_those_of_whole_subjects():
+    subjects = np.array(["a", "b", "a", "c", "b", "a", "c"])
+    everybody = set()
+    for seed in range(40):
+        found = dealt_among(subjects, np.random.default_rng(seed))
+        donors = {own: set(subjects[found[subjects == own]]) for own in "abc"}
+        assert all(len(one) == 1 for one in donors.values())
+        assert set.union(*donors.values()) == set("abc")
+        # As many different samples as both have.
+        for own, (other,) in donors.items():
+            fewer = min((subjects == own).sum(), (subjects == other).sum())
+            assert len(set(found[subjects == own])) == fewer
+        everybody.add(tuple(one for (one,) in donors.values()))
+    assert len(everybody) == 6

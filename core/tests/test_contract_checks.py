@@ -17,6 +17,7 @@ from pellucid.heads.functions.linear import Linear
 from pellucid.heads.mlp import Mlp
 from pellucid.plugins import Component
 from pellucid.protocols.base import Splitting
+from pellucid.protocols.dictionaries.probing import SparseProbing
 from pellucid.protocols.prediction import Prediction
 from pellucid.protocols.subject_holdout import SubjectHoldout
 from pellucid.representation import Representation
@@ -325,6 +326,25 @@ class Foreign(Prediction):
         return [dataclasses.replace(result, protocol="other") for result in super().conclude(rows, context)]
 
 
+class CarelessOfDictionaries(SparseProbing):
+    def examine(self, fold):
+        open_door = dataclasses.replace(fold)
+        object.__setattr__(open_door, "test", lambda part: fold.dataset.subset(fold.split.test))
+        return super().examine(open_door)
+
+
+class ConfusedOfDictionaries(SparseProbing):
+    def examine(self, fold):
+        rows = super().examine(fold)
+        return rows.assign(subject=np.roll(rows["subject"].to_numpy(), 1))
+
+
+class AboutLearners(SparseProbing):
+    def examine(self, fold):
+        learnt = fold.dataset.subset(fold.split.train).frame.iloc[0]
+        return super().examine(fold).assign(sample=learnt["source"], subject=learnt["subject"])
+
+
 PROTOCOLS = [
     ("has_defaults_for_all_settings", Neither, "neither a Splitting nor an Assessment"),
     ("has_defaults_for_all_settings", Misnamed, "calls itself 'forecast'"),
@@ -333,6 +353,9 @@ PROTOCOLS = [
     ("refuses_whom_a_part_has_learnt_from", Careless, "scores subjects that the models have learnt from"),
     ("rows_and_results_are_complete", Confused, "mixes up subjects"),
     ("rows_and_results_are_complete", Foreign, "is said to come from 'other'"),
+    ("refuses_whom_a_part_has_learnt_from", CarelessOfDictionaries, "scores subjects that the models have learnt from"),
+    ("rows_and_results_are_complete", ConfusedOfDictionaries, "mixes up subjects"),
+    ("rows_and_results_are_complete", AboutLearners, "not on the test side"),
 ]
 
 

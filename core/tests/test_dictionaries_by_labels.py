@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from made_dictionaries import CHILDREN, hierarchy
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from pellucid.data import ArrayDataset, Binary, DataSpec, LearnedFrom, MultiClass, Split, Vector
@@ -28,7 +29,7 @@ from pellucid.protocols.dictionaries.codes import label_called, label_names
 from pellucid.protocols.dictionaries.labelled import Labelled, Side
 from pellucid.protocols.dictionaries.perturbation import TargetedPerturbation, effects_of
 from pellucid.protocols.dictionaries.probing import SparseProbing
-from pellucid.protocols.dictionaries.ravel import Ravel
+from pellucid.protocols.dictionaries.ravel import Ravel, _pairs
 from pellucid.protocols.dictionaries.removal import SpuriousRemoval
 from pellucid.protocols.dictionaries.unlearning import UNTOUCHED, Unlearned, _change
 
@@ -251,6 +252,47 @@ def test_the_usual_answer_is_that_of_the_training_side():
     assert results["accuracy_k1"].chance == pytest.approx(0.25)
 
 
+@pytest.mark.parametrize("unknown", ["training", "test", "both"])
+def test_probes_are_scikit_learns_on_the_training_samples_of_which_the_label_is_known(unknown):
+    """Rows of both sides are at other positions of their sides, so that who confuses them learns from others."""
+    data = rows(flipped=0.2, others=1.0)
+    made = model(data, mixed())
+    fold = fold_of(data, made)
+    sides = {name: getattr(fold.split, at) for name, at in (("training", "train"), ("test", "test"))}
+    for name, at in sides.items():
+        if unknown in (name, "both"):
+            data.frame.iloc[
+                [one for one in at if int(data.frame["subject"].iloc[one][1:]) % 5 < 2], data.frame.columns.get_loc("loud")
+            ] = np.nan  # fmt: skip
+    found, results = assessed(probing(labels=("loud",)), data, made)
+    codes = made.codes(data).to_numpy().astype(float)
+    x, source = data.read(np.arange(len(data))).inputs["activations"].astype(float), data.frame["source"].to_numpy()
+
+    def whole(values, at):
+        """Means over positions of the samples with a label, in order of their names."""
+        names = [name for name in np.unique(source[at]) if data.frame["loud"][source == name].notna().all()]
+        return names, np.stack([values[source == name].mean(0) for name in names])
+
+    names, _ = whole(x, sides["test"])
+    assert list(found["sample"]) == names
+    learnt, _ = whole(x, sides["training"])
+    y = np.array([data.frame["loud"][source == name].iloc[0] for name in learnt])
+    for what, values in (("codes", codes), ("units", x)):
+        here, there = whole(values, sides["training"])[1], whole(values, sides["test"])[1]
+        strength = np.abs(here[y == 1].mean(0) - here[y == 0].mean(0))
+        for k in (1, 2, 5, len(strength)):
+            if k not in (1, 2, 5) and what == "codes":
+                continue
+            best = np.argsort(-strength)[:k]
+            probe = LogisticRegression(max_iter=1000).fit(here[:, best], y)
+            column = f"{what}:{k}" if k <= 5 else "full"
+            np.testing.assert_allclose(
+                found[column], probe.decision_function(there[:, best]), atol=1e-3, err_msg=column
+            )
+    assert set(found["usual"]) == {float(y.mean() > 0.5)}
+    assert results["accuracy_k2"].value == np.mean((found["codes:2"] > 0) == (found["truth"] > 0))
+
+
 # --- absorption -------------------------------------------------------------------------------------------------------
 
 
@@ -398,6 +440,41 @@ def test_a_mixed_dictionary_forgets_nothing():
     assert "nothing is clamped" in results["unlearning"].sentence
 
 
+def test_where_nothing_needs_to_go_it_is_not_said_that_something_would_be_lost():
+    """Features of the label are on too often without it, so that no setting clamps any, and all settings keep everything."""
+    data = rows()
+    _, results = assessed(unlearned(retain_densities=(0.0,), tops=(1,), strengths=(1e-6,)), data, model(data))
+    assert results["retained"].value > 0.97
+    assert results["unlearning"].sentence.startswith(
+        "No setting makes the probe miss more training samples with yes (loud) and keeps 99% of what probes of other labels say there"
+    )
+
+
+def test_numbers_of_features_that_make_no_sense_are_refused():
+    for made, option in ((probing, "ks"), (tpp, "ns"), (scr, "ns"), (unlearned, "tops")):
+        for numbers in ((0,), (-1,), (2, 2)):
+            with pytest.raises(ValueError, match=r"greater than or equal to 1|each number once"):
+                made(**{option: numbers})
+        made(**{option: (1, 2)})
+    for wrong in ({"strengths": (0.0,)}, {"strengths": (float("nan"),)}, {"retain_densities": (-0.1,)}):
+        with pytest.raises(ValueError, match=r"greater than|finite"):
+            unlearned(**wrong)
+
+
+def test_one_feature_is_told_in_the_singular():
+    data = rows()
+    for protocol, metric in ((tpp(ns=(1,)), "tpp_1"), (scr(), "scr_1")):
+        assert "the 1 feature of " in assessed(protocol, data, model(data))[1][metric].sentence
+
+
+def test_what_each_fold_clamped_is_said():
+    data = rows()
+    found, _ = assessed(unlearned(), data, model(data))
+    folds = [found.assign(fold=at, features=one) for at, one in enumerate(("f0", UNTOUCHED, "f0"))]
+    sentence = unlearned().conclude(pd.concat(folds, ignore_index=True), context(data))[0].sentence
+    assert sentence.startswith(f"With f0 | {UNTOUCHED} (by fold) of “topk” clamped, ")
+
+
 def test_a_feature_that_other_labels_need_is_left_alone():
     """On with ``loud`` alone, so that densities allow it, but its atom goes along ``quiet`` too."""
     data = rows()
@@ -425,6 +502,27 @@ def test_labels_with_features_of_their_own_are_exchanged_alone():
     assert found["cause_first"].notna().mean() == found["isolation_second"].notna().mean() == 0.5
     _, results = assessed(ravel(), data, model(data, mixed()))
     assert results["disentanglement"].value < 0.8
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nobody_is_a_source_of_his_own(seed):
+    """Six people with three samples of each combination, so that half of the lots fall on them; of one only who has all there is."""
+    people = np.repeat(np.arange(6), 12)
+    first, second = np.tile(np.repeat([0.0, 0.0, 1.0, 1.0], 3), 6), np.tile(np.repeat([0.0, 1.0, 0.0, 1.0], 3), 6)
+    # Both labels together only the last one has.
+    kept = (first + second < 2) | (people == 5)
+    people, labels = people[kept], {LOUD: first[kept], QUIET: second[kept]}
+    count = len(people)
+    who = torch.from_numpy(people).float()[:, None]
+    side = Side(
+        np.array([f"s{at}" for at in range(count)]), people.astype(str), who, who, who, who, torch.ones(count), labels
+    )
+    pairs, bases = _pairs(side, (LOUD, QUIET), seed)
+    assert (pairs.codes != pairs.source_codes).all()
+    np.testing.assert_array_equal(pairs.codes[:, 0].numpy(), people[bases])
+    of_source = (2 * pairs.source_labels[:, 0] + pairs.source_labels[:, 1]).numpy()
+    # Of three combinations everybody finds somebody else's, of the fourth all but the one who has them.
+    assert np.bincount(of_source).tolist() == [count, count, count, int((people != 5).sum())]
 
 
 # --- what all share ---------------------------------------------------------------------------------------------------
@@ -524,6 +622,20 @@ def test_folds_have_probes_of_their_own():
     each = [roc_auc_score(one["truth"], one["codes:1"]) for one in both]
     assert pooled.value == pytest.approx(np.mean(each))
     assert pooled.n_samples == 240
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_fold_in_which_nothing_could_be_measured_is_said(name):
+    data, protocol = rows(), ALL[name]()
+    whole = protocol.examine(fold_of(data, model(data))).assign(fold=0)
+    nine = np.flatnonzero([int(one[1:]) % 40 == 0 for one in data.frame["subject"]])
+    few = protocol.examine(fold_of(data, model(data), nine)).assign(fold=1)
+    assert set(few["label"]) == {""}
+    (first, *_) = protocol.conclude(pd.concat([whole, few]), context(data))
+    assert np.isfinite(first.value)
+    assert f" Not measured in 1 of 2 folds: {few['why'].iloc[0]}." in first.sentence
+    (first, *_) = protocol.conclude(whole, context(data))
+    assert "Not measured" not in first.sentence
 
 
 def test_labels_are_called_by_short_names_and_the_nearest_is_suggested():

@@ -11,6 +11,7 @@ from unittest import SkipTest
 import numpy as np
 
 from pellucid import plugins
+from pellucid.data.arrays import ArrayDataset
 from pellucid.data.splits import Split, inner_split
 from pellucid.errors import LeakageError
 from pellucid.part import configured
@@ -115,14 +116,68 @@ def fitted_fold() -> tuple[FittedFold, Context]:
     return fold, Context(data.spec, TARGET, tags, baseline.name, 0)
 
 
+POSITIONS = 3
+"""Rows of each sample that the dictionary of :func:`dictionary_fold` sees."""
+
+
+@lru_cache(maxsize=1)
+def dictionary_fold() -> tuple[FittedFold, Context]:
+    """A dictionary fitted for a moment on rows as they are collected from layers, several a sample, in a study without a target."""
+    from pellucid.assembly import build_encoders, build_head, encoders_of
+    from pellucid.protocols.dictionaries.pooled import POSITION, SOURCE
+    from pellucid.studies import Study
+    from pellucid.training.fit import Sides, fit_model
+
+    whole = planted(("vector",), samples=300, subjects=150)
+    source, position = np.divmod(np.arange(len(whole) * POSITIONS), POSITIONS)
+    names = whole.frame.index.to_numpy()[source]
+    frame = whole.frame.iloc[source].assign(**{SOURCE: names, POSITION: position})
+    frame.index = frame[SOURCE] + "@" + frame[POSITION].astype(str)
+    rows = whole.read(source).inputs["vector"]
+    shaken = rows + np.random.default_rng(0).normal(0, 0.1, rows.shape)
+    data = ArrayDataset(whole.spec, frame, {"vector": shaken.astype(np.float32)})
+    study = Study.from_mapping(
+        {
+            "title": "contract of dictionaries",
+            "dataset": "planted",
+            "encoder": [{"input": "vector", "name": "identity"}],
+            "head": [{"name": "sae-topk", "features": 8, "k": 2}],
+            "training": {"epochs": 4, "batch_size": 64, "learning_rate": 0.01},
+        }
+    )
+    sets, labels = Splitting.sets(data), Splitting.strata(data, "")
+    rest, test = inner_split(sets, labels, validation=0.4, seed=0)
+    learn, stop = inner_split(sets[rest], labels[rest], validation=0.2, seed=1)
+    split = Split(0, rest[learn], rest[stop], test)
+    encoders = build_encoders(study, data.spec, seed="contract")
+    (entry,) = study.head
+    head = build_head(entry, encoders_of(entry, encoders), data.spec, "", seed="contract")
+    sides = Sides(data.subset(split.train), data.subset(split.validation))
+    model, _ = fit_model(encoders, head, sides, study.training, name=entry.part)
+    trained = [f"encoder {prefix}" for prefix in encoders] + [f"head {entry.part}"]
+    fold = FittedFold(
+        data, "", split, {entry.part: model}, None, 0, training={name: study.training for name in trained}
+    )
+    return fold, Context(data.spec, "", {entry.part: model.head.tags}, "", 0)
+
+
 def _assessed(component: Component) -> tuple[Assessment, FittedFold, Context]:
     protocol = _made(component)
     if not isinstance(protocol, Assessment):
         raise SkipTest("it does not assess")
-    fold, context = fitted_fold()
+    fold, context = fitted_fold() if protocol.of_predictors else dictionary_fold()
     if reason := protocol.unfit(context):
-        raise SkipTest(f"does not fit planted images and numbers: {reason}")
+        raise SkipTest(f"does not fit planted data: {reason}")
     return protocol, fold, context
+
+
+def _subjects(fold: FittedFold) -> dict[str, str]:
+    """Whose each name is that a row may give as its sample: of a sample, of one that rows were collected of, or of a subject."""
+    from pellucid.protocols.dictionaries.pooled import SOURCE
+
+    tested = fold.dataset.frame.iloc[fold.split.test]
+    named = [tested.index, tested["subject"], *([tested[SOURCE]] if SOURCE in tested else [])]
+    return {str(name): subject for some in named for name, subject in zip(some, tested["subject"], strict=True)}
 
 
 def protocol_rows_and_results_are_complete(component: Component) -> None:
@@ -136,15 +191,12 @@ def protocol_rows_and_results_are_complete(component: Component) -> None:
     lacking = {"part", "sample", "subject"} - set(rows.columns)
     need(not lacking, component, f"its rows lack column(s) {', '.join(sorted(lacking))}")
     need(len(rows) > 0, component, "examines and returns no row")
-    known = {*fold.models, fold.trivial.name}
+    known = {*fold.models, *([fold.trivial.name] if fold.baseline is not None else [])}
     need(set(rows["part"]) <= known, component, f"has rows of unknown parts {sorted(set(rows['part']) - known)}")
     tested = fold.dataset.frame.iloc[fold.split.test]
-    need(set(rows["sample"]) <= set(tested.index), component, "has rows of samples that are not on the test side")
-    need(
-        bool((tested["subject"].reindex(rows["sample"]).to_numpy() == rows["subject"].to_numpy()).all()),
-        component,
-        "mixes up subjects",
-    )
+    whose = _subjects(fold)
+    need(set(rows["sample"]) <= set(whose), component, "has rows of samples that are not on the test side")
+    need([whose[one] for one in rows["sample"]] == list(rows["subject"]), component, "mixes up subjects")
     buffer = io.BytesIO()
     rows.assign(fold=0).to_parquet(buffer, index=False)
     kept = pd.read_parquet(buffer)

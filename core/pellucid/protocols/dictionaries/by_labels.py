@@ -10,10 +10,10 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pellucid.errors import StudyError
 from pellucid.part import Config
@@ -46,6 +46,16 @@ LEAST = 10
 
 DRAWS = 10
 """How often features are drawn by lot to see what a choice of features is worth."""
+
+
+def _each_once(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(numbers)) < len(numbers):
+        raise ValueError("each number once: a result is called by its number")
+    return numbers
+
+
+Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], AfterValidator(_each_once)]
+"""Numbers of features that a study asks for."""
 
 
 class ByLabelsConfig(Config):
@@ -225,7 +235,7 @@ class ByLabels(Assessment):
                 continue
             made = self.rows_type(measured, part, context, self.config.replicates, config=self.config)
             first, *others = made.results()
-            results += [replace(first, sentence=f"{first.sentence}{_left_out(own)}"), *others]
+            results += [replace(first, sentence=f"{first.sentence}{_left_out(own)}{_not_measured(own)}"), *others]
         return results
 
     def _nothing(self, own: pd.DataFrame, part: str) -> Result:
@@ -241,3 +251,12 @@ class ByLabels(Assessment):
 def _left_out(own: pd.DataFrame) -> str:
     reasons = "; ".join(dict.fromkeys(reason for reason in own["left_out"] if reason))
     return f" Left out: {reasons}." if reasons else ""
+
+
+def _not_measured(own: pd.DataFrame) -> str:
+    """Folds in which nothing could be measured, and why: results are of the others alone."""
+    nothing = own[own["label"] == ""]
+    if not len(nothing):
+        return ""
+    folds, reasons = nothing["fold"].nunique(), "; ".join(dict.fromkeys(nothing["why"]))
+    return f" Not measured in {folds} of {own['fold'].nunique()} folds: {reasons}."

@@ -146,8 +146,9 @@ class CodeCircuits(Assessment):
         return np.nan_to_num(null.z, nan=-np.inf) > bound
 
     def _by_chance(self, null: Null) -> float:
-        """Mean count with labels dealt anew."""
-        return float((null.dealt_z > np.quantile(null.largest, 1 - self.config.false_alarms)).sum(1).mean())
+        """Mean count with labels dealt anew, of positions or of pairs."""
+        above = null.dealt_z > np.quantile(null.largest, 1 - self.config.false_alarms)
+        return float(above.reshape(len(above), -1).sum(1).mean())
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """How many positions (and pairs) stand out; of several folds the mean."""

@@ -64,7 +64,7 @@ class ConceptConfidence(Assessment):
     confident, as it is tried on the test side alone. There the name is a rule, "has the attribute, so the feature fires":
 
     - ``confident_features``: how many features have a name whose confidence is at least ``least``. Beside it how many
-      would with attributes dealt anew among the test samples, and how many single units of the layer do.
+      would with attributes dealt anew among the test subjects, and how many single units of the layer do.
     - ``confidence``: F1 of the rule, mean over named features, with ``precision`` (how many of those who have the attribute
       excite the feature) and ``recall`` (how many of those who excite it have the attribute). Chance is a feature that fires
       as often, whatever a sample has.
@@ -121,7 +121,7 @@ class ConceptConfidence(Assessment):
         rules = Rules.of(names, tried.codes > 0, attributes.tried)
         units = unit_rules(*raw, at, attributes, self.config.top, self.config.false_discoveries)
         shuffled = [
-            Rules.of(names, tried.codes > 0, attributes.tried[dealt.permutation(len(tried.samples))])
+            Rules.of(names, tried.codes > 0, attributes.tried[dealt_among(tried.subjects, dealt)])
             for _ in range(self.config.permutations)
         ]
         by_chance = [len(name(attributes.naming[dealt.permutation(at)])) for _ in range(self.config.permutations)]
@@ -269,6 +269,28 @@ class ConfidenceRows(AuditedRows):
         ax.set_xlabel("F1 of “has it, so the feature fires” on new subjects")
         ax.legend(fontsize=8, loc="best", frameon=False)
         return figure
+
+
+def dealt_among(subjects: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+    """For each sample another one whose attributes it is given: subjects are dealt anew, each with all of its samples.
+
+    What samples of one subject have in common stays so, or features and attributes of subjects would seem to meet less often
+    by chance than they do. Of a subject with fewer samples some stand twice, of one with more some are left out.
+
+    Parameters
+    ----------
+    subjects : ndarray, shape (sample,)
+
+    Returns
+    -------
+    ndarray of int, shape (sample,)
+    """
+    names, of = np.unique(subjects, return_inverse=True)
+    members = [chance.permutation(np.flatnonzero(of == at)) for at in range(len(names))]
+    found = np.empty(len(subjects), np.int64)
+    for own, other in zip(members, chance.permutation(len(names)), strict=True):
+        found[own] = np.resize(members[other], len(own))
+    return found
 
 
 def _one(rules: Rules, at: int) -> Statistic:

@@ -340,7 +340,7 @@ class _Downstream(AuditedRows):
         yield from self.share("kl_score", kept, plain, few, ablation, "of the change in what the model says")
 
     def tensor(self, name: str) -> Tensor:
-        return torch.from_numpy(self.column(name))
+        return torch.from_numpy(self.column(name).copy())
 
     def share(self, metric: str, kept: Any, plain: Any, few: str, ablation: str, of: str) -> Iterator[Result]:
         """Nothing where the ablation does no harm: then there is nothing to recover."""

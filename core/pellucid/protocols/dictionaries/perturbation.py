@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid.measures.dictionaries.ablation import feature_effects
 from pellucid.measures.dictionaries.exactness import indices_of_strongest
-from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, LabelRows
+from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, Counts, LabelRows
 from pellucid.protocols.dictionaries.labelled import STEPS, Labelled, loss_of
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Statistic
@@ -39,7 +39,7 @@ class TargetedPerturbationConfig(ByLabelsConfig):
     """
 
     labels: tuple[str, ...] = ()
-    ns: tuple[int, ...] = Field(NS, min_length=1)
+    ns: Counts = Field(NS, min_length=1)
     steps: int = Field(STEPS, ge=1)
 
 
@@ -65,7 +65,8 @@ class PerturbedRows(LabelRows):
             yield self.told(
                 f"tpp_{n}", found, chance=0.0, baseline=random, baseline_name=RANDOM,
                 sentence=(
-                    f"With the {n} features of a label switched off in “{self.part}”, its probe is right about {own:.1%} of samples, "
+                    f"With the {n} feature{'s' if n > 1 else ''} of a label switched off in “{self.part}”, "
+                    f"its probe is right about {own:.1%} of samples, "
                     f"with those of another label about {others:.1%}; with all on about {right:.1%} (mean of {len(self.by_label)} "
                     f"labels, samples with and without each counted alike). The difference is {found.value:.3f}, with features drawn "
                     f"by lot {random:.3f}; {right - 0.5:.3f} at most."
@@ -91,6 +92,11 @@ class TargetedPerturbation(ByLabels):
     rows_type = PerturbedRows
     config_type = TargetedPerturbationConfig
     config: TargetedPerturbationConfig
+
+    @classmethod
+    def example_options(cls) -> dict[str, Any]:
+        """Settings for a trial on planted data."""
+        return {"labels": ("binary", "fast"), "steps": 300}
 
     @property
     def named(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pellucid.measures.dictionaries.probing import KS, Probe, sparse_probing
-from pellucid.protocols.dictionaries.by_labels import ByLabels, ByLabelsConfig, LabelRows
+from pellucid.protocols.dictionaries.by_labels import ByLabels, ByLabelsConfig, Counts, LabelRows
 from pellucid.protocols.dictionaries.codes import LABEL
 from pellucid.protocols.dictionaries.labelled import Labelled
 from pellucid.result import Result
@@ -36,7 +36,7 @@ class SparseProbingConfig(ByLabelsConfig):
     """
 
     labels: tuple[str, ...] = ()
-    ks: tuple[int, ...] = Field(KS, min_length=1)
+    ks: Counts = Field(KS, min_length=1)
 
 
 class ProbedRows(LabelRows):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -104,6 +104,11 @@ class Ravel(ByLabels):
     rows_type = RavelRows
     config_type = RavelConfig
     config: RavelConfig
+
+    @classmethod
+    def example_options(cls) -> dict[str, Any]:
+        """Settings for a trial on planted data."""
+        return {"first": "binary", "second": "fast", "steps": 300}
 
     @property
     def named(self) -> tuple[str, ...]:

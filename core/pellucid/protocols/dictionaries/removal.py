@@ -14,7 +14,7 @@ from pellucid.measures.dictionaries.ablation import LEAST_GAP, feature_effects
 from pellucid.measures.dictionaries.exactness import indices_of_strongest
 from pellucid.measures.dictionaries.linear_probes import LinearProbes
 from pellucid.protocols.base import Context
-from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, LabelRows
+from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, Counts, LabelRows
 from pellucid.protocols.dictionaries.codes import LABEL, label_called
 from pellucid.protocols.dictionaries.labelled import STEPS, Labelled, loss_of
 from pellucid.protocols.dictionaries.perturbation import NS, RANDOM
@@ -42,7 +42,7 @@ class SpuriousRemovalConfig(ByLabelsConfig):
 
     wanted: str = ""
     spurious: str = ""
-    ns: tuple[int, ...] = Field(NS, min_length=1)
+    ns: Counts = Field(NS, min_length=1)
     steps: int = Field(STEPS, ge=1)
 
 
@@ -84,7 +84,8 @@ class RemovedRows(LabelRows):
                 f"scr_{n}", found, chance=0.0, baseline=random, baseline_name=RANDOM,
                 sentence=(
                     f"A probe of {wanted} that learnt where {spurious} always goes with it is right about {base:.1%} of samples in "
-                    f"which both are independent, one that was not misled about {oracle:.1%}; with the {n} features of {spurious} "
+                    f"which both are independent, one that was not misled about {oracle:.1%}; "
+                    f"with the {n} feature{'s' if n > 1 else ''} of {spurious} "
                     f"switched off in “{self.part}” the misled one about {self.value(self.fair(f'off:{n}')):.1%}. That "
                     f"gives back {found.value:.2f} of "
                     f"what it lost, with features drawn by lot {random:.2f}.{nothing}"
@@ -113,6 +114,11 @@ class SpuriousRemoval(ByLabels):
     rows_type = RemovedRows
     config_type = SpuriousRemovalConfig
     config: SpuriousRemovalConfig
+
+    @classmethod
+    def example_options(cls) -> dict[str, Any]:
+        """Settings for a trial on planted data."""
+        return {"wanted": "fast", "spurious": "binary", "steps": 300}
 
     @property
     def named(self) -> tuple[str, ...]:

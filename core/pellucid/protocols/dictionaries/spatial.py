@@ -106,6 +106,11 @@ class SpatialAutocorrelation(Assessment):
     config_type = SpatialAutocorrelationConfig
     config: SpatialAutocorrelationConfig
 
+    @classmethod
+    def example_options(cls) -> dict[str, Any]:
+        """Settings for a trial on planted data."""
+        return {"coordinates": ("age", "rough size"), "permutations": 99}
+
     def unfit(self, context: Context) -> str:
         """There must be a dictionary, and the coordinates that are asked for."""
         config = self.config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 from pellucid.measures.dictionaries.linear_probes import LinearProbes
 from pellucid.measures.dictionaries.unlearning import LEAST_RETAINED, Setting, unlearning_features
 from pellucid.protocols.base import Context
-from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, LabelRows
+from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, Counts, LabelRows
 from pellucid.protocols.dictionaries.codes import label_called
 from pellucid.protocols.dictionaries.labelled import STEPS, Labelled, Side, loss_of
 from pellucid.result import Result
@@ -28,7 +28,7 @@ STRENGTHS = (1.0, 5.0, 25.0, 50.0, 100.0, 200.0)
 """The last four are SAEBench's, for the activations of language models; those of other layers are often much smaller."""
 
 UNTOUCHED = "nothing"
-"""Features that were clamped, where no setting keeps what is to be kept."""
+"""Features that were clamped, where no setting forgets anything and keeps what is to be kept."""
 
 
 class UnlearnedConfig(ByLabelsConfig):
@@ -52,9 +52,9 @@ class UnlearnedConfig(ByLabelsConfig):
 
     forget: str = ""
     keep: tuple[str, ...] = ()
-    retain_densities: tuple[float, ...] = Field((0.001, 0.01), min_length=1)
-    tops: tuple[int, ...] = Field((10, 20), min_length=1)
-    strengths: tuple[float, ...] = Field(STRENGTHS, min_length=1)
+    retain_densities: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field((0.001, 0.01), min_length=1)
+    tops: Counts = Field((10, 20), min_length=1)
+    strengths: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(STRENGTHS, min_length=1)
     steps: int = Field(STEPS, ge=1)
 
 
@@ -73,16 +73,17 @@ class UnlearnedRows(LabelRows):
     def results(self) -> Iterator[Result]:
         """What is forgotten, and what is kept."""
         gone, kept = self.of(True), self.of(False)
-        (label,), features = gone.labels, str(self.rows["features"].iloc[0])
+        (label,), every = gone.labels, self.rows.drop_duplicates("fold")["features"].astype(str)
+        features = " | ".join(every.drop_duplicates())
         missed = gone.over_labels(UnlearnedRows.averaged, "missed_after")
         before, random = (gone.mean(UnlearnedRows.averaged, name) for name in ("missed_before", "missed_random"))
         after = kept.over_labels(UnlearnedRows.balanced, "after")
         plain, harmed = (kept.mean(UnlearnedRows.balanced, name) for name in ("before", "random"))
         how = (
-            f"No setting keeps {LEAST_RETAINED:.0%} of what probes of other labels say of training samples, so that nothing is "
-            "clamped: "
+            f"No setting makes the probe miss more training samples with {label} and keeps {LEAST_RETAINED:.0%} of what probes of "
+            "other labels say there, so that nothing is clamped: "
             if features == UNTOUCHED
-            else f"With {features} of “{self.part}” clamped, "
+            else f"With {features}{' (by fold)' if every.nunique() > 1 else ''} of “{self.part}” clamped, "
         )
         yield gone.told(
             "unlearning", missed, chance=before, baseline=random, baseline_name=RANDOM,
@@ -106,7 +107,7 @@ class Unlearned(ByLabels):
     Features that are rarely on in positions of samples without the label, those first that are most often on in samples with it,
     are set to a number below zero wherever they are on. Of all settings the one with the least accuracy on the label is taken
     that keeps 0.99 of the accuracy of probes of other labels. Densities, probes and the choice are of the training side; the test
-    side is judged once. Where no setting keeps enough nothing is clamped. Beside it as many features drawn by lot.
+    side is judged once. Where no setting forgets and keeps enough nothing is clamped. Beside it as many features drawn by lot.
 
     References
     ----------
@@ -119,6 +120,11 @@ class Unlearned(ByLabels):
     rows_type = UnlearnedRows
     config_type = UnlearnedConfig
     config: UnlearnedConfig
+
+    @classmethod
+    def example_options(cls) -> dict[str, Any]:
+        """Settings for a trial on planted data."""
+        return {"forget": "binary", "keep": ("fast",), "steps": 300}
 
     @property
     def named(self) -> tuple[str, ...]:
