@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from pellucid.data import ArrayDataset, Binary, DataSpec, LearnedFrom, Split, Vector
+from pellucid.data import ArrayDataset, Binary, DataSpec, LearnedFrom, Ordinal, Split, Vector
 from pellucid.encoders.identity import Identity
-from pellucid.errors import DataError, LeakageError
+from pellucid.errors import DataError, LeakageError, StudyError
 from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.measures.circuits import difference_null, mean_difference, permutation_null
 from pellucid.model import Model
@@ -121,7 +123,7 @@ def test_examples_are_one_sample_a_subject_with_codes_and_rows_in_their_places()
             x = rows.read(np.array([where])).inputs["activations"]
             np.testing.assert_allclose(some.rows[at, place], x[0], rtol=1e-6)
             assert some.codes[at, place] == int((x[0] @ true().T).argmax())
-    with pytest.raises(DataError, match="no label begins with 'is maybe'"):
+    with pytest.raises(StudyError, match="no yes-or-no label 'is maybe'"):
         examples(model, rows, "is maybe")
 
 
@@ -171,3 +173,21 @@ def test_chance_of_pairs_is_how_many_pairs_labels_dealt_anew_find():
     assert found["edges"].chance == pytest.approx(np.mean([(each > bound).sum() for each in dealt]))
     # Five of a hundred dealings have one pair at least above what is exceeded in so many.
     assert found["edges"].chance >= 0.05
+
+
+def test_labels_that_are_not_there_are_refused_before_anything_is_fitted():
+    rows = data("differ")
+    context = Context(rows.spec, "", {"it": TopK.tags}, "", 0)
+    for label in ("", "is yes", "is yes (y)", "y", "y:yes", "yes"):
+        assert CodeCircuits(CodeCircuitsConfig(label=label)).unfit(context) == ""
+    assert "no yes-or-no label 'yy'; did you mean 'y'?" in CodeCircuits(CodeCircuitsConfig(label="yy")).unfit(context)
+    stages = rows.spec.model_copy(update={"targets": {"y": Ordinal(names=("none", "some", "much"))}})
+    assert "have no yes-or-no label" in CodeCircuits().unfit(dataclasses.replace(context, spec=stages))
+
+
+@pytest.mark.parametrize(("said", "told"), [(0.0, "there are 80, none with it"), (np.nan, "there are none")])
+def test_examples_of_one_kind_are_said_with_their_label(said, told):
+    rows = data("differ")
+    rows.frame["y"] = said
+    with pytest.raises(DataError, match=f"“is yes .y.” are compared, but among the test samples {told}"):
+        CodeCircuits().examine(fold_of(rows))

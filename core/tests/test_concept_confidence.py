@@ -209,7 +209,7 @@ def test_chance_deals_subjects_and_not_their_samples():
     held, chance = [], []
     for seed in range(30):
         naming, tried = pooled(seed, 200, 1, True), pooled(seed + 500, people, each, False)
-        table = protocol._table(naming, tried, (naming, tried), seed)
+        table = protocol._table(naming, tried, [(naming, tried)], seed)
         rules = Rules.of(
             Names(np.arange(ATOMS), np.zeros(ATOMS, int), np.ones(ATOMS), np.ones(ATOMS)), tried.codes > 0,
             tried.attributes["is yes (y)"][:, None],
@@ -235,3 +235,57 @@ def test_dealt_attributes_are_those_of_whole_subjects():
             assert len(set(found[subjects == own])) == fewer
         everybody.add(tuple(one for (one,) in donors.values()))
     assert len(everybody) == 6
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_unit_that_speaks_at_one_position_is_heard_whatever_its_sign(sign):
+    """The features are the units themselves, times -1: whoever finds the one and not the other has not looked at both alike."""
+    random = np.random.default_rng(0)
+    people, positions, units = 120, 4, 6
+    y = random.permutation(np.arange(people) % 2).astype(float)
+    values = 0.1 * random.normal(size=(people, positions, units))
+    values[np.arange(people), random.integers(positions, size=people), 2] += sign * 2 * y
+    source, position = np.divmod(np.arange(people * positions), positions)
+    frame = pd.DataFrame(
+        {"subject": [f"p{at}" for at in source], "y": y[source], "source": [f"s{at}" for at in source], "position": position},
+        index=[f"s{a}@{b}" for a, b in zip(source, position, strict=True)],
+    )  # fmt: skip
+    names = tuple(f"u{at}" for at in range(units))
+    spec = DataSpec(name="rows", namespace="r", inputs={"activations": Vector(names=names)},
+                    targets={"y": Binary(names=("no", "yes"))})  # fmt: skip
+    data = ArrayDataset(spec, frame, {"activations": values.reshape(-1, units).astype(np.float32)})
+    encoder = Identity(Identity.config_type(inputs={"activations": spec.input("activations")}))
+    head = TopK(TopKConfig(units=tuple(f"activations:{n}" for n in encoder.names), features=units, k=units))
+    with torch.no_grad():
+        head.directions.copy_(sign * torch.eye(units))
+        head.weight.copy_(sign * torch.eye(units))
+        head.bias.fill_(-0.7)
+    test = np.flatnonzero(source % 2 == 0)
+    split = Split(0, np.setdiff1d(np.arange(len(data)), test), test[:0], test)
+    fold = FittedFold(data, "", split, {"topk": Model({"activations": encoder}, head).eval()}, None, 0)
+    protocol = ConceptConfidence()
+    rows = protocol.examine(fold).assign(fold=0)
+    (one, *_) = protocol.conclude(rows, context(data))
+    # Two names: the label and, of a binary one, nothing else. The unit holds as its feature does.
+    assert one.value == 1
+    assert one.baseline == 1
+
+
+def test_names_are_scored_where_no_unit_has_one_and_where_a_fold_has_none():
+    data = rows()
+    examined, plain = concluded(data)
+    units = [f"fold:{name}_units" for name in ("precision", "recall", "confidence")]
+    without = examined.assign(**dict.fromkeys(units, np.nan))
+    protocol = ConceptConfidence()
+    one = {r.metric: r for r in protocol.conclude(without, context(data))}["confidence"]
+    assert one.value == plain["confidence"].value
+    assert one.baseline == one.chance == plain["confidence"].chance
+    assert one.baseline_name == "chance, as no single unit of the layer has a name"
+    nothing = without.assign(
+        fold=1, subject="other " + without["subject"], **{name: [[] for _ in without.index] for name in ("has", "fires", "known")},
+        **{"fold:names": "[]", "fold:named": 0},
+    )  # fmt: skip
+    both = {r.metric: r for r in protocol.conclude(pd.concat([examined, nothing]), context(data))}["confidence"]
+    assert both.value == pytest.approx(plain["confidence"].value)
+    assert both.chance == pytest.approx(plain["confidence"].chance)
+    assert both.baseline == plain["confidence"].baseline

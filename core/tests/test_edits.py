@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from made_runs import run_folder
@@ -170,3 +171,18 @@ def test_an_edit_that_edits_nothing_is_no_result():
 def test_a_feature_is_not_taken_away_twice():
     with pytest.raises(ContractError, match="name each once"):
         Remove(dictionary(), [2, 7, 2])
+
+
+@pytest.mark.parametrize("many", [torch.tensor, np.array, list])
+def test_features_are_the_same_whatever_holds_them(many):
+    assert Remove(dictionary(), many([2, 7])).features == (2, 7)
+    with pytest.raises(ContractError, match="name each once"):
+        Remove(dictionary(), many([2, 7, 2]))
+
+
+def test_what_is_no_feature_and_no_dictionary_is_refused():
+    for wrong in ([1.5], ["f1"], 3):
+        with pytest.raises(ContractError, match="whole numbers"):
+            Clamp(dictionary(), wrong, 1.0)
+    with pytest.raises(ContractError, match="this is a Sequential: of a model take its head"):
+        Remove(nn.Sequential(dictionary()), [1])

@@ -208,5 +208,11 @@ def test_without_a_warm_up_the_library_comes_first_and_too_few_samples_are_refus
     x = torch.randn(7, 2, generator=torch.Generator().manual_seed(0))
     pair = (Representation(x, ("a", "b")), Batch({"x": x}, targets=(x[:, :1] > 0).float()))
     head.prepare([pair])
-    with pytest.raises(DataError, match="8 clusters need as many segments, got 7"):
+    with pytest.raises(
+        DataError, match="and 7 that differ from the mean are too few for count = 8: ask for fewer concepts"
+    ):
         first.finish([pair])
+    many = ConceptBottleneckSparse(config.model_copy(update={"library": "end-to-end", "count": 2, "choices": 4}))
+    many.prepare([pair])
+    with pytest.raises(DataError, match="too few for count = 2 times choices = 4"):
+        many.stages()[0].finish([pair])

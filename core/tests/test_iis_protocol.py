@@ -15,8 +15,9 @@ from pellucid.errors import LeakageError
 from pellucid.heads.functions.linear import Linear
 from pellucid.heads.mlp import Mlp
 from pellucid.model import Model
+from pellucid.protocols.audited import ONCE_A_FOLD
 from pellucid.protocols.base import Context, FittedFold
-from pellucid.protocols.interpretability.score import Iis, IisConfig
+from pellucid.protocols.interpretability.score import Iis, IisConfig, Retained
 
 UNITS, PEOPLE = 16, 500
 QUICK = {"concepts": 20, "epochs": 8, "learning_rates": (1e-2, 1e-1), "batch_size": 64, "ratios": (0.0, 0.5, 0.9, 0.98)}
@@ -139,6 +140,20 @@ def test_where_nothing_can_be_read_it_says_so():
     assert found["iis"].passed is None
     assert "there is little to retain" in found["iis"].sentence
     assert found["standard_accuracy"].value < 0.65
+
+
+@pytest.mark.filterwarnings("error")
+def test_subjects_of_whom_nothing_is_right_have_no_share_that_is_retained():
+    rows = pd.DataFrame(
+        {"part": "it", "fold": 0, "sample": ["a", "b", "c"], "subject": ["p", "q", "r"], "standard": [0.0, 0.0, 1.0]}
+        | {f"{name}:{ratio}": [1.0, 0.0, 1.0] for name in ("kept", "random") for ratio in ("0", "0.5")}
+        | {f"{ONCE_A_FOLD}concepts": 2, f"{ONCE_A_FOLD}usual": 0.5}
+    )
+    retained = Retained(rows, "it", context(dataset()), 100)
+    drawn = np.array([[2.0, 1.0, 0.0], [0.0, 0.0, 3.0], [1.0, 1.0, 1.0]])
+    np.testing.assert_allclose(retained.retention("kept", 0.5)(drawn), [np.nan, 1, 2])
+    interval = {one.metric: one for one in retained.results()}["iis"]
+    assert np.isfinite([interval.value, interval.low, interval.high]).all()
 
 
 def test_targets_that_are_not_classes_are_refused_before_anything_is_fitted():

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import index
 from typing import Any
 
 import torch
@@ -79,14 +80,22 @@ class _OfFeatures(Edit):
     features: Sequence[int]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.dictionary, Dictionary):
+            raise ContractError(
+                f"features are of a dictionary, but this is a {type(self.dictionary).__name__}: of a model take its head (model.head)"
+            )
+        try:
+            # Numbers of a tensor are never equal to one another for a set: each must be known as the number it is.
+            features = tuple(index(feature) for feature in self.features)
+        except TypeError:
+            raise ContractError(f"features are whole numbers in a list, not {self.features!r}") from None
+        object.__setattr__(self, "features", features)
         many = self.dictionary.config.features
-        for feature in self.features:
+        for feature in features:
             if not 0 <= feature < many:
                 raise ContractError(f"no feature {feature}: this dictionary has {many}, from 0 to {many - 1}")
-        if len(set(self.features)) < len(self.features):
-            raise ContractError(
-                f"features {list(self.features)}: name each once, or it would be taken away more than once"
-            )
+        if len(set(features)) < len(features):
+            raise ContractError(f"features {list(features)}: name each once, or it would be taken away more than once")
 
     @property
     def units(self) -> int:

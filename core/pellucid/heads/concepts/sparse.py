@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.batch import Batch
+from pellucid.errors import DataError
 from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.base import HeadTags, PredictorConfig, Stage
 from pellucid.heads.concepts.few_concepts import SparseConceptBottleneck, kept, only_strongest
@@ -157,6 +158,13 @@ class ConceptBottleneckSparse(ScaledHead):
         # What lies at the mean of everything points nowhere.
         rows = rows[lot]
         rows = rows[torch.linalg.vector_norm(rows, dim=1) > 0]
+        asked = len(self.segments) if self.config.library == "end-to-end" else self.config.count
+        if len(rows) < asked:
+            times = f" times choices = {self.config.choices}" if self.config.library == "end-to-end" else ""
+            raise DataError(
+                f"head 'concept-bottleneck-sparse' makes its library of training samples, and {len(rows)} that differ from the mean "
+                f"are too few for count = {self.config.count}{times}: ask for fewer concepts"
+            )
         if self.config.library == "cluster":
             self.body.concepts.copy_(cluster_concepts(rows, self.config.count, seed=self.config.seed))
         elif self.config.library == "prototype":

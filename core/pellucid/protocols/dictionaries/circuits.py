@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from pellucid.data.dataset import Dataset
-from pellucid.errors import DataError, nearest
+from pellucid.data.spec import DataSpec
+from pellucid.errors import DataError, StudyError
 from pellucid.measures.circuits import Kind, Null, difference_null, permutation_null
 from pellucid.measures.output_codes import NONE_ACTIVE
 from pellucid.model import Model
@@ -21,10 +22,12 @@ from pellucid.protocols.dictionaries.codes import (
     coded,
     dictionaries,
     dictionary_parts,
+    label_called,
+    label_names,
     labels_and_ratings,
     no_dictionary,
 )
-from pellucid.protocols.dictionaries.pooled import LABEL, POSITION, SOURCE
+from pellucid.protocols.dictionaries.pooled import POSITION, SOURCE
 from pellucid.result import Result
 
 if TYPE_CHECKING:
@@ -46,8 +49,8 @@ class CodeCircuitsConfig(Config):
     Parameters
     ----------
     label : str
-        What makes a sample a positive example: a label as reports name it, ``"is yes (y)"``, or its beginning. The first there
-        is by default.
+        What makes a sample a positive example: a label as reports name it, ``"is yes (y)"``, its beginning, or a short name as
+        ``"y"`` or ``"y:yes"``. The first there is by default.
     kind : {"js", "jaccard", "count"}
         The score; see :func:`~pellucid.measures.circuits.node_scores`.
     edges : bool
@@ -92,9 +95,13 @@ class CodeCircuits(Assessment):
     config: CodeCircuitsConfig
 
     def unfit(self, context: Context) -> str:
-        """There must be a dictionary, and labels."""
-        if not any(target.kind != "regression" for target in context.spec.targets.values()):
-            return "its data have no label that could tell positive from negative examples"
+        """There must be a dictionary, and the label."""
+        if not label_names(context.spec):
+            return "its data have no yes-or-no label that could tell positive from negative examples"
+        try:
+            _label_meant(self.config.label, context.spec)
+        except StudyError as error:
+            return str(error)
         return no_dictionary(context)
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
@@ -221,21 +228,27 @@ def examples(model: Model, data: Dataset, label: str) -> tuple[str, Examples]:
 
     Raises
     ------
+    StudyError
+        If there is no such label.
     DataError
-        If there is no such label, rows have no positions, or no position is in all examples.
+        If rows have no positions, examples are all of one kind, or no position is in all examples.
     """
-    frame = data.frame
-    known = {name: values for name, values in labels_and_ratings(data).items() if name.startswith(LABEL)}
-    name = next((one for one in known if one.startswith(label)), None)
-    if name is None:
-        raise DataError(
-            f"no label begins with {label!r}{nearest(label, known)}; there are: {', '.join(known) or 'none'}"
-        )
+    frame, name = data.frame, _label_meant(label, data.spec)
+    said = labels_and_ratings(data)[name]
     if SOURCE not in frame:
         raise DataError("these rows do not say which sample and position they are of: collect activations")
     sources, positions = frame[SOURCE].astype(str).to_numpy(), frame[POSITION].to_numpy(int)
     subjects = frame[data.spec.groups[0]].astype(str).to_numpy()
-    chosen = _one_a_subject(sources, subjects, known[name])
+    chosen = _one_a_subject(sources, subjects, said)
+    kinds = np.unique(said[np.isin(sources, chosen)])
+    if len(kinds) < 2:
+        whom = (
+            "none" if not len(kinds) else f"{len(chosen)}, all with it" if kinds[0] else f"{len(chosen)}, none with it"
+        )
+        raise DataError(
+            f"examples with and without “{name}” are compared, but among the test samples there are {whom}: name another label in "
+            "[options.code-circuits], or test on more subjects"
+        )
     here = np.flatnonzero(np.isin(sources, chosen))
     every, of, counts = np.unique(positions[here], return_inverse=True, return_counts=True)
     whole = counts == len(chosen)
@@ -255,7 +268,12 @@ def examples(model: Model, data: Dataset, label: str) -> tuple[str, Examples]:
             rows = np.zeros((*codes.shape, x.shape[1]))
         rows[example[at], of[at]] = x.numpy()
     assert rows is not None
-    return name, Examples(chosen, subjects[first], known[name][first] == 1, every[whole], codes, rows)
+    return name, Examples(chosen, subjects[first], said[first] == 1, every[whole], codes, rows)
+
+
+def _label_meant(asked: str, spec: DataSpec) -> str:
+    begun = [name for name in label_names(spec) if name.startswith(asked)]
+    return begun[0] if begun else label_called(asked, spec)
 
 
 def _one_a_subject(sources: np.ndarray, subjects: np.ndarray, label: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -104,11 +104,11 @@ class ConceptConfidence(Assessment):
         for part, model in dictionaries(fold).items():
             test = fold.test(part)
             naming, tried = Pooled.of(model, train), Pooled.of(model, test)
-            raw = Pooled.of(model, train, raw=True), Pooled.of(model, test, raw=True)
+            raw = [[Pooled.of(model, one, raw=True, sign=sign) for one in (train, test)] for sign in (1, -1)]
             frames.append(self._table(naming, tried, raw, fold.seed).assign(part=part))
         return pd.concat(frames, ignore_index=True)
 
-    def _table(self, naming: Pooled, tried: Pooled, raw: tuple[Pooled, Pooled], seed: int) -> pd.DataFrame:
+    def _table(self, naming: Pooled, tried: Pooled, raw: Sequence[Sequence[Pooled]], seed: int) -> pd.DataFrame:
         import pandas as pd
 
         attributes, at = Attributes.of(naming.attributes, tried.attributes), naming.one_a_subject
@@ -119,7 +119,7 @@ class ConceptConfidence(Assessment):
 
         names, dealt = name(attributes.naming[at]), np.random.default_rng(seed)
         rules = Rules.of(names, tried.codes > 0, attributes.tried)
-        units = unit_rules(*raw, at, attributes, self.config.top, self.config.false_discoveries)
+        units = unit_rules(raw, at, attributes, self.config.top, self.config.false_discoveries)
         shuffled = [
             Rules.of(names, tried.codes > 0, attributes.tried[dealt_among(tried.subjects, dealt)])
             for _ in range(self.config.permutations)
@@ -224,12 +224,22 @@ class ConfidenceRows(AuditedRows):
         )  # fmt: skip
         if not any(rules.has.shape[1] for rules in every):
             return
-        usual = [np.mean([_mean(rules.by_chance()[at]) for rules in every]) for at in range(len(SCORES))]
+        # Folds in which nothing has a name say nothing.
+        usual = [
+            _mean(np.array([_mean(rules.by_chance()[at]) for rules in every if rules.has.shape[1]]))
+            for at in range(len(SCORES))
+        ]
         for at, score in enumerate(SCORES):
-            baseline = float(self.once_a_fold(f"{score}_units").mean())
+            found, units = (
+                self.interval(self._score(every, at)),
+                _mean(self.once_a_fold(f"{score}_units").astype(float)),
+            )
+            if not np.isfinite(usual[at]):
+                continue
+            named_units = bool(np.isfinite(units))
             yield self.result(
-                score, self.interval(self._score(every, at)), higher=True, chance=float(usual[at]), baseline=baseline,
-                baseline_name=UNITS,
+                score, found, higher=True, chance=usual[at], baseline=units if named_units else usual[at],
+                baseline_name=UNITS if named_units else f"chance, as no {UNITS.replace('units', 'unit')} has a name",
             )  # fmt: skip
 
     def _score(self, every: list[Rules], at: int) -> Statistic:

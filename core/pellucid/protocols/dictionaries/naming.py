@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,18 +137,28 @@ def found_names(strength: np.ndarray, fires: np.ndarray, attributes: np.ndarray,
     return Names(features, best, lift[features, best], q[features, best])
 
 
-def unit_rules(naming: Pooled, tried: Pooled, at: np.ndarray, attributes: Attributes, top: int, level: float) -> Rules:
+def unit_rules(
+    raw: Sequence[Sequence[Pooled]], at: np.ndarray, attributes: Attributes, top: int, level: float
+) -> Rules:
     """Names of the layer's single units, tried as those of features are.
 
     A unit has no zero below which it is silent. It fires above a limit or below one, that of several limits under which
     its name holds best on the samples that name.
+
+    Parameters
+    ----------
+    raw : sequence of (Pooled, Pooled)
+        Samples that name and samples that are tried: the largest values of units over positions, and those of what they are
+        times -1. The one does not follow from the other where samples have several positions.
+    at : ndarray of int
+        Of the naming samples, those that are asked.
     """
-    units = naming.codes.shape[1]
+    units = raw[0][0].codes.shape[1]
     said = attributes.naming[at]
     best = np.full(units, -1.0)
-    has, fires, known = (np.zeros((len(tried.samples), units)) for _ in range(3))
-    for sign in (1, -1):
-        here, there = sign * naming.codes[at], sign * tried.codes
+    has, fires, known = (np.zeros((len(attributes.tried), units)) for _ in range(3))
+    for naming, tried in raw:
+        here, there = naming.codes[at], tried.codes
         for share in SHARES:
             limit = np.quantile(here, 1 - share, axis=0)
             names = found_names(here, here > limit, said, top, level)

@@ -49,15 +49,15 @@ class Pooled:
     attributes: dict[str, np.ndarray]
 
     @classmethod
-    def of(cls, model: Model, data: Dataset, *, raw: bool = False) -> Pooled:
-        """Codes of a dataset; ``raw``: the representation's own units instead, the largest value of each."""
+    def of(cls, model: Model, data: Dataset, *, raw: bool = False, sign: int = 1) -> Pooled:
+        """Codes of a dataset; ``raw``: the representation's own units instead, the largest value of each, times ``sign``."""
         frame = data.frame
         source, names = whole_samples(data)
         position = frame[POSITION].to_numpy(np.int32) if SOURCE in frame else np.zeros(len(frame), np.int32)
         codes: torch.Tensor | None = None
         places, counts = torch.zeros(0), torch.zeros(0)
         for at, x, found in coded(model, data):
-            values = x if raw else found.abs()
+            values = sign * x if raw else found.abs()
             if codes is None:
                 shape = (len(names), values.shape[1])
                 codes = torch.full(shape, -torch.inf)

@@ -212,12 +212,13 @@ class Retained(AuditedRows):
         return lambda weights: weighted_mean(values, weights)
 
     def retention(self, library: str, ratio: float) -> Statistic:
-        """Accuracy with a library at a share, over that on the units."""
+        """Accuracy with a library at a share, over that on the units; NaN where that is 0."""
         own, standard = self.accuracy(f"{library}:{ratio:g}"), self.accuracy("standard")
 
         def at(weights: np.ndarray) -> np.ndarray:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                return np.asarray(own(weights) / standard(weights))
+            whole = standard(weights)
+            # Nothing is no share of nothing: such a drawing of subjects says nothing of retention.
+            return np.asarray(own(weights) / np.where(whole > 0, whole, np.nan))
 
         return at
 
