@@ -10,7 +10,9 @@ import numpy as np
 CHANNELS = ("FP1", "FP2", "CZ", "PZ", "PO1", "O1", "O2", "X", "Y", "nd")
 
 
-def write_trial(folder: Path, person: str, number: int, condition: str, signals: np.ndarray, error: bool = False) -> Path:
+def write_trial(
+    folder: Path, person: str, number: int, condition: str, signals: np.ndarray, error: bool = False
+) -> Path:
     """Write one trial of shape (channel, 256) in uV; the file."""
     lines = [f"# {person}.rd", "# 120 trials, 64 chans, 416 samples 368 post_stim samples", "# 3.906000 msecs uV"]
     lines.append(f"# {condition}{' err' if error else ''} , trial {number}")

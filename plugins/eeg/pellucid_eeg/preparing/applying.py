@@ -63,7 +63,7 @@ def prepare(
     """
     good = [at for at, name in enumerate(electrodes) if name not in set(bad)]
     names = [electrodes[at] for at in good]
-    signals = np.asarray(signals_uv, np.float64)[good]
+    signals: npt.NDArray[np.floating] = np.asarray(signals_uv, np.float64)[good]
     signals = filtered(signals, rate_hz, high_pass_hz=preparation.high_pass_hz, low_pass_hz=preparation.low_pass_hz)
     if preparation.line_hz is not None:
         signals = without_line(signals, rate_hz, preparation.line_hz)

@@ -67,7 +67,9 @@ def peaks(field: npt.NDArray[np.floating], rate_hz: float, begin_s: float, end_s
     >>> peaks(np.array([0, 1, 0, 0, 3, 0, 0, 2, 0.0]), rate_hz=30, begin_s=0, end_s=1, most=2)
     [4, 7]
     """
-    inside = np.arange(len(field))[(np.arange(len(field)) >= begin_s * rate_hz) & (np.arange(len(field)) < end_s * rate_hz)]
+    inside = np.arange(len(field))[
+        (np.arange(len(field)) >= begin_s * rate_hz) & (np.arange(len(field)) < end_s * rate_hz)
+    ]
     local = [at for at in inside[1:-1] if field[at] > field[at - 1] and field[at] >= field[at + 1]]
     chosen: list[int] = []
     for at in sorted(local, key=lambda one: -field[one]):
@@ -93,7 +95,11 @@ def _shade(lines: Axes, time_ms: npt.NDArray[np.floating], spec: Signal, shown: 
         for at in np.flatnonzero(np.abs(over_time) > 0.15 * reach) if reach > 0 else ():
             share = abs(over_time[at]) / reach
             lines.axvspan(
-                time_ms[at], time_ms[at] + step, color=RAISES if over_time[at] > 0 else LOWERS, alpha=0.4 * share, linewidth=0
+                time_ms[at],
+                time_ms[at] + step,
+                color=RAISES if over_time[at] > 0 else LOWERS,
+                alpha=0.4 * share,
+                linewidth=0,
             )
     for marked in shown.regions:
         if isinstance(marked.region, TimeSpan):
