@@ -193,6 +193,10 @@ def test_the_discriminant_is_that_of_scikit_learn(classes, shrinkage):
     ]
     head.finish(parts)
     found = head(Representation(torch.tensor(x).float(), names)).detach()
+    # What units add is counted from the mean of the training samples.
+    explanation = head.explain(Representation(torch.tensor(x).float(), names), head.outputs[-1])
+    added = explanation.contributions.detach()
+    assert (added.mean(0).abs() < 0.01 * added.std(0)).all()
     if classes == 2:
         assert np.allclose(found[:, 0], peer.decision_function(x), atol=1e-2)
     else:
