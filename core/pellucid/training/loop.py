@@ -36,6 +36,10 @@ class Diverged(DataError):
         self.why, self.done = dict(why), dict(done)
         super().__init__("; ".join(self.why.values()))
 
+    def __reduce__(self) -> tuple[type[Diverged], tuple[Mapping[str, str], Mapping[str, Progress]]]:
+        # By what it is made from: it may come out of a process of its own.
+        return Diverged, (self.why, self.done)
+
 
 class Watcher:
     """What a run reports to while it goes on. This one is silent; the command line's draws bars."""
