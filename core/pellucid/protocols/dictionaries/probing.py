@@ -74,13 +74,13 @@ class ProbedRows(LabelRows):
             few = f"{k} feature{'s' if k > 1 else ''}"
             for name, make, chance in (("accuracy", ProbedRows.accuracy, usual), ("auroc", ProbedRows.auroc, 0.5)):
                 found, units, full = (self.over_labels(make, column) for column in (f"codes:{k}", f"units:{k}", "full"))
-                what = "is right about" if name == "accuracy" else "has an AUROC of"
+                what = "has an accuracy of" if name == "accuracy" else "has an AUROC of"
                 yield self.told(
                     f"{name}_k{k}{suffix}", found, chance=chance, baseline=units.value, baseline_name=UNITS,
                     sentence=(
-                        f"A probe of {few} of “{self.part}” {what} {_number(name, found.value)} ({whom}); of {UNITS} "
-                        f"{_number(name, units.value)}, of the whole layer {_number(name, full.value)}, which is what could "
-                        f"be reached; without knowing anything {_number(name, chance)}."
+                        f"A probe of {few} of “{self.part}” {what} {_number(name, found.value)} ({whom}); one of {UNITS} "
+                        f"{_number(name, units.value)}, one of the whole layer {_number(name, full.value)}; without knowing "
+                        f"anything {_number(name, chance)}."
                     ),
                 )  # fmt: skip
 
