@@ -37,7 +37,11 @@ def test_at_an_edge_half_of_the_amplitude_is_left():
 def test_a_slow_filter_does_not_swing_where_the_signal_begins():
     drift = 100 + 0 * TIME_S[None]
     assert np.abs(filtered(drift, RATE_HZ, high_pass_hz=0.5)).max() < 1e-6
-    np.testing.assert_allclose(filtered(wave(10) + drift, RATE_HZ, high_pass_hz=0.5), wave(10), atol=0.1)
+    # What lies beyond the last sample is the signal turned round it: of a wave that is cut off elsewhere than at 0 that is a
+    # step, and it is heard a period of the edge far.
+    inside = slice(400, -400)
+    found = filtered(wave(10) + drift, RATE_HZ, high_pass_hz=0.5)
+    np.testing.assert_allclose(found[:, inside], wave(10)[:, inside], atol=0.05)
 
 
 def test_hum_and_its_harmonics_go_and_what_is_beside_them_stays():
