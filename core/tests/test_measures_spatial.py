@@ -9,6 +9,7 @@ import pytest
 from scipy import sparse
 
 from pellucid.errors import DataError
+from pellucid.measures.local_moran import CLASSES, local_moran, overlap
 from pellucid.measures.neighbours import (
     grid_neighbours,
     linked_neighbours,
@@ -16,7 +17,7 @@ from pellucid.measures.neighbours import (
     row_standardised,
     sequence_neighbours,
 )
-from pellucid.measures.spatial import CLASSES, local_moran, moran, morans_i, overlap
+from pellucid.measures.spatial import moran, morans_i
 from pellucid.statistics.false_discovery import benjamini_hochberg
 
 

@@ -1,6 +1,7 @@
-"""Do features vary smoothly over places? Moran's I, global and local, for all features at once.
+"""Do features vary smoothly over places? Moran's I of all features at once, with permutation tests.
 
 Who is whose neighbour stands in a sparse matrix of weights (:mod:`pellucid.measures.neighbours`); all else follows from it.
+Where a feature is like its surroundings says :mod:`pellucid.measures.local_moran`.
 """
 
 from __future__ import annotations
@@ -23,9 +24,6 @@ BLOCK = 1 << 21
 
 ROUNDING = 1e-12
 """Permuted values so near the observed one are equal to it: features of few values have many ties."""
-
-CLASSES = ("", "HH", "LH", "LL", "HL")
-"""Local classes by number: high among high, low among high, low among low, high among low; 0 is none."""
 
 
 @dataclass(frozen=True)
@@ -68,40 +66,6 @@ class Moran:
         return benjamini_hochberg(self.p_two_sided)
 
 
-@dataclass(frozen=True)
-class LocalMoran:
-    """Where a feature is like its surroundings, and where it is not.
-
-    Parameters
-    ----------
-    values : ndarray, shape (place, feature)
-        Over places they sum to ``n - 1`` times the global I, for weights whose rows sum to one.
-    quadrants : ndarray of int, shape (place, feature)
-        Numbers of :data:`CLASSES`, whether significant or not.
-    p_two_sided, p_folded : ndarray, shape (place, feature)
-        A place keeps its value, and the values of all others are dealt anew to its neighbours. See :class:`Moran`.
-    """
-
-    values: np.ndarray
-    quadrants: np.ndarray
-    p_two_sided: np.ndarray
-    p_folded: np.ndarray
-
-    def classes(self, level: float = 0.05, *, corrected: bool = True) -> np.ndarray:
-        """Numbers of :data:`CLASSES`, shape (place, feature); 0 where a place is not significant.
-
-        Parameters
-        ----------
-        level : float
-        corrected : bool
-            Whether ``level`` is the false discovery rate over the places of a feature, or of each place alone.
-        """
-        p = self.p_two_sided
-        if corrected:
-            p = np.stack([benjamini_hochberg(column) for column in p.T], axis=1)
-        return np.where(p <= level, self.quadrants, 0)
-
-
 def morans_i(
     features: np.ndarray, weights: sparse.sparray | np.ndarray, *, least_active: int = LEAST_ACTIVE
 ) -> np.ndarray:
@@ -140,7 +104,7 @@ def morans_i(
     [-1.0]
     """
     matrix = checked_weights(weights)
-    centred, _ = _centred(features, matrix, least_active)
+    centred, _ = centred_features(features, matrix, least_active)
     return _scale(matrix, centred) * _products(matrix, centred)
 
 
@@ -169,9 +133,14 @@ def moran(
     Returns
     -------
     Moran
+
+    Raises
+    ------
+    DataError
+        See :func:`morans_i`.
     """
     matrix = checked_weights(weights)
-    centred, active = _centred(features, matrix, least_active)
+    centred, active = centred_features(features, matrix, least_active)
     count, width = centred.shape
     scale = _scale(matrix, centred)
     observed = scale * _products(matrix, centred)
@@ -193,83 +162,30 @@ def moran(
         below += (found[:, None] <= tested + slack).sum(0)
         total += (found - observed).sum(0)
         squares += ((found - observed) ** 2).sum(0)
-    greater, two_sided, folded = _p_values(above, below, permutations, np.isnan(observed))
+    greater, two_sided, folded = permutation_p_values(above, below, permutations, np.isnan(observed))
     mean = total / permutations
     with np.errstate(invalid="ignore", divide="ignore"):
         z = -mean / np.sqrt(squares / permutations - mean**2)
     return Moran(observed, -1.0 / (count - 1), z, greater[0], two_sided[0], folded[0], active, two_sided[1:])
 
 
-def local_moran(
-    features: np.ndarray,
-    weights: sparse.sparray | np.ndarray,
-    *,
-    permutations: int = 999,
-    seed: int = 0,
-    least_active: int = LEAST_ACTIVE,
-) -> LocalMoran:
-    """Local Moran's I of each place and feature, with tests that keep the place's own value.
+def centred_features(
+    features: np.ndarray, matrix: sparse.csr_array, least_active: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features less their mean, shape (place, feature), and at how many places each is active, shape (feature,).
 
     Parameters
     ----------
-    features, weights, permutations, seed, least_active
-        See :func:`moran`.
+    features : ndarray, shape (place, feature)
+    matrix : csr_array, shape (place, place)
+    least_active : int
+        Features that are not zero at fewer places become NaN, as do constant ones; a warning says how many.
 
-    Returns
-    -------
-    LocalMoran
-
-    References
-    ----------
-    Anselin (1995), doi:10.1111/j.1538-4632.1995.tb00338.x.
+    Raises
+    ------
+    DataError
+        If a value is not a number, shapes do not fit, or nobody has a neighbour.
     """
-    matrix = checked_weights(weights)
-    centred, _ = _centred(features, matrix, least_active)
-    count = len(centred)
-    lag = matrix @ centred
-    own = (count - 1) * centred / _sum_of_squares(centred)
-    slack = ROUNDING * np.maximum(1.0, np.abs(lag))
-    row = np.repeat(np.arange(count), np.diff(matrix.indptr))
-    place = np.arange(len(row)) - matrix.indptr[row]
-    rng = np.random.default_rng(seed)
-    above, below = np.zeros(lag.shape, np.int64), np.zeros(lag.shape, np.int64)
-    for _ in range(permutations):
-        # The others in a new order, the place itself skipped: its neighbours are the first of them.
-        order = rng.permutation(count - 1)[place]
-        dealt = sparse.csr_array((matrix.data, order + (order >= row), matrix.indptr), shape=matrix.shape) @ centred
-        above += dealt >= lag - slack
-        below += dealt <= lag + slack
-    # A local value is the lag times the place's own: where that is negative, tails change sides.
-    turned = own < 0
-    above, below = np.where(turned, below, above), np.where(turned, above, below)
-    nothing = np.isnan(own) | (np.diff(matrix.indptr) == 0)[:, None]
-    _, two_sided, folded = _p_values(above, below, permutations, nothing)
-    quadrants = np.select([(centred > 0) & (lag > 0), centred > 0, lag > 0], [1, 4, 2], 3)
-    return LocalMoran(own * lag, np.where(nothing, 0, quadrants), two_sided, folded)
-
-
-def overlap(members: np.ndarray, regions: np.ndarray) -> np.ndarray:
-    """How far sets of places are known regions: shared places over places in either (Jaccard).
-
-    Parameters
-    ----------
-    members : ndarray of bool, shape (place, feature)
-        For instance the places of class HH.
-    regions : ndarray of bool, shape (place, region)
-
-    Returns
-    -------
-    ndarray, shape (feature, region)
-        0 where both are empty.
-    """
-    one, other = np.asarray(members, np.float64), np.asarray(regions, np.float64)
-    shared = one.T @ other
-    either = one.sum(0)[:, None] + other.sum(0) - shared
-    return shared / np.maximum(either, 1.0)
-
-
-def _centred(features: np.ndarray, matrix: sparse.csr_array, least_active: int) -> tuple[np.ndarray, np.ndarray]:
-    """Features less their mean, NaN throughout for those that are not measured; and places at which they are active."""
     features = np.asarray(features, np.float64)
     if features.ndim != 2 or len(features) != matrix.shape[0]:
         raise DataError(f"features need the shape ({matrix.shape[0]}, feature) of these weights, got {features.shape}")
@@ -293,21 +209,19 @@ def _centred(features: np.ndarray, matrix: sparse.csr_array, least_active: int) 
     return centred, active
 
 
-def _sum_of_squares(centred: np.ndarray) -> np.ndarray:
-    return (centred**2).sum(0)
-
-
-def _scale(matrix: sparse.csr_array, centred: np.ndarray) -> np.ndarray:
-    return len(centred) / matrix.sum() / _sum_of_squares(centred)
-
-
-def _products(matrix: sparse.csr_array, centred: np.ndarray) -> np.ndarray:
-    return np.einsum("nm,nm->m", centred, matrix @ centred)
-
-
-def _p_values(
+def permutation_p_values(
     above: np.ndarray, below: np.ndarray, permutations: int, nothing: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One-sided, two-sided and folded p (see :class:`Moran`), from how many permutations are above and below what was found.
+
+    Parameters
+    ----------
+    above, below : ndarray of int, any shape
+        Permutations that reach the value, and those that stay at or below it; one that equals it counts as both.
+    permutations : int
+    nothing : ndarray of bool, of a shape that broadcasts to it
+        Where nothing was measured, so that p is NaN.
+    """
     greater, less = (above + 1) / (permutations + 1), (below + 1) / (permutations + 1)
     two_sided = np.minimum(1.0, 2 * np.minimum(greater, less))
     folded = (np.minimum(above, permutations - above) + 1) / (permutations + 1)
@@ -316,3 +230,11 @@ def _p_values(
         np.where(nothing, np.nan, two_sided),
         np.where(nothing, np.nan, folded),
     )
+
+
+def _scale(matrix: sparse.csr_array, centred: np.ndarray) -> np.ndarray:
+    return len(centred) / matrix.sum() / (centred**2).sum(0)
+
+
+def _products(matrix: sparse.csr_array, centred: np.ndarray) -> np.ndarray:
+    return np.einsum("nm,nm->m", centred, matrix @ centred)
