@@ -135,7 +135,7 @@ def test_a_concept_that_everybody_has_and_data_without_concepts_are_refused():
     everybody = batch(torch.ones(6, 2, dtype=torch.bool))
     head.prepare([everybody])
     with pytest.raises(ContractError, match="'pointed' has no direction: 0 training samples have it and 6 do not"):
-        head.find([everybody])
+        head.find_directions([everybody])
     with pytest.raises(ContractError, match="no training sample has a rating of 'pointed'"):
         head.prepare([batch(torch.tensor([[True, False]] * 6))])
     with pytest.raises(ContractError, match="this batch has none"):

@@ -12,13 +12,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.batch import Batch
-from pellucid.data.spec import Concepts
-from pellucid.errors import ContractError, StudyError, nearest
+from pellucid.errors import ContractError, nearest
 from pellucid.explanation import Explanation
 from pellucid.heads.base import HeadTags, PredictorConfig, Stage
+from pellucid.heads.concepts.ratings import check_each_given, concepts_of, rated
 from pellucid.heads.scaled import STRIDE, ScaledHead
 from pellucid.moments import Moments
 from pellucid.representation import Representation
+
+NAME = "concept-bottleneck"
 
 
 class ConceptBottleneckConfig(PredictorConfig):
@@ -76,9 +78,7 @@ class ConceptBottleneck(ScaledHead):
 
     def __init__(self, config: ConceptBottleneckConfig) -> None:
         super().__init__(config)
-        if config.concepts is None:
-            raise StudyError("head 'concept-bottleneck' needs a dataset with human ratings (concepts); this has none")
-        self.named: Concepts = config.concepts
+        self.named = concepts_of(config, NAME)
         low, high = torch.tensor(self.named.low), torch.tensor(self.named.high)
         count = len(self.named.names)
         self.register_buffer("low", low)
@@ -111,15 +111,18 @@ class ConceptBottleneck(ScaledHead):
         return self.handed_on(self.concepts(z))
 
     def watched(self, parts: Iterable[tuple[Representation, Batch]]) -> Iterator[tuple[Representation, Batch]]:
-        """Learn mean and deviation of each rating where it is known."""
+        """Learn mean and deviation of each rating where it is known.
+
+        Raises
+        ------
+        ContractError
+            If no training sample has some rating.
+        """
         moments = Moments()
         for z, batch in parts:
-            ratings, known = _rated(batch)
-            moments.add(ratings, known)
+            moments.add(*rated(batch, NAME))
             yield z, batch
-        if (moments.count == 0).any():
-            never = [name for name, n in zip(self.concept_names, moments.count, strict=True) if n == 0]
-            raise ContractError(f"no training sample has a rating of {', '.join(map(repr, never))}")
+        check_each_given(moments, self.concept_names)
         self.rating_mean.copy_(moments.mean)
         self.rating_scale.copy_(moments.deviation)
 
@@ -192,7 +195,7 @@ class ConceptBottleneck(ScaledHead):
         agree. For a prediction that has run to an end of the scale the squared error has no slope left, this has. Weighted
         so that near the mean rating it is half the squared error in standard deviations.
         """
-        ratings, known = _rated(batch)
+        ratings, known = rated(batch, NAME)
         span = self.high - self.low
         place, usual = ((ratings - self.low) / span).clamp(0, 1), self._usual_place()
         weight = usual * (1 - usual) * (span / self.rating_scale).square() * known
@@ -206,7 +209,7 @@ class ConceptBottleneck(ScaledHead):
         """Negative log-likelihood of the target where the ratings, and what they are read from, stay as they are."""
         ratings = self.handed_on(self.concepts(z)).detach()
         if self.config.trained == "independent":
-            said, known = _rated(batch)
+            said, known = rated(batch, NAME)
             ratings = torch.where(known, said, ratings)
         return self.likelihood_loss(self.outcome(ratings), batch) + self._penalty()
 
@@ -245,9 +248,3 @@ class ConceptBottleneck(ScaledHead):
 
     def _penalty(self) -> Tensor:
         return 0.5 * self.config.l2 * (STRIDE * self.outcome_weight).square().sum()
-
-
-def _rated(batch: Batch) -> tuple[Tensor, Tensor]:
-    if batch.concepts is None or batch.concept_mask is None:
-        raise ContractError("head 'concept-bottleneck' learns from human ratings, and this batch has none")
-    return batch.concepts, batch.concept_mask

@@ -11,13 +11,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.batch import Batch
-from pellucid.errors import ContractError, StudyError
+from pellucid.errors import ContractError
 from pellucid.explanation import Explanation
 from pellucid.heads.base import HeadTags, PredictorConfig, Stage
+from pellucid.heads.concepts.ratings import check_each_given, concepts_of, rated
 from pellucid.heads.scaled import STRIDE, ScaledHead
 from pellucid.measures.concept_vectors import PENALTY, logistic_vectors, mean_difference_vectors
 from pellucid.moments import Moments
 from pellucid.representation import Representation
+
+NAME = "cav"
 
 
 class CavConfig(PredictorConfig):
@@ -67,9 +70,7 @@ class Cav(ScaledHead):
 
     def __init__(self, config: CavConfig) -> None:
         super().__init__(config)
-        if config.concepts is None:
-            raise StudyError("head 'cav' needs a dataset with human ratings (concepts); this has none")
-        self.concept_names = config.concepts.names
+        self.concept_names = concepts_of(config, NAME).names
         count, units = len(self.concept_names), len(config.units)
         self.register_buffer("rating_mean", torch.zeros(count))
         self.register_buffer("direction", torch.zeros(count, units))
@@ -98,20 +99,24 @@ class Cav(ScaledHead):
         return self._score(self._places(x))
 
     def watched(self, parts: Iterable[tuple[Representation, Batch]]) -> Iterator[tuple[Representation, Batch]]:
-        """Learn the mean of each rating: above it a sample has the concept."""
+        """Learn the mean of each rating: above it a sample has the concept.
+
+        Raises
+        ------
+        ContractError
+            If no training sample has some rating.
+        """
         moments = Moments()
         for z, batch in parts:
-            moments.add(*_rated(batch))
+            moments.add(*rated(batch, NAME))
             yield z, batch
-        if (moments.count == 0).any():
-            never = [name for name, n in zip(self.concept_names, moments.count, strict=True) if n == 0]
-            raise ContractError(f"no training sample has a rating of {', '.join(map(repr, never))}")
+        check_each_given(moments, self.concept_names)
         self.rating_mean.copy_(moments.mean)
 
     def stages(self) -> tuple[Stage, ...]:
         """Concepts, their directions, then the target."""
         return (
-            Stage(name="concepts", loss=self.concept_loss, learns=("concept",), share=0.5, finish=self.find),
+            Stage(name="concepts", loss=self.concept_loss, learns=("concept",), share=0.5, finish=self.find_directions),
             Stage(name="target", loss=self.loss, learns=("outcome",), encoders=False),
         )
 
@@ -127,15 +132,22 @@ class Cav(ScaledHead):
         penalty = 0.5 * self.config.l2 * (STRIDE * self.outcome_weight).square().sum()
         return self.likelihood_loss(self(z), batch) + penalty
 
-    def find(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
-        """Find the direction of each concept, and how far training samples spread along it."""
+    def find_directions(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
+        """Find the direction of each concept, and how far training samples spread along it.
+
+        Raises
+        ------
+        ContractError
+            If no training sample has a concept, or all have it.
+        """
         seen = [(self.standardised(z).detach(), *self._yes(batch)) for z, batch in parts]
         x, yes, known = (torch.cat(one) for one in zip(*seen, strict=True))
         having, lacking = (yes & known).sum(0), (~yes & known).sum(0)
         for name, some, others in zip(self.concept_names, having.tolist(), lacking.tolist(), strict=True):
             if not some or not others:
                 raise ContractError(
-                    f"concept {name!r} has no direction: {some} training samples have it and {others} do not"
+                    f"concept {name!r} has no direction: {some} training samples have it and {others} do not; learn from more "
+                    "samples, or leave the concept out of the data"
                 )
         if self.config.direction == "means":
             found = mean_difference_vectors(x, yes, known)
@@ -162,11 +174,5 @@ class Cav(ScaledHead):
 
     def _yes(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Whether samples have each concept, and where that is known."""
-        ratings, known = _rated(batch)
+        ratings, known = rated(batch, NAME)
         return ratings > self.rating_mean, known
-
-
-def _rated(batch: Batch) -> tuple[Tensor, Tensor]:
-    if batch.concepts is None or batch.concept_mask is None:
-        raise ContractError("head 'cav' learns from human ratings, and this batch has none")
-    return batch.concepts, batch.concept_mask
