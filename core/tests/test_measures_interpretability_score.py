@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pellucid.errors import DataError
-from pellucid.heads.concepts.few_concepts import SparseConceptBottleneck, kept, only_strongest
+from pellucid.heads.concepts.few_concepts import FewConceptsClassifier, kept, only_strongest
 from pellucid.measures.concept_libraries import cluster_concepts, prototype_concepts, unit_concepts
 from pellucid.measures.interpretability_score import RATIOS, RetentionCurve, interpretability_score, retention_curve
 from pellucid.measures.sparse_concept_classifier import LabelledRows, fitted
@@ -53,7 +53,7 @@ def test_gradients_pass_through_what_stays_only():
 def test_the_bottleneck_is_the_formula_and_its_contributions_are_its_logits():
     concepts, x = unit_concepts(noise(10, 6, seed=1)), noise(5, 6, seed=2)
     torch.manual_seed(0)
-    model = SparseConceptBottleneck(concepts, 3, 0.5)
+    model = FewConceptsClassifier(concepts, 3, 0.5)
     assert float(model.linear.weight.detach().std()) == pytest.approx(0.02, rel=0.4)
     assert (model.linear.bias == 0).all()
     with torch.no_grad():
@@ -169,9 +169,9 @@ def test_what_cannot_be_scored_is_refused_with_a_reason():
         (lambda: unit_concepts(torch.tensor([[float("nan"), 0.0], [1.0, 0.0]])), "1 of 2 concept vectors"),
         (lambda: prototype_concepts(part.x, 61), "need as many segments, got 60"),
         (lambda: cluster_concepts(part.x, 61), "need as many segments, got 60"),
-        (lambda: SparseConceptBottleneck(torch.eye(6), 3, 1.0), "below 1"),
-        (lambda: SparseConceptBottleneck(torch.eye(6), 3, -0.1), "below 1"),
-        (lambda: SparseConceptBottleneck(torch.eye(6)[:1], 3, 0.0), "two concepts, got 1"),
+        (lambda: FewConceptsClassifier(torch.eye(6), 3, 1.0), "below 1"),
+        (lambda: FewConceptsClassifier(torch.eye(6), 3, -0.1), "below 1"),
+        (lambda: FewConceptsClassifier(torch.eye(6)[:1], 3, 0.0), "two concepts, got 1"),
         (lambda: retention_curve(part, part, part, torch.eye(6), ratios=(0.5,)), "two or more"),
         (lambda: retention_curve(part, part, part, torch.eye(6), ratios=(0.5, 0.5, 0.9)), "two or more"),
     ):

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import DataError
-from pellucid.heads.concepts.few_concepts import SparseConceptBottleneck, kept, linear_classifier
+from pellucid.heads.concepts.few_concepts import FewConceptsClassifier, kept, linear_classifier
 from pellucid.measures.concept_libraries import unit_concepts
 from pellucid.measures.sparse_concept_classifier import LEARNING_RATES, Fitted, LabelledRows, accuracy, fitted
 
@@ -144,7 +144,7 @@ def retention_curve(
     with torch.random.fork_rng(devices=[]):
         for ratio in grid:
             torch.manual_seed(seed)
-            chosen.append(fit(SparseConceptBottleneck(concepts, classes, ratio)))
+            chosen.append(fit(FewConceptsClassifier(concepts, classes, ratio)))
         torch.manual_seed(seed)
         chosen.append(fit(linear_classifier(train.x.shape[1], classes)))
     *accuracies, standard = [accuracy(one.model, test) for one in chosen]

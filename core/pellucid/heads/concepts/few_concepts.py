@@ -49,7 +49,7 @@ def only_strongest(scores: Tensor, ratio: float) -> Tensor:
     return scores * torch.where(stays.any(1, keepdim=True), stays, sizes >= limit)
 
 
-class SparseConceptBottleneck(nn.Module):
+class FewConceptsClassifier(nn.Module):
     """A linear classifier that reads few similarities to concepts.
 
     Parameters

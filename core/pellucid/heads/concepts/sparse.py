@@ -14,7 +14,7 @@ from pellucid.batch import Batch
 from pellucid.errors import DataError
 from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.base import HeadTags, PredictorConfig, Stage
-from pellucid.heads.concepts.few_concepts import SparseConceptBottleneck, kept, only_strongest
+from pellucid.heads.concepts.few_concepts import FewConceptsClassifier, kept, only_strongest
 from pellucid.heads.scaled import STRIDE, ScaledHead
 from pellucid.measures.concept_libraries import cluster_concepts, prototype_concepts
 from pellucid.representation import Representation
@@ -79,7 +79,7 @@ class ConceptBottleneckSparse(ScaledHead):
     def __init__(self, config: ConceptBottleneckSparseConfig) -> None:
         super().__init__(config)
         units, outputs = len(config.units), len(self.outputs)
-        self.body = SparseConceptBottleneck(torch.zeros(config.count, units), outputs, config.ratio)
+        self.body = FewConceptsClassifier(torch.zeros(config.count, units), outputs, config.ratio)
         with torch.no_grad():
             self.body.linear.weight.div_(STRIDE)
         self.plain = nn.Linear(units, outputs)
@@ -132,9 +132,9 @@ class ConceptBottleneckSparse(ScaledHead):
         learns = ("body", "choice")
         read = Stage(name="concepts", loss=self.loss, learns=learns, encoders=False)
         if not self.config.warm_up:
-            return Stage(name="library", finish=self.collect), read
+            return Stage(name="library", finish=self.make_library), read
         plain = Stage(
-            name="warm-up", loss=self.plain_loss, learns=("plain",), share=self.config.warm_up, finish=self.collect
+            name="warm-up", loss=self.plain_loss, learns=("plain",), share=self.config.warm_up, finish=self.make_library
         )
         return plain, read
 
@@ -145,7 +145,7 @@ class ConceptBottleneckSparse(ScaledHead):
         )
         return self.likelihood_loss(output, batch)
 
-    def collect(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
+    def make_library(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Make the library of what encoders say of the training samples.
 
         Raises
