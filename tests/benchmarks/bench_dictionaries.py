@@ -45,7 +45,7 @@ from pellucid.representation import Representation
 from pellucid.training.learner import Samples
 from pellucid.training.loop import train_together
 from pellucid.training.objectives import HeadLoss
-from pellucid.training.reading import LATENT, again
+from pellucid.training.reading import LATENT, encoded_on_read
 from pellucid.training.settings import TrainingSettings
 
 UNITS, FEATURES, K, BATCH, ROUNDS = 512, 4096, 32, 4096, 3
@@ -253,7 +253,7 @@ def one_stream(stored: bool, count: int = 4, length: int = 16384) -> tuple[float
         if stored:
             data = folder_of(x.numpy(), Path(place) / "acts")
             encoder = Identity(Identity.config_type(inputs={"activations": data.spec.input("activations")}))
-            samples = again(Model({"activations": encoder}, made()), data, "")
+            samples = encoded_on_read(Model({"activations": encoder}, made()), data, "")
         settings = TrainingSettings(epochs=1, batch_size=1024, patience=None)
 
         def objectives(some: Iterable[int]) -> dict[str, tuple[nn.Module, None]]:

@@ -32,7 +32,7 @@ def represented(model: Model) -> Callable[[Dataset, str], Samples]:
     def read(dataset: Dataset, target: str = "") -> Samples:
         model.eval()
         size = len(dataset) * len(model.head.config.units) * 4
-        return _once(model, dataset, target) if size <= KEPT_BYTES else again(model, dataset, target)
+        return _once(model, dataset, target) if size <= KEPT_BYTES else encoded_on_read(model, dataset, target)
 
     return read
 
@@ -47,7 +47,7 @@ def pairs(model: Model, samples: Samples) -> Iterator[tuple[Representation, Batc
         yield (model.encode(batch) if known is None else Representation(known, model.head.config.units)), batch
 
 
-def again(model: Model, dataset: Dataset, target: str) -> Samples:
+def encoded_on_read(model: Model, dataset: Dataset, target: str) -> Samples:
     """Samples as a model's encoders say them, computed whenever they are read."""
 
     @torch.no_grad()
