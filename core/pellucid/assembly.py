@@ -8,10 +8,11 @@ from typing import Any
 import torch
 
 from pellucid import plugins
+from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec
 from pellucid.encoders.base import Encoder
 from pellucid.entries import EncoderEntry, HeadEntry
-from pellucid.errors import StudyError
+from pellucid.errors import StudyError, nearest
 from pellucid.heads.base import Head, HeadTags
 from pellucid.part import configured
 from pellucid.protocols.base import Assessment, Context, Protocol, Splitting
@@ -191,6 +192,23 @@ def check_fit(study: Study, spec: DataSpec, assessments: Mapping[str, Assessment
             raise StudyError(f"protocol {name!r} does not fit this study: none of its heads predicts a target")
         if reason := assessment.unfit(context):
             raise StudyError(f"protocol {name!r} does not fit this study: {reason}")
+
+
+def check_columns(study: Study, dataset: Dataset) -> None:
+    """Refuse training by a column that the dataset does not have, before anything is trained.
+
+    Raises
+    ------
+    StudyError
+    """
+    columns = list(map(str, dataset.frame.columns))
+    for entry in (*study.encoder, *study.head):
+        name = study.training_of(entry).distinct
+        if name and name not in columns:
+            raise StudyError(
+                f"[training] distinct = {name!r}: dataset {dataset.spec.name!r} has no such column{nearest(name, columns)}; "
+                f"it has: {_listed(columns)}"
+            )
 
 
 def _listed(names: Sequence[str]) -> str:

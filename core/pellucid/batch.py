@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.samples import Arrays, Sample
 from pellucid.data.spec import COVARIATES
 from pellucid.data.table import numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Batch:
         Sample ids, for parts that remember which sample something came from; empty where nobody asked.
     groups : mapping of str to tuple of str
         By group column, which group each sample belongs to (a pseudonym, for people).
+    texts : mapping of str to tuple
+        By name of a text, of each sample its words and then its variants; empty where a sample came without its dataset.
     """
 
     inputs: Mapping[str, Tensor]
@@ -42,6 +48,7 @@ class Batch:
     concept_mask: Tensor | None = None
     samples: tuple[str, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    texts: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
@@ -60,6 +67,7 @@ class Batch:
             move(self.concept_mask),
             self.samples,
             self.groups,
+            self.texts,
         )
 
     def known(self, name: str) -> Tensor | None:
@@ -99,7 +107,8 @@ def collate(dataset: Dataset, indices: np.ndarray | Sequence[int], target: str |
         inputs[COVARIATES], masks[COVARIATES] = _known(numbers(rows, list(dataset.spec.covariates.names)))
     targets = None if not target else _tensor(numbers(rows, dataset.target_columns(target)))
     groups = {column: tuple(map(str, rows[column].to_numpy())) for column in dataset.spec.groups}
-    batch = Batch(inputs, masks, targets, samples=tuple(map(str, rows.index)), groups=groups)
+    texts = {name: _written(rows, one.columns(name)) for name, one in dataset.spec.texts.items()}
+    batch = Batch(inputs, masks, targets, samples=tuple(map(str, rows.index)), groups=groups, texts=texts)
     if dataset.spec.concepts is None:
         return batch
     ratings, known = _known(numbers(rows, [f"concept:{name}" for name in dataset.spec.concepts.names]))
@@ -120,6 +129,10 @@ def batch_of(samples: Sequence[Sample]) -> Batch:
         inputs[COVARIATES], masks[COVARIATES] = _known(values)
     groups = {column: tuple(str(s.row[column]) for s in samples) for column in first.spec.groups}
     return Batch(inputs, masks, samples=tuple(s.id for s in samples), groups=groups)
+
+
+def _written(rows: pd.DataFrame, columns: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    return tuple(zip(*(map(str, rows[column].to_numpy()) for column in columns), strict=True))
 
 
 def _known(values: np.ndarray) -> tuple[Tensor, Tensor]:

@@ -128,7 +128,7 @@ def assess(
         if assessment.needs_training:
             left_out.append(name)
         elif not assessment.unfit(context):
-            results += assessment.conclude(assessment.examine(fold).assign(fold=0), context)
+            results += assessment.concluded(assessment.examine(fold).assign(fold=0), context)
     there, scored = _counts(whole), _counts(dataset)
     skipped = {what: n - scored[what] for what, n in there.items()}
     found = Evaluation(Results(results), scored, skipped, tuple(dataset.findings))

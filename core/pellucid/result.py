@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import ContractError, RunError
@@ -34,6 +34,9 @@ class Result:
         For audits: whether the check was passed. ``None`` where there is nothing to pass.
     sentence : str
         What the figure means, for a reader who does not know the metric.
+    judged_on : str
+        Who was new to the models, where a protocol keeps something else apart than people ("unseen sentences, seen
+        subjects"); empty otherwise.
     """
 
     protocol: str
@@ -50,6 +53,14 @@ class Result:
     n_subjects: int
     passed: bool | None = None
     sentence: str = ""
+    judged_on: str = ""
+
+    def labelled(self, judged_on: str) -> Result:
+        """The same, with who was new to the models in its words."""
+        if not judged_on:
+            return self
+        told = f"{self.sentence} Judged on {judged_on}." if self.sentence else ""
+        return replace(self, judged_on=judged_on, sentence=told)
 
     def __post_init__(self) -> None:
         for name in ("chance", "baseline"):

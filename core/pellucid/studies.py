@@ -151,7 +151,14 @@ class Study(Frozen):
         Those that are part of its target; all, where it has none.
         """
         opened = dataset(self.dataset, data or self.data or None, **self.options.get(self.dataset, {}))
+        opened = opened.keeping_apart(self.apart)
         return opened.labelled(self.target) if self.target else opened
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """Group columns that its splitting protocol keeps apart; empty where these are all that the dataset has."""
+        named = (self.options.get(name, {}).get("apart", ()) for name in self.protocols)
+        return next((tuple(some) for some in named if some), ())
 
     def dataset_of(self, objects: Any) -> Dataset:
         """Samples without labels from the domain's own objects, with the dataset's options as this study has them.

@@ -163,6 +163,9 @@ def print_findings(out: Console, kept: Sequence[Finding], listed_in: Path | None
 def print_evaluation(out: Console, run: Run, results: list[Result], *, everything: bool = False) -> None:
     """Results of a run's models, in the words of its data."""
     document = run.document
+    for judged_on in dict.fromkeys(one.judged_on for one in results if one.judged_on):
+        out.print(Text(f"All scores are of {judged_on}.", style="yellow"))
+        out.print()
     print_results(
         out,
         results,

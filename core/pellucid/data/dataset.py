@@ -176,6 +176,32 @@ class Dataset(ABC):
             raise StudyError(f"dataset {self.spec.name!r} has no covariates")
         return numbers(self.frame, list(names or self.spec.covariates.names))
 
+    def text_values(self, name: str) -> list[tuple[str, ...]]:
+        """A text of each sample, its variants after it.
+
+        Raises
+        ------
+        StudyError
+            If there is no such text.
+        """
+        columns = self.spec.sentences(name).columns(name)
+        return list(zip(*(self.frame[column].astype(str) for column in columns), strict=True))
+
+    def keeping_apart(self, groups: Sequence[str]) -> Dataset:
+        """The same samples for a protocol that keeps these group columns apart alone; all results say so.
+
+        Raises
+        ------
+        StudyError
+            See :meth:`pellucid.data.spec.DataSpec.keeping_apart`.
+        """
+        spec = self.spec.keeping_apart(groups)
+        if spec is self.spec:
+            return self
+        found = self.subset(np.arange(len(self)))
+        found.spec = spec
+        return found
+
     def concept_values(self) -> np.ndarray:
         """Concept ratings, float64, shape (sample, concept); NaN where nobody rated."""
         if self.spec.concepts is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, model_validator
 
 from pellucid.data.concepts import Concepts
 from pellucid.data.frozen import Frozen
+from pellucid.data.inputs import Graph, Image, InputSpec, Sentences, Signal, Text, Trajectory, Vector, Volume
 from pellucid.data.targets import Binary, Links, MultiClass, MultiLabel, Ordinal, Regression, Target
 from pellucid.errors import StudyError, nearest
 
@@ -26,6 +27,7 @@ __all__ = [
     "MultiLabel",
     "Ordinal",
     "Regression",
+    "Sentences",
     "Signal",
     "Target",
     "Text",
@@ -36,128 +38,6 @@ __all__ = [
 
 COVARIATES = "covariates"
 """Name of the input that a dataset's covariates form: any encoder of vectors can read them like a measured input."""
-
-
-# --- inputs -----------------------------------------------------------------------------------------------------------
-
-
-class Signal(Frozen):
-    """Channels over time; a sample has shape ``(channel, time)``.
-
-    ``preparation`` is the dataset's record of what was done to the recordings (filters, reference ...), where it keeps one.
-    """
-
-    kind: Literal["signal"] = "signal"
-    channels: tuple[str, ...]
-    length: int = Field(gt=0)
-    rate_hz: float = Field(gt=0)
-    units: str
-    preparation: Mapping[str, JsonValue] = Field(default_factory=dict)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one sample."""
-        return (len(self.channels), self.length)
-
-
-class Image(Frozen):
-    """Channels over a plane; a sample has shape ``(channel, row, column)``.
-
-    A channel named ``"mask"`` holds how much of each pixel is covered, 0 to 1.
-    """
-
-    kind: Literal["image"] = "image"
-    channels: tuple[str, ...]
-    size: tuple[int, int]
-    spacing_mm: tuple[float, float] | None = None
-    units: str
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one sample."""
-        return (len(self.channels), *self.size)
-
-
-class Volume(Frozen):
-    """Channels over space; a sample has shape ``(channel, slice, row, column)``."""
-
-    kind: Literal["volume"] = "volume"
-    channels: tuple[str, ...]
-    size: tuple[int, int, int]
-    spacing_mm: tuple[float, float, float] | None = None
-    units: str
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one sample."""
-        return (len(self.channels), *self.size)
-
-
-class Vector(Frozen):
-    """Named numbers; a sample has shape ``(name,)``. One unit for all, or one for each name."""
-
-    kind: Literal["vector"] = "vector"
-    names: tuple[str, ...]
-    units: str | tuple[str, ...] = "1"
-
-    @model_validator(mode="after")
-    def _one_unit_a_name(self) -> Vector:
-        if isinstance(self.units, tuple) and len(self.units) != len(self.names):
-            raise ValueError(f"{len(self.names)} names but {len(self.units)} units")
-        if len(set(self.names)) != len(self.names):
-            raise ValueError("names must differ from each other")
-        return self
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one sample."""
-        return (len(self.names),)
-
-
-class Trajectory(Frozen):
-    """Named states (and actions) over time steps; a sample has shape ``(step, name)``."""
-
-    kind: Literal["trajectory"] = "trajectory"
-    names: tuple[str, ...]
-    length: int = Field(gt=0)
-    dt_s: float = Field(gt=0)
-    units: tuple[str, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one sample."""
-        return (self.length, len(self.names))
-
-
-class Text(Frozen):
-    """Tokens of a closed vocabulary; a sample has shape ``(position,)``, int64, padded and masked."""
-
-    kind: Literal["text"] = "text"
-    vocabulary: int = Field(gt=0)
-    length: int = Field(gt=0)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one sample."""
-        return (self.length,)
-
-
-class Graph(Frozen):
-    """A graph with named node and edge features; its size differs between samples, so it has no fixed shape."""
-
-    kind: Literal["graph"] = "graph"
-    node_features: tuple[str, ...]
-    edge_features: tuple[str, ...] = ()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Empty: graphs have no common shape."""
-        return ()
-
-
-InputSpec = Annotated[Signal | Image | Volume | Vector | Trajectory | Text | Graph, Field(discriminator="kind")]
-
-# --- the whole --------------------------------------------------------------------------------------------------------
 
 
 class DataSpec(Frozen):
@@ -182,12 +62,16 @@ class DataSpec(Frozen):
         The covariates of the trivial baseline that every score stands beside. Empty: the baseline is the prevalence.
     concepts : Concepts, optional
         Human ratings.
+    texts : mapping of str to Sentences
+        Texts in plain words that belong to the samples.
     views : mapping of str to str
         For an input, the plugin's view that draws it (``{"shape": "ct/lesion"}``); without one the core draws it plainly.
     measures : mapping of str to tuple of str
         For an input, the plugin's measures that say what changes in it (``{"shape": ("core/outline-area",)}``).
     group_word : (str, str)
         What one and what several members of the first group are called where people read: ``("patient", "patients")``.
+    seen : tuple of str
+        Whom a split does *not* keep apart though one could think so, in words (``("subjects",)``); every result says so.
     about : str
         What a reader of a score must know, in a sentence or two; printed in every report.
     """
@@ -200,9 +84,11 @@ class DataSpec(Frozen):
     covariates: Vector | None = None
     trivial: tuple[str, ...] = ()
     concepts: Concepts | None = None
+    texts: Mapping[str, Sentences] = Field(default_factory=dict)
     views: Mapping[str, str] = Field(default_factory=dict)
     measures: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     group_word: tuple[str, str] = ("subject", "subjects")
+    seen: tuple[str, ...] = ()
     about: str = ""
 
     @model_validator(mode="after")
@@ -254,6 +140,61 @@ class DataSpec(Frozen):
                 f"dataset {self.name!r} has no target {name!r}{nearest(name, self.targets)}; it has: {known}"
             )
         return self.targets[name]
+
+    def sentences(self, name: str) -> Sentences:
+        """The spec of one text.
+
+        Raises
+        ------
+        StudyError
+            If there is no such text; the nearest name is given.
+        """
+        if name not in self.texts:
+            known = ", ".join(self.texts) or "none"
+            raise StudyError(f"dataset {self.name!r} has no text {name!r}{nearest(name, self.texts)}; it has: {known}")
+        return self.texts[name]
+
+    def word_of(self, group: str) -> tuple[str, str]:
+        """What one and what several members of a group column are called."""
+        return self.group_word if group == self.groups[0] else (group, f"{group}s")
+
+    def keeping_apart(self, groups: Sequence[str]) -> DataSpec:
+        """The spec of the data where a protocol keeps these group columns apart and no others, which every result then says.
+
+        Raises
+        ------
+        StudyError
+            If one of them is no group column; the nearest name is given.
+        """
+        for group in groups:
+            if group not in self.groups:
+                raise StudyError(
+                    f"dataset {self.name!r} has no group column {group!r} to keep apart{nearest(group, self.groups)}; it has: "
+                    f"{', '.join(self.groups)}"
+                )
+        if not groups or set(groups) == set(self.groups):
+            return self
+        rest = tuple(self.word_of(group)[1] for group in self.groups if group not in groups)
+        return self.model_copy(
+            update={"groups": tuple(groups), "group_word": self.word_of(groups[0]), "seen": (*self.seen, *rest)}
+        )
+
+    @property
+    def judged_on(self) -> str:
+        """Who is new to a model that is judged, where it is not simply people nothing was learnt from; else empty.
+
+        Examples
+        --------
+        >>> spec = DataSpec(name="x", inputs={}, targets={}, namespace="x", groups=("subject", "sentence"))
+        >>> spec.keeping_apart(["sentence"]).judged_on
+        'unseen sentences, seen subjects'
+        >>> spec.judged_on
+        ''
+        """
+        if not self.seen and "subject" in self.groups:
+            return ""
+        new = " and ".join(self.word_of(group)[1] for group in self.groups)
+        return f"unseen {new}" + (f", seen {' and '.join(self.seen)}" if self.seen else "")
 
     def asked(self, target: str) -> DataSpec:
         """The spec of the data where one target is asked for: without the concepts that it is made of.

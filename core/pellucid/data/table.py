@@ -36,7 +36,8 @@ def check_frame(frame: pd.DataFrame, spec: DataSpec) -> None:
         [f"concept-sd:{name}" for name in spec.concepts.names] if spec.concepts and spec.concepts.disagreement else []
     )
     wanted += apart
-    missing = [c for c in (*spec.groups, *wanted) if c not in frame.columns]
+    said = [column for name, text in spec.texts.items() for column in text.columns(name)]
+    missing = [c for c in (*spec.groups, *wanted, *said) if c not in frame.columns]
     if missing:
         raise DataError(f"dataset {spec.name!r}: the frame lacks column(s) {', '.join(map(repr, missing))}")
     if not frame.index.is_unique:
@@ -50,15 +51,18 @@ def check_frame(frame: pd.DataFrame, spec: DataSpec) -> None:
             )
     for column in (c for c in wanted if c not in spec.groups):
         _refuse(frame, spec, column, ~_numeric(frame[column]), "expected a number, or nothing where it is missing")
+    for column in said:
+        written = frame[column].map(lambda value: isinstance(value, str) and bool(value.strip())).to_numpy(bool)
+        _refuse(frame, spec, column, ~written, "expected words; leave samples without a text out")
     for column in apart:
         _refuse(frame, spec, column, numbers(frame, [column])[:, 0] < 0, "a standard deviation is not negative")
     for column, target in labels.items():
         if target.classes is None:
             continue
         values = numbers(frame, [column])[:, 0]
-        said = "0 and 1" if target.classes == 2 else f"0 to {target.classes - 1}"
+        range_said = "0 and 1" if target.classes == 2 else f"0 to {target.classes - 1}"
         known = np.isnan(values) | np.isin(values, np.arange(target.classes))
-        _refuse(frame, spec, column, ~known, f"its labels are {said}")
+        _refuse(frame, spec, column, ~known, f"its labels are {range_said}")
 
 
 def _refuse(frame: pd.DataFrame, spec: DataSpec, column: str, bad: np.ndarray, why: str) -> None:

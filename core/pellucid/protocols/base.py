@@ -197,6 +197,10 @@ class Assessment(Protocol):
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """Results from the rows of all folds; these have a column ``fold`` beside those of :meth:`examine`."""
 
+    def concluded(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+        """:meth:`conclude`, every result saying who was new to the models where that is not simply people."""
+        return [result.labelled(context.spec.judged_on) for result in self.conclude(rows, context)]
+
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
         """Figures for the report, by caption. Default: none."""
         return {}

@@ -24,10 +24,14 @@ class NestedSubjectCvConfig(Config):
         Every subject is tested once, by models that have learnt from the other folds.
     validation : float
         Share of each training side that is kept for early stopping and thresholds.
+    apart : tuple of str
+        Group columns that are kept apart; all of the dataset's where none is named. Members of the others are then learnt
+        from and tested, and every result says so: ``apart = ["sentence"]`` gives "unseen sentences, seen subjects".
     """
 
     folds: int = Field(default=5, ge=2)
     validation: float = Field(default=0.2, gt=0, le=0.5)
+    apart: tuple[str, ...] = ()
 
 
 class NestedSubjectCv(Splitting):
@@ -44,7 +48,7 @@ class NestedSubjectCv(Splitting):
         DataError
             If there are fewer subjects than folds, or a side is left with one class.
         """
-        sets, strata = self.sets(dataset), self.strata(dataset, target)
+        sets, strata = self.sets(dataset.keeping_apart(self.config.apart)), self.strata(dataset, target)
         try:
             found = list(
                 nested_splits(sets, strata, folds=self.config.folds, validation=self.config.validation, seed=seed)

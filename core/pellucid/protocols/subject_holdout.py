@@ -37,12 +37,15 @@ class SubjectHoldoutConfig(Config):
     otherwise : {"refuse", "drawn"}
         What to do with data that lack the column, or of which nobody stands on the test side (the published training part
         alone): refuse them, or draw the sides as if no column were named.
+    apart : tuple of str
+        See :class:`~pellucid.protocols.nested_subject_cv.NestedSubjectCvConfig`.
     """
 
     test: float = Field(default=0.25, gt=0, lt=1)
     validation: float = Field(default=0.2, gt=0, le=0.5)
     column: str | None = None
     otherwise: Literal["refuse", "drawn"] = "refuse"
+    apart: tuple[str, ...] = ()
 
 
 class SubjectHoldout(Splitting):
@@ -61,7 +64,7 @@ class SubjectHoldout(Splitting):
         LeakageError
             If the official split has a subject on two sides.
         """
-        sets, strata = self.sets(dataset), self.strata(dataset, target)
+        sets, strata = self.sets(dataset.keeping_apart(self.config.apart)), self.strata(dataset, target)
         side = self._official(dataset, sets) if self._laid_down(dataset) else self._drawn(sets, strata, seed)
         test = np.flatnonzero(side == "test")
         rest = np.flatnonzero(side != "test")

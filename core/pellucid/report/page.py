@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pellucid.data.spec import DataSpec
 from pellucid.files import writing
 from pellucid.report import cases, features, findings, pictures, provenance, published, sections, words
 from pellucid.report.folder import RunFolder
 from pellucid.report.lots import EACH
-from pellucid.report.names import sentence_case
+from pellucid.report.names import listed, sentence_case
 
 HERE = Path(__file__).parent
 AUDIT = words.AUDIT
@@ -49,6 +50,14 @@ def build_report(folder: Path) -> Path:
     return written
 
 
+def _judged_on(spec: DataSpec) -> list[str]:
+    """Who was new to the models, where that is not simply people."""
+    if not spec.judged_on:
+        return []
+    known = f" Nothing is said about other {listed(list(spec.seen))}." if spec.seen else ""
+    return [f"All scores are of {spec.judged_on}.{known}"]
+
+
 def contents(run: RunFolder) -> Mapping[str, Any]:
     """All that the template shows, ready to print."""
     drawn, problems = pictures.protocol_figures(run)
@@ -72,7 +81,12 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "summary": sections.summary(run),
         "predicts": any(tags.predicts for tags in run.tags.values()),
         "about": run.spec.about,
-        "notes": [*(run.document.get("notes") or ()), *problems, *filter(None, [run.gallery.problem])],
+        "notes": [
+            *_judged_on(run.spec),
+            *(run.document.get("notes") or ()),
+            *problems,
+            *filter(None, [run.gallery.problem]),
+        ],
         "models": sections.models(run),
         "cohort": sections.cohort(run),
         "found": findings.grouped(run.document.get("findings") or ()),

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pellucid.assembly import build_protocols, check_fit, context_of
+from pellucid.assembly import build_protocols, check_columns, check_fit, context_of
 from pellucid.data.splits import Split
 from pellucid.errors import LeakageError, RunError
 from pellucid.run import Run
@@ -78,6 +78,7 @@ def _task(study: Study, folder: Path, data: str | Path | None, watcher: Watcher 
     splitting, assessments = build_protocols(study)
     dataset = study.open_dataset(data)
     context = context_of(study, dataset.spec)
+    check_columns(study, dataset)
     check_fit(study, dataset.spec, assessments, context)
     accelerator = engine(study.training)
     watcher = watcher or bars(visible=bool(accelerator.is_main_process))

@@ -34,7 +34,7 @@ def conclude(task: Task, document: dict[str, Any], splits: list[Split], seconds:
     for name, assessment in task.assessments.items():
         rows = pd.concat([pd.read_parquet(folder / f"{name}.parquet") for folder in folders], ignore_index=True)
         write_rows(task.folder / "rows" / f"{name}.parquet", rows)
-        results += assessment.conclude(rows, task.context)
+        results += assessment.concluded(rows, task.context)
     explanations = pd.concat(
         [pd.read_parquet(folder / "explanations.parquet") for folder in folders], ignore_index=True
     )

@@ -143,6 +143,7 @@ def rows_of(batch: Batch, rows: slice) -> Batch:
         cut(batch.concept_mask),
         batch.samples[rows],
         {column: names[rows] for column, names in batch.groups.items()},
+        {name: some[rows] for name, some in batch.texts.items()},
     )
 
 

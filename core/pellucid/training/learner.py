@@ -5,29 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pellucid.batch import Batch
 from pellucid.seeds import seed_of
 from pellucid.training.averaging import RunningMean
+from pellucid.training.batching import Samples, watched_batches
 from pellucid.training.checkpoint import Checkpoint, Progress
 from pellucid.training.settings import TrainingSettings
-
-Reader = Callable[[np.ndarray], Batch]
-"""Gives the batch of some sample positions."""
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Samples to learn from or to watch, and how to read them."""
-
-    read: Reader
-    count: int
 
 
 class Learner:
@@ -73,6 +61,7 @@ class Learner:
         self._chance = torch.get_rng_state()
         self.objective.train()
         self._total = torch.zeros((), device=self.accelerator.device)
+        self._learnt = 0
 
     def step(self, batch: Batch, share: float, within: float) -> None:
         """Learn from a batch; ``share`` is its weight beside those of other processes, ``within`` the epoch's part done."""
@@ -92,15 +81,18 @@ class Learner:
         if self._mean is not None:
             self._mean.add()
         self._total += loss.detach() * len(batch)
+        self._learnt += len(batch)
         self._chance = torch.get_rng_state()
 
-    def watch(self, training: Samples, validation: Samples | None) -> None:
+    def watch(self, validation: Samples | None) -> None:
         """An epoch is complete: look at the validation samples, keep what is best, see whether this is the end.
 
         Where the loss, or a parameter, is no number it is the end; see :attr:`diverged`.
         """
         progress = self.progress
-        loss = float(self.accelerator.reduce(self._total, "sum")) / training.count
+        learnt = self._total.new_tensor(self._learnt)
+        # Batches without repeats leave a remainder out, so what was learnt from is counted.
+        loss = float(self.accelerator.reduce(self._total, "sum")) / float(self.accelerator.reduce(learnt, "sum"))
         # The last step of an epoch is in no training loss of it.
         bad = [name for name, p in self.objective.named_parameters() if p.requires_grad and not p.isfinite().all()]
         if not math.isfinite(loss) or bad:
@@ -140,12 +132,11 @@ class Learner:
         torch.manual_seed(self._seed + 1)
         self.objective.eval()
         device = self.accelerator.device
-        total = torch.zeros((), device=device)
-        step = max(256, self.settings.batch_size)
-        for at in range(0, samples.count, step):
-            indices = np.arange(at, min(at + step, samples.count))
+        total, watched = torch.zeros((), device=device), 0
+        for indices in watched_batches(samples, self.settings):
             total += self.objective(samples.read(indices).to(device)) * len(indices)
-        return float(total) / samples.count
+            watched += len(indices)
+        return float(total) / watched
 
     def _judge(self, validated: bool) -> None:
         progress, settings = self.progress, self.settings

@@ -13,9 +13,10 @@ from torch import nn
 from pellucid.batch import Batch
 from pellucid.errors import DataError
 from pellucid.seeds import seed_of
+from pellucid.training.batching import Reader, Samples, batches_of
 from pellucid.training.checkpoint import Checkpoint, Progress
 from pellucid.training.engine import engine
-from pellucid.training.learner import Learner, Reader, Samples
+from pellucid.training.learner import Learner
 from pellucid.training.settings import TrainingSettings
 
 __all__ = ["Diverged", "Samples", "Watcher", "train", "train_together"]
@@ -149,7 +150,7 @@ def train_together(
             for learner in active:
                 learner.step(batch, share, step / steps)
         for learner in active:
-            learner.watch(training, validation)
+            learner.watch(validation)
             if accelerator.is_main_process:
                 learner.save()
             if learner.diverged and len(learners) > 1:
@@ -172,9 +173,8 @@ def _shares(
     training: Samples, settings: TrainingSettings, seed: int, accelerator: Any
 ) -> Iterator[tuple[Batch, float]]:
     """This process's part of each batch, and the weight that makes the mean over processes the mean over the batch."""
-    order = np.random.default_rng(seed).permutation(training.count)
     world, rank = accelerator.num_processes, accelerator.process_index
-    cuts = [order[at : at + settings.batch_size] for at in range(0, training.count, settings.batch_size)]
+    cuts = batches_of(training, settings, seed)
     # A last batch smaller than the number of processes would leave one of them with nothing to do.
     if len(cuts) > 1 and len(cuts[-1]) < world:
         cuts[-2:] = [np.concatenate(cuts[-2:])]

@@ -12,7 +12,7 @@ from pellucid.batch import Batch, collate
 from pellucid.data.dataset import Dataset
 from pellucid.model import BATCH, Model, batches
 from pellucid.representation import Representation
-from pellucid.training.learner import Samples
+from pellucid.training.batching import Samples
 
 LATENT = "representation"
 """Input name under which precomputed representations travel in a batch."""
@@ -23,7 +23,7 @@ KEPT_BYTES = 1 << 30
 
 def as_they_are(dataset: Dataset, target: str = "") -> Samples:
     """Samples as the dataset has them, with the labels of a target."""
-    return Samples(lambda indices: collate(dataset, indices, target), len(dataset))
+    return Samples(lambda indices: collate(dataset, indices, target), len(dataset), _columns(dataset))
 
 
 def represented(model: Model) -> Callable[[Dataset, str], Samples]:
@@ -55,7 +55,11 @@ def encoded_on_read(model: Model, dataset: Dataset, target: str) -> Samples:
         batch = collate(dataset, indices, target)
         return replace(batch, inputs={LATENT: model.encode(batch).values}, masks={})
 
-    return Samples(at, len(dataset))
+    return Samples(at, len(dataset), _columns(dataset))
+
+
+def _columns(dataset: Dataset) -> Callable[[str], np.ndarray]:
+    return lambda name: dataset.frame[name].astype(str).to_numpy()
 
 
 @torch.no_grad()
@@ -72,4 +76,4 @@ def _once(model: Model, dataset: Dataset, target: str) -> Samples:
         labels, ratings, rated = (None if one is None else one[i] for one in (targets, concepts, known))
         return Batch({LATENT: values[i]}, {}, labels, ratings, rated)
 
-    return Samples(at, len(dataset))
+    return Samples(at, len(dataset), _columns(dataset))

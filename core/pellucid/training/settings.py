@@ -34,6 +34,9 @@ class TrainingSettings(Frozen):
     mixed_precision : {"no", "bf16", "fp16"}
     joint : bool
         Encoders that could be trained alone learn together with each head instead; their own loss is added.
+    distinct : str
+        Frame column of which no value stands twice in a batch: what a contrastive loss needs (``"sentence"``). A remainder
+        that fills no batch is left out, another one in every epoch.
     workers : int
         Processes that read batches ahead; 0 reads in the training process, which is best for data in memory.
     seed : int
@@ -49,5 +52,6 @@ class TrainingSettings(Frozen):
     patience: int | None = Field(10, ge=1)
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     joint: bool = False
+    distinct: str = ""
     workers: int = Field(0, ge=0)
     seed: int = Field(0, ge=0, lt=2**32)

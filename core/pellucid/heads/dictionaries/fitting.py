@@ -17,7 +17,7 @@ from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.representation import Representation
 
 if TYPE_CHECKING:
-    from pellucid.training.learner import Samples
+    from pellucid.training.batching import Samples
     from pellucid.training.settings import TrainingSettings
 
 STEPS = 4000
@@ -89,7 +89,7 @@ def samples_of(rows: Rows, units: int) -> tuple[Samples, LearnedFrom]:
     DataError
         If there are no rows, or they have another number of units.
     """
-    from pellucid.training.learner import Samples
+    from pellucid.training.batching import Samples
     from pellucid.training.reading import LATENT
 
     if isinstance(rows, Dataset):
