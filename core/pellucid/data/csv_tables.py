@@ -116,14 +116,16 @@ class CsvTable:
         return self[column]
 
 
-def read_csv(path: Path, needed: Iterable[str] = ()) -> CsvTable:
-    """Read a comma-separated table in UTF-8.
+def read_csv(path: Path, needed: Iterable[str] = (), *, delimiter: str = ",") -> CsvTable:
+    """Read a table in UTF-8 whose cells are parted by commas, or by something else.
 
     Parameters
     ----------
     path : Path
     needed : iterable of str
         Columns that must be there.
+    delimiter : str
+        What parts the cells: a tab in ``.tsv`` files.
 
     Raises
     ------
@@ -134,10 +136,11 @@ def read_csv(path: Path, needed: Iterable[str] = ()) -> CsvTable:
     rows: list[list[str]] = []
     lines: list[int] = []
     before = csv.field_size_limit(MAX_CELL)
+    kind = "tab-separated" if delimiter == "\t" else "comma-separated"
     try:
         # Spreadsheets write a byte order mark.
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
+            reader = csv.reader(file, strict=True, delimiter=delimiter)
             header = [name.strip() for name in next(reader, [])]
             for row in reader:
                 if not any(cell.strip() for cell in row):
@@ -153,10 +156,10 @@ def read_csv(path: Path, needed: Iterable[str] = ()) -> CsvTable:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise DataError(f"{path}: is no text in UTF-8; save it as a comma-separated table in UTF-8") from None
+        raise DataError(f"{path}: is no text in UTF-8; save it as a {kind} table in UTF-8") from None
     except csv.Error:
         raise DataError(
-            f"{path}, line {reader.line_num}: is no row of a comma-separated table; is a quotation mark not closed?"
+            f"{path}, line {reader.line_num}: is no row of a {kind} table; is a quotation mark not closed?"
         ) from None
     finally:
         csv.field_size_limit(before)
@@ -191,7 +194,7 @@ def number(cell: str) -> float:
 def _parted(header: Iterable[str]) -> str:
     """What to do with a table whose one column holds all names: spreadsheets of some countries write semicolons."""
     names = list(header)
-    for mark, told in ((";", "semicolons"), ("\t", "tabs")):
+    for mark, told, mend in ((";", "semicolons", "commas"), ("\t", "tabs", "commas"), (",", "commas", "tabs")):
         if len(names) == 1 and mark in names[0]:
-            return f", as {told} part its columns; save it with commas"
+            return f", as {told} part its columns; save it with {mend}"
     return ""

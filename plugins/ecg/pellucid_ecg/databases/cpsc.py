@@ -13,13 +13,13 @@ from pydantic import Field
 
 from pellucid.data import DataSpec, MultiLabel, Vector
 from pellucid.data.csv_tables import CsvTable, read_csv
+from pellucid.data.people import COVARIATES, ages, female, record_pseudonyms
+from pellucid.data.table_file import table_file
 from pellucid.errors import DataError
-from pellucid_ecg.databases.people import COVARIATES, ages, female, record_pseudonyms
 from pellucid_ecg.databases.places import Place
 from pellucid_ecg.databases.records import Records, RecordsConfig
 from pellucid_ecg.databases.shaping import Shape, Shorter
 from pellucid_ecg.databases.signals import INPUT
-from pellucid_ecg.databases.table_file import table_file
 from pellucid_ecg.recordings.leads import TWELVE_LEADS
 from pellucid_ecg.recordings.recording import EcgRecording
 

@@ -11,13 +11,13 @@ from pydantic import Field, model_validator
 
 from pellucid.data import Binary, DataSpec, MultiLabel, Target, Vector, pseudonym
 from pellucid.data.csv_tables import CsvTable, read_csv
+from pellucid.data.people import record_pseudonyms
+from pellucid.data.table_file import table_file
 from pellucid.errors import DataError
-from pellucid_ecg.databases.people import record_pseudonyms
 from pellucid_ecg.databases.places import Place, below
 from pellucid_ecg.databases.records import Records, RecordsConfig
 from pellucid_ecg.databases.shaping import Shape
 from pellucid_ecg.databases.signals import INPUT
-from pellucid_ecg.databases.table_file import table_file
 from pellucid_ecg.recordings.leads import TWELVE_LEADS, canonical
 from pellucid_ecg.wfdb_files.headers import header_path
 

@@ -1,56 +1,17 @@
-"""Where recordings are: what a table names below a folder, and the files of a record."""
+"""Where recordings are: the files of a record."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
-from pellucid.cards.inside import place as inside
-from pellucid.cards.inside import shown, why_unsafe
+from pellucid.data.table_file import below
+from pellucid.data.unusable import Place
 from pellucid.errors import DataError
 from pellucid_ecg.wfdb_files.headers import header_path, read_header
 
-
-class Place(NamedTuple):
-    """Where a recording is.
-
-    Parameters
-    ----------
-    sample : str
-        What it is called where people read, in reports too.
-    path : Path
-        Its file, or the record as WFDB names it.
-    shown : str
-        What an error calls it: the line of a table, say.
-    """
-
-    sample: str
-    path: Path
-    shown: str
-
-
-def below(folder: Path, names: Iterable[str]) -> list[Path]:
-    """Where names of a table stand below a folder; looks once a folder whether it leads out.
-
-    Raises
-    ------
-    DataError
-        If one leads out of the folder.
-    """
-    safe: set[Path] = set()
-    found = []
-    for name in names:
-        path = folder / name
-        if why := why_unsafe(name):
-            raise DataError(f"{shown(name)}: {why}; a table names records below its own folder, {folder}")
-        if path.parent not in safe:
-            path = inside(folder, name)
-            safe.add(path.parent)
-        found.append(path)
-    return found
+__all__ = ["Place", "below", "files_of"]
 
 
 def files_of(path: Path) -> list[Path]:

@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from pellucid.data import pseudonym
 from pellucid.data.csv_tables import CsvTable, read_csv
+from pellucid.data.people import COVARIATES as OF_PEOPLE
+from pellucid.data.people import ages, record_pseudonyms
 from pellucid.data.samples import Finding
 from pellucid.errors import DataError, nearest
 from pellucid.files import sha256
-from pellucid_ecg.databases.people import COVARIATES as OF_PEOPLE
-from pellucid_ecg.databases.people import ages, record_pseudonyms
 from pellucid_ecg.databases.ptbxl_tables import (
     NAMESPACE,
     PtbXlTable,

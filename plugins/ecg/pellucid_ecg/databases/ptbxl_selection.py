@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from pellucid.data import MultiLabel, pseudonym
 from pellucid.data.csv_tables import read_csv
+from pellucid.data.people import record_pseudonyms
 from pellucid.errors import DataError
-from pellucid_ecg.databases.people import record_pseudonyms
 from pellucid_ecg.databases.ptbxl_tables import (
     NAMESPACE,
     PtbXlTable,

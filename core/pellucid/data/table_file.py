@@ -1,11 +1,12 @@
-"""The table that says what is in a folder of recordings: found, or said to be missing."""
+"""The table that says what is in a folder of recordings, and what it names: found, or said to be missing."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from pellucid.cards.inside import place as inside
-from pellucid.cards.inside import shown
+from pellucid.cards.inside import shown, why_unsafe
 from pellucid.errors import DataError, nearest
 
 NAMED = 5
@@ -36,3 +37,24 @@ def table_file(folder: Path, name: str, mend: str) -> Path:
     here = f"; tables here: {', '.join(map(shown, others[:NAMED]))}" if others else ""
     more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
     raise DataError(f"{folder}: there is no table {name!r}{nearest(name, others)}{here}{more}; {mend}")
+
+
+def below(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Where names of a table stand below a folder; looks once a folder whether it leads out.
+
+    Raises
+    ------
+    DataError
+        If one leads out of the folder.
+    """
+    safe: set[Path] = set()
+    found = []
+    for name in names:
+        path = folder / name
+        if why := why_unsafe(name):
+            raise DataError(f"{shown(name)}: {why}; a table names records below its own folder, {folder}")
+        if path.parent not in safe:
+            path = inside(folder, name)
+            safe.add(path.parent)
+        found.append(path)
+    return found
