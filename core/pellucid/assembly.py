@@ -169,8 +169,23 @@ def context_of(study: Study, spec: DataSpec) -> Context:
     return Context(spec, study.target, parts, baseline, study.training.seed, encoders)
 
 
-def check_fit(study: Study, spec: DataSpec, assessments: Mapping[str, Assessment], context: Context) -> None:
+def check_fit(
+    study: Study,
+    spec: DataSpec,
+    assessments: Mapping[str, Assessment],
+    context: Context,
+    dataset: Dataset | None = None,
+) -> None:
     """Build everything once, untrained, so that what does not fit is said before anything is trained.
+
+    Parameters
+    ----------
+    study : Study
+    spec : DataSpec
+    assessments : mapping of str to Assessment
+    context : Context
+    dataset : Dataset, optional
+        All labelled samples; without them no assessment is asked whether the data themselves suit it.
 
     Raises
     ------
@@ -179,9 +194,11 @@ def check_fit(study: Study, spec: DataSpec, assessments: Mapping[str, Assessment
     encoders = build_encoders(study, spec, seed="check")
     for entry in study.encoder:
         study.training_of(entry)
+    heads: dict[str, Head] = {}
     for head in study.head:
         own, settings = encoders_of(head, encoders), study.training_of(head)
-        if not build_head(head, own, spec, study.target, seed="check").tags.predicts:
+        heads[head.part] = build_head(head, own, spec, study.target, seed="check")
+        if not heads[head.part].tags.predicts:
             check_codes(own, settings)
         if head.part == context.baseline_name:
             raise StudyError(
@@ -190,7 +207,10 @@ def check_fit(study: Study, spec: DataSpec, assessments: Mapping[str, Assessment
     for name, assessment in assessments.items():
         if assessment.of_predictors and not context.predictors:
             raise StudyError(f"protocol {name!r} does not fit this study: none of its heads predicts a target")
-        if reason := assessment.unfit(context):
+        reason = assessment.unfit(context)
+        if not reason and dataset is not None:
+            reason = assessment.unfit_for(dataset, heads, context)
+        if reason:
             raise StudyError(f"protocol {name!r} does not fit this study: {reason}")
 
 

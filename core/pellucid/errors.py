@@ -14,6 +14,24 @@ class DataError(PellucidError):
     """Data that cannot be used as it is: names the file, record or field, and the mend."""
 
 
+class NotMeasurable(DataError):
+    """These data cannot carry a measurement; an assessment raises it while it examines, and the run goes on without it.
+
+    Settings that cannot work are no such thing: they are refused before anything is fitted.
+
+    Parameters
+    ----------
+    because : str
+        What is lacking, with counts; half a sentence.
+    helps : str
+        What would help; half a sentence in the imperative.
+    """
+
+    def __init__(self, because: str, helps: str = "") -> None:
+        super().__init__(f"{because}: {helps}" if helps else because)
+        self.because, self.helps = because, helps
+
+
 class StudyError(PellucidError):
     """A study that cannot run as written: unknown key, unfit components, impossible setting."""
 

@@ -20,9 +20,13 @@ from pellucid.errors import DataError, LeakageError, RunError
 from pellucid.files import refuse_below_a_file, write_json
 from pellucid.protocols.base import FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
+from pellucid.protocols.measuring import concluded, examined
 from pellucid.protocols.usual import Usual
-from pellucid.result import Results
+from pellucid.result import NotMeasured, Result, Results
 from pellucid.run import DOCUMENT, FORMAT, Run
+
+NEEDS_TRAINING = "it looks at the training samples themselves, which an evaluation does not have"
+IN_THE_RUN = "read what the run itself found on its own test samples"
 
 
 def evaluate(
@@ -51,7 +55,8 @@ def evaluate(
     Returns
     -------
     Results
-        Of every assessment of the study. Intervals are over the new subjects.
+        Of every assessment of the study. Intervals are over the new subjects. What these samples cannot carry stands in
+        ``not_measured`` with its reason.
 
     Raises
     ------
@@ -122,18 +127,24 @@ def assess(
     nobody = np.array([], np.int64)
     split = Split(0, nobody, nobody, np.arange(len(dataset)))
     fold = FittedFold(dataset, study.target, split, models, baseline, study.training.seed, usual)
-    context = context_of(study, dataset.spec)
-    results, left_out = [], []
+    context, heads = context_of(study, dataset.spec), {part: model.head for part, model in models.items()}
+    results: list[Result] = []
+    left_out: list[NotMeasured] = []
+    not_measured: list[NotMeasured] = []
     for name, assessment in build_protocols(study)[1].items():
         if assessment.needs_training:
-            left_out.append(name)
-        elif not assessment.unfit(context):
-            results += assessment.concluded(assessment.examine(fold).assign(fold=0), context)
+            left_out.append(NotMeasured(protocol=name, because=NEEDS_TRAINING, helps=IN_THE_RUN))
+        elif reason := assessment.unfit(context) or assessment.unfit_for(dataset, heads, context):
+            not_measured.append(NotMeasured(protocol=name, because=reason))
+        else:
+            scored_by, lacking = concluded(assessment, [examined(assessment, fold, context)], context)
+            results += scored_by
+            not_measured += lacking
     there, scored = _counts(whole), _counts(dataset)
     skipped = {what: n - scored[what] for what, n in there.items()}
-    found = Evaluation(Results(results), scored, skipped, tuple(dataset.findings))
+    found = Evaluation(Results(results, [*not_measured, *left_out]), scored, skipped, tuple(dataset.findings))
     if out is not None:
-        write_json(Path(out), _document(done, dataset, found, left_out))
+        write_json(Path(out), _document(done, dataset, found, [one.protocol for one in left_out], not_measured))
     return found
 
 
@@ -158,7 +169,9 @@ def _opened(done: Run, data: str | Path | None, skip_broken: bool) -> Dataset:
     return dataset
 
 
-def _document(done: Run, dataset: Dataset, found: Evaluation, left_out: list[str]) -> dict[str, Any]:
+def _document(
+    done: Run, dataset: Dataset, found: Evaluation, left_out: list[str], not_measured: list[NotMeasured]
+) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "run": {"study": done.study.name, "weights_sha256": done.document["weights_sha256"]["weights.safetensors"]},
@@ -169,6 +182,8 @@ def _document(done: Run, dataset: Dataset, found: Evaluation, left_out: list[str
         "skipped": dict(found.skipped),
         # These look at the training samples themselves, which an evaluation does not have.
         "not_assessed": left_out,
+        # These samples cannot carry it, each with its reason.
+        "not_measured": [one.to_json() for one in not_measured],
         "findings": [asdict(finding) for finding in found.findings],
         "results": [result.to_json() for result in found.results],
     }

@@ -86,11 +86,79 @@ class Result:
             ) from None
 
 
-class Results:
-    """All results of a run."""
+@dataclass(frozen=True, kw_only=True)
+class NotMeasured:
+    """What a protocol was asked for and could not measure. It is no result: it has no value, and stands beside results.
 
-    def __init__(self, results: Iterable[Result] = ()) -> None:
+    Parameters
+    ----------
+    protocol : str
+    part : str
+        Of which model; empty where of none.
+    metric : str
+        Which one; empty where all of them.
+    because : str
+        What is lacking, with counts; half a sentence.
+    helps : str
+        What would help, if that is known; half a sentence in the imperative.
+    folds : tuple of int
+        In which folds, from 0; results of the part are of the others alone.
+    of_folds : int
+        How many there are.
+    """
+
+    protocol: str
+    because: str
+    part: str = ""
+    metric: str = ""
+    helps: str = ""
+    folds: tuple[int, ...] = (0,)
+    of_folds: int = 1
+
+    @property
+    def where(self) -> str:
+        """In which folds, from 1, where there are several; empty where there is one.
+
+        Examples
+        --------
+        >>> NotMeasured(protocol="p", because="b", folds=(1,), of_folds=3).where
+        'fold 2 of 3'
+        """
+        if self.of_folds == 1:
+            return ""
+        if len(self.folds) == self.of_folds:
+            return f"all {self.of_folds} folds"
+        named = ", ".join(str(fold + 1) for fold in self.folds)
+        return f"fold{'s' if len(self.folds) > 1 else ''} {named} of {self.of_folds}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self) | {"folds": list(self.folds)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> NotMeasured:
+        """Inverse of :meth:`to_json`."""
+        try:
+            return cls(**data | {"folds": tuple(data["folds"])})
+        except (KeyError, TypeError) as error:
+            raise RunError(
+                f"what could not be measured was changed or damaged ({error}); restore run.json, or run the study again"
+            ) from None
+
+
+class Results:
+    """All results of a run.
+
+    Parameters
+    ----------
+    results : iterable of Result
+    not_measured : iterable of NotMeasured
+        What was asked for beside them, and why it is not among them.
+    """
+
+    def __init__(self, results: Iterable[Result] = (), not_measured: Iterable[NotMeasured] = ()) -> None:
         self._results = tuple(results)
+        self.not_measured = tuple(not_measured)
 
     def __iter__(self) -> Iterator[Result]:
         return iter(self._results)
@@ -99,7 +167,9 @@ class Results:
         return len(self._results)
 
     def __repr__(self) -> str:
-        return self.frame().to_string(index=False)
+        # Shown where a notebook shows results: what is lacking must not look as if it had not been asked for.
+        lacking = [f"not measured: {one.protocol} {one.part} {one.metric}".rstrip() for one in self.not_measured]
+        return "\n".join([self.frame().to_string(index=False), *lacking])
 
     def frame(self) -> pd.DataFrame:
         """One row a result."""

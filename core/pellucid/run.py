@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pellucid.errors import DataError, RunError, nearest
 from pellucid.files import sha256
 from pellucid.model import Model
-from pellucid.result import Result, Results
+from pellucid.result import NotMeasured, Result, Results
 from pellucid.studies import Study
 from pellucid.weights import load_models, read_about
 
@@ -68,7 +68,13 @@ class Run:
     @property
     def results(self) -> Results:
         """All results; empty until the run is finished."""
-        return Results(Result.from_json(r) for r in self.document["results"])
+        return Results((Result.from_json(r) for r in self.document["results"]), self.not_measured)
+
+    @property
+    def not_measured(self) -> tuple[NotMeasured, ...]:
+        """What was asked for and could not be measured on these data, and why; also in ``results.not_measured``."""
+        # Folders of earlier versions do not say.
+        return tuple(NotMeasured.from_json(one) for one in self.document.get("not_measured", ()))
 
     @property
     def report(self) -> Path:

@@ -16,7 +16,8 @@ from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.measures.circuits import difference_null, mean_difference, permutation_null
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
-from pellucid.protocols.dictionaries.circuits import CodeCircuits, CodeCircuitsConfig, examples
+from pellucid.protocols.dictionaries.circuits import CodeCircuits, CodeCircuitsConfig
+from pellucid.protocols.dictionaries.examples import examples
 
 ATOMS, POSITIONS, PEOPLE = 8, 6, 160
 

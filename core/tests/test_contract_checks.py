@@ -339,6 +339,12 @@ class ConfusedOfDictionaries(SparseProbing):
         return rows.assign(subject=np.roll(rows["subject"].to_numpy(), 1))
 
 
+class Beside(SparseProbing):
+    def examine(self, fold):
+        # What it says of one depends on how many others there are.
+        return super().examine(fold).assign(usual=float(len(fold.models)))
+
+
 class AboutLearners(SparseProbing):
     def examine(self, fold):
         learnt = fold.dataset.subset(fold.split.train).frame.iloc[0]
@@ -355,6 +361,7 @@ PROTOCOLS = [
     ("rows_and_results_are_complete", Foreign, "is said to come from 'other'"),
     ("refuses_whom_a_part_has_learnt_from", CarelessOfDictionaries, "scores subjects that the models have learnt from"),
     ("rows_and_results_are_complete", ConfusedOfDictionaries, "mixes up subjects"),
+    ("measures_parts_apart", Beside, "otherwise where another model stands beside it"),
     ("rows_and_results_are_complete", AboutLearners, "not on the test side"),
 ]
 

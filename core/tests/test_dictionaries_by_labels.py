@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 from pellucid.data import ArrayDataset, Binary, DataSpec, LearnedFrom, MultiClass, Split, Vector
 from pellucid.encoders.identity import Identity
-from pellucid.errors import LeakageError
+from pellucid.errors import LeakageError, NotMeasurable
 from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.heads.functions.linear import Linear
 from pellucid.measures.dictionaries.ablation import ablate
@@ -32,6 +32,7 @@ from pellucid.protocols.dictionaries.probing import SparseProbing
 from pellucid.protocols.dictionaries.ravel import Ravel, _pairs
 from pellucid.protocols.dictionaries.removal import SpuriousRemoval
 from pellucid.protocols.dictionaries.unlearning import UNTOUCHED, Unlearned, _change
+from pellucid.protocols.measuring import concluded, examined
 
 PEOPLE, POSITIONS, UNITS, ATOMS = 360, 4, 24, 12
 BASIS = torch.linalg.qr(torch.randn(UNITS, UNITS, generator=torch.Generator().manual_seed(0)))[0]
@@ -339,10 +340,8 @@ def test_an_absorbed_parent_scores_high_and_a_clean_one_nothing():
 
 def test_absorption_without_a_label_that_can_be_told_is_said_not_to_be_defined():
     data = rows()
-    _, results = assessed(Absorption(Absorption.config_type(labels=("coin",))), data, model(data))
-    (nothing,) = results.values()
-    assert np.isnan(nothing.value)
-    assert "no label has a probe of F1 0.6 on the test side (F1: yes (coin) 0." in nothing.sentence
+    with pytest.raises(NotMeasurable, match=r"no label has a probe of F1 0.6 on the test side \(F1: yes \(coin\) 0."):
+        assessed(Absorption(Absorption.config_type(labels=("coin",))), data, model(data))
 
 
 # --- targeted perturbation --------------------------------------------------------------------------------------------
@@ -384,9 +383,11 @@ def test_tpp_is_the_published_sum_over_labels():
 
 def test_tpp_takes_two_labels():
     data = rows()
-    _, results = assessed(tpp(labels=("loud",)), data, model(data))
-    assert np.isnan(results["tpp"].value)
-    assert "it takes two labels with samples enough, there is one" in results["tpp"].sentence
+    data.frame["quiet"] = 1.0
+    with pytest.raises(
+        NotMeasurable, match=r"two labels with samples enough, there is one \(left out: yes \(quiet\) \(240 with"
+    ):
+        assessed(tpp(labels=("loud", "quiet")), data, model(data))
 
 
 # --- spurious correlations --------------------------------------------------------------------------------------------
@@ -577,13 +578,19 @@ def test_nobody_is_judged_whom_the_model_has_learnt_from(name):
 def test_a_label_of_one_class_is_said_and_breaks_nothing(name):
     data = rows()
     data.frame["loud"] = 0.0
-    _, results = assessed(ALL[name](), data, model(data))
-    first = next(iter(results.values()))
-    assert (
-        "yes (loud) (0 with and 240 without it on the training side; 10 of each are asked for)" in first.sentence
-        or ("the training side has 0 samples" in first.sentence)
-    )
-    assert np.isfinite(first.value) == (name in ("sparse-probing", "absorption", "tpp"))
+    if name in ("sparse-probing", "absorption", "tpp"):
+        _, results = assessed(ALL[name](), data, model(data))
+        first = next(iter(results.values()))
+        assert np.isfinite(first.value)
+        told = first.sentence
+    else:
+        with pytest.raises(NotMeasurable) as refused:
+            assessed(ALL[name](), data, model(data))
+        assert "(least)" in refused.value.helps
+        told = refused.value.because
+    said = "yes (loud) (0 with and 240 without it on the training side; 10 of each are asked for)"
+    assert said in told or "the training side has 0 samples" in told
+    assert told.count(said) <= 1
 
 
 def test_labels_that_nobody_said_are_left_out_of_their_label_alone():
@@ -626,16 +633,21 @@ def test_folds_have_probes_of_their_own():
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_fold_in_which_nothing_could_be_measured_is_said(name):
-    data, protocol = rows(), ALL[name]()
-    whole = protocol.examine(fold_of(data, model(data))).assign(fold=0)
+    data, protocol, known = rows(), ALL[name](), context(rows())
+    whole = examined(protocol, fold_of(data, model(data)), known)
     nine = np.flatnonzero([int(one[1:]) % 40 == 0 for one in data.frame["subject"]])
-    few = protocol.examine(fold_of(data, model(data), nine)).assign(fold=1)
-    assert set(few["label"]) == {""}
-    (first, *_) = protocol.conclude(pd.concat([whole, few]), context(data))
-    assert np.isfinite(first.value)
-    assert f" Not measured in 1 of 2 folds: {few['why'].iloc[0]}." in first.sentence
-    (first, *_) = protocol.conclude(whole, context(data))
-    assert "Not measured" not in first.sentence
+    fold = fold_of(data, model(data), nine)
+    few = examined(protocol, dataclasses.replace(fold, split=dataclasses.replace(fold.split, fold=1)), known)
+    assert few.rows is None
+    (why,) = few.not_measured
+    assert (why.protocol, why.part, why.folds) == (name, "topk", (1,))
+    alone, nothing = concluded(protocol, [whole], known)
+    assert nothing == []
+    (first, *others), lacking = concluded(protocol, [whole, few], known)
+    # The one that could be measured is all that results are of.
+    assert first.sentence == f"{alone[0].sentence} Measured in 1 of 2 folds; in the other not: {why.because}."
+    assert [dataclasses.replace(first, sentence=alone[0].sentence), *others] == alone
+    assert lacking == [dataclasses.replace(why, of_folds=2)]
 
 
 def test_labels_are_called_by_short_names_and_the_nearest_is_suggested():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -243,11 +242,14 @@ def test_a_study_asks_what_labels_say_of_features(run, layers, tmp_path):
         assert 0 <= found["sparse-probing", metric].value <= 1
         assert found["sparse-probing", metric].n_subjects == people
     # These data have one label: said in the report, and no reason to lose the rest of the run.
-    assert math.isnan(found["tpp", "tpp"].value)
-    assert "it takes two labels with samples enough, there is one" in found["tpp", "tpp"].sentence
+    (lacking,) = done.not_measured
+    assert (lacking.protocol, lacking.because) == ("tpp", "it takes two labels with samples enough, there is one")
     page = (done.path / "report.html").read_text()
-    for sentence in (found["sparse-probing", "auroc_k1"].sentence, found["tpp", "tpp"].sentence):
-        assert sentence in page
+    for said in (
+        found["sparse-probing", "auroc_k1"].sentence,
+        "It takes two labels with samples enough, there is one.",
+    ):
+        assert said in page
     with pytest.raises(StudyError, match="no yes-or-no label 'spicullated'; did you mean 'spiculated'"):
         dictionaries(tmp_path / "acts", protocols=protocols, **{**options, "tpp": {"labels": ["spicullated"]}}).run(
             tmp_path / "other", watcher=Watcher()

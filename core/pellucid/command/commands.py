@@ -109,7 +109,7 @@ def evaluate(
     if skip_known:
         tables.print_skipped(shown_on, run, found.skipped, found.scored)
     tables.print_findings(shown_on, found.findings, out)
-    tables.print_evaluation(shown_on, run, list(found.results), everything=everything)
+    tables.print_evaluation(shown_on, run, found.results, everything=everything)
     if out is not None:
         typer.echo(f"Results: {out}")
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pellucid.command.not_measured import print_not_measured
 from pellucid.report import findings, words
 from pellucid.report.names import interval, listed, number, sentence_case
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pellucid.command.listing import Description
     from pellucid.data.samples import Finding
     from pellucid.plugins import Component, Installed
-    from pellucid.result import Result
+    from pellucid.result import Result, Results
     from pellucid.run import Run
 
 GROUP_WORD = ("subject", "subjects")
@@ -126,7 +127,7 @@ def print_run(out: Console, run: Run, *, everything: bool = False) -> None:
     if document["dataset"]["about"]:
         out.print(Text(" ".join(document["dataset"]["about"].split()), style="dim"))
     out.print()
-    print_evaluation(out, run, list(run.results), everything=everything)
+    print_evaluation(out, run, run.results, everything=everything)
     # Not wrapped: the path is there to be copied.
     out.print(f"Report: {run.report}", soft_wrap=True)
 
@@ -160,21 +161,22 @@ def print_findings(out: Console, kept: Sequence[Finding], listed_in: Path | None
     out.print()
 
 
-def print_evaluation(out: Console, run: Run, results: list[Result], *, everything: bool = False) -> None:
-    """Results of a run's models, in the words of its data."""
+def print_evaluation(out: Console, run: Run, results: Results, *, everything: bool = False) -> None:
+    """Results of a run's models, in the words of its data, and what could not be measured."""
     document = run.document
     for judged_on in dict.fromkeys(one.judged_on for one in results if one.judged_on):
         out.print(Text(f"All scores are of {judged_on}.", style="yellow"))
         out.print()
     print_results(
         out,
-        results,
+        list(results),
         black_box=document["black_box"],
         target=document["target"],
         # Folders of earlier versions say nothing of it.
         group_word=document["dataset"]["spec"].get("group_word", GROUP_WORD),
         everything=everything,
     )
+    print_not_measured(out, results.not_measured)
 
 
 def print_results(

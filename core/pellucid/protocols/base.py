@@ -9,7 +9,7 @@ subjects, and a run that was cut off continues with the rows it has.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,14 +21,14 @@ from pellucid.data.spec import DataSpec
 from pellucid.data.splits import Split, components_of
 from pellucid.errors import ContractError
 from pellucid.part import Config
-from pellucid.result import Result
+from pellucid.result import NotMeasured, Result
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
     from pellucid.encoders.base import EncoderTags
-    from pellucid.heads.base import HeadTags
+    from pellucid.heads.base import Head, HeadTags
     from pellucid.model import Model
     from pellucid.protocols.baseline import TrivialBaseline
     from pellucid.protocols.usual import Usual
@@ -189,17 +189,43 @@ class Assessment(Protocol):
         """Why this assessment cannot be made in a study, or an empty string. Asked before anything is fitted."""
         return ""
 
+    def unfit_for(self, dataset: Dataset, heads: Mapping[str, Head], context: Context) -> str:
+        """The same where it takes the data themselves, or untrained heads, to tell: settings that no fitting could make work.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            All labelled samples.
+        heads : mapping of str to Head
+            By part name, not fitted yet.
+        context : Context
+        """
+        return ""
+
+    def apart(self, context: Context) -> Sequence[str]:
+        """Parts each of which is measured without regard to any other, so that one that cannot be measured costs no other.
+
+        Default: none, all models are measured together.
+        """
+        return ()
+
     @abstractmethod
     def examine(self, fold: FittedFold) -> pd.DataFrame:
-        """Rows of one fold: at least ``part``, ``sample`` and ``subject``; plain columns that parquet can hold."""
+        """Rows of one fold: at least ``part``, ``sample`` and ``subject``; plain columns that parquet can hold.
+
+        Raises
+        ------
+        NotMeasurable
+            If the fold's samples cannot carry the measurement. The run goes on, and says why; see
+            :mod:`pellucid.protocols.measuring`.
+        """
 
     @abstractmethod
-    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
-        """Results from the rows of all folds; these have a column ``fold`` beside those of :meth:`examine`."""
+    def conclude(self, rows: pd.DataFrame, context: Context) -> Sequence[Result | NotMeasured]:
+        """Results from the rows of all folds; these have a column ``fold`` beside those of :meth:`examine`.
 
-    def concluded(self, rows: pd.DataFrame, context: Context) -> list[Result]:
-        """:meth:`conclude`, every result saying who was new to the models where that is not simply people."""
-        return [result.labelled(context.spec.judged_on) for result in self.conclude(rows, context)]
+        Of a metric that has no value on these rows a :class:`~pellucid.result.NotMeasured` stands in its place.
+        """
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
         """Figures for the report, by caption. Default: none."""

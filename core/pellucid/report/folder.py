@@ -17,7 +17,7 @@ from pellucid.protocols.base import Context
 from pellucid.report.explained import ROWS
 from pellucid.report.gallery import Gallery
 from pellucid.report.lots import interpretable, with_cases
-from pellucid.result import Result
+from pellucid.result import NotMeasured, Result
 from pellucid.run import DOCUMENT, read_document, verified
 
 if TYPE_CHECKING:
@@ -77,6 +77,11 @@ class RunFolder:
     def results(self) -> tuple[Result, ...]:
         """All scores."""
         return tuple(Result.from_json(one) for one in self.document["results"])
+
+    @cached_property
+    def not_measured(self) -> tuple[NotMeasured, ...]:
+        """What could not be measured on these data; folders of earlier versions do not say."""
+        return tuple(NotMeasured.from_json(one) for one in self.document.get("not_measured", ()))
 
     @cached_property
     def tags(self) -> dict[str, HeadTags]:

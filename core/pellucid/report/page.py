@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.data.spec import DataSpec
 from pellucid.files import writing
-from pellucid.report import cases, features, findings, pictures, provenance, published, sections, words
+from pellucid.report import cases, features, findings, pictures, provenance, published, sections, unmeasured, words
 from pellucid.report.folder import RunFolder
 from pellucid.report.lots import EACH
 from pellucid.report.names import listed, sentence_case
@@ -114,6 +114,7 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "prototypes": shown.pop(words.PROTOTYPES, None),
         "codes": {name: shown.pop(name) for name in words.CODES if name in shown},
         "others": shown,
+        "unmeasured": unmeasured.lines(run.not_measured),
         "baseline": run.document["baseline_name"],
         "glossary": words.glossary(run.spec.group_word),
         "provenance": provenance.facts(run),

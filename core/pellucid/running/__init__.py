@@ -79,7 +79,7 @@ def _task(study: Study, folder: Path, data: str | Path | None, watcher: Watcher 
     dataset = study.open_dataset(data)
     context = context_of(study, dataset.spec)
     check_columns(study, dataset)
-    check_fit(study, dataset.spec, assessments, context)
+    check_fit(study, dataset.spec, assessments, context, dataset)
     accelerator = engine(study.training)
     watcher = watcher or bars(visible=bool(accelerator.is_main_process))
     return Task(study, dataset, splitting, assessments, context, folder, watcher, accelerator)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 from pellucid.data.splits import Split
 from pellucid.files import sha256, write_json, write_rows
+from pellucid.protocols.measuring import Examined, concluded
+from pellucid.result import NotMeasured, Result
 from pellucid.run import DOCUMENT
+from pellucid.running.folds import NOT_MEASURED
 from pellucid.running.task import Task
 
 
@@ -30,11 +34,15 @@ def conclude(task: Task, document: dict[str, Any], splits: list[Split], seconds:
     from pellucid.report.gallery import Gallery
 
     folders = [task.folder / "folds" / str(split.fold) for split in splits]
-    results = []
+    results: list[Result] = []
+    not_measured: list[NotMeasured] = []
     for name, assessment in task.assessments.items():
-        rows = pd.concat([pd.read_parquet(folder / f"{name}.parquet") for folder in folders], ignore_index=True)
-        write_rows(task.folder / "rows" / f"{name}.parquet", rows)
-        results += assessment.concluded(rows, task.context)
+        every = [_examined(folder, name) for folder in folders]
+        if frames := [one.rows for one in every if one.rows is not None]:
+            write_rows(task.folder / "rows" / f"{name}.parquet", pd.concat(frames, ignore_index=True))
+        found, lacking = concluded(assessment, every, task.context)
+        results += found
+        not_measured += lacking
     explanations = pd.concat(
         [pd.read_parquet(folder / "explanations.parquet") for folder in folders], ignore_index=True
     )
@@ -56,6 +64,7 @@ def conclude(task: Task, document: dict[str, Any], splits: list[Split], seconds:
         "state": "finished",
         "files_sha256": {name: sha256(task.folder / name) for name in written if (task.folder / name).is_file()},
         "results": [result.to_json() for result in results],
+        "not_measured": [one.to_json() for one in not_measured],
         "parts": {part: {**document["parts"][part], **facts} for part, facts in final["parts"].items()},
         "weights_sha256": digests,
         "duration_s": round(seconds, 1),
@@ -66,7 +75,18 @@ def conclude(task: Task, document: dict[str, Any], splits: list[Split], seconds:
     build(task.folder)
     write_json(task.folder / DOCUMENT, document)
     for folder in folders:
-        for path in [*folder.glob("*.parquet"), *folder.glob("gallery.*")]:
+        for path in [*folder.glob("*.parquet"), *folder.glob("gallery.*"), *folder.glob(NOT_MEASURED)]:
             path.unlink()
     (task.folder / "final.json").unlink()
     logging.getLogger(__name__).info("finished with %d results", len(results))
+
+
+def _examined(folder: Path, name: str) -> Examined:
+    """What an assessment left of a fold."""
+    import pandas as pd
+
+    rows, file = folder / f"{name}.parquet", folder / NOT_MEASURED
+    # A fold that an earlier version has completed says nothing of it.
+    kept = json.loads(file.read_text("utf-8")) if file.is_file() else []
+    own = tuple(one for one in map(NotMeasured.from_json, kept) if one.protocol == name)
+    return Examined(pd.read_parquet(rows) if rows.is_file() else None, own)

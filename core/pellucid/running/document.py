@@ -87,6 +87,7 @@ def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
         "baseline_name": task.context.baseline_name,
         "black_box": _black_box(task.context.parts),
         "results": [],
+        "not_measured": [],
         "weights_sha256": {},
         "notes": [],
     }

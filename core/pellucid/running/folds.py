@@ -18,11 +18,17 @@ from pellucid.model import Model, Threshold
 from pellucid.protocols.base import FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.protocols.dictionaries.features import DictionaryFeatures
+from pellucid.protocols.measuring import examined
 from pellucid.protocols.usual import Usual
+from pellucid.report.unmeasured import in_words
+from pellucid.result import NotMeasured
 from pellucid.running.task import Task
 from pellucid.training.fit import Session, Sides, fit_codes, fit_encoder, fit_model
 from pellucid.training.settings import TrainingSettings
 from pellucid.weights import save_models
+
+NOT_MEASURED = "not_measured.json"
+"""File of a fold: what its samples could not carry."""
 
 FINAL_VALIDATION = 0.2
 """Share of all subjects by which the final models stop and choose their thresholds, where the splitting protocol names no
@@ -69,8 +75,16 @@ def _examine(task: Task, fold: FittedFold, folder: Path) -> None:
     from pellucid.report.features import gather
     from pellucid.report.gallery import collect
 
+    lacking: list[NotMeasured] = []
     for name, assessment in task.assessments.items():
-        write_rows(folder / f"{name}.parquet", assessment.examine(fold).assign(fold=fold.split.fold))
+        found = examined(assessment, fold, task.context)
+        if found.rows is not None:
+            write_rows(folder / f"{name}.parquet", found.rows)
+        for one in found.not_measured:
+            lacking.append(one)
+            task.watcher.say(f"not measured in fold {fold.split.fold + 1}: {in_words(one)}")
+            logging.getLogger(__name__).warning("fold %d cannot be measured by %s", fold.split.fold, name)
+    write_json(folder / NOT_MEASURED, [one.to_json() for one in lacking])
     rows = explanation_rows(fold)
     write_rows(folder / "explanations.parquet", rows)
     gallery = collect(fold, task.context, rows)

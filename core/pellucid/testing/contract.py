@@ -68,6 +68,7 @@ NAMES = {
         "keeps_subjects_apart",
         "rows_and_results_are_complete",
         "refuses_whom_a_part_has_learnt_from",
+        "measures_parts_apart",
     ),
     "study": ("is_valid_and_its_parts_fit",),
     "card": ("is_complete_and_agrees_with_its_dataset",),

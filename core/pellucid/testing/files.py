@@ -23,7 +23,8 @@ def study_is_valid_and_its_parts_fit(component: Component) -> None:
     data = opened(plugins.find("dataset", asked.dataset)).labelled(asked.target)
     parts: dict[str, HeadTags] = {entry.part: plugins.load("head", entry.name).tags for entry in asked.head}
     baseline = TrivialBaseline(data.spec, asked.target).name
-    check_fit(asked, data.spec, assessments, Context(data.spec, asked.target, parts, baseline, asked.training.seed))
+    context = Context(data.spec, asked.target, parts, baseline, asked.training.seed)
+    check_fit(asked, data.spec, assessments, context, data)
 
 
 def card_is_complete_and_agrees_with_its_dataset(component: Component) -> None:

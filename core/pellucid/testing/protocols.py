@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 from unittest import SkipTest
@@ -13,10 +14,11 @@ import numpy as np
 from pellucid import plugins
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.splits import Split, inner_split
-from pellucid.errors import LeakageError
+from pellucid.errors import LeakageError, NotMeasurable
 from pellucid.part import configured
 from pellucid.plugins import Component
 from pellucid.protocols.base import Assessment, Context, FittedFold, Protocol, Splitting
+from pellucid.result import NotMeasured
 from pellucid.testing.instances import need, options_of
 from pellucid.testing.planted import planted
 
@@ -187,7 +189,10 @@ def protocol_rows_and_results_are_complete(component: Component) -> None:
     from matplotlib.figure import Figure
 
     protocol, fold, context = _assessed(component)
-    rows = protocol.examine(fold)
+    try:
+        rows = protocol.examine(fold)
+    except NotMeasurable as why:
+        raise SkipTest(f"planted data cannot carry it: {why}") from None
     lacking = {"part", "sample", "subject"} - set(rows.columns)
     need(not lacking, component, f"its rows lack column(s) {', '.join(sorted(lacking))}")
     need(len(rows) > 0, component, "examines and returns no row")
@@ -203,6 +208,13 @@ def protocol_rows_and_results_are_complete(component: Component) -> None:
     results = protocol.conclude(kept, context)
     need(len(results) > 0, component, "concludes nothing")
     for result in results:
+        if isinstance(result, NotMeasured):
+            need(
+                bool(result.because),
+                component,
+                f"does not say why {result.metric!r} of {result.part!r} is not measured",
+            )
+            continue
         where = f"{result.metric!r} of {result.part!r}"
         need(result.protocol == component.name, component, f"{where} is said to come from {result.protocol!r}")
         need(
@@ -212,7 +224,7 @@ def protocol_rows_and_results_are_complete(component: Component) -> None:
         )
         need(not result.low > result.high, component, f"{where}: its interval runs from {result.low} to {result.high}")
     need(
-        results == protocol.conclude(kept, context) or _nan(results),
+        list(results) == list(protocol.conclude(kept, context)) or _nan(results),
         component,
         "concludes otherwise from the same rows and seed",
     )
@@ -223,7 +235,30 @@ def protocol_rows_and_results_are_complete(component: Component) -> None:
         FigureCanvasAgg(figure).draw()
 
 
-def _nan(results: list[Any]) -> bool:
+def protocol_measures_parts_apart(component: Component) -> None:
+    """A part of which it says that it is measured for itself has the same rows alone as beside another."""
+    import pandas as pd
+
+    protocol, fold, context = _assessed(component)
+    if not (apart := [part for part in protocol.apart(context) if part in fold.models]):
+        raise SkipTest("it measures all models together")
+    one = apart[0]
+    # The other is the same model: what matters is that it stands there, under another name and before.
+    both = {"another": fold.models[one], one: fold.models[one]}
+    training = dict(fold.training) | {"head another": fold.training[f"head {one}"]}
+    try:
+        alone = protocol.examine(dataclasses.replace(fold, models={one: fold.models[one]}))
+        beside = protocol.examine(dataclasses.replace(fold, models=both, training=training))
+    except NotMeasurable as why:
+        raise SkipTest(f"planted data cannot carry it: {why}") from None
+    same = beside[beside["part"] == one].reset_index(drop=True)
+    try:
+        pd.testing.assert_frame_equal(same, alone.reset_index(drop=True))
+    except AssertionError:
+        need(False, component, f"measures {one!r} otherwise where another model stands beside it")
+
+
+def _nan(results: Sequence[Any]) -> bool:
     return any(value != value for r in results for value in dataclasses.astuple(r))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
+from pellucid.errors import NotMeasurable
 from pellucid.measures.dictionaries.absorption import (
     LEAST_F1,
     ConceptAbsorption,
@@ -84,8 +85,6 @@ class Absorption(ByLabels):
     """
 
     name: ClassVar[str] = "absorption"
-    main_metric: ClassVar[str] = "absorption"
-    higher: ClassVar[bool] = False
     rows_type = AbsorbedRows
     config_type = AbsorptionConfig
     config: AbsorptionConfig
@@ -95,7 +94,7 @@ class Absorption(ByLabels):
         """Labels to look at."""
         return self.config.labels
 
-    def measured(self, sides: Labelled) -> pd.DataFrame | str:
+    def measured(self, sides: Labelled) -> pd.DataFrame:
         """Columns ``fraction`` and ``fully`` of samples that count, both also with main features drawn by lot, and ``main``."""
         import pandas as pd
 
@@ -123,7 +122,10 @@ class Absorption(ByLabels):
             frames.append(sides.test.table(judge[counted.numpy()], **columns).assign(label=label, main=named))
         if not frames:
             told = f" (F1: {', '.join(weak)})" if weak else ""
-            return f"no label has a probe of F1 {LEAST_F1} on the test side{told}, so that absorption is not defined"
+            raise NotMeasurable(
+                f"no label has a probe of F1 {LEAST_F1} on the test side{told}, so that absorption is not defined",
+                "name a label that the layer tells, or have more subjects",
+            )
         return pd.concat(frames, ignore_index=True)
 
 

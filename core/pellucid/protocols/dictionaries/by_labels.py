@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from pellucid.errors import StudyError
+from pellucid.errors import NotMeasurable, StudyError
 from pellucid.part import Config
 from pellucid.protocols.audited import AuditedRows
-from pellucid.protocols.base import Assessment, Context, FittedFold
+from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.codes import (
     LABEL,
+    OfDictionaries,
     dictionaries,
     dictionary_parts,
     label_called,
     label_names,
-    no_dictionary,
 )
 from pellucid.protocols.dictionaries.labelled import Labelled
 from pellucid.result import Result
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEAST = 10
+
+MORE = "have more subjects on both sides, name labels of which there are enough, or ask for fewer (least)"
+"""What would help where labels have too few samples."""
 
 DRAWS = 10
 """How often features are drawn by lot to see what a choice of features is worth."""
@@ -165,20 +168,15 @@ class LabelRows(AuditedRows):
         )  # fmt: skip
 
 
-class ByLabels(Assessment):
+class ByLabels(OfDictionaries):
     """An assessment of dictionaries by yes-or-no labels of whole samples.
 
     Representations and codes of a sample are means over its positions. Features are chosen and probes learnt on the
     training side alone; a label with too few samples on either side is left out, and that is said.
     """
 
-    of_predictors: ClassVar[bool] = False
     needs_training: ClassVar[bool] = True
     rows_type: ClassVar[type[LabelRows]]
-    main_metric: ClassVar[str]
-    higher: ClassVar[bool] = True
-    chance: ClassVar[float] = 0.0
-    """What is reached without knowing anything; said where nothing could be measured."""
 
     @property
     @abstractmethod
@@ -186,8 +184,14 @@ class ByLabels(Assessment):
         """Labels that the settings name."""
 
     @abstractmethod
-    def measured(self, sides: Labelled) -> pd.DataFrame | str:
-        """Rows with a column ``label``, or why there are none."""
+    def measured(self, sides: Labelled) -> pd.DataFrame:
+        """Rows with a column ``label``.
+
+        Raises
+        ------
+        NotMeasurable
+            If there are none.
+        """
 
     def lacking(self, context: Context) -> str:
         """What the settings lack, or an empty string."""
@@ -195,7 +199,7 @@ class ByLabels(Assessment):
 
     def unfit(self, context: Context) -> str:
         """There must be a dictionary, labels, and those that the settings name."""
-        if reason := no_dictionary(context):
+        if reason := super().unfit(context):
             return reason
         if not label_names(context.spec):
             return "its data have no yes-or-no labels"
@@ -207,15 +211,18 @@ class ByLabels(Assessment):
         return self.lacking(context)
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
-        """One row a part, label and test sample; where nothing could be measured one a sample, which says why."""
+        """One row a part, label and test sample; ``left_out`` says which labels are not among them, and why."""
         import pandas as pd
 
         frames = []
         for part, model in dictionaries(fold).items():
             sides = Labelled.of(fold, part, model, self.config.least)
-            found = self.measured(sides)
             left_out = "; ".join(reason for label, reason in sides.left_out.items() if self._concerns(label, sides))
-            rows = sides.test.table().assign(label="", why=found) if isinstance(found, str) else found.assign(why="")
+            try:
+                rows = self.measured(sides)
+            except NotMeasurable as why:
+                beside = f" (left out: {left_out})" if left_out and left_out not in why.because else ""
+                raise NotMeasurable(f"{why.because}{beside}", why.helps or MORE) from None
             frames.append(rows.assign(part=part, left_out=left_out))
         return pd.concat(frames, ignore_index=True)
 
@@ -223,40 +230,19 @@ class ByLabels(Assessment):
         return not self.named or label in [label_called(name, sides.spec) for name in self.named]
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
-        """Results of every dictionary; of one without measured labels a result without a value, which says why."""
+        """Results of every dictionary; the first says which labels were left out."""
         results: list[Result] = []
         for part in dictionary_parts(context):
             own = rows[rows["part"] == part]
             if not len(own):
                 continue
-            measured = own[own["label"] != ""].reset_index(drop=True)
-            if not len(measured):
-                results.append(self._nothing(own, part))
-                continue
-            made = self.rows_type(measured, part, context, self.config.replicates, config=self.config)
+            own = own.reset_index(drop=True)
+            made = self.rows_type(own, part, context, self.config.replicates, config=self.config)
             first, *others = made.results()
-            results += [replace(first, sentence=f"{first.sentence}{_left_out(own)}{_not_measured(own)}"), *others]
+            results += [replace(first, sentence=f"{first.sentence}{_left_out(own)}"), *others]
         return results
-
-    def _nothing(self, own: pd.DataFrame, part: str) -> Result:
-        nan = float("nan")
-        why = "; ".join(dict.fromkeys(own["why"]))
-        return Result(
-            protocol=self.name, metric=self.main_metric, part=part, value=nan, low=nan, high=nan, chance=self.chance,
-            baseline=self.chance, baseline_name="chance", higher_is_better=self.higher, n_samples=own["sample"].nunique(),
-            n_subjects=own["subject"].nunique(), sentence=f"Not measured for “{part}”: {why}.{_left_out(own)}",
-        )  # fmt: skip
 
 
 def _left_out(own: pd.DataFrame) -> str:
     reasons = "; ".join(dict.fromkeys(reason for reason in own["left_out"] if reason))
     return f" Left out: {reasons}." if reasons else ""
-
-
-def _not_measured(own: pd.DataFrame) -> str:
-    """Folds in which nothing could be measured, and why: results are of the others alone."""
-    nothing = own[own["label"] == ""]
-    if not len(nothing):
-        return ""
-    folds, reasons = nothing["fold"].nunique(), "; ".join(dict.fromkeys(nothing["why"]))
-    return f" Not measured in {folds} of {own['fold'].nunique()} folds: {reasons}."

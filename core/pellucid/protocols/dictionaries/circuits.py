@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from pellucid.data.dataset import Dataset
-from pellucid.data.spec import DataSpec
-from pellucid.errors import DataError, StudyError
+from pellucid.errors import StudyError
+from pellucid.heads.base import Head
 from pellucid.measures.circuits import Kind, Null, difference_null, permutation_null
-from pellucid.measures.output_codes import NONE_ACTIVE
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD
-from pellucid.protocols.base import Assessment, Context, FittedFold
-from pellucid.protocols.dictionaries.codes import (
-    coded,
-    dictionaries,
-    dictionary_parts,
-    label_called,
-    label_names,
-    labels_and_ratings,
-    no_dictionary,
-)
-from pellucid.protocols.dictionaries.pooled import POSITION, SOURCE
+from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, dictionary_parts, label_names
+from pellucid.protocols.dictionaries.examples import NO_POSITIONS, examples, label_meant
+from pellucid.protocols.dictionaries.pooled import SOURCE
 from pellucid.result import Result
 
 if TYPE_CHECKING:
@@ -68,7 +59,7 @@ class CodeCircuitsConfig(Config):
     false_alarms: float = Field(0.05, gt=0, lt=1)
 
 
-class CodeCircuits(Assessment):
+class CodeCircuits(OfDictionaries):
     """Positions of a layer whose codes differ between positive and negative examples, and the same without codes.
 
     Components are the positions of the layer: places in time or space, words, or the heads of a module that says (sample, head,
@@ -90,7 +81,6 @@ class CodeCircuits(Assessment):
     """
 
     name: ClassVar[str] = "code-circuits"
-    of_predictors: ClassVar[bool] = False
     config_type = CodeCircuitsConfig
     config: CodeCircuitsConfig
 
@@ -99,10 +89,14 @@ class CodeCircuits(Assessment):
         if not label_names(context.spec):
             return "its data have no yes-or-no label that could tell positive from negative examples"
         try:
-            _label_meant(self.config.label, context.spec)
+            label_meant(self.config.label, context.spec)
         except StudyError as error:
             return str(error)
-        return no_dictionary(context)
+        return super().unfit(context)
+
+    def unfit_for(self, dataset: Dataset, heads: Mapping[str, Head], context: Context) -> str:
+        """Rows must say which sample and position they are of."""
+        return "" if SOURCE in dataset.frame else NO_POSITIONS
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
         """One row a part and example: ``positive``, and ``codes`` with the code of each position.
@@ -198,90 +192,6 @@ class CodeCircuits(Assessment):
                 caption = f"Where “{part}” has other codes in positive examples, beside the difference of means"
                 found[caption] = _by_position(own[own["fold"] == own["fold"].min()])
         return found
-
-
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """Samples, one a subject, with what a layer says at each position.
-
-    Parameters
-    ----------
-    samples, subjects : ndarray of str, shape (example,)
-    positive : ndarray of bool, shape (example,)
-    positions : ndarray of int, shape (position,)
-        Those that are real in every example.
-    codes : ndarray of int, shape (example, position)
-        The strongest feature, :data:`~pellucid.measures.output_codes.NONE_ACTIVE` where there is none.
-    rows : ndarray, shape (example, position, unit)
-    """
-
-    samples: np.ndarray
-    subjects: np.ndarray
-    positive: np.ndarray
-    positions: np.ndarray
-    codes: np.ndarray
-    rows: np.ndarray
-
-
-def examples(model: Model, data: Dataset, label: str) -> tuple[str, Examples]:
-    """The label that was meant, and examples of both kinds.
-
-    Raises
-    ------
-    StudyError
-        If there is no such label.
-    DataError
-        If rows have no positions, examples are all of one kind, or no position is in all examples.
-    """
-    frame, name = data.frame, _label_meant(label, data.spec)
-    said = labels_and_ratings(data)[name]
-    if SOURCE not in frame:
-        raise DataError("these rows do not say which sample and position they are of: collect activations")
-    sources, positions = frame[SOURCE].astype(str).to_numpy(), frame[POSITION].to_numpy(int)
-    subjects = frame[data.spec.groups[0]].astype(str).to_numpy()
-    chosen = _one_a_subject(sources, subjects, said)
-    kinds = np.unique(said[np.isin(sources, chosen)])
-    if len(kinds) < 2:
-        whom = (
-            "none" if not len(kinds) else f"{len(chosen)}, all with it" if kinds[0] else f"{len(chosen)}, none with it"
-        )
-        raise DataError(
-            f"examples with and without “{name}” are compared, but among the test samples there are {whom}: name another label in "
-            "[options.code-circuits], or test on more subjects"
-        )
-    here = np.flatnonzero(np.isin(sources, chosen))
-    every, of, counts = np.unique(positions[here], return_inverse=True, return_counts=True)
-    whole = counts == len(chosen)
-    if not whole.any():
-        raise DataError(
-            "no position is there in all examples: the others are masked in some, or not all rows were read (most = ...)"
-        )
-    here, of = here[whole[of]], (np.cumsum(whole) - 1)[of[whole[of]]]
-    example = np.searchsorted(chosen, sources[here])
-    codes = np.full((len(chosen), int(whole.sum())), NONE_ACTIVE)
-    first = here[np.unique(example, return_index=True)[1]]
-    rows = None
-    for at, x, found in coded(model, data.subset(here)):
-        size, code = found.abs().max(1)
-        codes[example[at], of[at]] = np.where(size.numpy() > 0, code.numpy(), NONE_ACTIVE)
-        if rows is None:
-            rows = np.zeros((*codes.shape, x.shape[1]))
-        rows[example[at], of[at]] = x.numpy()
-    assert rows is not None
-    return name, Examples(chosen, subjects[first], said[first] == 1, every[whole], codes, rows)
-
-
-def _label_meant(asked: str, spec: DataSpec) -> str:
-    begun = [name for name in label_names(spec) if name.startswith(asked)]
-    return begun[0] if begun else label_called(asked, spec)
-
-
-def _one_a_subject(sources: np.ndarray, subjects: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Names of samples, one of each subject by lot, among those of which the label is known; sorted."""
-    first = np.unique(sources, return_index=True)[1]
-    first = first[np.isfinite(label[first])]
-    order = np.random.default_rng(0).permutation(first)
-    return np.sort(sources[order[np.unique(subjects[order], return_index=True)[1]]])
 
 
 def _by_position(rows: pd.DataFrame) -> Figure:

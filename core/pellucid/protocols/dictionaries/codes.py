@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from pellucid.data.spec import DataSpec
 from pellucid.errors import StudyError, nearest
 from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.model import Model
-from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.base import Assessment, Context, FittedFold
 
 ROWS = 4096
 """Rows whose codes are in memory at once."""
@@ -36,6 +37,20 @@ def dictionary_parts(context: Context) -> list[str]:
 def no_dictionary(context: Context) -> str:
     """Why nothing can be assessed, or an empty string."""
     return "" if dictionary_parts(context) else "no head of this study is a dictionary; add one, for example sae-topk"
+
+
+class OfDictionaries(Assessment):
+    """An assessment of dictionaries, each for itself."""
+
+    of_predictors: ClassVar[bool] = False
+
+    def apart(self, context: Context) -> Sequence[str]:
+        """Every dictionary."""
+        return dictionary_parts(context)
+
+    def unfit(self, context: Context) -> str:
+        """There must be a dictionary."""
+        return no_dictionary(context)
 
 
 @torch.no_grad()

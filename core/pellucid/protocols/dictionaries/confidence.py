@@ -12,8 +12,8 @@ from pydantic import Field
 from pellucid.measures.concept_naming import LEVEL, TOP
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
-from pellucid.protocols.base import Assessment, Context, FittedFold
-from pellucid.protocols.dictionaries.codes import dictionaries, dictionary_parts, no_dictionary
+from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, dictionary_parts
 from pellucid.protocols.dictionaries.features import UNITS
 from pellucid.protocols.dictionaries.naming import Attributes, Names, Rules, found_names, unit_rules
 from pellucid.protocols.dictionaries.pooled import Pooled
@@ -54,7 +54,7 @@ class ConceptConfidenceConfig(Config):
     replicates: int = Field(REPLICATES, ge=100)
 
 
-class ConceptConfidence(Assessment):
+class ConceptConfidence(OfDictionaries):
     """Names for features from what people said of samples, and whether they hold for other people.
 
     On the training side, one sample a subject, a feature is named after the attribute that is most over-represented among the samples
@@ -76,7 +76,6 @@ class ConceptConfidence(Assessment):
     """
 
     name: ClassVar[str] = "concept-confidence"
-    of_predictors: ClassVar[bool] = False
     needs_training: ClassVar[bool] = True
     config_type = ConceptConfidenceConfig
     config: ConceptConfidenceConfig
@@ -85,7 +84,7 @@ class ConceptConfidence(Assessment):
         """There must be a dictionary, and something that people said."""
         if not context.spec.targets and context.spec.concepts is None:
             return "its data have neither labels nor ratings to name features after"
-        return no_dictionary(context)
+        return super().unfit(context)
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
         """One row a part and test sample.

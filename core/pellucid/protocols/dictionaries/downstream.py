@@ -32,8 +32,8 @@ from pellucid.measures.dictionaries.downstream import (
 from pellucid.model import BATCH, Model
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
-from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
-from pellucid.protocols.dictionaries.codes import dictionaries, dictionary_parts, no_dictionary
+from pellucid.protocols.base import Context, FittedFold, rows_of
+from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, dictionary_parts
 from pellucid.protocols.dictionaries.metrics import components_of, mean_codes
 from pellucid.result import Result
 from pellucid.run import Run, load
@@ -70,7 +70,7 @@ class DictionaryDownstreamConfig(Config):
     replicates: int = Field(REPLICATES, ge=100)
 
 
-class DictionaryDownstream(Assessment):
+class DictionaryDownstream(OfDictionaries):
     """How much of what its model needs a dictionary keeps: the model reads the reconstruction in place of the layer.
 
     - ``loss_recovered``: share of the harm of an ablation of the layer that the reconstruction spares, in the loss of the
@@ -91,14 +91,13 @@ class DictionaryDownstream(Assessment):
     """
 
     name: ClassVar[str] = "dictionary-downstream"
-    of_predictors: ClassVar[bool] = False
     needs_training: ClassVar[bool] = True
     config_type = DictionaryDownstreamConfig
     config: DictionaryDownstreamConfig
 
     def unfit(self, context: Context) -> str:
         """There must be a dictionary of activations, and the run must be named."""
-        if reason := no_dictionary(context):
+        if reason := super().unfit(context):
             return reason
         if ACTIVATIONS not in context.spec.inputs:
             return "its data are no collected activations"

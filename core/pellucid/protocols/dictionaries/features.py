@@ -9,8 +9,8 @@ from pydantic import Field
 
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD
-from pellucid.protocols.base import Assessment, Context, FittedFold
-from pellucid.protocols.dictionaries.codes import LABEL, dictionaries, dictionary_parts, no_dictionary
+from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.dictionaries.codes import LABEL, OfDictionaries, dictionaries, dictionary_parts
 from pellucid.protocols.dictionaries.pooled import Pooled
 from pellucid.result import Result
 from pellucid.statistics.false_discovery import benjamini_hochberg
@@ -36,7 +36,7 @@ class DictionaryFeaturesConfig(Config):
     permutations: int = Field(20, ge=1)
 
 
-class DictionaryFeatures(Assessment):
+class DictionaryFeatures(OfDictionaries):
     """How many features go with a label or a rating, on subjects that neither dictionary nor model have learnt from.
 
     A sample has of each feature the strongest code over its positions. Of each subject one sample, drawn by lot, is a witness:
@@ -49,7 +49,6 @@ class DictionaryFeatures(Assessment):
     """
 
     name: ClassVar[str] = "dictionary-features"
-    of_predictors: ClassVar[bool] = False
     config_type = DictionaryFeaturesConfig
     config: DictionaryFeaturesConfig
 
@@ -57,7 +56,7 @@ class DictionaryFeatures(Assessment):
         """There must be a dictionary, and something that people said."""
         if not context.spec.targets and context.spec.concepts is None:
             return "its data have neither labels nor ratings to compare features with"
-        return no_dictionary(context)
+        return super().unfit(context)
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
         """One row a part and sample; see :meth:`~pellucid.protocols.dictionaries.pooled.Pooled.table`.

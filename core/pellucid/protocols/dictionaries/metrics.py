@@ -19,8 +19,8 @@ from pellucid.measures.dictionaries.subject_moments import OfEach, SubjectMoment
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
-from pellucid.protocols.base import Assessment, Context, FittedFold
-from pellucid.protocols.dictionaries.codes import ROWS, coded, dictionaries, dictionary_parts, no_dictionary
+from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.dictionaries.codes import ROWS, OfDictionaries, coded, dictionaries, dictionary_parts
 from pellucid.result import Result
 from pellucid.seeds import seed_of
 from pellucid.statistics.bootstrap import REPLICATES, Interval, Statistic
@@ -42,7 +42,7 @@ class DictionaryMetricsConfig(Config):
     replicates: int = Field(REPLICATES, ge=100)
 
 
-class DictionaryMetrics(Assessment):
+class DictionaryMetrics(OfDictionaries):
     """Reconstruction, sparsity and dead features of dictionaries, over subjects that neither they nor their model have seen.
 
     - ``explained_variance``: one less the squared error over the squared distance from the mean, over all rows. Beside it
@@ -58,14 +58,9 @@ class DictionaryMetrics(Assessment):
     """
 
     name: ClassVar[str] = "dictionary-metrics"
-    of_predictors: ClassVar[bool] = False
     needs_training: ClassVar[bool] = True
     config_type = DictionaryMetricsConfig
     config: DictionaryMetricsConfig
-
-    def unfit(self, context: Context) -> str:
-        """There must be a dictionary."""
-        return no_dictionary(context)
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
         """One row a part and subject with sums over the subject's rows; columns ``fold:...`` are the same for a fold."""

@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from pellucid.errors import NotMeasurable
 from pellucid.measures.dictionaries.ablation import feature_effects
 from pellucid.measures.dictionaries.exactness import indices_of_strongest
 from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, Counts, LabelRows
@@ -88,7 +89,6 @@ class TargetedPerturbation(ByLabels):
     """
 
     name: ClassVar[str] = "tpp"
-    main_metric: ClassVar[str] = "tpp"
     rows_type = PerturbedRows
     config_type = TargetedPerturbationConfig
     config: TargetedPerturbationConfig
@@ -103,13 +103,13 @@ class TargetedPerturbation(ByLabels):
         """Labels whose features are switched off."""
         return self.config.labels
 
-    def measured(self, sides: Labelled) -> pd.DataFrame | str:
+    def measured(self, sides: Labelled) -> pd.DataFrame:
         """Columns ``right``, ``own:<n>``, ``others:<n>``, and the last two with features drawn by lot."""
         import pandas as pd
 
         labels = sides.usable(self.config.labels)
         if len(labels) < 2:
-            return f"it takes two labels with samples enough, there {'is one' if labels else 'is none'}"
+            raise NotMeasurable(f"it takes two labels with samples enough, there {'is one' if labels else 'is none'}")
         test, atoms = sides.test, sides.atoms
         probes = sides.probes(labels, self.config.steps)
         effects = [effects_of(sides, label, probes.weight[at]) for at, label in enumerate(labels)]

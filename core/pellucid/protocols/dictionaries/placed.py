@@ -11,7 +11,7 @@ from scipy import sparse
 from pellucid.activations.dataset import ActivationsFolder
 from pellucid.activations.places import position_neighbours
 from pellucid.data.dataset import Dataset, Subset
-from pellucid.errors import DataError
+from pellucid.errors import DataError, NotMeasurable
 from pellucid.measures.neighbours import nearest_neighbours, row_standardised
 from pellucid.model import Model
 from pellucid.protocols.dictionaries.codes import coded
@@ -65,6 +65,35 @@ def over_positions(
     ------
     DataError
         If the data are no collected rows, or nobody knows which positions are neighbours.
+    NotMeasurable
+        If of the positions that rows are of none is beside another.
+    """
+    neighbours = neighbours_in_layer(data, links, diagonal=diagonal)
+    positions = data.frame[POSITION].to_numpy(np.int64)
+    seen, place = np.unique(positions, return_inverse=True)
+    source, subjects = _samples(data)
+    names, first = np.unique(source, return_index=True)
+    inside = neighbours[seen][:, seen]
+    if not inside.nnz:
+        raise NotMeasurable(
+            f"rows are of {len(seen)} positions of the layer, of which none is beside another",
+            "read more rows (most), or say which positions are neighbours (links)",
+        )
+    inside = row_standardised(inside)
+    codes, units = _means(model, data, place, subjects, len(seen))
+    nowhere = np.full(len(names), -1)
+    return Placed(codes, units, inside, seen[:, None].astype(float), names, subjects[first], nowhere, 0)
+
+
+def neighbours_in_layer(
+    data: Dataset, links: Sequence[tuple[str, str]] = (), *, diagonal: bool = False
+) -> sparse.csr_array:
+    """Which positions of the layer that rows were collected from are neighbours; shape (position, position).
+
+    Raises
+    ------
+    DataError
+        If the data are no collected rows, or nobody knows which positions are neighbours.
     """
     folder = layer_of(data)
     if folder is None or not folder.shape:
@@ -73,15 +102,7 @@ def over_positions(
         )
     name = folder.document["source"]["input"]
     spec = None if name is None else folder.source_spec.inputs[name]
-    neighbours = position_neighbours(spec, folder.shape, links, diagonal=diagonal)
-    positions = data.frame[POSITION].to_numpy(np.int64)
-    seen, place = np.unique(positions, return_inverse=True)
-    source, subjects = _samples(data)
-    names, first = np.unique(source, return_index=True)
-    codes, units = _means(model, data, place, subjects, len(seen))
-    inside = row_standardised(neighbours[seen][:, seen])
-    nowhere = np.full(len(names), -1)
-    return Placed(codes, units, inside, seen[:, None].astype(float), names, subjects[first], nowhere, 0)
+    return position_neighbours(spec, folder.shape, links, diagonal=diagonal)
 
 
 def over_coordinates(
@@ -104,7 +125,7 @@ def over_coordinates(
 
     Raises
     ------
-    DataError
+    NotMeasurable
         If there are too few places.
     """
     source, subjects = _samples(data)
@@ -118,9 +139,9 @@ def over_coordinates(
         taken[order[np.unique(subjects[first][order], return_index=True)[1]]] = True
     where, place = np.unique(coordinates[taken], axis=0, return_inverse=True)
     if len(where) <= neighbours:
-        raise DataError(
-            f"{len(where)} places with {', '.join(columns)} among the test samples are too few for {neighbours} nearest "
-            "neighbours: ask for fewer (neighbours), or test more samples"
+        raise NotMeasurable(
+            f"{len(where)} places with {', '.join(columns)} among the test samples are too few for {neighbours} nearest neighbours",
+            "ask for fewer (neighbours), or test more samples",
         )
     at = np.full(len(names), -1)
     at[taken] = place.ravel()

@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from pellucid.errors import NotMeasurable
 from pellucid.measures.dictionaries.probing import KS, Probe, sparse_probing
 from pellucid.protocols.dictionaries.by_labels import ByLabels, ByLabelsConfig, Counts, LabelRows
 from pellucid.protocols.dictionaries.codes import LABEL
@@ -103,8 +104,6 @@ class SparseProbing(ByLabels):
     """
 
     name: ClassVar[str] = "sparse-probing"
-    main_metric: ClassVar[str] = "auroc_k1"
-    chance: ClassVar[float] = 0.5
     rows_type = ProbedRows
     config_type = SparseProbingConfig
     config: SparseProbingConfig
@@ -114,7 +113,7 @@ class SparseProbing(ByLabels):
         """Labels to read."""
         return self.config.labels
 
-    def measured(self, sides: Labelled) -> pd.DataFrame | str:
+    def measured(self, sides: Labelled) -> pd.DataFrame:
         """Columns ``codes:<k>``, ``units:<k>`` and ``full`` with logits, ``usual``, and ``features``, the strongest first."""
         import pandas as pd
 
@@ -140,7 +139,9 @@ class SparseProbing(ByLabels):
                     features=", ".join(f"f{int(feature)}" for feature in most),
                 )
             )
-        return pd.concat(frames, ignore_index=True) if frames else "no label has samples enough"
+        if not frames:
+            raise NotMeasurable("no label has samples enough")
+        return pd.concat(frames, ignore_index=True)
 
 
 def _logits(probe: Probe, table: Tensor) -> np.ndarray:

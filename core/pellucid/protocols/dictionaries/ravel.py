@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from pellucid.errors import NotMeasurable
 from pellucid.measures.dictionaries.linear_probes import LinearProbes
 from pellucid.measures.dictionaries.ravel import Pairs, Reader, interchange, learned_mask
 from pellucid.protocols.base import Context
@@ -99,8 +100,6 @@ class Ravel(ByLabels):
     """
 
     name: ClassVar[str] = "ravel"
-    main_metric: ClassVar[str] = "disentanglement"
-    chance: ClassVar[float] = 0.5
     rows_type = RavelRows
     config_type = RavelConfig
     config: RavelConfig
@@ -119,11 +118,11 @@ class Ravel(ByLabels):
         """Both labels must be named, two different ones."""
         return two_labels(self.name, context, first=self.config.first, second=self.config.second)
 
-    def measured(self, sides: Labelled) -> pd.DataFrame | str:
+    def measured(self, sides: Labelled) -> pd.DataFrame:
         """One row a pair: the four parts, the same with features drawn by lot, and whether unchanged bases are read rightly."""
         first, second = (label_called(name, sides.spec) for name in self.named)
         if few := sides.few(first, second):
-            return few
+            raise NotMeasurable(few)
         labels = (first, second)
         probes = self._readers(sides, labels)
         readers = [_reader(probes, at) for at in (0, 1)]

@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from pellucid.errors import NotMeasurable
 from pellucid.measures.dictionaries.ablation import LEAST_GAP, feature_effects
 from pellucid.measures.dictionaries.exactness import indices_of_strongest
 from pellucid.measures.dictionaries.linear_probes import LinearProbes
@@ -110,7 +111,6 @@ class SpuriousRemoval(ByLabels):
     """
 
     name: ClassVar[str] = "scr"
-    main_metric: ClassVar[str] = "scr"
     rows_type = RemovedRows
     config_type = SpuriousRemovalConfig
     config: SpuriousRemovalConfig
@@ -129,11 +129,11 @@ class SpuriousRemoval(ByLabels):
         """Both labels must be named, two different ones."""
         return two_labels(self.name, context, wanted=self.config.wanted, spurious=self.config.spurious)
 
-    def measured(self, sides: Labelled) -> pd.DataFrame | str:
+    def measured(self, sides: Labelled) -> pd.DataFrame:
         """Columns ``base``, ``oracle``, ``off:<n>``, ``random:<n>``: whether each probe is right; ``combination``."""
         wanted, spurious = (label_called(name, sides.spec) for name in self.named)
         if few := sides.few(wanted, spurious):
-            return few
+            raise NotMeasurable(few)
         train, test = sides.train, sides.test
         agreeing, fair = _training_sets(train.quadrants(wanted, spurious), sides.seed)
 

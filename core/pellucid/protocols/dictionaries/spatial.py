@@ -10,14 +10,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from pellucid.data.dataset import Dataset
+from pellucid.errors import DataError, NotMeasurable
+from pellucid.heads.base import Head
 from pellucid.measures.spatial import LEAST_ACTIVE, Moran, moran
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD
-from pellucid.protocols.base import Assessment, Context, FittedFold
-from pellucid.protocols.dictionaries.codes import dictionaries, dictionary_parts, no_dictionary
+from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, dictionary_parts
 from pellucid.protocols.dictionaries.features import UNITS
-from pellucid.protocols.dictionaries.placed import Placed, layer_of, over_coordinates, over_positions
+from pellucid.protocols.dictionaries.placed import (
+    Placed,
+    layer_of,
+    neighbours_in_layer,
+    over_coordinates,
+    over_positions,
+)
 from pellucid.result import Result
 from pellucid.statistics.false_discovery import benjamini_hochberg
 from pellucid.views.patterns import Grid, draw_pattern, draw_scatter
@@ -74,7 +83,7 @@ class SpatialAutocorrelationConfig(Config):
     least_active: int = Field(LEAST_ACTIVE, ge=3)
 
 
-class SpatialAutocorrelation(Assessment):
+class SpatialAutocorrelation(OfDictionaries):
     """How many features have a pattern in space or time, on subjects that neither dictionary nor model have learnt from.
 
     Every feature has a value at every place, and Moran's I tells whether neighbouring places are more alike, or less, than
@@ -102,7 +111,6 @@ class SpatialAutocorrelation(Assessment):
     """
 
     name: ClassVar[str] = "spatial-autocorrelation"
-    of_predictors: ClassVar[bool] = False
     config_type = SpatialAutocorrelationConfig
     config: SpatialAutocorrelationConfig
 
@@ -119,7 +127,20 @@ class SpatialAutocorrelation(Assessment):
             return f"its data have no covariate {', '.join(unknown)}; there are: {', '.join(known) or 'none'}"
         if config.degrees and len(config.coordinates) != 2:
             return "degrees are of two coordinates, latitude and longitude"
-        return no_dictionary(context)
+        return super().unfit(context)
+
+    def unfit_for(self, dataset: Dataset, heads: Mapping[str, Head], context: Context) -> str:
+        """There must be places enough in the data, or positions of which it is known which are neighbours."""
+        config = self.config
+        if config.coordinates:
+            places = dataset.frame[list(config.coordinates)].dropna().drop_duplicates()
+            few = len(places) <= config.neighbours
+            return f"its data have {len(places)} places, too few for {config.neighbours} neighbours each" if few else ""
+        try:
+            neighbours_in_layer(dataset, config.links, diagonal=config.diagonal)
+        except DataError as error:
+            return str(error)
+        return ""
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
         """One row a part and sample that stands somewhere, with its ``place`` (-1 where samples have places in them).
@@ -138,6 +159,12 @@ class SpatialAutocorrelation(Assessment):
         config, test = self.config, fold.test(part)
         placed, grid = self._placed(model, test)
         found = self._tested(placed.codes, placed, fold.seed, config.dealings)
+        if not np.isfinite(found.values).any():
+            raise NotMeasurable(
+                f"none of {len(found.values)} features is active at {config.least_active} of {len(placed.codes)} places or more, "
+                "and other there than elsewhere",
+                "test more samples or collect a layer of more positions, or ask for fewer places (least_active)",
+            )
         units = self._tested(placed.units, placed, fold.seed, 0)
         q, level = found.q_two_sided, config.false_discoveries
         patterned = q <= level

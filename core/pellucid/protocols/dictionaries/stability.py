@@ -18,8 +18,8 @@ from pellucid.measures.dictionaries.matching import RECOVERED, assign, cosines
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
-from pellucid.protocols.base import Assessment, Context, FittedFold
-from pellucid.protocols.dictionaries.codes import ROWS, coded, dictionaries, dictionary_parts, no_dictionary
+from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.dictionaries.codes import ROWS, OfDictionaries, coded, dictionaries, dictionary_parts
 from pellucid.protocols.fit_again import fit_again
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES, Interval, Statistic
@@ -57,7 +57,7 @@ class DictionaryStabilityConfig(Config):
     replicates: int = Field(REPLICATES, ge=100)
 
 
-class DictionaryStability(Assessment):
+class DictionaryStability(OfDictionaries):
     """Which features another seed learns too, with the same settings and on the same training rows.
 
     Atoms are assigned one to one so that their cosines are greatest in sum. Where codes have either sign, an atom and its
@@ -80,14 +80,9 @@ class DictionaryStability(Assessment):
     """
 
     name: ClassVar[str] = "dictionary-stability"
-    of_predictors: ClassVar[bool] = False
     needs_training: ClassVar[bool] = True
     config_type = DictionaryStabilityConfig
     config: DictionaryStabilityConfig
-
-    def unfit(self, context: Context) -> str:
-        """There must be a dictionary."""
-        return no_dictionary(context)
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
         """One row a part and subject.

@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from pellucid.errors import NotMeasurable
 from pellucid.measures.dictionaries.linear_probes import LinearProbes
 from pellucid.measures.dictionaries.unlearning import LEAST_RETAINED, Setting, unlearning_features
 from pellucid.protocols.base import Context
@@ -116,7 +117,6 @@ class Unlearned(ByLabels):
     """
 
     name: ClassVar[str] = "unlearning"
-    main_metric: ClassVar[str] = "unlearning"
     rows_type = UnlearnedRows
     config_type = UnlearnedConfig
     config: UnlearnedConfig
@@ -140,16 +140,16 @@ class Unlearned(ByLabels):
             return f"{self.config.forget!r} is to be forgotten and kept"
         return ""
 
-    def measured(self, sides: Labelled) -> pd.DataFrame | str:
+    def measured(self, sides: Labelled) -> pd.DataFrame:
         """``before``, ``after``, ``random``: whether a label's probe is right; of the label to forget ``missed_...``."""
         import pandas as pd
 
         forget = label_called(self.config.forget, sides.spec)
         if forget in sides.left_out:
-            return f"the label to forget cannot be judged: {sides.left_out[forget]}"
+            raise NotMeasurable(f"the label to forget cannot be judged: {sides.left_out[forget]}")
         keep = [label for label in sides.usable(self.config.keep) if label != forget]
         if not keep:
-            return "there is no other label with samples enough, which must not be harmed"
+            raise NotMeasurable("there is no other label with samples enough, which must not be harmed")
         probes = sides.probes([forget, *keep], self.config.steps)
         setting, features = self._chosen(sides, probes, [forget, *keep])
         test = sides.test
