@@ -13,7 +13,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from pellucid.data import ArrayDataset, Binary, DataSpec, Regression, Split, Vector
 from pellucid.encoders.identity import Identity
-from pellucid.errors import LeakageError
+from pellucid.errors import LeakageError, NotMeasurable
 from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
@@ -123,6 +123,15 @@ def test_precision_recall_and_confidence_are_those_of_sklearn_where_the_truth_is
             assert [one[at] for one in scores] == pytest.approx(expected[:3])
     for at, metric in enumerate(("precision", "recall", "confidence")):
         assert found[metric].value == pytest.approx(float(np.nanmean(scores[at])))
+
+
+@pytest.mark.parametrize("side", ["training", "test"])
+def test_without_anything_said_that_tells_people_apart_nothing_can_be_named_or_tried(side):
+    data = rows()
+    fold = fold_of(data)
+    data.frame.iloc[fold.split.train if side == "training" else fold.split.test, 1:] = np.nan
+    with pytest.raises(NotMeasurable, match="no label or rating both tells samples of the training side apart"):
+        ConceptConfidence().examine(fold)
 
 
 def test_a_name_that_means_the_opposite_elsewhere_does_not_hold():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from torch.nn import functional
 
 from pellucid.data import ArrayDataset, Binary, DataSpec, LearnedFrom, Split, Vector
 from pellucid.encoders.identity import Identity
-from pellucid.errors import LeakageError
+from pellucid.errors import LeakageError, NotMeasurable
 from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.heads.functions.linear import Linear
 from pellucid.measures.dictionaries.reconstruction import cossim, explained_variance
@@ -19,6 +21,7 @@ from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.features import DictionaryFeatures, association_in_words
 from pellucid.protocols.dictionaries.metrics import DictionaryMetrics
 from pellucid.protocols.dictionaries.pooled import Pooled
+from pellucid.protocols.measuring import concluded, examined
 from pellucid.report.features import _shown
 
 UNITS, ATOMS, POSITIONS, PEOPLE = 12, 16, 5, 120
@@ -95,6 +98,26 @@ def test_a_subject_that_several_folds_test_is_counted_once():
     (result,) = DictionaryFeatures().conclude(folds, context(data))
     assert result.n_subjects == PEOPLE // 2
     assert f"on {PEOPLE // 2} subjects that nothing" in result.sentence
+
+
+def test_labels_that_are_the_same_for_all_who_are_tested_can_go_with_nothing():
+    data = rows()
+    data.frame["y"] = 1.0
+    data.frame["other"] = np.nan
+    with pytest.raises(
+        NotMeasurable, match="60 subjects are tested, one sample each, and each label or rating is the same"
+    ):
+        DictionaryFeatures().examine(fold_of(data, model(data)))
+
+
+def test_of_one_row_no_variance_can_be_explained_and_all_else_is_measured():
+    data = rows()
+    fold = fold_of(data, model(data))
+    one = replace(fold, split=replace(fold.split, test=fold.split.test[:1]))
+    protocol = DictionaryMetrics()
+    results, (lacking,) = concluded(protocol, [examined(protocol, one, context(data))], context(data))
+    assert {result.metric for result in results} == {"cossim", "l0", "alive", "coherence"}
+    assert (lacking.metric, lacking.part) == ("explained_variance", "topk")
 
 
 def test_a_sample_has_of_each_feature_the_strongest_position():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from made_latents import dataset, fold, model
@@ -13,6 +15,7 @@ from pellucid.errors import LeakageError
 from pellucid.protocols.latents.agreement import redealt
 from pellucid.protocols.latents.clusters import LatentClusters, LatentClustersConfig
 from pellucid.protocols.latents.space import Space
+from pellucid.protocols.measuring import concluded, examined
 
 FAST = LatentClustersConfig(replicates=50)
 
@@ -49,6 +52,19 @@ def test_a_latent_without_classes_is_at_chance():
     for result in results.values():
         assert result.low < result.chance + 0.05
         assert result.value == pytest.approx(result.chance, abs=0.12)
+
+
+def test_without_two_classes_among_the_tested_clusters_have_nothing_to_agree_with_and_neighbours_have():
+    units, labels = blobs(8.0)
+    data = dataset(units, labels, np.arange(120))
+    models = {"linear": model(data, [[1.0, 0.0, 0.0]])}
+    fitted, context = fold(data, models)
+    of_one = fitted.split.test[data.frame[fitted.target].to_numpy()[fitted.split.test] == 1]
+    fitted = dataclasses.replace(fitted, split=dataclasses.replace(fitted.split, test=of_one))
+    (purity,), (lacking,) = concluded(LatentClusters(FAST), [examined(LatentClusters(FAST), fitted, context)], context)
+    assert purity.value == pytest.approx(1.0)
+    assert lacking.metric == "cluster_information:image"
+    assert "in no fold are test samples of two classes" in lacking.because
 
 
 def test_a_trivial_covariate_that_knows_the_class_is_the_baseline_to_beat():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from pellucid.errors import NotMeasurable
 from pellucid.measures.concept_naming import LEVEL, TOP
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
@@ -111,6 +112,11 @@ class ConceptConfidence(OfDictionaries):
         import pandas as pd
 
         attributes, at = Attributes.of(naming.attributes, tried.attributes), naming.one_a_subject
+        if not np.isfinite(attributes.tried).any():
+            raise NotMeasurable(
+                "no label or rating both tells samples of the training side apart and is known of any on the test side",
+                "have more subjects of whom something was said on both sides",
+            )
         fires = naming.codes > 0
 
         def name(said: np.ndarray) -> Names:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from pydantic import Field
 
+from pellucid.errors import NotMeasurable
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD
 from pellucid.protocols.base import Context, FittedFold
@@ -70,6 +71,12 @@ class DictionaryFeatures(OfDictionaries):
         for part, model in dictionaries(fold).items():
             test = fold.test(part)
             pooled, raw = Pooled.of(model, test), Pooled.of(model, test, raw=True)
+            if not any(_varies(values[pooled.one_a_subject]) for values in pooled.attributes.values()):
+                raise NotMeasurable(
+                    f"{len(pooled.one_a_subject)} {fold.dataset.spec.group_word[1]} are tested, one sample each, and each label or "
+                    "rating is the same for all of them or known of none",
+                    "test more of them, or others",
+                )
             fixed = {
                 "associated": len(self.associated(pooled)),
                 "units": len(self.associated(raw)),
@@ -141,6 +148,11 @@ class DictionaryFeatures(OfDictionaries):
                 )
             )  # fmt: skip
         return results
+
+
+def _varies(values: np.ndarray) -> bool:
+    known = values[np.isfinite(values)]
+    return bool(len(known) and (known != known[0]).any())
 
 
 def association_in_words(name: str, strength: float) -> str:

@@ -21,7 +21,7 @@ from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.codes import ROWS, OfDictionaries, coded, dictionaries, dictionary_parts
-from pellucid.result import Result
+from pellucid.result import NotMeasured, Result
 from pellucid.seeds import seed_of
 from pellucid.statistics.bootstrap import REPLICATES, Interval, Statistic
 
@@ -68,9 +68,9 @@ class DictionaryMetrics(OfDictionaries):
 
         return pd.concat([_sums(fold, part, model) for part, model in dictionaries(fold).items()], ignore_index=True)
 
-    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result | NotMeasured]:
         """Every measure of every dictionary."""
-        results: list[Result] = []
+        results: list[Result | NotMeasured] = []
         for part in dictionary_parts(context):
             own = rows[rows["part"] == part]
             if len(own):
@@ -158,17 +158,24 @@ class SummedRows(AuditedRows):
 
     protocol = DictionaryMetrics.name
 
-    def results(self) -> Iterator[Result]:
+    def results(self) -> Iterator[Result | NotMeasured]:
         """All of them."""
         rows, features = self.rows, int(self.once_a_fold("features")[0])
         l0, components = self.mean("l0"), int(self.once_a_fold("components")[0])
         few = f"{components} principal component{'s' if components > 1 else ''}"
         kept, plain = self.explained("error"), self.explained("pca_error")
-        yield self._of_all_rows(
-            "explained_variance", self.interval(kept), True, 0.0, self.value(plain), few,
-            f"With {self.value(l0):.1f} codes a row, “{self.part}” keeps {self.value(kept):.1%} of the variance of rows that nothing was "
-            f"learnt from; as many principal components keep {self.value(plain):.1%}.",
-        )  # fmt: skip
+        if np.isfinite(self.value(kept)):
+            yield self._of_all_rows(
+                "explained_variance", self.interval(kept), True, 0.0, self.value(plain), few,
+                f"With {self.value(l0):.1f} codes a row, “{self.part}” keeps {self.value(kept):.1%} of the variance of rows that nothing "
+                f"was learnt from; as many principal components keep {self.value(plain):.1%}.",
+            )  # fmt: skip
+        else:
+            yield NotMeasured(
+                protocol=self.protocol, part=self.part, metric="explained_variance",
+                because=f"the {int(rows['rows'].sum())} test rows do not differ, so that there is nothing to explain",
+                helps="test more of them",
+            )  # fmt: skip
         cosine, plain_cosine = self.mean("cosine"), self.mean("pca_cosine")
         yield self._of_all_rows("cossim", self.interval(cosine), True, 0.0, self.value(plain_cosine), few)
         yield self._of_all_rows("l0", self.interval(l0), False, float(features), float(features), "all features")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,7 +16,7 @@ from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, Splitting
 from pellucid.protocols.latents.agreement import redealt, within_folds
 from pellucid.protocols.latents.space import Space
-from pellucid.result import Result
+from pellucid.result import NotMeasured, Result
 from pellucid.statistics.bootstrap import Interval, percentiles, subject_interval, subject_weights
 
 if TYPE_CHECKING:
@@ -134,15 +135,15 @@ class LatentClusters(Assessment):
                 known[prefix].append(learnt)
                 yield part, prefix, learnt, there[:, columns]
 
-    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result | NotMeasured]:
         """Mutual information and purity of each latent."""
-        results = []
+        results: list[Result | NotMeasured] = []
         for part, encoder, mine in _by_latent(rows, context):
             results.append(self._information(part, encoder, mine, context))
             results.append(self._purity(part, encoder, mine, context))
         return results
 
-    def _information(self, part: str, encoder: str, rows: pd.DataFrame, context: Context) -> Result:
+    def _information(self, part: str, encoder: str, rows: pd.DataFrame, context: Context) -> Result | NotMeasured:
         folds, subjects = rows["fold"].to_numpy(), rows["subject"].to_numpy(str)
         label, cluster = rows["label"].to_numpy(), rows["cluster"].to_numpy()
 
@@ -151,6 +152,14 @@ class LatentClusters(Assessment):
 
         rival = rows["baseline_cluster"].to_numpy()
         value, baseline = within(cluster, label), within(rival, label)
+        rng = np.random.default_rng(context.seed)
+        dealt = np.array([within(cluster, redealt(label, subjects, folds, rng)) for _ in range(PERMUTATIONS)])
+        if math.isnan(value) or np.isnan(dealt).all():
+            return NotMeasured(
+                protocol=self.name, part=part, metric=f"cluster_information:{encoder}",
+                because="in no fold are test samples of two classes, so that clusters have nothing to agree with",
+                helps="test more subjects, or fewer folds",
+            )  # fmt: skip
         weights = subject_weights(subjects, folds, replicates=self.config.replicates, seed=context.seed)
         both = np.array([[within(c, label, row.astype(int)) for c in (cluster, rival)] for row in weights])
         if (weights == weights[0]).all():
@@ -158,8 +167,7 @@ class LatentClusters(Assessment):
         # Doubled samples agree with themselves, so replicates lie above the value: the interval is moved back onto it.
         found = percentiles(value, both[:, 0], centred=True)
         beyond = percentiles(value - baseline, both[:, 0] - both[:, 1], centred=True)
-        rng = np.random.default_rng(context.seed)
-        chance = float(np.mean([within(cluster, redealt(label, subjects, folds, rng)) for _ in range(PERMUTATIONS)]))
+        chance = float(np.nanmean(dealt))
         return Result(
             protocol=self.name,
             metric=f"cluster_information:{encoder}",
