@@ -120,6 +120,27 @@ def test_of_one_row_no_variance_can_be_explained_and_all_else_is_measured():
     assert (lacking.metric, lacking.part) == ("explained_variance", "topk")
 
 
+def test_a_unit_that_falls_goes_with_a_label_as_one_that_rises_and_is_counted_once():
+    """Whoever has the label has at one position unit 2 far below or unit 5 far above all else."""
+    data = rows()
+    first = data.frame.drop_duplicates("source").set_index("source")["y"]
+    random = np.random.default_rng(7)
+    values = random.normal(size=(len(data), UNITS)).astype(np.float32)
+    here = (data.frame["position"] == 2).to_numpy() & (first[data.frame["source"]] == 1).to_numpy()
+    values[here, 2], values[here, 5] = -5, 5
+    noise = ArrayDataset(data.spec, data.frame, {"activations": values})
+    fold = fold_of(noise, model(noise))
+    (result,) = DictionaryFeatures().conclude(DictionaryFeatures().examine(fold).assign(fold=0), context(noise))
+    assert result.baseline == 2
+    assert f"of the layer's {UNITS} single units 2." in result.sentence
+    # Of one position each the smallest says what the largest does, and nothing is counted twice.
+    alone = noise.subset(np.flatnonzero(here | (data.frame["position"] == 2).to_numpy()))
+    one = fold_of(alone, fold.models["topk"])
+    found = DictionaryFeatures().associated(Pooled.of(one.models["topk"], one.test("topk"), raw=True))
+    (result,) = DictionaryFeatures().conclude(DictionaryFeatures().examine(one).assign(fold=0), context(alone))
+    assert result.baseline == len(found) == 2
+
+
 def test_a_sample_has_of_each_feature_the_strongest_position():
     data = rows()
     fold = fold_of(data, model(data))

@@ -44,7 +44,9 @@ class DictionaryFeatures(OfDictionaries):
     features are tested against every label (Mann-Whitney; where too few samples have feature or label for that, Fisher's exact
     test) and rating (rank correlation) that the data have, and false discoveries are controlled over all of these tests
     together (Benjamini and Hochberg). Beside the count stands the mean
-    count with labels dealt anew among subjects, and that of the layer's single units.
+    count with labels dealt anew among subjects, and that of the layer's single units. A unit has no zero below which it is silent and
+    may speak by falling as by rising: both its largest and its smallest value over a sample's positions are tested, in one family
+    of tests, and either will do. A layer rarely has as many units as a dictionary has features, so both totals are said.
 
     A study that reads an untrained layer too (input ``untrained``) shows how many features such a layer has.
     """
@@ -70,16 +72,18 @@ class DictionaryFeatures(OfDictionaries):
         frames = []
         for part, model in dictionaries(fold).items():
             test = fold.test(part)
-            pooled, raw = Pooled.of(model, test), Pooled.of(model, test, raw=True)
+            pooled, raw = Pooled.of(model, test), Pooled.of_units(model, test)
             if not any(_varies(values[pooled.one_a_subject]) for values in pooled.attributes.values()):
                 raise NotMeasurable(
                     f"{len(pooled.one_a_subject)} {fold.dataset.spec.group_word[1]} are tested, one sample each, and each label or "
                     "rating is the same for all of them or known of none",
                     "test more of them, or others",
                 )
+            units = raw.codes.shape[1] // 2
             fixed = {
                 "associated": len(self.associated(pooled)),
-                "units": len(self.associated(raw)),
+                "units": len({feature % units for feature in self.associated(raw)}),
+                "all_units": units,
                 "by_chance": self._by_chance(pooled, fold.seed),
                 "features": pooled.codes.shape[1],
                 "attributes": len(pooled.attributes),
@@ -131,7 +135,7 @@ class DictionaryFeatures(OfDictionaries):
             count, units, chance = (
                 float(folds[f"{ONCE_A_FOLD}{name}"].mean()) for name in ("associated", "units", "by_chance")
             )
-            features = folds[f"{ONCE_A_FOLD}features"].iloc[0]
+            features, every = (int(folds[f"{ONCE_A_FOLD}{name}"].iloc[0]) for name in ("features", "all_units"))
             # Every subject is a witness in each fold that tests it, and is counted once.
             tested = int(own["subject"].nunique())
             attributes = int(folds[f"{ONCE_A_FOLD}attributes"].iloc[0])
@@ -143,7 +147,7 @@ class DictionaryFeatures(OfDictionaries):
                         f"{count:.0f} of the {features} features of “{part}” go with one of {attributes} labels or "
                         f"ratings on {tested} {context.spec.group_word[1]} that nothing was learnt from, at most "
                         f"{self.config.false_discoveries:.0%} of them by chance; with labels dealt anew {chance:.1f} do, of the layer's "
-                        f"single units {units:.0f}."
+                        f"{every} single units {units:.0f}."
                     ),
                 )
             )  # fmt: skip

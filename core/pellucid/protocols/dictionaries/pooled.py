@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -81,6 +81,13 @@ class Pooled:
         if not raw:
             places[codes == 0] = -1
         return cls(names, subjects, codes.numpy(), places.numpy(), counts.numpy(), len(frame), attributes)
+
+    @classmethod
+    def of_units(cls, model: Model, data: Dataset) -> Pooled:
+        """The representation's own units twice: the largest value of each over a sample's positions, then of what it is times -1."""
+        both = [cls.of(model, data, raw=True, sign=sign) for sign in (1, -1)]
+        codes, places = (np.concatenate([getattr(one, name) for one in both], axis=1) for name in ("codes", "places"))
+        return replace(both[0], codes=codes, places=places, counts=np.concatenate([one.counts for one in both]))
 
     @cached_property
     def one_a_subject(self) -> np.ndarray:
