@@ -109,6 +109,21 @@ def test_pairs_that_go_together_are_found_as_edges_and_not_as_positions():
     assert "edges" not in results(data("pair"))[0]
 
 
+def test_few_examples_are_those_of_one_fold():
+    rows = data("differ")
+    few = np.flatnonzero([int(one[1:]) < 14 for one in rows.frame["subject"]])
+    fold, protocol = fold_of(rows), CodeCircuits(CodeCircuitsConfig(permutations=50))
+    one = dataclasses.replace(fold, split=Split(0, few[:0], few[:0], few))
+    found = protocol.examine(one)
+    least = min(int(found["positive"].sum()), int((~found["positive"]).sum()))
+    assert least <= 7
+    three = pd.concat([found.assign(fold=at) for at in range(3)])
+    (result,) = protocol.conclude(three, Context(rows.spec, "", {"it": TopK.tags}, "", 0))
+    assert f" With {least} examples of one kind in a fold that says little." in result.sentence
+    (result,) = protocol.conclude(found.assign(fold=0), Context(rows.spec, "", {"it": TopK.tags}, "", 0))
+    assert f" With {least} examples of one kind that says little." in result.sentence
+
+
 def test_examples_are_one_sample_a_subject_with_codes_and_rows_in_their_places():
     rows = data("differ")
     model = fold_of(rows).models["it"]

@@ -164,8 +164,11 @@ class CodeCircuits(OfDictionaries):
                 return float(folds[f"{ONCE_A_FOLD}{name}"].mean())
 
             label, components = folds[f"{ONCE_A_FOLD}label"].iloc[0], int(mean("components"))
-            fewest = int(min(own["positive"].sum(), (~own["positive"].astype(bool)).sum()))
-            few = f" With {fewest} examples of one kind that says little." if fewest < FEWEST else ""
+            # Each fold compares its own examples: those of another make none of them surer.
+            kinds = own.groupby(["fold", own["positive"].astype(bool)]).size().unstack(fill_value=0)
+            fewest = int(kinds.to_numpy().min())
+            where = " in a fold" if len(folds) > 1 else ""
+            few = f" With {fewest} examples of one kind{where} that says little." if fewest < FEWEST else ""
             told = (
                 f"The codes of “{part}” at {mean('nodes'):.0f} of {components} positions tell samples for which “{label}” holds "
                 f"from the others; the difference of means, without codes, finds {mean('means'):.0f}.{few}"
