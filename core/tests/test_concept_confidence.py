@@ -134,6 +134,19 @@ def test_without_anything_said_that_tells_people_apart_nothing_can_be_named_or_t
         ConceptConfidence().examine(fold)
 
 
+def test_counts_of_folds_are_said_as_they_are_and_not_added():
+    examined, found = concluded(rows())
+    alone = found["confident_features"].sentence
+    assert f"labels and ratings by {PEOPLE // 2} subjects of the training side (" in alone
+    assert f"of the layer's {UNITS} single units 0 do." in alone
+    other = examined.assign(fold=1, subject="x" + examined["subject"], **{"fold:named_on": 150, "fold:attributes": 2})
+    (count, *_) = ConceptConfidence().conclude(pd.concat([examined, other]), context(rows()))
+    assert (
+        "after one of 2 to 3 labels and ratings by 150 to 200 subjects of the training side of each of 2 folds"
+        in count.sentence
+    )
+
+
 def test_a_name_that_means_the_opposite_elsewhere_does_not_hold():
     examined, found = concluded(rows(turned=True))
     assert names_of(examined)[3] == "is ill (y)"

@@ -550,7 +550,7 @@ def test_labels_of_test_samples_choose_nothing(name):
             np.testing.assert_allclose(kept[0][column].to_numpy(), 1 - kept[1][column].to_numpy())
         return
     if name == "ravel":
-        for column in ("features_first", "features_second"):
+        for column in ("fold:features_first", "fold:features_second"):
             assert one[column].iloc[0] == other[column].iloc[0]
         both = [each.drop_duplicates("sample").set_index("sample").sort_index() for each in (one, other)]
         np.testing.assert_array_equal(both[0]["read_first"], 1 - both[1]["read_first"])
@@ -564,6 +564,15 @@ def test_labels_of_test_samples_choose_nothing(name):
         return
     for column in [each for each in one if each.split(":")[0] in ("right", "own", "others", "off", "base", "oracle")]:
         np.testing.assert_allclose(one[column], 1 - other[column], atol=1e-12)
+
+
+def test_how_many_features_two_labels_have_is_said_of_all_folds():
+    data = rows()
+    found = ravel().examine(fold_of(data, model(data))).assign(fold=0)
+    own = int(found["fold:features_first"].iloc[0])
+    other = found.assign(fold=1, subject="x" + found["subject"], **{"fold:features_first": own + 3.0})
+    (result,) = ravel().conclude(pd.concat([found, other]), context(data))
+    assert result.sentence.startswith(f"Given the {own} to {own + 3} features of yes (loud) of another sample")
 
 
 @pytest.mark.parametrize("name", ALL)

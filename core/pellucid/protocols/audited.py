@@ -63,6 +63,12 @@ class AuditedRows:
         values = self.column(f"{ONCE_A_FOLD}{name}")
         return np.array([values[self.folds == fold][0] for fold in np.unique(self.folds)])
 
+    def counted(self, name: str) -> str:
+        """What was counted once a fold, in words: ``12``, or ``10 to 14`` where folds differ."""
+        found = self.once_a_fold(name)
+        few, most = int(found.min()), int(found.max())
+        return f"{few:,}" if few == most else f"{few:,} to {most:,}"
+
     def value(self, statistic: Statistic) -> float:
         """A statistic of all samples."""
         return float(statistic(np.ones(len(self.rows))))

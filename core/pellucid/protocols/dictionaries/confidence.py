@@ -133,6 +133,7 @@ class ConceptConfidence(OfDictionaries):
         fixed: dict[str, Any] = {
             "features": naming.codes.shape[1],
             "attributes": len(attributes.names),
+            "all_units": raw[0][0].codes.shape[1],
             "named_on": len(at),
             "named": len(names),
             "named_by_chance": float(np.mean(by_chance)),
@@ -209,7 +210,7 @@ class ConfidenceRows(AuditedRows):
     def results(self, least: float, confident: Callable[[np.ndarray], np.ndarray]) -> Iterator[Result]:
         """All of them."""
         every = [self.rules(fold) for fold in np.unique(self.folds)]
-        features, attributes = (int(self.once_a_fold(name)[0]) for name in ("features", "attributes"))
+        features, attributes, naming = (self.counted(name) for name in ("features", "attributes", "named_on"))
         named, by_chance = (float(self.once_a_fold(name).mean()) for name in ("named", "named_by_chance"))
         chance, units = (float(self.once_a_fold(name).mean()) for name in ("confident_by_chance", "confident_units"))
 
@@ -217,14 +218,16 @@ class ConfidenceRows(AuditedRows):
             return np.asarray(np.mean([confident(rules.scores(weights)[2]) for rules in every], axis=0))
 
         found = self.interval(count)
+        # Whom names are found on stands in several folds, so that these counts cannot be added.
+        each = f" of each of {len(every)} folds" if len(every) > 1 else ""
         yield self.result(
             "confident_features", found, higher=True, chance=chance, baseline=units, baseline_name=UNITS,
             sentence=(
                 f"{named:.0f} of the {features} features of “{self.part}” are named after one of {attributes} labels and ratings by "
-                f"{int(self.once_a_fold('named_on').sum())} {self.context.spec.group_word[1]} of the training side ({by_chance:.1f} "
+                f"{naming} {self.context.spec.group_word[1]} of the training side{each} ({by_chance:.1f} "
                 f"with attributes dealt anew). Of these names {found.value:.0f} hold with a confidence of at least {least:g} "
                 f"for {self.context.spec.group_word[1]} that nothing was learnt from; {chance:.1f} would by chance, and of the "
-                f"layer's single units {units:.0f} do.{self._best(every)}"
+                f"layer's {self.counted('all_units')} single units {units:.0f} do.{self._best(every)}"
             ),
         )  # fmt: skip
         if not any(rules.has.shape[1] for rules in every):

@@ -323,8 +323,8 @@ class _Downstream(AuditedRows):
     protocol = DictionaryDownstream.name
 
     def results(self, ablation: Ablation) -> Iterator[Result]:
-        count = int(self.once_a_fold("components")[0])
-        few = f"{count} principal component{'s' if count > 1 else ''}"
+        count = self.counted("components")
+        few = f"{count} principal component{'' if count == '1' else 's'}"
         known = np.isfinite(self.column("loss:clean"))
         if known.any():
             labelled = _Downstream(self.rows[known], self.part, self.context, self.replicates)

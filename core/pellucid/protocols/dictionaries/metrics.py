@@ -161,8 +161,8 @@ class SummedRows(AuditedRows):
     def results(self) -> Iterator[Result | NotMeasured]:
         """All of them."""
         rows, features = self.rows, int(self.once_a_fold("features")[0])
-        l0, components = self.mean("l0"), int(self.once_a_fold("components")[0])
-        few = f"{components} principal component{'s' if components > 1 else ''}"
+        l0, components = self.mean("l0"), self.counted("components")
+        few = f"{components} principal component{'' if components == '1' else 's'}"
         kept, plain = self.explained("error"), self.explained("pca_error")
         if np.isfinite(self.value(kept)):
             yield self._of_all_rows(

@@ -13,6 +13,7 @@ from torch import Tensor
 from pellucid.errors import NotMeasurable
 from pellucid.measures.dictionaries.linear_probes import LinearProbes
 from pellucid.measures.dictionaries.ravel import Pairs, Reader, interchange, learned_mask
+from pellucid.protocols.audited import ONCE_A_FOLD
 from pellucid.protocols.base import Context
 from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, LabelRows
 from pellucid.protocols.dictionaries.codes import LABEL, label_called
@@ -70,7 +71,7 @@ class RavelRows(LabelRows):
         cause_first, cause_second, alone_first, alone_second = (self.value(self.known_mean(name)) for name in PARTS)
         first, second = (str(self.rows[name].iloc[0]).removeprefix(LABEL) for name in ("label", "second"))
         read = [self.value(self.known_mean(f"read_{name}")) for name in ("first", "second")]
-        size = [int(self.rows[f"features_{name}"].iloc[0]) for name in ("first", "second")]
+        size = [self.counted(f"features_{name}") for name in ("first", "second")]
         yield self.told(
             "disentanglement", found, chance=0.5, baseline=random, baseline_name=RANDOM,
             sentence=(
@@ -142,7 +143,7 @@ class Ravel(ByLabels):
         columns |= {f"random_{name}": values for name, values in zip(PARTS, torch.stack(lots).mean(0), strict=True)}
         for at, which in enumerate(("first", "second")):
             columns[f"read_{which}"] = (readers[at](pairs.x).argmax(1) == pairs.labels[:, at]).double()
-            columns[f"features_{which}"] = torch.full((len(bases),), float(masks[at].sum()))
+            columns[f"{ONCE_A_FOLD}features_{which}"] = torch.full((len(bases),), float(masks[at].sum()))
         return sides.test.table(bases, **columns).assign(label=first, second=second, truth=pairs.labels[:, 0].numpy())
 
     def _readers(self, sides: Labelled, labels: tuple[str, str]) -> LinearProbes:
