@@ -11,7 +11,7 @@ import torch
 
 from pellucid.data import ArrayDataset, DataSpec, Split, Vector
 from pellucid.encoders.identity import Identity
-from pellucid.errors import ContractError, LeakageError
+from pellucid.errors import ContractError, LeakageError, NotMeasurable
 from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.measures.dictionaries.matching import stability
 from pellucid.model import Model
@@ -139,6 +139,26 @@ def test_what_has_no_chance_of_its_own_is_stable_unless_it_must_outlast_other_ro
     fold = fitted(rows("noise"), "pca")
     assert results(fold)[0]["matched_cosine"].value == pytest.approx(1, abs=1e-5)
     assert results(fold, share=0.3)[0]["matched_cosine"].value < 0.97
+
+
+def test_a_share_is_said_with_its_figures_and_one_that_is_too_small_is_refused(planted):
+    found, _ = results(planted, share=0.5, seeds=1)
+    assert "another seed, fitted on 0.5 of the training rows, has them too" in found["stable_features"].sentence
+    assert "fitted on" not in results(planted, seeds=1)[0]["stable_features"].sentence
+    context = Context(planted.dataset.spec, "", {"it": planted.models["it"].head.tags}, "", 0)
+    heads = {"it": planted.models["it"].head}
+
+    def refused(share: float) -> str:
+        return DictionaryStability(DictionaryStabilityConfig(share=share)).unfit_for(planted.dataset, heads, context)
+
+    assert refused(0.004) == (
+        "share = 0.004 of 1,600 rows are 6, fewer than the 8 features of “it”: ask for a share of 0.005 at the very least"
+    )
+    assert refused(0.006) == refused(1.0) == ""
+    # Of all rows there are enough, of those on the training side not.
+    with pytest.raises(NotMeasurable, match=r"share = 0\.006 of 960 rows are 6, fewer than the 8 features") as why:
+        results(planted, share=0.006)
+    assert why.value.helps == "ask for a share of 0.0083 at the very least"
 
 
 def test_nobody_whom_it_is_judged_on_is_learnt_from_again(planted):

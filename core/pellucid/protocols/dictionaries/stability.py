@@ -13,6 +13,8 @@ from torch import Tensor
 
 from pellucid.batch import collate
 from pellucid.data.dataset import Dataset
+from pellucid.errors import NotMeasurable
+from pellucid.heads.base import Head
 from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.measures.dictionaries.matching import RECOVERED, assign, cosines
 from pellucid.model import Model
@@ -84,6 +86,26 @@ class DictionaryStability(OfDictionaries):
     config_type = DictionaryStabilityConfig
     config: DictionaryStabilityConfig
 
+    def unfit_for(self, dataset: Dataset, heads: Mapping[str, Head], context: Context) -> str:
+        """The share of rows must be as many as a dictionary has features, or nothing can be fitted to it."""
+        for part in dictionary_parts(context):
+            if reason := self._too_few(part, heads[part].config.features, len(dataset)):
+                return str(reason)
+        return ""
+
+    def _too_few(self, part: str, features: int, rows: int) -> NotMeasurable | None:
+        """Why a dictionary cannot be fitted on the share; None where it can, and without a share, as it could before."""
+        count = self._count(rows)
+        if self.config.share == 1 or count >= features:
+            return None
+        return NotMeasurable(
+            f"share = {self.config.share:g} of {rows:,} rows are {count:,}, fewer than the {features:,} features of “{part}”",
+            f"ask for a share of {features / rows:.2g} at the very least",
+        )
+
+    def _count(self, rows: int) -> int:
+        return max(1, round(self.config.share * rows))
+
     def examine(self, fold: FittedFold) -> pd.DataFrame:
         """One row a part and subject.
 
@@ -101,6 +123,8 @@ class DictionaryStability(OfDictionaries):
         import pandas as pd
 
         test = fold.test(part)
+        if reason := self._too_few(part, len(_atoms(model)), len(fold.split.train)):
+            raise reason
         learnt = [_atoms(one) for one in (model, *self._again(fold, part, model, test))]
         signed = not _has_negative_codes(fold, model)
         every = {"": learnt, "random_": _random(learnt, fold.seed), "drawn_": _drawn(fold, model, learnt)}
@@ -127,8 +151,7 @@ class DictionaryStability(OfDictionaries):
             train = fold.split.train
             if self.config.share < 1:
                 chance = np.random.default_rng([fold.seed, fold.split.fold, seed])
-                count = max(1, round(self.config.share * len(train)))
-                train = np.sort(chance.choice(train, count, replace=False))
+                train = np.sort(chance.choice(train, self._count(len(train)), replace=False))
             sides = Sides(fold.dataset.subset(train), fold.dataset.subset(fold.split.validation), fold.target)
             name = f"{fold.seed}/fold {fold.split.fold}/stability {seed}"
             found = fit_again(model, part, sides, fold.training, seed=name, same_encoders=True)
@@ -149,7 +172,11 @@ class DictionaryStability(OfDictionaries):
         parts = [part for part in dictionary_parts(context) if (rows["part"] == part).any()]
         if not parts:
             return {}
-        return {"How much of each feature another seed learns too, the most stable first": _curve(rows, parts, self)}
+        share = self.config.share
+        of = "" if share == 1 else f" from {share:.3g} of the training rows"
+        return {
+            f"How much of each feature another seed learns too{of}, the most stable first": _curve(rows, parts, self)
+        }
 
 
 class _Stability(AuditedRows):
@@ -164,12 +191,13 @@ class _Stability(AuditedRows):
             "matched_cosine", Interval.fixed(cosine), higher=True, chance=once("random_cosine"),
             baseline=once("drawn_cosine"), baseline_name=DRAWN,
         )  # fmt: skip
-        again = "another seed has" if config.seeds == 1 else f"{config.seeds} other seeds have"
+        again, have = ("another seed", "has") if config.seeds == 1 else (f"{config.seeds} other seeds", "have")
+        rows = "" if config.share == 1 else f", fitted on {config.share:.3g} of the training rows,"
         yield self.result(
             "stable_features", Interval.fixed(stable), higher=True, chance=once("random_stable"),
             baseline=once("drawn_stable"), baseline_name=DRAWN,
             sentence=(
-                f"Of the {features} features of “{self.part}” {stable * features:.0f} are stable: {again} them too (cosine above "
+                f"Of the {features} features of “{self.part}” {stable * features:.0f} are stable: {again}{rows} {have} them too (cosine above "
                 f"{config.recovered:g}). Of as many training rows drawn by lot {once('drawn_stable'):.0%} would be."
             ),
         )  # fmt: skip
