@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 
 from pellucid.activations.dataset import ActivationsConfig, ActivationsFolder
-from pellucid.activations.folder import Writer
 from pellucid.activations.layers import ACTIVATIONS
+from pellucid.activations.writer import Writer
 from pellucid.data import DataSpec, LearnedFrom, Split
 from pellucid.encoders.identity import Identity
 from pellucid.heads.dictionaries import TopK, TopKConfig

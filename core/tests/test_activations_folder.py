@@ -12,10 +12,10 @@ from torch import nn
 
 from pellucid.activations.collecting import collect, rows_of
 from pellucid.activations.dataset import ActivationsConfig, ActivationsFolder
-from pellucid.activations.folder import Writer
 from pellucid.activations.layers import Layout, channels_of, find_layer, real_positions
 from pellucid.activations.places import region_of
 from pellucid.activations.shuffling import Shuffle
+from pellucid.activations.writer import Writer
 from pellucid.batch import Batch
 from pellucid.data import ArrayDataset, Binary, DataSpec, LearnedFrom
 from pellucid.data.spec import Image, Signal
@@ -191,7 +191,7 @@ def written(folder, **options) -> ActivationsFolder:
 
 
 def test_rows_come_back_with_their_sample_position_labels_and_side(tmp_path, monkeypatch):
-    monkeypatch.setattr("pellucid.activations.folder.SHARD_ROWS", 50)
+    monkeypatch.setattr("pellucid.activations.writer.SHARD_ROWS", 50)
     torch.manual_seed(0)
     found = written(tmp_path / "acts")
     assert len(list((tmp_path / "acts").glob("activations-*.npy"))) == 5
@@ -259,7 +259,7 @@ def test_a_file_that_was_cut_off_is_named(tmp_path, name, left):
 
 
 def test_a_flipped_bit_among_the_rows_is_told_when_they_are_first_read_and_not_before(tmp_path, monkeypatch):
-    monkeypatch.setattr("pellucid.activations.folder.SHARD_ROWS", 50)
+    monkeypatch.setattr("pellucid.activations.writer.SHARD_ROWS", 50)
     torch.manual_seed(0)
     written(tmp_path / "acts")
     path = tmp_path / "acts" / "activations-00001.npy"

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from pellucid.activations.collecting import rows_of
 from pellucid.activations.dataset import ActivationsConfig, ActivationsFolder
-from pellucid.activations.folder import Writer
+from pellucid.activations.writer import Writer
 from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
 from pellucid.data.samples import Arrays

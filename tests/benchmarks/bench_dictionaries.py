@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.activations.dataset import ActivationsConfig, ActivationsFolder
-from pellucid.activations.folder import Writer
+from pellucid.activations.writer import Writer
 from pellucid.batch import Batch
 from pellucid.data import Binary, DataSpec, LearnedFrom
 from pellucid.data.dataset import Dataset

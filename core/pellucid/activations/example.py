@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from pellucid.activations.collecting import rows_of
 from pellucid.activations.dataset import SIDE, ActivationsConfig, ActivationsFolder
-from pellucid.activations.folder import Writer
 from pellucid.activations.layers import ACTIVATIONS
+from pellucid.activations.writer import Writer
 from pellucid.batch import Batch
 from pellucid.data.subjects import LearnedFrom
 

@@ -1,150 +1,23 @@
-"""Folders of collected rows: shards that are mapped into memory, and one row of facts a sample."""
+"""Folders of collected rows, read: a document, and shards that are mapped into memory and compared with their digests."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
 
-from pellucid.activations.shuffling import Shuffle
-from pellucid.data.rows import RowsWriter
-from pellucid.errors import DataError, RunError
+from pellucid.errors import DataError
 from pellucid.files import sha256
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FORMAT = 1
 """Version of the folder. Another one is refused."""
 
 DOCUMENT = "activations.json"
-
-SHARD_ROWS = 1 << 20
-
-Precision = Literal["float16", "float32"]
-
-LARGEST_HALF = 65504.0
-
-
-class Writer:
-    """Writes rows of one or several layers of the same shape of positions, shuffled over the whole.
-
-    Parameters
-    ----------
-    folder : Path
-        Must not exist, or be empty. It is there when all of it is.
-    widths : mapping of str to int
-        Units of each array.
-    expected : int
-        About how many rows there will be.
-    precision : {"float16", "float32"}
-    buffer_bytes : int
-        Memory for the shuffle.
-    seed : int
-
-    Raises
-    ------
-    RunError
-        If the folder holds something, or cannot be written.
-    """
-
-    def __init__(
-        self, folder: Path, widths: Mapping[str, int], expected: int, precision: Precision, buffer_bytes: int, seed: int
-    ) -> None:
-        check_place(folder)
-        self.folder, self.precision, self.widths = folder, np.dtype(precision), dict(widths)
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            self._temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        except OSError as error:
-            raise RunError(
-                f"cannot write {folder}: {error.strerror or error}; choose a place that you may write to"
-            ) from error
-        fields: list[Any] = [("source", "<i4"), ("position", "<i4")]
-        self._record = np.dtype(fields + [(name, self.precision, (width,)) for name, width in self.widths.items()])
-        self._shuffle = Shuffle(self._temporary, self._record, expected, buffer_bytes, seed)
-        self.count = 0
-
-    def add(self, arrays: Mapping[str, np.ndarray], sources: np.ndarray, positions: np.ndarray) -> None:
-        """Append rows.
-
-        Raises
-        ------
-        DataError
-            If a value is too large for the precision.
-        """
-        records = np.empty(len(sources), self._record)
-        records["source"], records["position"] = sources, positions
-        for name, values in arrays.items():
-            if self.precision == np.float16 and len(values) and float(np.abs(values).max()) > LARGEST_HALF:
-                raise DataError(
-                    f"{name} reach {np.abs(values).max():.3g}, which float16 cannot hold: keep them as float32 (--dtype float32)"
-                )
-            records[name] = values
-        try:
-            self._shuffle.add(records)
-        except OSError as error:
-            raise _full(self.folder, error) from error
-        self.count += len(sources)
-
-    def finish(self, samples: pd.DataFrame, facts: Mapping[str, Any]) -> None:
-        """Shuffle, write the shards and what belongs to them, and put the folder in its place."""
-        try:
-            shards = self._write()
-            samples.to_parquet(self._temporary / "samples.parquet")
-            files = {path.name: sha256(path) for path in sorted(self._temporary.iterdir())}
-            document = {**facts, "format": FORMAT, "rows": self.count, "shards": shards, "widths": self.widths,
-                        "precision": self.precision.name, "files_sha256": files}  # fmt: skip
-            (self._temporary / DOCUMENT).write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8")
-            if self.folder.exists():
-                self.folder.rmdir()
-            self._temporary.rename(self.folder)
-        except OSError as error:
-            raise _full(self.folder, error) from error
-
-    def _write(self) -> list[int]:
-        """Shards of at most :data:`SHARD_ROWS` rows; gives how many rows each has."""
-        sizes: list[int] = []
-        with ExitStack() as stack:
-            writers: dict[str, RowsWriter] = {}
-            for records in self._shuffle.shuffled():
-                while len(records):
-                    if not writers or sizes[-1] == SHARD_ROWS:
-                        for writer in writers.values():
-                            writer.finish()
-                        writers = self._writers(len(sizes))
-                        for writer in writers.values():
-                            stack.callback(writer.close)
-                        sizes.append(0)
-                    fitting = records[: SHARD_ROWS - sizes[-1]]
-                    for name, writer in writers.items():
-                        writer.extend(np.ascontiguousarray(fitting[name]))
-                    sizes[-1] += len(fitting)
-                    records = records[len(fitting) :]
-            for writer in writers.values():
-                writer.finish()
-        return sizes
-
-    def _writers(self, shard: int) -> dict[str, RowsWriter]:
-        whole: np.dtype[Any] = np.dtype("<i4")
-        kinds: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {"source": ((), whole), "position": ((), whole)}
-        kinds |= {name: ((width,), self.precision) for name, width in self.widths.items()}
-        return {
-            name: RowsWriter(self._temporary / file_name(name, shard), shape, dtype)
-            for name, (shape, dtype) in kinds.items()
-        }
-
-    def close(self) -> None:
-        """Remove what was written, unless it was finished."""
-        shutil.rmtree(self._temporary, ignore_errors=True)
 
 
 class Shards:
@@ -223,9 +96,18 @@ def _mapped(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndar
 def check_digest(folder: Path, name: str, document: Mapping[str, Any]) -> Path:
     """Path of a file of the folder that is still what was written.
 
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Of the file.
+    document : mapping
+        As :func:`read_document` gives it.
+
     Raises
     ------
     DataError
+        If it is another file; names it.
     """
     path = folder / name
     about = path.stat()
@@ -286,18 +168,3 @@ def digest_of(document: Mapping[str, Any]) -> str:
     """Digest of all that the folder held when it was written."""
     said = json.dumps(document, sort_keys=True).encode()
     return hashlib.blake2b(said, digest_size=16).hexdigest()
-
-
-def check_place(folder: Path) -> None:
-    """Refuse a place that holds something, before anything is computed.
-
-    Raises
-    ------
-    RunError
-    """
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise RunError(f"{folder} is there already: choose another --out, or remove it")
-
-
-def _full(folder: Path, error: OSError) -> RunError:
-    return RunError(f"cannot write {folder}: {error.strerror or error}; free some space, or choose another --out")

@@ -14,8 +14,8 @@ import torch
 
 from pellucid.activations.collecting import input_of_layer, rows_of
 from pellucid.activations.dataset import SIDE
-from pellucid.activations.folder import Precision, Writer, check_place
 from pellucid.activations.layers import ACTIVATIONS, Channels, channels_of, find_layer, watching
+from pellucid.activations.writer import Precision, Writer, check_place
 from pellucid.assembly import build_protocols
 from pellucid.batch import collate
 from pellucid.data.dataset import Dataset
@@ -118,7 +118,7 @@ def collect_run(
     models: dict[str, Model] = {ACTIVATIONS: model}
     side = _sides(done, model, dataset, fold)
     if untrained:
-        models[UNTRAINED] = untrained_copy(model, _learnt(done, model, dataset, side, fold), seed)
+        models[UNTRAINED] = untrained_copy(model, _training_samples(done, model, dataset, side, fold), seed)
     parts = [rows_of(one, layer, dataset, channels=channels) for one in models.values()]
     writer: Writer | None = None
     shape: tuple[int, ...] = ()
@@ -201,7 +201,7 @@ def untrained_copy(model: Model, training: Dataset, seed: int) -> Model:
     return Model(fresh, copy.deepcopy(model.head)).eval()
 
 
-def _learnt(done: Run, model: Model, dataset: Dataset, side: np.ndarray, fold: int | None) -> Dataset:
+def _training_samples(done: Run, model: Model, dataset: Dataset, side: np.ndarray, fold: int | None) -> Dataset:
     """Training samples for the statistics of an untrained copy: of what is collected, else the run's own.
 
     The trained model's own statistics would not do: some (of normalisation layers) are those of its weights.
@@ -213,17 +213,18 @@ def _learnt(done: Run, model: Model, dataset: Dataset, side: np.ndarray, fold: i
         own = done.study.open_dataset(None)
         same = own.digest() == done.document["dataset"]["digest"]
     except PellucidError as error:
-        raise RunError(f"{_NOBODY.format(done.path)} cannot be opened ({error}). {_INSTEAD}") from error
+        raise _without_statistics(done, f"cannot be opened ({error})") from error
     if not same:
-        raise RunError(f"{_NOBODY.format(done.path)} are no longer what they were. {_INSTEAD}")
+        raise _without_statistics(done, "are no longer what they were")
     return own.subset(np.flatnonzero(_sides(done, model, own, fold) == "train"))
 
 
-_NOBODY = (
-    "an untrained copy takes its statistics from training samples alone: the model has learnt from nobody in the data that are "
-    "to be collected, and the own data of {}"
-)
-_INSTEAD = "Put those back where the study has them, or collect without --untrained (from Python: untrained=False)"
+def _without_statistics(done: Run, why: str) -> RunError:
+    return RunError(
+        "an untrained copy takes its statistics from training samples alone: the model has learnt from nobody in the data that are "
+        f"to be collected, and the own data of {done.path} {why}. Put those back where the study has them, or collect without "
+        "--untrained (from Python: untrained=False)"
+    )
 
 
 def _pieces(count: int) -> Iterator[np.ndarray]:
