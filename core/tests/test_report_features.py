@@ -17,7 +17,8 @@ from pellucid.errors import DataError
 from pellucid.heads.dictionaries import TopK
 from pellucid.measures.neighbours import grid_neighbours
 from pellucid.measures.spatial import morans_i
-from pellucid.report.features import EACH, cards, gather
+from pellucid.report.feature_cards import cards
+from pellucid.report.features import EACH, gather
 from pellucid.report.gallery import Gallery
 
 PEOPLE, SIDE, UNITS = 80, 6, 8

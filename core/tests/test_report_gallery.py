@@ -18,7 +18,7 @@ from pellucid.explanation import Evidence
 from pellucid.heads.base import HeadTags
 from pellucid.protocols.base import Context
 from pellucid.regions import Box, Steps, TimeSpan
-from pellucid.report import build, features, figures
+from pellucid.report import build, feature_cards, figures
 from pellucid.report.cases import cases
 from pellucid.report.explained import explained_label, explanation_rows
 from pellucid.report.figures import Picture
@@ -306,7 +306,7 @@ def test_a_feature_is_shown_once_in_what_its_layer_reads_framed_in_the_whole_pic
         "input": "pixels",
         "strongest": [{"sample": "a", "code": 1.0, "said": [], "region": region_to_json(region)}],
     }
-    features._pictures(SimpleNamespace(gallery=SimpleNamespace(arrays=kept)), facts)
+    feature_cards._pictures(SimpleNamespace(gallery=SimpleNamespace(arrays=kept)), facts)
     ((values, shown),) = drawn
     assert (values == 0).all()
     assert list(shown.beside) == ["mask"]

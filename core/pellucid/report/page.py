@@ -8,7 +8,17 @@ from typing import Any
 
 from pellucid.data.spec import DataSpec
 from pellucid.files import writing
-from pellucid.report import cases, features, findings, pictures, provenance, published, sections, unmeasured, words
+from pellucid.report import (
+    cases,
+    feature_cards,
+    findings,
+    pictures,
+    provenance,
+    published,
+    sections,
+    unmeasured,
+    words,
+)
 from pellucid.report.folder import RunFolder
 from pellucid.report.lots import EACH
 from pellucid.report.names import listed, sentence_case
@@ -103,7 +113,7 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "audit_scores": others.get(AUDIT, ()),
         "audit_figures": drawn.get(AUDIT, []),
         "wholes": pictures.whole_models(run),
-        "features": features.cards(run),
+        "features": feature_cards.cards(run),
         "cases": cases.cases(run),
         "each": EACH,
         "labels_explained": run.target is not None
