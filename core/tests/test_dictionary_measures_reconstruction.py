@@ -11,8 +11,10 @@ import torch
 
 from pellucid.errors import DataError
 from pellucid.measures.dictionaries import reconstruction as measures
-from pellucid.measures.dictionaries.reconstruction import DEFAULT, MEASURES, RunningReconstruction
+from pellucid.measures.dictionaries import running_reconstruction
+from pellucid.measures.dictionaries.reconstruction import DEFAULT, MEASURES
 from pellucid.measures.dictionaries.running import STATISTICS, RunningMeasures
+from pellucid.measures.dictionaries.running_reconstruction import RunningReconstruction
 from pellucid.measures.dictionaries.subject_moments import SubjectMoments
 from pellucid.statistics.bootstrap import interval, subject_weights
 
@@ -256,7 +258,7 @@ def test_nothing_added_is_said_once_for_each_measure():
         result = RunningReconstruction().result()
     assert all(math.isnan(value) for value in result.values())
     assert len(told) == len(MEASURES)
-    assert all(each.filename == measures.__file__ for each in told)
+    assert all(each.filename == running_reconstruction.__file__ for each in told)
 
 
 def test_a_warning_points_at_the_caller():

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from pellucid.errors import DataError, nearest
 from pellucid.measures.dictionaries.exactness import same_rows
-from pellucid.measures.dictionaries.reconstruction import DEFAULT, MEASURES, RunningReconstruction
+from pellucid.measures.dictionaries.reconstruction import DEFAULT, MEASURES
+from pellucid.measures.dictionaries.running_reconstruction import RunningReconstruction
 from pellucid.measures.dictionaries.sparsity import RunningSparsity
 from pellucid.statistics.bootstrap import Statistic
 
