@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class PellucidError(Exception):
@@ -62,3 +62,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     matches = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
     return f"; did you mean {matches[0]!r}?" if matches else ""
+
+
+def abridged(items: Sequence[object], most: int = 5, *, between: str = ", ") -> str:
+    """Items for a message: the first ones, and how many more there are.
+
+    Examples
+    --------
+    >>> abridged(["Cz", "Pz", "Oz", "Fz"], 2), abridged(["Cz", "Pz"], 2)
+    ('Cz, Pz and 2 more', 'Cz, Pz')
+    """
+    more = f" and {len(items) - most:,} more" if len(items) > most else ""
+    return between.join(map(str, items[:most])) + more

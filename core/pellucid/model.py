@@ -16,7 +16,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.samples import Sample
 from pellucid.data.subjects import LearnedFrom
 from pellucid.encoders.base import Encoder
-from pellucid.errors import ContractError, DataError
+from pellucid.errors import ContractError, DataError, abridged
 from pellucid.explanation import Evidence, Explanation
 from pellucid.fingerprint import fingerprint
 from pellucid.heads.base import Head, Predictor, probabilities
@@ -247,9 +247,9 @@ class Model(nn.Module):
             return data
         opened = self.opens(data)
         if opened.findings:
-            told = "; ".join(f"{one.sample}: {one.what} {one.where}".strip() for one in opened.findings[:3])
-            more = f" and {len(opened.findings) - 3} more" if len(opened.findings) > 3 else ""
-            warnings.warn(f"what is judged is not as it should be: {told}{more}", UserWarning, stacklevel=3)
+            told = [f"{one.sample}: {one.what} {one.where}".strip() for one in opened.findings]
+            some = abridged(told, 3, between="; ")
+            warnings.warn(f"what is judged is not as it should be: {some}", UserWarning, stacklevel=3)
         return opened
 
 

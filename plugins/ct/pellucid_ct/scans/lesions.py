@@ -10,7 +10,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
-from pellucid.errors import DataError
+from pellucid.errors import DataError, abridged
 from pellucid_ct.scans.geometry import Vector3
 from pellucid_ct.scans.volume import CtVolume, LesionMask
 
@@ -96,7 +96,7 @@ def find_lesions(volume: CtVolume, mask: LesionMask, *, labels: tuple[int, ...] 
             "of organs? Give a mask of lesions, numbered 1, 2, ..."
         )
     if absent := [label for label in labels if label not in boxes]:
-        raise DataError(f"{mask.where}: this mask has no lesion {absent[0]}; it has {_listed(list(boxes))}")
+        raise DataError(f"{mask.where}: this mask has no lesion {absent[0]}; it has {abridged(list(boxes), 10)}")
     return tuple(_measured(volume, mask, label, boxes[label]) for label in labels)
 
 
@@ -237,7 +237,3 @@ def _greatest_distance(points: npt.NDArray[np.float64]) -> float:
     if len(points) > _HULL:
         points = points[ConvexHull(points).vertices]
     return float(pdist(points).max())
-
-
-def _listed(numbers: list[int]) -> str:
-    return ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")

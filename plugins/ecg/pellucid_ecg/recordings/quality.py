@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data.samples import Finding
+from pellucid.errors import abridged
 from pellucid_ecg.recordings.leads import canonical
 from pellucid_ecg.recordings.limb_laws import limb_doubts
 from pellucid_ecg.recordings.recording import EcgRecording
@@ -182,5 +183,4 @@ def _named(recording: EcgRecording, rows: Iterable[int]) -> str:
 
 
 def _seconds(spans: Sequence[tuple[int, int]], rate_hz: float) -> str:
-    told = [f"{a / rate_hz:.1f}-{b / rate_hz:.1f} s" for a, b in spans[:3]]
-    return " and ".join(told) + (f" and {len(spans) - 3} more" if len(spans) > 3 else "")
+    return abridged([f"{a / rate_hz:.1f}-{b / rate_hz:.1f} s" for a, b in spans], 3, between=" and ")

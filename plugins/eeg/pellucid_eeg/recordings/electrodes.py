@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.errors import DataError, nearest
+from pellucid.errors import DataError, abridged, nearest
 
 __all__ = [
     "OLD_NAMES",
@@ -187,8 +187,7 @@ def unknown_doubt(labels: Sequence[str]) -> str:
     >>> unknown_doubt(["Fp1", "Fpp2"])
     "'Fpp2'; did you mean 'Fp2'?"
     """
-    told = [f"{label!r}{nearest(label, SCALP)}" for label in labels if channel_of(label).kind == "unknown"]
-    return ", ".join(told[:5]) + (f" and {len(told) - 5} more" if len(told) > 5 else "")
+    return abridged([f"{label!r}{nearest(label, SCALP)}" for label in labels if channel_of(label).kind == "unknown"])
 
 
 @lru_cache(maxsize=1)
@@ -238,8 +237,7 @@ def positions(labels: Sequence[str]) -> npt.NDArray[np.float64]:
     absent = [label for label, name in zip(labels, names, strict=True) if name not in table]
     if absent:
         raise DataError(
-            f"no place on the head is known for {', '.join(repr(label) + nearest(label, SCALP) for label in absent[:5])}"
-            f"{f' and {len(absent) - 5} more' if len(absent) > 5 else ''}; leave it out, or rename it to its 10-20, 10-10 or "
-            "10-5 name"
+            f"no place on the head is known for {abridged([repr(label) + nearest(label, SCALP) for label in absent])}; leave it "
+            "out, or rename it to its 10-20, 10-10 or 10-5 name"
         )
     return np.array([table[name] for name in names]).reshape(len(names), 3)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pellucid.errors import DataError, nearest
+from pellucid.errors import DataError, abridged, nearest
 
 __all__ = ["EVENT_COLUMNS", "EegRecording", "LazySignals", "Segment", "event_table"]
 
@@ -233,10 +233,9 @@ class EegRecording:
 
     def _recorded(self) -> str:
         told = [
-            f"{one.onset_s:.3f}-{one.onset_s + (one.stop - one.start) / self.rate_hz:.3f} s"
-            for one in self.segments[:5]
+            f"{one.onset_s:.3f}-{one.onset_s + (one.stop - one.start) / self.rate_hz:.3f} s" for one in self.segments
         ]
-        return ", ".join(told) + (f" and {len(self.segments) - 5} more" if len(self.segments) > 5 else "")
+        return abridged(told)
 
     def seconds_of(self, sample: int) -> float:
         """When a sample was taken, in seconds since the first."""

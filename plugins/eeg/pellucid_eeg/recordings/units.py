@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.errors import abridged
+
 __all__ = ["microvolts_per", "shown_unit", "unit_doubt"]
 
 _UV_PER = {
@@ -84,6 +86,5 @@ def unit_doubt(spread_uv: npt.ArrayLike, channels: tuple[str, ...]) -> str:
     if not odd:
         return ""
     rest = float(np.median(spread[[i for i in np.flatnonzero(moving).tolist() if i not in odd]]))
-    told = ", ".join(f"{channels[i]} moves by {spread[i]:.3g} uV" for i in odd[:5])
-    more = f" and {len(odd) - 5} more" if len(odd) > 5 else ""
-    return f"{told}{more} and the others by {rest:.3g}; its unit may be another"
+    told = abridged([f"{channels[i]} moves by {spread[i]:.3g} uV" for i in odd])
+    return f"{told} and the others by {rest:.3g}; its unit may be another"
