@@ -1,1 +1,1 @@
-"""Operations on sampled signals that several domains need: filters and other rates. Arrays of shape (channel, time), no torch."""
+"""Operations on sampled signals that several domains need: filters, other rates, stretches. Arrays with time last, no torch."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pellucid.data.samples import Finding
 from pellucid.errors import abridged
+from pellucid.signals.stretches import stretches
 from pellucid_ecg.recordings.leads import canonical
 from pellucid_ecg.recordings.limb_laws import limb_doubts
 from pellucid_ecg.recordings.recording import EcgRecording
@@ -84,7 +85,7 @@ def _held(recording: EcgRecording, rows: Iterable[int]) -> str:
     for row in rows:
         values, known = _row(recording, row)
         same = (values[1:] == values[:-1]) & known[1:] & known[:-1]
-        spans = [(a, b + 1) for a, b in _runs(same) if b - a + 1 >= HELD_S * recording.rate_hz]
+        spans = [(a, b + 1) for a, b in stretches(same) if b - a + 1 >= HELD_S * recording.rate_hz]
         if spans:
             told.append(f"{recording.leads[row]} {_seconds(spans, recording.rate_hz)}")
     return ", ".join(told)
@@ -96,7 +97,7 @@ def _clipped(recording: EcgRecording, rows: Iterable[int]) -> str:
     for row in rows:
         values, known = _row(recording, row)
         for end, word in ((values[known].max(), "above"), (values[known].min(), "below")):
-            plateaus = [(a, b) for a, b in _runs((values == end) & known) if b - a >= least]
+            plateaus = [(a, b) for a, b in stretches((values == end) & known) if b - a >= least]
             if len(plateaus) >= CLIPPED_AT_LEAST:
                 told.append(f"{recording.leads[row]} {word} at {end:.4g} {recording.units}, {len(plateaus)} times")
     return ", ".join(told)
@@ -170,12 +171,6 @@ def _extremes(recording: EcgRecording, share: float = 0.0) -> tuple[npt.NDArray[
         if known.any():
             low[row], high[row] = np.quantile(values[known], (share, 1 - share))
     return low, high
-
-
-def _runs(true: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and one after the last of each stretch of true values."""
-    edges = np.flatnonzero(np.diff(true, prepend=False, append=False))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _named(recording: EcgRecording, rows: Iterable[int]) -> str:

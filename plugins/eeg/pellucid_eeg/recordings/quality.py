@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data.samples import Finding
+from pellucid.signals.stretches import stretches
 from pellucid_eeg.recordings.electrodes import channel_of, shown_one
 from pellucid_eeg.recordings.recording import EegRecording
 from pellucid_eeg.recordings.units import unit_doubt
@@ -118,10 +119,10 @@ def _gathered(recording: EegRecording) -> _Seen:
         for row in range(rows):
             one = values[row]
             if unknown[row].any():
-                _add(seen.missing[row], [(start + a, start + b) for a, b in _runs(unknown[row])], start in borders)
+                _add(seen.missing[row], [(start + a, start + b) for a, b in stretches(unknown[row])], start in borders)
             if not unknown[row].all():
                 _extremes(seen, row, one, plateau)
-            same = _runs(one[1:] == one[:-1])
+            same = stretches(one[1:] == one[:-1])
             _add(seen.held[row], [(start + a, start + b + 1) for a, b in same], start in borders)
         _compare(seen, values)
     least = HELD_S * recording.rate_hz
@@ -134,11 +135,11 @@ def _extremes(seen: _Seen, row: int, values: npt.NDArray[np.float32], plateau: i
     """Highest and lowest value so far, and the plateaus at each."""
     high, low = float(np.fmax.reduce(values)), float(np.fmin.reduce(values))
     if high >= seen.high[row]:
-        count = sum(b - a >= plateau for a, b in _runs(values == np.float32(high)))
+        count = sum(b - a >= plateau for a, b in stretches(values == np.float32(high)))
         seen.high_plateaus[row] = count + (seen.high_plateaus[row] if high == seen.high[row] else 0)
         seen.high[row] = high
     if low <= seen.low[row]:
-        count = sum(b - a >= plateau for a, b in _runs(values == np.float32(low)))
+        count = sum(b - a >= plateau for a, b in stretches(values == np.float32(low)))
         seen.low_plateaus[row] = count + (seen.low_plateaus[row] if low == seen.low[row] else 0)
         seen.low[row] = low
 
@@ -163,12 +164,6 @@ def _compare(seen: _Seen, values: npt.NDArray[np.float32]) -> None:
     near = np.logical_and(apart < BRIDGED_UV, apart < BRIDGED_SHARE * quieter)
     seen.bridged += near & np.outer(known, known)
     seen.blocks += 1
-
-
-def _runs(true: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and one after the last of each stretch of true values."""
-    edges = np.flatnonzero(np.diff(true, prepend=False, append=False))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _add(spans: list[tuple[int, int]], more: list[tuple[int, int]], new_segment: bool) -> None:
