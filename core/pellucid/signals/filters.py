@@ -1,4 +1,4 @@
-"""Filters without delay: Butterworth, forward and backward."""
+"""Filters without delay: each is run forward and backward, so that nothing is shifted in time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pellucid.errors import DataError
 
 SETTLING = 3
-"""Periods of the slowest edge that a signal must be long for: in fewer, what a filter does at the ends is all there is."""
+"""A signal must be as long as so many periods of its high-pass edge: in less, the filter has not settled anywhere."""
 
 
 def filtered(
@@ -21,16 +21,21 @@ def filtered(
     low_pass_hz: float | None = None,
     order: int = 4,
 ) -> npt.NDArray[np.floating]:
-    """Without what is slower and faster.
+    """Keep what lies between two frequencies, by a Butterworth filter.
 
     Parameters
     ----------
     signals : ndarray, shape (..., time)
     rate_hz : float
     high_pass_hz, low_pass_hz : float, optional
-        Edges, where the power is a quarter: the filter is run forward and backward, so that nothing is shifted.
+        Edges, at which half of the amplitude is left. Without either, the signals come back as they are.
     order : int
-        Of each run.
+        Of each of the two runs.
+
+    Returns
+    -------
+    ndarray of the same type and shape
+        Near its ends, up to about a period of the slowest edge, a signal is less well filtered.
 
     Raises
     ------
@@ -56,7 +61,7 @@ def filtered(
 def without_line(
     signals: npt.NDArray[np.floating], rate_hz: float, line_hz: float, quality: float = 30.0
 ) -> npt.NDArray[np.floating]:
-    """Without the hum of the mains and its harmonics below half the rate.
+    """Take out the hum of the mains and its harmonics below half the rate, by a notch filter at each.
 
     Parameters
     ----------
@@ -66,6 +71,10 @@ def without_line(
         50 or 60.
     quality : float
         Of each notch: its frequency over its width (where half the power is left after one run).
+
+    Returns
+    -------
+    ndarray of the same type and shape
 
     Raises
     ------
@@ -83,6 +92,12 @@ def without_line(
 def check_edges(edges: dict[str, float], rate_hz: float) -> None:
     """Refuse edges that a rate cannot hold.
 
+    Parameters
+    ----------
+    edges : dict of str to float
+        By the name of the option, in Hz; two are those of a band.
+    rate_hz : float
+
     Raises
     ------
     DataError
@@ -90,7 +105,9 @@ def check_edges(edges: dict[str, float], rate_hz: float) -> None:
     """
     for name, hz in edges.items():
         if not 0 < hz < rate_hz / 2:
-            raise DataError(f"{name} is {hz:g}, but at {rate_hz:g} Hz an edge stands between 0 and {rate_hz / 2:g} Hz")
+            raise DataError(
+                f"{name} is {hz:g}, but at {rate_hz:g} samples a second an edge must lie between 0 and {rate_hz / 2:g} Hz"
+            )
     if len(edges) == 2 and edges["high_pass_hz"] >= edges["low_pass_hz"]:
         raise DataError(
             f"high_pass_hz {edges['high_pass_hz']:g} is not below low_pass_hz {edges['low_pass_hz']:g}: nothing would be left"
@@ -98,7 +115,12 @@ def check_edges(edges: dict[str, float], rate_hz: float) -> None:
 
 
 def check_length(samples: int, rate_hz: float, high_pass_hz: float) -> None:
-    """Refuse a signal that is too short for a filter.
+    """Refuse a signal that is too short for a high-pass filter.
+
+    Parameters
+    ----------
+    samples : int
+    rate_hz, high_pass_hz : float
 
     Raises
     ------
@@ -107,8 +129,9 @@ def check_length(samples: int, rate_hz: float, high_pass_hz: float) -> None:
     """
     if samples / rate_hz < SETTLING / high_pass_hz:
         raise DataError(
-            f"{samples / rate_hz:.3g} s are too short for a high-pass at {high_pass_hz:g} Hz: its ends are longer than that; "
-            f"filter what the piece was cut from, or choose {SETTLING * rate_hz / samples:.3g} Hz or more"
+            f"{samples / rate_hz:.3g} s are too short for a high-pass at {high_pass_hz:g} Hz, which settles in "
+            f"{SETTLING / high_pass_hz:.3g} s; filter the recording before it is cut, or choose "
+            f"{SETTLING * rate_hz / samples:.3g} Hz or more"
         )
 
 

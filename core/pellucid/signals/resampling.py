@@ -14,7 +14,11 @@ LARGEST_FACTOR = 4000
 
 
 def ratio_of(rate_hz: float, wanted_hz: float) -> Fraction:
-    """How many new samples there are for an old one.
+    """How many new samples there are for an old one, as a ratio of whole numbers.
+
+    Parameters
+    ----------
+    rate_hz, wanted_hz : float
 
     Raises
     ------
@@ -84,7 +88,7 @@ def resampled(
 
 
 def bridged(signals: npt.NDArray[np.floating], known: npt.NDArray[np.bool_]) -> npt.NDArray[np.floating]:
-    """Straight lines between known samples; the nearest known one before the first and after the last."""
+    """Signals, shape (channel, time), with straight lines where nothing is known; the nearest known sample at the ends."""
     filled = signals.copy()
     for row, there in zip(filled, known, strict=True):
         if there.any() and not there.all():
