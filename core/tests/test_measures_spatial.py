@@ -151,6 +151,8 @@ def test_units_do_not_matter_and_neither_does_the_sign():
     other = moran(-1e3 * x + 1e4, weights, permutations=99, seed=5)
     np.testing.assert_allclose(one.values, other.values, atol=1e-9)
     np.testing.assert_array_equal(one.p_greater, other.p_greater)
+    # What varies little beside its mean varies all the same.
+    np.testing.assert_allclose(morans_i(1e6 + x, weights), one.values, atol=1e-6)
 
 
 def test_constant_and_rarely_active_features_are_nan_with_a_warning_and_spoil_no_other():
@@ -277,6 +279,12 @@ def test_local_tests_hold_a_place_and_deal_the_others():
     assert found.p_two_sided[10, 0] == 1.0
     assert found.p_folded[10, 0] == pytest.approx(2 / 20, abs=0.02)
     assert found.p_folded[0, 0] == pytest.approx(1 / 20, abs=0.015)
+    # Turned round, a place is as like its surroundings as before; ties must not fall to the other tail.
+    turned = local_moran(-x, sequence_neighbours(np.zeros(21)), permutations=2000, least_active=0)
+    np.testing.assert_allclose(turned.values, found.values, atol=1e-12)
+    np.testing.assert_array_equal(turned.p_folded, found.p_folded)
+    np.testing.assert_array_equal(turned.p_two_sided, found.p_two_sided)
+    assert turned.quadrants[[0, 4, 10, 5], 0].tolist() == [1, 2, 1, 4]
 
 
 def test_local_p_is_below_its_level_as_often_as_it_says_where_there_is_no_pattern():
