@@ -101,6 +101,23 @@ def test_unknown_names_are_told_with_the_nearest():
     assert shown(["EEG FP1-REF", "Mr Doe", "ECG of Mr Doe", "A1"]) == "Fp1, channel 2, channel 3, A1"
 
 
+def test_of_many_unknown_names_five_are_told():
+    six, five = [f"spare {at}" for at in range(6)], [f"spare {at}" for at in range(5)]
+    assert unknown_doubt(six).endswith("'spare 4' and 1 more")
+    assert unknown_doubt(five).endswith("'spare 4'")
+    with pytest.raises(DataError, match="'spare 4' and 1 more; leave it out"):
+        positions(["Cz", *six])
+    with pytest.raises(DataError, match="'spare 4'; leave it out"):
+        positions(five)
+
+
+def test_the_other_names_of_a_place_are_known():
+    assert [canonical(one) for one in ("O9", "O10", "T3'", "Mastoid L", "mastoid r")] == ["I1", "I2", "T7", "M1", "M2"]
+    assert (channel_of("A1-A2").name, channel_of("A1-A2").kind) == ("A1-A2", "reference")
+    assert (channel_of("M1-Cz").name, channel_of("M1-Cz").kind) == ("M1-Cz", "reference")
+    assert shown(["Mastoid L", "Cz"]) == "M1, Cz"
+
+
 def test_places_are_on_the_unit_sphere_and_as_far_apart_as_in_the_montage(montage):
     ours = positions(SCALP)
     assert np.allclose(np.linalg.norm(ours, axis=1), 1)

@@ -79,6 +79,66 @@ def test_clipped_channels_are_named_with_their_side():
     assert "below" not in told
 
 
+def at(value: float, length: int, *begins: float):
+    """Plateaus of so many samples at a value."""
+
+    def put(values: np.ndarray) -> np.ndarray:
+        for begin in begins:
+            values[round(begin * RATE) : round(begin * RATE) + length] = value
+        return values
+
+    return put
+
+
+def test_a_clipped_channel_has_two_plateaus_of_20_ms_at_its_end():
+    # Four samples are 20 ms; the second plateau lies in another block than the first.
+    both = changed(healthy(), C3=at(300, 4, 5, 40), O1=at(-250, 4, 5, 6, 40))
+    assert found(both) == {"clipped channel": "C3 above at 300 uV, 2 times, O1 below at -250 uV, 3 times"}
+    assert found(changed(healthy(), C3=at(300, 4, 5), O1=at(-300, 3, 5, 6, 7))) == {}
+    # Where it went further once, it did not end there.
+    further = changed(
+        changed(healthy(), C3=at(300, 4, 5, 6), O1=at(-300, 4, 5, 6)), C3=at(310, 1, 8), O1=at(-310, 1, 40)
+    )
+    assert found(further) == {}
+    beyond = changed(changed(healthy(), C3=at(300, 4, 5, 6)), C3=at(310, 1, 40))
+    assert found(beyond) == {}
+
+
+def test_a_channel_is_flat_below_a_tenth_of_a_microvolt_and_off_after_half_a_second():
+    rng = np.random.default_rng(0)
+    assert "flat channel" not in found(changed(healthy(), F3=rng.uniform(0, 0.12, 70 * RATE)))
+    # A hundred equal samples are half a second.
+    assert found(changed(healthy(), F4=between(5, 5.5, 3.25))) == {"channel off or saturated": "F4 5.0-5.5 s"}
+    assert found(changed(healthy(), F4=between(5, 5.5 - 1 / RATE, 3.25))) == {}
+    many = healthy()
+    for begin in (3, 9, 12, 35, 44):
+        many = changed(many, F4=between(begin, begin + 1, 3.25))
+    assert found(many) == {"channel off or saturated": "F4 3.0-4.0 s and 9.0-10.0 s and 12.0-13.0 s and 2 more"}
+
+
+def test_a_channel_whose_range_is_large_for_long_is_noisy_without_being_rough():
+    slow = 300 * np.sin(2 * np.pi * 0.3 * np.arange(70 * RATE) / RATE)
+    told = found(changed(healthy(), F3=lambda values: values + slow))
+    assert list(told) == ["channel noisier than the others"]
+    assert told["channel noisier than the others"].startswith("F3 ")
+    assert told["channel noisier than the others"].endswith("times the median in range")
+    # Of three channels nobody can say which is the odd one, and of four one can.
+    for count in (3, 4):
+        some = healthy()
+        few = EegRecording(some.signals_uv[:count].copy(), NAMES[:count], RATE)
+        assert bool(found(changed(few, F3=lambda values: values + slow))) == (count == 4)
+
+
+def test_a_bridge_is_less_than_half_a_microvolt_and_less_than_a_twentieth_of_the_quieter():
+    base, rng = healthy(), np.random.default_rng(5)
+    c3 = base.signals_uv[4]
+    for spread, scale, told in ((0.4, 1.0, True), (0.6, 1.0, False), (0.4, 0.3, False)):
+        # Scaled down, the same distance is more of what the channels hold.
+        quiet = changed(base, C3=c3 * np.float32(scale))
+        got = changed(quiet, C4=quiet.signals_uv[4] + rng.normal(0, spread, len(c3)))
+        assert found(got) == ({"bridged electrodes": "C3 and C4"} if told else {}), (spread, scale)
+
+
 def test_bridged_electrodes_are_named_and_close_ones_are_not():
     base = healthy()
     rng = np.random.default_rng(5)
