@@ -17,8 +17,10 @@ from pellucid.errors import DataError
 from pellucid.heads.dictionaries import TopK
 from pellucid.measures.neighbours import grid_neighbours
 from pellucid.measures.spatial import morans_i
-from pellucid.report.feature_cards import cards
-from pellucid.report.features import EACH, gather
+from pellucid.protocols.dictionaries.features import DictionaryFeatures
+from pellucid.report.feature_cards import _pattern_in_words, cards
+from pellucid.report.features import EACH, _shown, gather
+from pellucid.report.figures import Picture
 from pellucid.report.gallery import Gallery
 
 PEOPLE, SIDE, UNITS = 80, 6, 8
@@ -158,3 +160,126 @@ def test_without_positions_or_the_samples_there_are_facts_and_no_pictures(tmp_pa
     assert "Over the layer" not in dict(card.facts)
     assert card.pictures == ()
     assert "one of the surest features, chosen on the same patients" in dict(card.facts)["Goes with"]
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What views of inputs and patterns were asked to draw."""
+    asked = []
+
+    def view_picture(view, values, spec, shown, alt, caption):
+        asked.append(SimpleNamespace(values=values, spec=spec, shown=shown, alt=alt, caption=caption))
+        return Picture("", alt, 1, caption)
+
+    def pattern(ax, values, grid):
+        asked.append(SimpleNamespace(pattern=values, grid=grid))
+
+    monkeypatch.setattr("pellucid.report.feature_cards.figures.view_picture", view_picture)
+    monkeypatch.setattr("pellucid.report.feature_cards.draw_pattern", pattern)
+    return asked
+
+
+def two_inputs(planted, monkeypatch):
+    """The same people with an outline beside each picture, which the layer does not read."""
+    spec = planted.folder.source_spec
+    spec = spec.model_copy(update={"inputs": {**spec.inputs, "outline": spec.inputs["picture"]}})
+    arrays = {"picture": planted.pictures, "outline": (planted.pictures > 0.5).astype(np.float32)}
+    monkeypatch.setattr(ActivationsFolder, "source_data", lambda self: ArrayDataset(spec, planted.samples, arrays))
+    return spec, arrays
+
+
+def kept(features, arrays, spec):
+    return SimpleNamespace(gallery=Gallery(features=features, arrays=arrays), tags={"topk": TopK.tags}, spec=spec)
+
+
+def test_what_the_layer_reads_is_drawn_with_the_other_inputs_beside_it(planted, drawn, monkeypatch, tmp_path):
+    spec, inputs = two_inputs(planted, monkeypatch)
+    folder = layer_folder(tmp_path / "two", planted.values, (SIDE, SIDE), spec, planted.samples)
+    features, arrays, _ = gather(fold_of(folder, planted.fold.models["topk"]))
+    cards(kept(features, arrays, spec))
+    facts = features[0]
+    pictures = [one for one in drawn if hasattr(one, "shown")][:EACH]
+    for number, (one, strongest) in enumerate(zip(pictures, facts["strongest"], strict=True), 1):
+        at = planted.samples.index.get_loc(strongest["sample"])
+        assert one.shown.caption == f"{number}. sample {strongest['sample']}"
+        np.testing.assert_array_equal(one.values, inputs["picture"][at])
+        assert set(one.shown.beside) == {"outline"}
+        np.testing.assert_array_equal(one.shown.beside["outline"], inputs["outline"][at])
+        # All of a picture is drawn with the cell marked in it; what lies around it says what the cell is of.
+        assert one.shown.only is None
+        (marked,) = one.shown.regions
+        assert marked.region.start == tuple(strongest["region"]["start"])
+        assert one.alt.startswith("picture of sample")
+    assert len([one for one in drawn if hasattr(one, "shown")]) == sum(len(one["strongest"]) for one in features)
+
+
+def test_a_pattern_is_drawn_where_it_is_and_positions_that_are_no_place_stay_empty(planted, drawn, tmp_path):
+    keep = np.ones((PEOPLE, SIDE * SIDE), bool)
+    keep[:, [3, 10]] = False
+    folder = layer_folder(
+        tmp_path / "gaps", planted.values, (SIDE, SIDE), planted.folder.source_spec, planted.samples, keep
+    )
+    features, _, _ = gather(fold_of(folder, planted.fold.models["topk"]))
+    cards(kept(features, {}, planted.folder.spec))
+    (drawing, *_) = [one for one in drawn if hasattr(one, "pattern")]
+    expected = planted.values[:, :, features[0]["feature"]].mean(0)
+    expected[[3, 10]] = np.nan
+    np.testing.assert_allclose(drawing.pattern, expected, atol=1e-6)
+    assert drawing.grid.shape == (SIDE, SIDE)
+    assert features[0]["pattern"]["places"] == SIDE * SIDE - 2
+
+
+def test_codes_of_any_size_have_strongest_samples_and_a_feature_of_few_has_few(planted, tmp_path):
+    values = planted.values.copy()
+    # All below one; and the second label's feature is on in two people alone, in both of their samples.
+    values[:, :, 2] *= 0.4
+    few = np.isin(planted.samples["subject"], ["p3", "p8"])
+    values[:, :, 5] = few[:, None] * np.linspace(0.2, 0.9, PEOPLE)[:, None]
+    samples = planted.samples.assign(other=few.astype(float))
+    folder = layer_folder(tmp_path / "few", values, (SIDE, SIDE), planted.folder.source_spec, samples)
+    features, _, _ = gather(
+        fold_of(folder, planted.fold.models["topk"]),
+        DictionaryFeatures(DictionaryFeatures.config_type(false_discoveries=0.2)),
+    )
+    by_number = {one["feature"]: one for one in features}
+    assert len(by_number[2]["strongest"]) == EACH
+    assert [one["sample"] for one in by_number[5]["strongest"]] == ["s17", "s7"]
+
+
+def test_the_surest_of_every_label_comes_first():
+    sure = {feature: ("is yes (y)", 0.9, 10.0 ** -(20 - feature)) for feature in range(12)}
+    unsure = {20: ("is yes (other)", 0.7, 0.01), 21: ("is yes (other)", 0.7, 0.02), 22: ("rating", 0.3, 0.001)}
+    assert _shown(unsure | sure) == [0, 22, 20, 1, 21, 2, 3, 4]
+
+
+def test_where_nothing_goes_with_a_feature_or_nobody_said_anything_there_are_no_cards(planted, tmp_path):
+    nobody = planted.folder.source_spec.model_copy(update={"targets": {}})
+    folder = layer_folder(
+        tmp_path / "nobody", planted.values, (SIDE, SIDE), nobody, planted.samples.drop(columns=["y", "other"])
+    )
+    assert gather(fold_of(folder, planted.fold.models["topk"])) == ((), {}, "")
+    lots = np.random.default_rng(1).permutation(PEOPLE // 2).repeat(2) % 2
+    folder = layer_folder(
+        tmp_path / "lots", planted.values, (SIDE, SIDE), planted.folder.source_spec,
+        planted.samples.assign(y=lots, other=1 - lots),
+    )  # fmt: skip
+    hard = DictionaryFeatures(DictionaryFeatures.config_type(false_discoveries=1e-3))
+    assert gather(fold_of(folder, planted.fold.models["topk"]), hard) == ((), {}, "")
+
+
+def test_of_a_whole_sample_no_place_is_told(planted, drawn, tmp_path):
+    folder = layer_folder(tmp_path / "one", planted.values[:, 25:26], (1,), planted.folder.source_spec, planted.samples)
+    features, arrays, _ = gather(fold_of(folder, planted.fold.models["topk"]))
+    (card, *_) = cards(kept(features, arrays, planted.folder.spec))["topk"]
+    assert [one.caption for one in card.pictures] == [one.caption for one in drawn][: len(card.pictures)]
+    for one, strongest in zip(drawn, features[0]["strongest"], strict=False):
+        assert one.caption.startswith(f"Code {strongest['code']:.2f}, labelled")
+        assert " at " not in one.caption
+        assert one.alt.endswith("is strongest")
+        assert one.shown.only is None
+
+
+def test_what_a_pattern_says_in_words():
+    assert _pattern_in_words({"i": -0.5, "places": 36}).startswith("Moran's I -0.50 over 36 positions")
+    assert _pattern_in_words({"i": None, "places": 19}) == "19 positions are too few to ask for a pattern"
+    assert _pattern_in_words({"i": None, "places": 20}).startswith("active at too few of 20 positions")
