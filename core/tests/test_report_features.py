@@ -19,7 +19,7 @@ from pellucid.measures.neighbours import grid_neighbours
 from pellucid.measures.spatial import morans_i
 from pellucid.protocols.dictionaries.features import DictionaryFeatures
 from pellucid.report.feature_cards import _pattern_in_words, cards
-from pellucid.report.features import EACH, _shown, gather
+from pellucid.report.features import EACH, gather
 from pellucid.report.figures import Picture
 from pellucid.report.gallery import Gallery
 
@@ -244,12 +244,6 @@ def test_codes_of_any_size_have_strongest_samples_and_a_feature_of_few_has_few(p
     by_number = {one["feature"]: one for one in features}
     assert len(by_number[2]["strongest"]) == EACH
     assert [one["sample"] for one in by_number[5]["strongest"]] == ["s17", "s7"]
-
-
-def test_the_surest_of_every_label_comes_first():
-    sure = {feature: ("is yes (y)", 0.9, 10.0 ** -(20 - feature)) for feature in range(12)}
-    unsure = {20: ("is yes (other)", 0.7, 0.01), 21: ("is yes (other)", 0.7, 0.02), 22: ("rating", 0.3, 0.001)}
-    assert _shown(unsure | sure) == [0, 22, 20, 1, 21, 2, 3, 4]
 
 
 def test_where_nothing_goes_with_a_feature_or_nobody_said_anything_there_are_no_cards(planted, tmp_path):

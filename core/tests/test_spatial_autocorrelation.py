@@ -24,7 +24,7 @@ from pellucid.protocols.base import Context
 from pellucid.protocols.dictionaries.placed import on_globe, over_coordinates, over_positions
 from pellucid.protocols.dictionaries.spatial import SpatialAutocorrelation, SpatialAutocorrelationConfig
 from pellucid.statistics.false_discovery import benjamini_hochberg
-from pellucid.views.patterns import Grid, draw_pattern
+from pellucid.views.patterns import Grid, draw_pattern, draw_scatter
 
 UNITS = 10
 SIGNAL = Signal(channels=("I", "II", "V1"), length=400, rate_hz=100.0, units="mV")
@@ -382,3 +382,124 @@ def test_a_scatter_has_north_up_and_each_place_once(tmp_path):
     rows, _, protocol = assessed(folder, made, coordinates=("x_mm", "y_mm"), degrees=True)
     (figure,) = protocol.figures(rows, context_of(folder)).values()
     assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("y_mm", "x_mm")
+
+
+def pattern(values, grid: Grid):
+    """A drawn pattern's axes, and those of its colour bar if it has one."""
+    figure = Figure()
+    draw_pattern(figure.subplots(), np.asarray(values, float), grid)
+    FigureCanvasAgg(figure).draw()
+    return figure.axes
+
+
+def test_a_pattern_over_time_is_a_curve_whose_values_stand_in_the_middle_of_their_stretches():
+    (ax,) = pattern([1.0, 3.0, 2.0, 0.5], Grid.of(SIGNAL, (4,)))
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), [0.5, 1.5, 2.5, 3.5])
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [1, 3, 2, 0.5])
+    assert ax.get_xlim() == (0, 4)
+    assert ax.get_ylim()[0] == 0
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (s)", "mean code")
+    (ax,) = pattern([1.0, -3.0, np.nan, 0.5], Grid.of(SIGNAL, (4,)))
+    assert ax.get_ylim()[0] < -3
+    (ax,) = pattern(np.arange(6.0), Grid.of(Text(vocabulary=9, length=12), (6,)))
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), np.arange(1, 12, 2))
+    assert ax.get_xlabel() == "token"
+
+
+def test_positions_that_are_no_time_and_no_space_are_bars_in_their_order():
+    values = np.array([3.0, 1.0, 4.0, 1.0, 5.0, 9.0])
+    for shape in ((6,), (1, 6), (6, 1, 1)):
+        (ax,) = pattern(values, Grid.of(None, shape))
+        assert [one.get_height() for one in ax.patches] == values.tolist()
+        assert ax.get_xlabel() == "position of the layer"
+    for shape in ((2, 1, 3), (2, 3, 1)):
+        plane = pattern(values, Grid.of(None, shape))[0]
+        np.testing.assert_array_equal(plane.images[0].get_array(), values.reshape(2, 3))
+
+
+def test_three_axes_that_are_no_space_are_laid_out_one_after_the_other():
+    values = np.arange(3 * 5 * 25.0)
+    (ax,) = pattern(values, Grid.of(SIGNAL, (3, 5, 25)))
+    assert [one.get_height() for one in ax.patches] == values.tolist()
+
+
+def test_channels_are_named_bars_from_the_top_down():
+    (ax,) = pattern([2.0, 0.5, 1.0], Grid.of(SIGNAL, (3,), by_channel=True))
+    assert [one.get_width() for one in ax.patches] == [2.0, 0.5, 1.0]
+    assert [one.get_text() for one in ax.get_yticklabels()] == ["I", "II", "V1"]
+    assert ax.get_ylim() == (2.5, -0.5)
+    many = tuple(f"c{at}" for at in range(25))
+    for count in (24, 25):
+        spec = Signal(channels=many[:count], length=400, rate_hz=100.0, units="mV")
+        (ax,) = pattern(np.ones(count), Grid.of(spec, (count,), by_channel=True))
+        assert ([one.get_text() for one in ax.get_yticklabels()] == list(many[:count])) == (count == 24)
+
+
+def test_channels_over_time_are_a_picture_with_seconds_below_and_names_beside():
+    values = np.arange(60.0)
+    ax, _ = pattern(values, Grid.of(SIGNAL, (3, 20)))
+    np.testing.assert_array_equal(ax.images[0].get_array(), values.reshape(3, 20))
+    assert ax.images[0].get_extent() == [0.0, 4.0, 2.5, -0.5]
+    assert [one.get_text() for one in ax.get_yticklabels()] == ["I", "II", "V1"]
+    assert ax.get_xlabel() == "time (s)"
+    # White is nothing: from there to the largest, or to as far on both sides.
+    assert ax.images[0].get_clim() == (0, 59)
+    signed, _ = pattern(values - 50, Grid.of(SIGNAL, (3, 20)))
+    assert signed.images[0].get_clim() == (-50, 50)
+    assert signed.images[0].get_cmap().name != ax.images[0].get_cmap().name
+    zero, _ = pattern(0 * values, Grid.of(SIGNAL, (3, 20)))
+    assert zero.images[0].get_clim() == (0, 1)
+
+
+def test_a_drawing_asks_for_room_by_what_it_shows():
+    signal = Signal(channels=tuple(f"c{at}" for at in range(30)), length=400, rate_hz=100.0, units="mV")
+    assert Grid.of(SIGNAL, (40,)).size_in == (3.4, 1.6)
+    assert Grid.of(IMAGE, (8, 8)).size_in == (2.6, 2.2)
+    few, many = (Grid.of(one, (len(one.channels), 20)).size_in for one in (SIGNAL, signal))
+    assert few == (3.4, 1.8)
+    assert many == pytest.approx((3.4, 0.15 * 24 + 0.6))
+    bars = [Grid.of(one, (len(one.channels),), by_channel=True).size_in for one in (SIGNAL, signal)]
+    assert bars[0] == (2.6, 1.6)
+    assert bars[1] == pytest.approx((2.6, 0.17 * 24 + 0.6))
+
+
+def test_one_coordinate_is_drawn_with_the_code_above_it():
+    ax = Figure().subplots()
+    draw_scatter(ax, np.array([0.5, -2.0, 1.0]), np.array([[3.0], [1.0], [2.0]]), ("depth_mm",))
+    assert sorted(zip(ax.lines[0].get_xdata(), ax.lines[0].get_ydata(), strict=True)) == [(1, -2), (2, 1), (3, 0.5)]
+    assert ax.get_xlabel() == "depth_mm"
+
+
+def test_the_strongest_places_are_drawn_last():
+    ax = Figure().subplots()
+    where = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
+    draw_scatter(ax, np.array([0.5, -2.0, 1.0]), where, ("x_mm", "y_mm"))
+    (points,) = ax.collections
+    np.testing.assert_array_equal(points.get_offsets(), where[[0, 2, 1]])
+    np.testing.assert_array_equal(points.get_array(), [0.5, 1.0, -2.0])
+    assert points.get_clim() == (-2, 2)
+    sizes = {}
+    for count in (10, 100, 1000):
+        ax = Figure().subplots()
+        draw_scatter(ax, np.ones(count), np.random.default_rng(0).random((count, 2)), ("x_mm", "y_mm"))
+        sizes[count] = ax.collections[0].get_sizes()[0]
+    assert sizes == {10: 28, 100: 18, 1000: 4}
+
+
+def test_four_maps_stand_in_two_rows_and_the_rest_is_empty(tmp_path):
+    positions = 40
+    mean = np.full((positions, UNITS), 0.5)
+    for unit in (1, 4, 6, 8):
+        mean[:, unit] = np.exp(-((np.arange(positions) - 4 * unit) ** 2) / 18)
+    folder, values = layer(tmp_path / "acts", SIGNAL, (positions,), mean, noise=0.1)
+    rows, result, protocol = assessed(folder, axis_dictionary(UNITS))
+    assert result.value == 4
+    (figure,) = protocol.figures(rows, context_of(folder)).values()
+    assert [ax.axison for ax in figure.axes] == [True] * 4 + [False] * 2
+    shown = [int(one) for one in rows["first:shown"].iloc[0]]
+    assert sorted(shown) == [1, 4, 6, 8]
+    for ax, unit in zip(figure.axes, shown, strict=False):
+        np.testing.assert_allclose(ax.lines[0].get_ydata(), values.mean(0)[:, unit], atol=1e-6)
+        assert ax.get_title() == f"f{unit}: I {rows['first:i'].iloc[0][unit]:.2f}"
+    i = np.array(rows["first:i"].iloc[0])[shown]
+    assert (np.diff(i) <= 0).all()
