@@ -100,6 +100,10 @@ def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec
             "encoder with an option tokens does with tokens = true"
         )
     known = tuple(HeadEntry.model_fields)
+    if made.tags.needs_texts:
+        if not spec.texts:
+            raise StudyError(f"head {entry.name!r} learns from texts; dataset {spec.name!r} has none")
+        asked |= {"texts": spec.texts}
     config = configured("head", entry.name, made.config_type, entry.options, beside=known, **read, **asked)
     torch.manual_seed(seed_of(seed, entry.part))
     head: Head = made(config)
@@ -198,7 +202,8 @@ def check_fit(
     for head in study.head:
         own, settings = encoders_of(head, encoders), study.training_of(head)
         heads[head.part] = build_head(head, own, spec, study.target, seed="check")
-        if not heads[head.part].tags.predicts:
+        tags = heads[head.part].tags
+        if not (tags.predicts or tags.needs_texts):
             check_codes(own, settings)
         if head.part == context.baseline_name:
             raise StudyError(

@@ -19,6 +19,7 @@ PLUGIN = Plugin(
     },
     heads={
         "additive": "pellucid.heads.functions.additive:Additive",
+        "aligned-text": "pellucid.heads.aligned:AlignedText",
         "cav": "pellucid.heads.concepts.vectors:Cav",
         "concept-bottleneck": "pellucid.heads.concepts.bottleneck:ConceptBottleneck",
         "concept-bottleneck-sparse": "pellucid.heads.concepts.sparse:ConceptBottleneckSparse",
@@ -61,6 +62,7 @@ PLUGIN = Plugin(
         "dictionary-metrics": "pellucid.protocols.dictionaries.metrics:DictionaryMetrics",
         "dictionary-stability": "pellucid.protocols.dictionaries.stability:DictionaryStability",
         "explanation-audit": "pellucid.protocols.explanations.audit:ExplanationAudit",
+        "generated-text": "pellucid.protocols.texts.generated:GeneratedText",
         "iis": "pellucid.protocols.interpretability.score:Iis",
         "latent-clusters": "pellucid.protocols.latents.clusters:LatentClusters",
         "missingness": "pellucid.protocols.missingness.flip:Missingness",
@@ -69,6 +71,7 @@ PLUGIN = Plugin(
         "prediction": "pellucid.protocols.prediction:Prediction",
         "prototype-audit": "pellucid.protocols.prototypes.audit:PrototypeAudit",
         "ravel": "pellucid.protocols.dictionaries.ravel:Ravel",
+        "retrieval": "pellucid.protocols.texts.retrieval:Retrieval",
         "scr": "pellucid.protocols.dictionaries.removal:SpuriousRemoval",
         "sparse-probing": "pellucid.protocols.dictionaries.probing:SparseProbing",
         "spatial-autocorrelation": "pellucid.protocols.dictionaries.spatial:SpatialAutocorrelation",
@@ -76,5 +79,6 @@ PLUGIN = Plugin(
         "tpp": "pellucid.protocols.dictionaries.perturbation:TargetedPerturbation",
         "traversal-monotonicity": "pellucid.protocols.traversal.monotonicity:TraversalMonotonicity",
         "unlearning": "pellucid.protocols.dictionaries.unlearning:Unlearned",
+        "zero-shot": "pellucid.protocols.texts.zero_shot:ZeroShot",
     },
 )

@@ -52,7 +52,7 @@ def test_what_waits_comes_first_in_the_next_batch():
 
 
 def test_fewer_sentences_than_places_are_refused():
-    with pytest.raises(DataError, match="batches of 41 samples .* 'sentence' cannot be made of 40"):
+    with pytest.raises(DataError, match=r"batches of 41 samples .* 'sentence' cannot be made of 40"):
         batches_of(samples(), TrainingSettings(batch_size=41, distinct="sentence"), 0)
 
 

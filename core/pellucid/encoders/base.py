@@ -78,6 +78,14 @@ class Encoder(Part):
         return batch.present(self.input_name)
 
     @property
+    def prompts(self) -> tuple[str, ...]:
+        """Inputs that say under which conditions something was recorded and are no part of it; by default none.
+
+        Zeros mean that nothing is said. Protocols ask what a score owes to prompts alone.
+        """
+        return ()
+
+    @property
     @abstractmethod
     def names(self) -> tuple[str, ...]:
         """Names of the units, before any batch is seen."""

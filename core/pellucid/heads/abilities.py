@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -29,6 +30,23 @@ class ByConcepts(Protocol):
 
     def outcome(self, ratings: Tensor) -> Tensor:
         """Outputs from concepts."""
+
+
+@runtime_checkable
+class ByText(Protocol):
+    """A head that compares samples with sentences, and may write one."""
+
+    text_name: str
+
+    @property
+    def writes(self) -> bool:
+        """Whether it can write a sentence."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Tensor:
+        """A vector for each text, to be compared by cosine with what the head says of samples."""
+
+    def write(self, z: Representation) -> list[str]:
+        """A sentence for each sample."""
 
 
 @runtime_checkable

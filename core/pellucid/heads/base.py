@@ -71,6 +71,9 @@ class HeadTags:
         Whether an encoder it reads must be able to decode.
     needs_tokens : bool
         Whether it reads tokens, so that an encoder must hand some on.
+    needs_texts : bool
+        Whether it learns from texts of the samples. It then predicts no target, and encoders learn with it as with one
+        that does.
     remembers : bool
         Whether it keeps what encoders said of training samples (prototypes). It is then out of date as soon as one of
         these encoders changes; :meth:`~pellucid.model.Model.check` notices.
@@ -84,6 +87,7 @@ class HeadTags:
     needs_concepts: bool = False
     needs_decoder: bool = False
     needs_tokens: bool = False
+    needs_texts: bool = False
     remembers: bool = False
 
     @property

@@ -182,6 +182,9 @@ class Assessment(Protocol):
     of_predictors: ClassVar[bool] = True
     """Whether it is about models that predict a target; a study without one cannot have it."""
 
+    of_texts: ClassVar[bool] = False
+    """Whether it is about models that are aligned with text."""
+
     needs_training: ClassVar[bool] = False
     """Whether it looks at the training samples themselves, so that a finished run cannot be assessed without them."""
 

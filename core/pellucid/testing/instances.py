@@ -96,6 +96,8 @@ def heads(component: Component) -> Iterator[tuple[Head, Representation, Batch]]:
         tokens = {
             key: TokenShape(count=one.values.shape[1], width=one.values.shape[2]) for key, one in z.tokens.items()
         }
+        if made.tags.needs_texts:
+            asked = {"texts": data.spec.texts}
         facts = {"units": z.names, "tokens": tokens, **asked}
         config = configured("head", component.name, made.config_type, options_of(made), **facts)
         head: Head = made(config)

@@ -22,6 +22,7 @@ from pellucid.data.spec import (
     MultiLabel,
     Ordinal,
     Regression,
+    Sentences,
     Signal,
     Text,
     Trajectory,
@@ -31,6 +32,10 @@ from pellucid.data.spec import (
 from pellucid.data.subjects import pseudonym
 
 NAMESPACE = "planted"
+
+SIZES = ("tiny", "small", "middling", "large", "huge")
+PACES = ("dead slow", "slow", "calm", "lively", "quick", "rushing")
+"""Words for sizes and rhythms, lowest first."""
 
 INPUTS: dict[str, Any] = {
     "signal": Signal(channels=("left", "right"), length=64, rate_hz=32.0, units="uV"),
@@ -50,6 +55,9 @@ TARGETS: dict[str, Any] = {
     "regression": Regression(names=("size",), units=("mm",), about="size itself"),
 }
 """One target of every kind, by the name of its kind."""
+
+TEXTS = {"caption": Sentences(variants=1, about="size and rhythm in words, twice")}
+"""What each sample is in plain words."""
 
 CONCEPTS = Concepts(names=("roundness", "pace"), low=(1.0, 1.0), high=(5.0, 5.0))
 
@@ -84,6 +92,7 @@ def planted(
         covariates=Vector(names=("age", "rough size"), units=("years", "mm")),
         trivial=("rough size",),
         concepts=CONCEPTS,
+        texts=TEXTS,
         about="Made up: no subject stands behind it.",
     )
     drawn = {
@@ -102,6 +111,10 @@ def _frame(size: np.ndarray, rhythm: np.ndarray, subjects: int, rng: np.random.G
     count = len(size)
     thirds = np.searchsorted(np.quantile(size, [1 / 3, 2 / 3]), size).astype(float)
     large, fast = (size > np.median(size)).astype(float), (rhythm > np.median(rhythm)).astype(float)
+    words = [
+        (SIZES[int(a)], PACES[int(b)])
+        for a, b in zip(np.clip(size - 2, 0, 4), np.clip(2 * rhythm - 2, 0, 5), strict=True)
+    ]
     return pd.DataFrame(
         {
             "subject": [pseudonym(at % subjects, NAMESPACE) for at in range(count)],
@@ -115,6 +128,8 @@ def _frame(size: np.ndarray, rhythm: np.ndarray, subjects: int, rng: np.random.G
             "rough size": size + rng.normal(0, 1.5, count),
             "concept:roundness": np.interp(size, [2, 7], [1, 5]),
             "concept:pace": np.interp(rhythm, [1, 4], [1, 5]),
+            "text:caption": [f"a {a} thing, {b} in its beat" for a, b in words],
+            "text:caption:1": [f"it beats {b} and is {a}" for a, b in words],
         },
         index=pd.Index([f"planted-{at:03d}" for at in range(count)], name="sample"),
     )

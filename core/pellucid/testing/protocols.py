@@ -167,10 +167,53 @@ def _assessed(component: Component) -> tuple[Assessment, FittedFold, Context]:
     protocol = _made(component)
     if not isinstance(protocol, Assessment):
         raise SkipTest("it does not assess")
-    fold, context = fitted_fold() if protocol.of_predictors else dictionary_fold()
+    fold, context = _fold_for(protocol)
     if reason := protocol.unfit(context):
         raise SkipTest(f"does not fit planted data: {reason}")
     return protocol, fold, context
+
+
+def _fold_for(protocol: Assessment) -> tuple[FittedFold, Context]:
+    if protocol.of_texts:
+        return aligned_fold()
+    return fitted_fold() if protocol.of_predictors else dictionary_fold()
+
+
+@lru_cache(maxsize=1)
+def aligned_fold() -> tuple[FittedFold, Context]:
+    """Signals aligned for a moment with their captions by a text model that can also write."""
+    from pellucid.assembly import build_encoders, build_head
+    from pellucid.studies import Study
+    from pellucid.training.fit import Sides, fit_model
+
+    data = planted(("image",), samples=120, subjects=40)
+    study = Study.from_mapping(
+        {
+            "title": "contract of alignment",
+            "dataset": "planted",
+            "encoder": [{"input": "image", "name": "cnn", "tokens": True}],
+            "head": [
+                {
+                    "name": "aligned-text",
+                    "text": {"kind": "t5", "width": 16, "vocabulary": 64, "length": 12, "beams": 1},
+                    "attention_heads": 2,
+                }
+            ],
+            "training": {"epochs": 2, "batch_size": 8, "distinct": "text:caption"},
+        }
+    )
+    sets = Splitting.sets(data)
+    flat = np.zeros(len(data))
+    rest, test = inner_split(sets, flat, validation=0.4, seed=0)
+    learn, stop = inner_split(sets[rest], flat[rest], validation=0.25, seed=1)
+    split = Split(0, rest[learn], rest[stop], test)
+    encoders = build_encoders(study, data.spec, seed="contract")
+    (entry,) = study.head
+    head = build_head(entry, encoders, data.spec, "", seed="contract")
+    sides = Sides(data.subset(split.train), data.subset(split.validation))
+    model, _ = fit_model(encoders, head, sides, study.training, name=entry.part)
+    fold = FittedFold(data, "", split, {entry.part: model}, None, 0)
+    return fold, Context(data.spec, "", {entry.part: model.head.tags}, "", 0)
 
 
 def _subjects(fold: FittedFold) -> dict[str, str]:

@@ -1,0 +1,70 @@
+"""Ranks among sentences, and scores of them with intervals, chance and the verdict on a control."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pellucid.statistics.bootstrap import Interval, interval, subject_weights, weighted_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EQUAL = 1e-6
+"""Cosines that differ by less are ties: the order of sentences that are said to be equally like is a lot."""
+
+CONTROL_LEVEL = 0.99
+"""Of the interval in which chance must lie for a control to pass: one control in a hundred fails by accident."""
+
+
+def cosines(first: Tensor, second: Tensor) -> np.ndarray:
+    """Cosines of all pairs, float64, shape (row of first, row of second)."""
+    found = (
+        functional.normalize(first.detach().double(), dim=1) @ functional.normalize(second.detach().double(), dim=1).T
+    )
+    return np.asarray(torch.nan_to_num(found).numpy())
+
+
+def placed(likeness: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many others are more like a sample than its own sentence, and how many equally; int64, shape (sample,) each.
+
+    Examples
+    --------
+    >>> placed(np.array([[0.9, 0.1, 0.9], [0.2, 0.5, 0.4]]), np.array([0, 2]))
+    (array([0, 1]), array([1, 0]))
+    """
+    of_own = likeness[np.arange(len(own)), own][:, None]
+    above = (likeness > of_own + EQUAL).sum(1)
+    ties = (np.abs(likeness - of_own) <= EQUAL).sum(1) - 1
+    return above.astype(np.int64), ties.astype(np.int64)
+
+
+def hits(rows: pd.DataFrame, rank: int) -> np.ndarray:
+    """Chance that a sample's own sentence is among the first ``rank``, ties in an order drawn by lot; shape (row,)."""
+    above, ties = rows["above"].to_numpy(np.float64), rows["ties"].to_numpy(np.float64)
+    return np.clip((rank - above) / (ties + 1), 0.0, 1.0)
+
+
+def estimated(values: np.ndarray, rows: pd.DataFrame, seed: int, level: float = 0.95) -> Interval:
+    """Mean of numbers of rows with its interval over what is kept apart."""
+    weights = subject_weights(rows["subject"].to_numpy(str), rows["fold"].to_numpy(), seed=seed)
+    return interval(lambda w: weighted_mean(values, w), weights, level=level)
+
+
+def at_chance(values: np.ndarray, rows: pd.DataFrame, chance: float, seed: int, *, one_sided: bool = False) -> bool:
+    """Whether a control is where it should be: chance lies in its interval, or with ``one_sided`` not below it.
+
+    Where too few are kept apart for an interval, within three standard errors of as many throws of a coin.
+    """
+    found = estimated(values, rows, seed, CONTROL_LEVEL)
+    low, high = found.low, found.high
+    if not (np.isfinite(low) and np.isfinite(high)):
+        error = 3 * (max(chance * (1 - chance), 1e-12) / max(len(values), 1)) ** 0.5
+        low, high = found.value - error, found.value + error
+    # A constant has an interval of no width; rounding must not put chance outside of it.
+    slack = 1e-9
+    return bool(low - slack <= chance and (one_sided or chance <= high + slack))

@@ -1,0 +1,171 @@
+"""Does a signal find its sentence among others? Ranks inside blocks of sentences that nothing was learnt from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from pellucid.data.dataset import Dataset
+from pellucid.errors import DataError
+from pellucid.model import Model
+from pellucid.part import Config
+from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
+from pellucid.protocols.texts.conditions import (
+    NO_PROMPTS,
+    NOISE,
+    SHOWN,
+    SIGNAL,
+    TEXT,
+    aligned,
+    conditions_of,
+    head_of,
+    no_aligned,
+    vectors,
+)
+from pellucid.protocols.texts.ranks import at_chance, cosines, estimated, hits, placed
+from pellucid.result import Result
+from pellucid.seeds import seed_of
+from pellucid.training.batching import distinct_batches
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BASELINE = "noise input"
+
+
+class RetrievalConfig(Config):
+    """Settings of :class:`Retrieval`.
+
+    Parameters
+    ----------
+    block : int
+        Sentences that a sample is compared with, its own among them; fewer where the test side has fewer.
+    ranks : tuple of int
+        Among how many of the likest sentences its own must be.
+    """
+
+    block: int = Field(default=24, ge=2)
+    ranks: tuple[int, ...] = Field(default=(1, 5), min_length=1)
+
+
+class Retrieval(Assessment):
+    """How often a sample's own sentence is the likest of a block of different ones, by the cosine of their vectors.
+
+    Test samples are dealt into blocks in which no sentence stands twice; what fills no last block is left out.
+    ``rank1_of_24`` is the share whose own sentence comes first. The same is measured
+
+    - ``:noise`` of Gaussian noise in place of every signal, with nothing masked and prompts as they are. It must be at
+      chance: if not, the check ``noise_control`` is not passed, and the score itself says so;
+    - ``:no_prompts`` with prompts of zeros, where there are prompts;
+    - ``:raw_text`` of a variant of the sentence in place of the signal, where the dataset has variants: what the frozen
+      text model and the pooling allow at best.
+
+    The baseline is the score on noise. Intervals are over what the protocol keeps apart.
+    """
+
+    name: ClassVar[str] = "retrieval"
+    of_predictors: ClassVar[bool] = False
+    of_texts: ClassVar[bool] = True
+    config_type = RetrievalConfig
+    config: RetrievalConfig
+
+    def unfit(self, context: Context) -> str:
+        """A head must be aligned with a text."""
+        return no_aligned(context)
+
+    def examine(self, fold: FittedFold) -> pd.DataFrame:
+        """One row a part, test sample and condition.
+
+        Returns
+        -------
+        DataFrame
+            ``condition``, ``block``, ``size`` (of the block), ``above`` (sentences more like the sample than its own) and
+            ``ties`` (equally like).
+
+        Raises
+        ------
+        DataError
+            If the test side has one sentence only.
+        """
+        import pandas as pd
+
+        return pd.concat([self._of(fold, part, model) for part, model in aligned(fold).items()], ignore_index=True)
+
+    def _of(self, fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
+        import pandas as pd
+
+        samples, head = fold.test(part), head_of(model)
+        texts = samples.text_values(head.text_name)
+        own = [some[0] for some in texts]
+        names, codes = np.unique(own, return_inverse=True)
+        if len(names) < 2:
+            raise DataError(f"protocol 'retrieval': the test side of fold {fold.split.fold} has one sentence only")
+        size = min(self.config.block, len(names))
+        # By the samples' names, so that blocks do not depend on the order in which a dataset happens to have them.
+        order = np.random.default_rng(seed_of(fold.seed, "blocks", fold.split.fold)).permutation(len(own))
+        order = np.argsort(samples.frame.index.astype(str).to_numpy(), kind="stable")[order]
+        blocks = distinct_batches(order, codes, size, "text")
+        sentences = head.embed_texts(list(names))
+        said = {each: vectors(model, samples, each, fold.seed) for each in conditions_of(model)}
+        if len(texts[0]) > 1:
+            said[TEXT] = head.embed_texts([some[1] for some in texts])
+        frames = []
+        for condition, found in said.items():
+            for number, block in enumerate(blocks):
+                above, ties = placed(cosines(found[block], sentences[codes[block]]), np.arange(len(block)))
+                columns = {"above": above, "ties": ties}
+                some: Dataset = samples.subset(block)
+                frames.append(rows_of(part, some, columns).assign(condition=condition, block=number, size=len(block)))
+        return pd.concat(frames, ignore_index=True)
+
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+        """Scores by rank and condition, and whether noise is at chance."""
+        results = []
+        for part in dict.fromkeys(rows["part"]):
+            mine = rows[rows["part"] == part]
+            for rank in self.config.ranks:
+                if rank < int(mine["size"].min()):
+                    results += self._scored(str(part), mine, rank, context)
+        return results
+
+    def _scored(self, part: str, mine: pd.DataFrame, rank: int, context: Context) -> list[Result]:
+        noise = mine[mine["condition"] == NOISE]
+        size, chance = int(noise["size"].max()), float((rank / noise["size"]).mean())
+        beside = float(hits(noise, rank).mean())
+        kept = at_chance(hits(noise, rank), noise, chance, context.seed)
+        whom = context.spec.group_word[1]
+        results = []
+        for condition in dict.fromkeys(mine["condition"]):
+            some = mine[mine["condition"] == condition]
+            found = estimated(hits(some, rank), some, context.seed)
+            what = {
+                "protocol": self.name, "part": part, "value": found.value, "low": found.low, "high": found.high,
+                "chance": chance, "baseline": beside, "baseline_name": BASELINE, "higher_is_better": True,
+                "n_samples": len(some), "n_subjects": some["subject"].nunique(),
+            }  # fmt: skip
+            first = "comes first" if rank == 1 else f"is among the first {rank}"
+            told = {
+                SIGNAL: f"Of {size} sentences a sample's own {first} in {found.value:.1%} of {len(some):,} samples",
+                NOISE: f"With noise in place of every signal it {first} in {found.value:.1%}",
+                NO_PROMPTS: f"With the signal but without prompts it {first} in {found.value:.1%}",
+                TEXT: f"Of the sentence in other words its own {first} in {found.value:.1%}: the most the text side allows",
+            }[str(condition)]
+            verdict = f" (chance {chance:.1%}; interval over {whom})."
+            if condition == SIGNAL and not kept:
+                verdict += f" THE CONTROL IS NOT AT CHANCE: noise reaches {beside:.1%}, so this figure is not owed to signals alone."
+            results.append(
+                Result(metric=f"rank{rank}_of_{size}{SHOWN[str(condition)]}", sentence=told + verdict, **what)
+            )
+            if condition == NOISE:
+                said = "as it must be" if kept else "NOT AT CHANCE: something other than signals tells sentences apart"
+                results.append(
+                    Result(
+                        metric=f"noise_control_rank{rank}",
+                        passed=kept,
+                        sentence=f"{told}, by chance {chance:.1%}: {said}.",
+                        **what,
+                    )
+                )
+        return results

@@ -1,0 +1,184 @@
+"""Labels that no head has learnt: a sample gets the label whose sentence is likest to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from pellucid.data.spec import DataSpec
+from pellucid.errors import StudyError
+from pellucid.model import Model
+from pellucid.part import Config
+from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
+from pellucid.protocols.texts.conditions import (
+    NO_PROMPTS,
+    NOISE,
+    SHOWN,
+    SIGNAL,
+    TEXT,
+    aligned,
+    conditions_of,
+    head_of,
+    no_aligned,
+    vectors,
+)
+from pellucid.protocols.texts.ranks import at_chance, cosines, estimated, hits, placed
+from pellucid.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS = ("binary", "multiclass")
+BASELINE = "majority class"
+
+
+class ZeroShotConfig(Config):
+    """Settings of :class:`ZeroShot`.
+
+    Parameters
+    ----------
+    targets : tuple of str
+        Whose classes are told apart; all of one class each where none is named.
+    template : str
+        Sentence of a class; ``{target}`` and ``{label}`` stand for their names.
+    templates : mapping of str to str
+        Templates of single targets.
+    top : tuple of int
+        Among how many of the likest classes the true one must be; a target of as few classes is left out of it.
+    """
+
+    targets: tuple[str, ...] = ()
+    template: str = "{target} classification: It is {label}."
+    templates: Mapping[str, str] = Field(default_factory=dict)
+    top: tuple[int, ...] = Field(default=(1, 3), min_length=1)
+
+
+class ZeroShot(Assessment):
+    """How often the sentence of the true class is the likest to a sample, beside always naming the commonest class.
+
+    ``<target>:top1`` is accuracy. The baseline names the commonest classes of those judged, chance is a draw by lot. The
+    same is measured ``:noise`` (Gaussian noise in place of signals, prompts as they are), ``:no_prompts``, and ``:raw_text``:
+    the true sentence itself in place of the signal, which is all that the labels' sentences can tell of a text. On noise a
+    model may name one class always, and must not beat the commonest: if it does, ``noise_control:<target>`` is not passed
+    and the score says so. It happens where a prompt gives the class away.
+    """
+
+    name: ClassVar[str] = "zero-shot"
+    of_predictors: ClassVar[bool] = False
+    of_texts: ClassVar[bool] = True
+    config_type = ZeroShotConfig
+    config: ZeroShotConfig
+
+    def unfit(self, context: Context) -> str:
+        """A head must be aligned with a text, and a target have classes."""
+        if not self._targets(context.spec):
+            return "no target of its dataset has classes to tell apart"
+        return no_aligned(context)
+
+    def examine(self, fold: FittedFold) -> pd.DataFrame:
+        """One row a part, target, labelled test sample and condition.
+
+        Returns
+        -------
+        DataFrame
+            ``target``, ``condition``, ``label`` (the true class), ``classes`` (how many), ``above`` and ``ties`` (classes more
+            like the sample than the true one, and equally).
+        """
+        import pandas as pd
+
+        return pd.concat([self._of(fold, part, model) for part, model in aligned(fold).items()], ignore_index=True)
+
+    def _of(self, fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
+        import pandas as pd
+
+        samples, head = fold.test(part), head_of(model)
+        said = {each: vectors(model, samples, each, fold.seed) for each in conditions_of(model)}
+        said[TEXT] = head.embed_texts([some[0] for some in samples.text_values(head.text_name)])
+        frames = []
+        for target, names in self._targets(fold.dataset.spec).items():
+            values = samples.target_values(target)[:, 0]
+            known = np.flatnonzero(np.isfinite(values))
+            if not len(known):
+                continue
+            labels = values[known].astype(np.int64)
+            sentences = head.embed_texts([self._sentence(target, name) for name in names])
+            for condition, found in said.items():
+                above, ties = placed(cosines(found[known], sentences), labels)
+                columns = {"label": labels, "above": above, "ties": ties}
+                frames.append(
+                    rows_of(part, samples.subset(known), columns).assign(
+                        target=target, condition=condition, classes=len(names)
+                    )
+                )
+        return pd.concat(frames, ignore_index=True)
+
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+        """Scores by target, number of guesses and condition, and whether noise beats the commonest class."""
+        results = []
+        for (part, target), mine in rows.groupby(["part", "target"], sort=False):
+            for top in self.config.top:
+                if top < int(mine["classes"].iloc[0]):
+                    results += self._scored(str(part), str(target), mine, top, context)
+        return results
+
+    def _scored(self, part: str, target: str, mine: pd.DataFrame, top: int, context: Context) -> list[Result]:
+        noise, truth = mine[mine["condition"] == NOISE], mine[mine["condition"] == SIGNAL]["label"]
+        classes = int(mine["classes"].iloc[0])
+        chance, majority = top / classes, float(truth.value_counts(normalize=True).iloc[:top].sum())
+        beside = float(hits(noise, top).mean())
+        kept = at_chance(hits(noise, top), noise, majority, context.seed, one_sided=True)
+        how = "likest" if top == 1 else f"among the {top} likest"
+        results = []
+        for condition in dict.fromkeys(mine["condition"]):
+            some = mine[mine["condition"] == condition]
+            found = estimated(hits(some, top), some, context.seed)
+            what = {
+                "protocol": self.name, "part": part, "value": found.value, "low": found.low, "high": found.high,
+                "chance": chance, "baseline": majority, "baseline_name": BASELINE, "higher_is_better": True,
+                "n_samples": len(some), "n_subjects": some["subject"].nunique(),
+            }  # fmt: skip
+            shown = {
+                SIGNAL: "", NOISE: "with noise in place of every signal ", NO_PROMPTS: "without prompts ",
+                TEXT: "with the true sentence in place of the signal ",
+            }[str(condition)]  # fmt: skip
+            told = (
+                f"Of {classes} classes of “{target}” the sentence of the true one is {how} {shown}in {found.value:.1%}; naming the "
+                f"commonest always is right for {majority:.1%}, a draw by lot for {chance:.1%}"
+            )
+            end = "."
+            if condition == SIGNAL and not kept:
+                end = f". THE CONTROL IS NOT AT CHANCE: noise reaches {beside:.1%}, so this figure is not owed to signals alone."
+            results.append(Result(metric=f"{target}:top{top}{SHOWN[str(condition)]}", sentence=told + end, **what))
+            if condition == NOISE:
+                said = (
+                    "as it must be"
+                    if kept
+                    else "NOT AT CHANCE: something other than signals, a prompt perhaps, tells the classes apart"
+                )
+                results.append(
+                    Result(metric=f"noise_control:{target}:top{top}", passed=kept, sentence=f"{told}: {said}.", **what)
+                )
+        return results
+
+    def _targets(self, spec: DataSpec) -> dict[str, tuple[str, ...]]:
+        """Names of the classes of each target.
+
+        Raises
+        ------
+        StudyError
+            If the settings name a target that is none, or has no classes.
+        """
+        asked: dict[str, Any] = {name: spec.target(name) for name in self.config.targets or spec.targets}
+        strange = [name for name, one in asked.items() if one.kind not in KINDS]
+        if self.config.targets and strange:
+            raise StudyError(
+                f"protocol 'zero-shot': target {strange[0]!r} is {asked[strange[0]].kind}; a class for each sample is needed"
+            )
+        return {name: tuple(one.names) for name, one in asked.items() if one.kind in KINDS}
+
+    def _sentence(self, target: str, label: str) -> str:
+        template = self.config.templates.get(target, self.config.template)
+        return template.replace("{target}", target[:1].upper() + target[1:]).replace("{label}", label)

@@ -1,0 +1,126 @@
+"""The contract of frozen text models: they read a text as a state for each token, and some write one from such states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.errors import StudyError
+from pellucid.text.settings import Pretrained, SmallT5, Tables, TextSettings
+from pellucid.text.words import PAD, Vocabulary
+
+POSITION = 0.1
+"""Length of what a place adds to a word of length one in :class:`RandomTables`: order is told, and words stay what they are."""
+
+
+@dataclass(frozen=True)
+class TextStates:
+    """What a text model says of some texts.
+
+    Parameters
+    ----------
+    values : Tensor, shape (text, position, width)
+    known : Tensor of bool, shape (text, position)
+        Where a text has a token; all else is padding.
+    """
+
+    values: Tensor
+    known: Tensor
+
+
+class TextModel(nn.Module):
+    """A text model that learns nothing but which words there are, and those from the training side alone."""
+
+    settings: TextSettings
+    writes: bool = False
+    """Whether it writes, so that :meth:`cross_entropy` and :meth:`write` mean something."""
+
+    @property
+    def width(self) -> int:
+        """Of the state of a token."""
+        raise NotImplementedError
+
+    def learn(self, texts: Iterable[str]) -> None:
+        """Learn which words there are. A published model knows its own, and remembers here which weights it has."""
+        raise NotImplementedError
+
+    def read(self, texts: Sequence[str]) -> TextStates:
+        """States of the tokens of texts, the prefix of the settings before each of them; without gradients."""
+        raise NotImplementedError
+
+    def cross_entropy(self, states: Tensor, texts: Sequence[str]) -> Tensor:
+        """Mean over tokens of minus the log-probability of writing ``texts`` from states, shape (sample, token, width)."""
+        raise NotImplementedError
+
+    def write(self, states: Tensor) -> list[str]:
+        """Texts written from states, shape (sample, token, width), without looking at any other text."""
+        raise NotImplementedError
+
+
+class RandomTables(TextModel):
+    """A random unit vector for each word, and a short one for each place.
+
+    Parameters
+    ----------
+    settings : Tables
+    """
+
+    settings: Tables
+    words: Tensor
+    places: Tensor
+
+    def __init__(self, settings: Tables) -> None:
+        super().__init__()
+        self.settings = settings
+        self.vocabulary = Vocabulary(settings.vocabulary)
+        chance = torch.Generator().manual_seed(settings.seed)
+        scale = settings.width**-0.5
+        words = torch.randn(settings.vocabulary, settings.width, generator=chance) * scale
+        places = torch.randn(settings.length, settings.width, generator=chance) * scale * POSITION
+        self.register_buffer("words", words)
+        self.register_buffer("places", places)
+
+    @property
+    def width(self) -> int:
+        """As set."""
+        return self.settings.width
+
+    def learn(self, texts: Iterable[str]) -> None:
+        """The commonest words, with those of the prefix."""
+        self.vocabulary.learn(self.settings.prefix + text for text in texts)
+
+    def read(self, texts: Sequence[str]) -> TextStates:
+        """The vectors of words and places, added."""
+        ids = self.vocabulary.encode([self.settings.prefix + text for text in texts], self.settings.length)
+        return TextStates(self.words[ids] + self.places[: ids.shape[1]], ids != PAD)
+
+
+def text_model(settings: TextSettings) -> TextModel:
+    """The text model of some settings.
+
+    Raises
+    ------
+    StudyError
+        If a published model is not there, is no encoder-decoder, or its weights are no safetensors; if the library it needs
+        is not installed.
+    """
+    if isinstance(settings, Tables):
+        return RandomTables(settings)
+    needed: Any
+    try:
+        from pellucid.text import t5 as needed
+    except ImportError as error:
+        raise StudyError(
+            f"text models of kind {getattr(settings, 'kind', '?')!r} need the library transformers ({error}): "
+            "pip install 'pellucid[text]', or choose kind = \"tables\""
+        ) from None
+    if isinstance(settings, SmallT5):
+        made: TextModel = needed.RandomT5(settings)
+        return made
+    assert isinstance(settings, Pretrained)
+    published: TextModel = needed.PublishedModel(settings)
+    return published

@@ -1,0 +1,216 @@
+"""Encoder-decoders of the library transformers as frozen text models: a random T5, or a published model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import T5Config, T5ForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutput
+
+from pellucid.errors import RunError, StudyError
+from pellucid.text.models import TextModel, TextStates
+from pellucid.text.settings import Pretrained, SmallT5
+from pellucid.text.words import END, PAD, Vocabulary
+
+IGNORED = -100
+"""Label of padding, of which the cross-entropy of transformers takes no notice."""
+
+
+class EncoderDecoder(TextModel):
+    """What both kinds share: reading by the encoder, writing by the decoder from any states in its encoder's place."""
+
+    settings: Any
+    writes = True
+
+    def model(self) -> Any:
+        """The model of transformers, on the device of the head."""
+        raise NotImplementedError
+
+    def numbers(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Numbers of the tokens of texts, padded, and where they are real; shape (text, position) each."""
+        raise NotImplementedError
+
+    def words(self, ids: Tensor) -> list[str]:
+        """Texts of numbers."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def read(self, texts: Sequence[str]) -> TextStates:
+        """What the encoder says of each token."""
+        ids, known = self.numbers([self.settings.prefix + text for text in texts])
+        said = self.model().get_encoder()(input_ids=ids, attention_mask=known.long())
+        return TextStates(said.last_hidden_state.float(), known)
+
+    def cross_entropy(self, states: Tensor, texts: Sequence[str]) -> Tensor:
+        """By the decoder, which sees the true words before each one."""
+        ids, known = self.numbers(texts)
+        model = self.model()
+        said = model(
+            encoder_outputs=BaseModelOutput(last_hidden_state=states.to(model.dtype)),
+            attention_mask=torch.ones(states.shape[:2], dtype=torch.long, device=states.device),
+            labels=ids.masked_fill(~known, IGNORED),
+        )
+        loss: Tensor = said.loss
+        return loss.float()
+
+    @torch.no_grad()
+    def write(self, states: Tensor) -> list[str]:
+        """By the decoder, token by token, with as many beams as are set."""
+        model = self.model()
+        ids = model.generate(
+            encoder_outputs=BaseModelOutput(last_hidden_state=states.to(model.dtype)),
+            attention_mask=torch.ones(states.shape[:2], dtype=torch.long, device=states.device),
+            max_new_tokens=self.settings.length,
+            num_beams=self.settings.beams,
+            do_sample=False,
+        )
+        return self.words(ids)
+
+
+class RandomT5(EncoderDecoder):
+    """A small T5 that nothing was ever taught, over the words of the training side.
+
+    Parameters
+    ----------
+    settings : SmallT5
+    """
+
+    settings: SmallT5
+
+    def __init__(self, settings: SmallT5) -> None:
+        super().__init__()
+        self.settings = settings
+        self.vocabulary = Vocabulary(settings.vocabulary)
+        config = T5Config(
+            vocab_size=settings.vocabulary,
+            d_model=settings.width,
+            d_kv=settings.width // settings.heads,
+            d_ff=4 * settings.width,
+            num_layers=settings.layers,
+            num_decoder_layers=settings.layers,
+            num_heads=settings.heads,
+            dropout_rate=0.0,
+            pad_token_id=PAD,
+            eos_token_id=END,
+            decoder_start_token_id=PAD,
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            self.frozen = T5ForConditionalGeneration(config).eval().requires_grad_(False)
+
+    @property
+    def width(self) -> int:
+        """As set."""
+        return self.settings.width
+
+    def train(self, mode: bool = True) -> RandomT5:
+        """It stays as it is: nothing in it learns."""
+        return super().train(False)
+
+    def learn(self, texts: Iterable[str]) -> None:
+        """The commonest words, with those of the prefix."""
+        self.vocabulary.learn(self.settings.prefix + text for text in texts)
+
+    def model(self) -> Any:
+        """The T5."""
+        return self.frozen
+
+    def numbers(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """By the vocabulary."""
+        ids = self.vocabulary.encode(texts, self.settings.length)
+        return ids, ids != PAD
+
+    def words(self, ids: Tensor) -> list[str]:
+        """By the vocabulary; the first token is the sign to begin."""
+        return self.vocabulary.decode(ids[:, 1:])
+
+
+class PublishedModel(EncoderDecoder):
+    """A published encoder-decoder. Its weights stay where they are: with a head it is saved which they were, and no more.
+
+    Parameters
+    ----------
+    settings : Pretrained
+
+    Raises
+    ------
+    StudyError
+        If it is not there, is no encoder-decoder, or its weights are no safetensors.
+    """
+
+    settings: Pretrained
+    weights: Tensor
+
+    def __init__(self, settings: Pretrained) -> None:
+        super().__init__()
+        from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
+
+        self.settings = settings
+        source = str(Path(settings.name).expanduser())
+        asked: dict[str, Any] = {"trust_remote_code": False}
+        if not Path(source).is_dir():
+            source, asked = settings.name, {**asked, "revision": settings.revision}
+        dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
+        try:
+            config = AutoConfig.from_pretrained(source, **asked)
+            if not config.is_encoder_decoder:
+                raise StudyError(f"text model {settings.name!r} is no encoder-decoder but a {config.model_type}")
+            self._tokenizer = AutoTokenizer.from_pretrained(source, **asked)
+            model = AutoModelForSeq2SeqLM.from_pretrained(
+                source, config=config, use_safetensors=True, dtype=dtype, **asked
+            )
+        except (OSError, ValueError, ImportError) as error:
+            told = str(error).strip().partition("\n")[0]
+            raise StudyError(
+                f"text model {settings.name!r} cannot be opened: {told}. Give a folder with config.json, tokenizer.json and "
+                "model.safetensors, or a name that can be downloaded"
+            ) from None
+        # In a list, so that it is neither counted nor saved as a part of the head.
+        self._held = [model.eval().requires_grad_(False)]
+        self._checked = False
+        self.register_buffer("weights", torch.zeros(16, dtype=torch.uint8))
+
+    @property
+    def width(self) -> int:
+        """Of its encoder."""
+        return int(self._held[0].config.d_model)
+
+    def learn(self, texts: Iterable[str]) -> None:
+        """Remember which weights it has."""
+        self.weights.copy_(self._digest())
+        self._checked = True
+
+    def model(self) -> Any:
+        """The model, where its weights are those that a head has learnt to speak to."""
+        if not self._checked and bool(self.weights.any()):
+            if not torch.equal(self.weights.cpu(), self._digest()):
+                raise RunError(
+                    f"text model {self.settings.name!r} has other weights than those that this head has learnt to speak to: "
+                    "give the folder or the revision that it was trained with"
+                )
+            self._checked = True
+        return self._held[0].to(self.weights.device)
+
+    def numbers(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """By its own tokenizer."""
+        found = self._tokenizer(
+            list(texts), padding=True, truncation=True, max_length=self.settings.length, return_tensors="pt"
+        )
+        device = self.weights.device
+        return found["input_ids"].to(device), found["attention_mask"].bool().to(device)
+
+    def words(self, ids: Tensor) -> list[str]:
+        """By its own tokenizer."""
+        return [text.strip() for text in self._tokenizer.batch_decode(ids, skip_special_tokens=True)]
+
+    def _digest(self) -> Tensor:
+        total = hashlib.blake2b(digest_size=16)
+        for name, value in sorted(self._held[0].state_dict().items()):
+            total.update(name.encode())
+            total.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        return torch.frombuffer(bytearray(total.digest()), dtype=torch.uint8).clone()
