@@ -24,5 +24,6 @@ PLUGIN = Plugin(
         "planted-nodules": "pellucid_datasets/cards/planted-nodules.toml",
         "ptb-xl": "pellucid_datasets/cards/ptb-xl.toml",
         "uci-eeg": "pellucid_datasets/cards/uci-eeg.toml",
+        "zuco-synthetic": "pellucid_datasets/cards/zuco-synthetic.toml",
     },
 )

@@ -8,12 +8,14 @@ PLUGIN = Plugin(
     datasets={
         "eeg-synthetic": "pellucid_eeg.synthetic:EegSynthetic",
         "uci-eeg": "pellucid_eeg.databases.uci:UciEeg",
+        "zuco-synthetic": "pellucid_eeg.reading.synthetic:ZucoSynthetic",
     },
     encoders={
         "csp": "pellucid_eeg.encoders.csp:CommonSpatialPatterns",
         "deep4": "pellucid_eeg.encoders.convnets:Deep4",
         "eegconformer": "pellucid_eeg.encoders.conformer:EegConformer",
         "eegnet": "pellucid_eeg.encoders.eegnet:EegNet",
+        "glim": "pellucid_eeg.encoders.glim:Glim",
         "shallow-convnet": "pellucid_eeg.encoders.convnets:ShallowConvNet",
     },
     studies={"eeg-visual": "pellucid_eeg/studies/eeg-visual.toml"},

@@ -1,0 +1,1 @@
+"""Sentences that were read while an electroencephalogram was recorded."""
