@@ -24,6 +24,7 @@ PLUGIN = Plugin(
         "planted-nodules": "pellucid_datasets/cards/planted-nodules.toml",
         "ptb-xl": "pellucid_datasets/cards/ptb-xl.toml",
         "uci-eeg": "pellucid_datasets/cards/uci-eeg.toml",
+        "zuco": "pellucid_datasets/cards/zuco.toml",
         "zuco-synthetic": "pellucid_datasets/cards/zuco-synthetic.toml",
     },
 )

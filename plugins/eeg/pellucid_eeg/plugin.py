@@ -8,6 +8,7 @@ PLUGIN = Plugin(
     datasets={
         "eeg-synthetic": "pellucid_eeg.synthetic:EegSynthetic",
         "uci-eeg": "pellucid_eeg.databases.uci:UciEeg",
+        "zuco": "pellucid_eeg.reading.zuco:Zuco",
         "zuco-synthetic": "pellucid_eeg.reading.synthetic:ZucoSynthetic",
     },
     encoders={
