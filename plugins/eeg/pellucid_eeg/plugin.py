@@ -6,7 +6,12 @@ PLUGIN = Plugin(
     name="eeg",
     api=API,
     datasets={
+        "aeon-eeg": "pellucid_eeg.databases.aeon:AeonEeg",
+        "bids-eeg": "pellucid_eeg.databases.bids:BidsEeg",
+        "eeg-folder": "pellucid_eeg.databases.folder:EegFolder",
         "eeg-synthetic": "pellucid_eeg.synthetic:EegSynthetic",
+        "muse-n170": "pellucid_eeg.databases.muse:MuseN170",
+        "tuh-eeg": "pellucid_eeg.databases.tuh:Tuh",
         "uci-eeg": "pellucid_eeg.databases.uci:UciEeg",
         "zuco": "pellucid_eeg.reading.zuco:Zuco",
         "zuco-synthetic": "pellucid_eeg.reading.synthetic:ZucoSynthetic",

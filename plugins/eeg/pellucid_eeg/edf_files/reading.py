@@ -18,6 +18,7 @@ from pellucid_eeg.edf_files.annotations import Annotations, read_annotations
 from pellucid_eeg.edf_files.headers import STATUS, EdfHeader, EdfSignal, read_header, subject_field
 from pellucid_eeg.edf_files.samples import EdfSamples, FileBytes
 from pellucid_eeg.recordings.electrodes import shown, shown_one
+from pellucid_eeg.recordings.event_doubts import event_doubts
 from pellucid_eeg.recordings.recording import EegRecording, Segment, event_table
 from pellucid_eeg.recordings.units import microvolts_per, shown_unit
 
@@ -271,25 +272,5 @@ def _doubts(recording: EegRecording, header: EdfHeader, noted: Annotations) -> t
             record = int(np.argmax(drift > 1 / recording.rate_hz))
             where = f"from record {record + 1}, by {drift.max():.3g} s at most"
             found.append(("the file says that it has no interruptions, but its records' times have", where, "ignored"))
-    found += _late_or_early(recording)
-    twice = int(recording.events.duplicated().sum())
-    if twice:
-        found.append(("annotations that are there twice", f"{twice}", "kept"))
+    found += event_doubts(recording)
     return tuple([Finding(recording.name, what, where, done) for what, where, done in found])
-
-
-def _late_or_early(recording: EegRecording) -> list[tuple[str, str, str]]:
-    """Annotations of times at which nothing was recorded any more, or yet."""
-    last, events = recording.segments[-1], recording.events
-    end = last.onset_s + (last.stop - last.start) / recording.rate_hz
-    until = events.onset_s + events.duration_s
-    kinds = {
-        "annotations beyond the end": events.onset_s > end,
-        "annotations before the first sample": events.onset_s < 0,
-        "annotations that last beyond the end": (events.onset_s <= end) & (until > end + 1 / recording.rate_hz),
-    }
-    return [
-        (what, f"{int(those.sum())}, the first at {events.onset_s[those].iloc[0]:.3f} s of {end:.3f} s", "kept")
-        for what, those in kinds.items()
-        if those.any()
-    ]

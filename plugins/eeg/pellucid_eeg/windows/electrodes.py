@@ -1,0 +1,138 @@
+"""Which channels of a file are read: those of the electrodes that are asked for, by their standard names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pellucid.errors import DataError, nearest
+from pellucid_eeg.edf_files.headers import read_header
+from pellucid_eeg.edf_files.reading import open_checked
+from pellucid_eeg.preparing.record import Preparation
+from pellucid_eeg.recordings.electrodes import EARS, SCALP, canonical, channel_of, unknown_doubt
+from pellucid_eeg.recordings.foreign import open_foreign
+from pellucid_eeg.recordings.recording import EegRecording
+
+__all__ = ["EDF", "Asked", "asked_of", "is_edf", "labels_in", "open_asked", "scalp_of", "selected"]
+
+EDF = (".edf", ".bdf", ".rec")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a preparation asks of every recording.
+
+    Parameters
+    ----------
+    wanted : tuple of str
+        Electrodes that come out, in this order.
+    others : frozenset of str
+        Electrodes that the reference needs.
+    all_scalp : bool
+        Whether all others of the scalp are needed too: for their mean, or to interpolate from.
+    absent_refused : bool
+        Whether every one of the wanted has to be there.
+    """
+
+    wanted: tuple[str, ...]
+    others: frozenset[str] = frozenset()
+    all_scalp: bool = False
+    absent_refused: bool = True
+
+
+def asked_of(preparation: Preparation, wanted: Sequence[str]) -> Asked:
+    """What a preparation asks of recordings.
+
+    Raises
+    ------
+    DataError
+        If it names an electrode that none is called; with the nearest.
+    """
+    reference = preparation.reference if isinstance(preparation.reference, tuple) else ()
+    for option, names in (("electrodes", wanted), ("reference", reference)):
+        for name in names:
+            if channel_of(name).kind not in ("scalp", "reference", "bipolar"):
+                raise DataError(
+                    f"preparation.{option} names {name!r}, which is no electrode of the 10-20, 10-10 or 10-5 system"
+                    f"{nearest(name, (*SCALP, *EARS))}"
+                )
+    return Asked(
+        tuple(canonical(name) for name in wanted),
+        frozenset(canonical(name) for name in reference),
+        preparation.reference == "average" or preparation.absent == "interpolated",
+        preparation.absent == "refused",
+    )
+
+
+def is_edf(path: Path | str) -> bool:
+    """Whether a file is of the EDF or BDF kind, by the end of its name."""
+    return os.path.splitext(os.fspath(path))[1].lower() in EDF
+
+
+def labels_in(path: Path) -> tuple[str, ...]:
+    """What a file calls its channels; no sample and no annotation is read."""
+    if is_edf(path):
+        return tuple(one.label for one in read_header(path).signals if not one.annotations)
+    return open_foreign(path).channels
+
+
+def scalp_of(labels: Sequence[str]) -> tuple[str, ...]:
+    """Standard names of the scalp's electrodes among channels, each once."""
+    return tuple(dict.fromkeys(one.name for one in map(channel_of, labels) if one.kind == "scalp"))
+
+
+def open_asked(
+    path: Path, asked: Asked, unit_where_unknown: str | None = None
+) -> tuple[EegRecording, tuple[tuple[str, str, str], ...]]:
+    """Open a file with the channels that are asked for, and what is doubtful about it: what, where, done.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, an electrode is missing that has to be there, or two channels are one electrode.
+    """
+    picked = _picked(labels_in(path), asked, path.name)
+    if is_edf(path):
+        recording, doubts = open_checked(path, channels=picked, unit_where_unknown=unit_where_unknown)
+        return recording, tuple((one.what, one.where, one.done) for one in doubts)
+    return open_foreign(path).of_channels(picked), ()
+
+
+def selected(recording: EegRecording, asked: Asked) -> EegRecording:
+    """A recording that is open already, with the channels that are asked for.
+
+    Raises
+    ------
+    DataError
+        As :func:`open_asked`.
+    """
+    return recording.of_channels(_picked(recording.channels, asked, recording.name))
+
+
+def _picked(labels: Sequence[str], asked: Asked, name: str) -> list[str]:
+    """The channels to be read, in the file's order."""
+    found: dict[str, str] = {}
+    picked: list[str] = []
+    for label in labels:
+        channel = channel_of(label)
+        needed = channel.name in asked.wanted or channel.name in asked.others
+        if not needed and not (asked.all_scalp and channel.kind == "scalp"):
+            continue
+        if channel.name in found:
+            raise DataError(
+                f"{name}: {found[channel.name]!r} and {label!r} are both {channel.name}; rename one of them, or take it out"
+            )
+        found[channel.name] = label
+        picked.append(label)
+    lacking = [one for one in asked.wanted if one not in found]
+    if not picked or (lacking and asked.absent_refused):
+        some = ", ".join(lacking[:6]) + (f" and {len(lacking) - 6} more" if len(lacking) > 6 else "")
+        strange = unknown_doubt(labels)
+        here = f"; it has channels that no electrode is called: {strange}" if strange else ""
+        raise DataError(
+            f"{name}: has no electrode {some}{here}; rename its channels, ask for electrodes that every recording has "
+            '(option preparation.electrodes), or say what stands for them: absent = "interpolated" or "masked"'
+        )
+    return picked

@@ -1,0 +1,100 @@
+"""A recording of a dataset: its file, whom it is of, and where its labels come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pellucid.data import pseudonym
+from pellucid.data.unusable import Place
+from pellucid_eeg.recordings.recording import EegRecording
+
+__all__ = ["Labels", "Source", "called", "place_of"]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Which classes there are, and what they are made of.
+
+    Parameters
+    ----------
+    target : str
+    names : tuple of str
+        Of the classes, by their numbers.
+    of : mapping of str to int
+        By what stands in an event's description, a folder's name or a table's cell, the number of its class.
+    by : {"events", "recording"}
+        Whether a window gets its class by what happened in it, or by what its recording is of.
+    otherwise : int, optional
+        Class of time that no named event covers.
+    about : str
+        What a label is, in a few words.
+    """
+
+    target: str
+    names: tuple[str, ...]
+    of: Mapping[str, int]
+    by: str = "recording"
+    otherwise: int | None = None
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One recording.
+
+    Parameters
+    ----------
+    place : Place
+    subject : str
+        Pseudonym.
+    label : float
+        Class of the whole recording; NaN where windows get their own, or nobody knows.
+    events : callable, optional
+        From the opened recording to its events, where a file of its own holds them; else those of the recording count.
+    sidecars : tuple of Path
+        Files beside it that it is read with.
+    opens : callable, optional
+        Opens the file, where it is of no common kind.
+    bad_channels : tuple of str
+        By the names that the file gives them.
+    unit : str
+        Of channels whose file does not say it.
+    rate_hz : float, optional
+        What a table says of its rate; a file that says another is refused.
+    facts : mapping
+        What else samples are made from; plain values, for the store's key.
+    columns : mapping
+        What the frame says of its windows beside the usual: a split, covariates.
+    """
+
+    place: Place
+    subject: str
+    label: float = float("nan")
+    events: Callable[[EegRecording], pd.DataFrame] | None = None
+    sidecars: tuple[Path, ...] = ()
+    opens: Callable[[Path], EegRecording] | None = None
+    bad_channels: tuple[str, ...] = ()
+    unit: str = ""
+    rate_hz: float | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def given(cls, name: str, namespace: str) -> Source:
+        """One that is open already, of nobody known."""
+        return cls(Place(name, Path(name), name), pseudonym(f"record {name}", namespace))
+
+
+def called(path: Path, folder: Path, namespace: str) -> str:
+    """What a recording is called in reports: names of files may be those of people, or dates."""
+    return f"eeg-{pseudonym(path.relative_to(folder).as_posix(), namespace)}"
+
+
+def place_of(path: Path, folder: Path, namespace: str) -> Place:
+    """Where a recording is, and what it is called."""
+    return Place(called(path, folder, namespace), path, path.relative_to(folder).as_posix())
