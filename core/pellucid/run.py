@@ -118,6 +118,7 @@ class Run:
         opened = self.study.dataset_of(objects)
         learnt = self.document["dataset"]["spec"]["inputs"]
         for name, spec in opened.spec.inputs.items():
+            _refuse_other_shape(name, spec, learnt.get(name, {}), self.path)
             here, there = getattr(spec, "units", None), learnt.get(name, {}).get("units")
             if here and there and here != there:
                 raise DataError(
@@ -130,6 +131,18 @@ class Run:
         """What is kept beside the final models: the trivial baseline, and what is usual among the training samples."""
         name = "weights.safetensors"
         return read_about(self.path / name, self.document["weights_sha256"].get(name))
+
+
+def _refuse_other_shape(name: str, spec: Any, learnt: Mapping[str, Any], path: Path) -> None:
+    """Refuse other channels, another order of them, another rate or length: values would be taken for what they are not."""
+    for field in ("channels", "rate_hz", "length"):
+        here, there = getattr(spec, field, None), learnt.get(field)
+        here = list(here) if isinstance(here, tuple) else here
+        if here is not None and there is not None and here != there:
+            raise DataError(
+                f"input {name!r} has {field} {here}, but the models of {path} have learnt from {there}; give what has the same, in "
+                "the same order"
+            )
 
 
 def load(run: str | Path, head: str | None = None, fold: int | None = None) -> Model:

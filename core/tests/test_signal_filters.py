@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid.errors import DataError
-from pellucid.signals.filters import filtered, without_line
+from pellucid.signals.filters import filtered, settling_s, without_line
 
 RATE_HZ = 200.0
 TIME_S = np.arange(2000) / RATE_HZ
@@ -68,3 +68,28 @@ def test_edges_that_make_no_sense_are_refused(edges, words):
 def test_nothing_asked_for_is_nothing_done():
     signals = wave(10)
     assert filtered(signals, RATE_HZ) is signals
+
+
+@pytest.mark.parametrize(
+    "edges",
+    [{"high_pass_hz": 0.5}, {"high_pass_hz": 1.0, "low_pass_hz": 40.0}, {"low_pass_hz": 60.0}, {"line_hz": 50.0}],
+    ids=str,
+)
+def test_a_piece_with_margins_is_filtered_as_the_whole_and_with_half_of_them_it_is_not(edges):
+    rng = np.random.default_rng(0)
+    # A step far below, as an offset that comes and goes: what has to die away is large.
+    whole = 1000 * np.sign(np.sin(np.arange(60_000) / 4000)) + rng.normal(0, 10, 60_000)
+
+    def through(signals):
+        if "line_hz" in edges:
+            return without_line(signals, 128.0, edges["line_hz"])
+        return filtered(signals, 128.0, **edges)
+
+    expected = through(whole)[30_000:31_000]
+    margin = round(settling_s(128.0, **edges) * 128)
+    errors = [
+        np.abs(through(whole[30_000 - some : 31_000 + some])[some : some + 1000] - expected).max()
+        for some in (margin, margin // 4)
+    ]
+    assert errors[0] < 1e-4
+    assert errors[1] > 10 * errors[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -49,13 +50,8 @@ def filtered(
     check_edges(asked, rate_hz)
     if high_pass_hz is not None:
         check_length(signals.shape[-1], rate_hz, high_pass_hz)
-    from scipy.signal import butter
-
-    kind = "bandpass" if len(asked) == 2 else "highpass" if high_pass_hz is not None else "lowpass"
-    at = list(asked.values()) if len(asked) == 2 else min(asked.values())
-    return _forward_and_backward(
-        butter(order, at, kind, fs=rate_hz, output="sos"), signals, rate_hz / min(asked.values())
-    )
+    sections = _butterworth(asked, rate_hz, order)
+    return _forward_and_backward(sections, signals, rate_hz / min(asked.values()))
 
 
 def without_line(
@@ -82,11 +78,47 @@ def without_line(
         If the hum is not below half the rate.
     """
     check_edges({"line_hz": line_hz}, rate_hz)
-    from scipy.signal import iirnotch, tf2sos
-
-    for hz in np.arange(line_hz, rate_hz / 2 - line_hz / quality, line_hz):
-        signals = _forward_and_backward(tf2sos(*iirnotch(hz, quality, fs=rate_hz)), signals, quality * rate_hz / hz)
+    for hz, sections in _notches(rate_hz, line_hz, quality):
+        signals = _forward_and_backward(sections, signals, quality * rate_hz / hz)
     return signals
+
+
+def settling_s(
+    rate_hz: float,
+    *,
+    high_pass_hz: float | None = None,
+    low_pass_hz: float | None = None,
+    line_hz: float | None = None,
+    order: int = 4,
+    quality: float = 30.0,
+    left: float = 1e-9,
+) -> float:
+    """Seconds in which what :func:`filtered` and :func:`without_line` make of a signal's end has died away.
+
+    A long signal can be filtered in pieces that overlap by as much on either side.
+
+    Parameters
+    ----------
+    rate_hz, high_pass_hz, low_pass_hz, line_hz, order, quality
+        See there.
+    left : float
+        Share that is left then, by the slowest pole of each filter.
+
+    Examples
+    --------
+    >>> 5 < settling_s(256, high_pass_hz=1) < 15
+    True
+    """
+    edges = {"high_pass_hz": high_pass_hz, "low_pass_hz": low_pass_hz}
+    asked = {name: hz for name, hz in edges.items() if hz is not None}
+    check_edges(asked, rate_hz)
+    filters = [_butterworth(asked, rate_hz, order)] if asked else []
+    if line_hz is not None:
+        check_edges({"line_hz": line_hz}, rate_hz)
+        filters += [sections for _, sections in _notches(rate_hz, line_hz, quality)]
+    # The second half of each section is the denominator.
+    slowest = [max(abs(root) for one in sections for root in np.roots(one[3:])) for sections in filters]
+    return sum(np.log(left) / np.log(max(pole, 1e-9)) for pole in slowest) / rate_hz
 
 
 def check_edges(edges: dict[str, float], rate_hz: float) -> None:
@@ -133,6 +165,21 @@ def check_length(samples: int, rate_hz: float, high_pass_hz: float) -> None:
             f"{SETTLING / high_pass_hz:.3g} s; filter the recording before it is cut, or choose "
             f"{SETTLING * rate_hz / samples:.3g} Hz or more"
         )
+
+
+def _butterworth(edges_hz: dict[str, float], rate_hz: float, order: int) -> npt.NDArray[Any]:
+    from scipy.signal import butter
+
+    kind = "bandpass" if len(edges_hz) == 2 else "highpass" if "high_pass_hz" in edges_hz else "lowpass"
+    at = list(edges_hz.values()) if len(edges_hz) == 2 else min(edges_hz.values())
+    return butter(order, at, kind, fs=rate_hz, output="sos")
+
+
+def _notches(rate_hz: float, line_hz: float, quality: float) -> Iterator[tuple[float, npt.NDArray[Any]]]:
+    from scipy.signal import iirnotch, tf2sos
+
+    for hz in np.arange(line_hz, rate_hz / 2 - line_hz / quality, line_hz):
+        yield hz, tf2sos(*iirnotch(hz, quality, fs=rate_hz))
 
 
 def _forward_and_backward(

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.signals.filters import settling_s
 from pellucid.signals.resampling import ratio_of
 from pellucid_eeg.preparing.applying import prepare
 from pellucid_eeg.preparing.record import Preparation
@@ -20,10 +21,6 @@ __all__ = ["Part", "margin_s", "prepared_windows", "rates_of"]
 
 BLOCK_VALUES = 1 << 22
 """Samples of all channels together that are prepared together: 32 MB as float64, of which a filter makes a few copies."""
-
-HIGH_PASS, LINE = 8.0, 180.0
-"""Seconds times hertz in which what a filter did at the end of a block falls to 1e-8 of it: of a Butterworth of order 4 the slowest
-pole falls by e in 0.42 / f, of a notch whose width is f / 30 in 9.5 / f."""
 
 FILTER_SAMPLES = 40
 """Old samples, times the factor of the rates, on either side that resampling reads, with as many again."""
@@ -57,8 +54,9 @@ def rates_of(recording: EegRecording, preparation: Preparation) -> tuple[float, 
 
 def margin_s(preparation: Preparation, rate_hz: float) -> float:
     """Seconds on either side of a block that are prepared with it and thrown away."""
-    slowest = min((hz for hz in (preparation.high_pass_hz, preparation.low_pass_hz) if hz), default=math.inf)
-    filters = HIGH_PASS / slowest + (LINE / preparation.line_hz if preparation.line_hz else 0.0)
+    filters = settling_s(
+        rate_hz, high_pass_hz=preparation.high_pass_hz, low_pass_hz=preparation.low_pass_hz, line_hz=preparation.line_hz
+    )
     other = preparation.rate_hz not in (None, rate_hz)
     return filters + (FILTER_SAMPLES * max(1.0, rate_hz / (preparation.rate_hz or rate_hz)) / rate_hz if other else 0.0)
 

@@ -261,7 +261,7 @@ def _other_reference(sources: Sequence[Source], stores: Sequence[Prepared], maki
     if making.preparation.reference != "recorded":
         return []
     said = [", ".join(store.notes["references"]) for store in stores]
-    usual = max(sorted(set(said)), key=said.count)
+    usual = max(sorted(set(said), reverse=True), key=said.count)
     return [
         Finding(
             source.place.sample, "recorded against another reference than most", f"{own or 'not said'}, not {usual}"
