@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,15 @@ class TimeSpan:
     channels: tuple[str, ...]
     start_s: float
     stop_s: float
+
+
+@dataclass(frozen=True)
+class FrequencyBand:
+    """Some channels of a signal between two frequencies, over the whole of its time."""
+
+    channels: tuple[str, ...]
+    low_hz: float
+    high_hz: float
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class Words:
     stop: int
 
 
-Region = TimeSpan | Box | Voxels | Atoms | Steps | Words
+Region = TimeSpan | FrequencyBand | Box | Voxels | Atoms | Steps | Words
 
 
 def around(regions: Sequence[Region]) -> Region:
@@ -73,6 +82,10 @@ def around(regions: Sequence[Region]) -> Region:
         spans = [one for one in regions if isinstance(one, TimeSpan)]
         channels = tuple(dict.fromkeys(name for one in spans for name in one.channels))
         return TimeSpan(channels, min(one.start_s for one in spans), max(one.stop_s for one in spans))
+    if isinstance(first, FrequencyBand):
+        bands = [one for one in regions if isinstance(one, FrequencyBand)]
+        channels = tuple(dict.fromkeys(name for one in bands for name in one.channels))
+        return FrequencyBand(channels, min(one.low_hz for one in bands), max(one.high_hz for one in bands))
     if isinstance(first, Box):
         boxes = [one for one in regions if isinstance(one, Box)]
         start, stop = (zip(*ends, strict=True) for ends in ([one.start for one in boxes], [one.stop for one in boxes]))
@@ -90,3 +103,18 @@ def around(regions: Sequence[Region]) -> Region:
     parts = [one for one in regions if isinstance(one, Atoms)]
     atoms = tuple(dict.fromkeys(atom for one in parts for atom in one.atoms))
     return Atoms(atoms, tuple(dict.fromkeys(bond for one in parts for bond in one.bonds)))
+
+
+def merged(regions: Iterable[Region]) -> list[Region]:
+    """Regions of which those that differ in their channels alone are one, in the order in which they first come.
+
+    Examples
+    --------
+    >>> merged([FrequencyBand(("O1",), 8.0, 13.0), FrequencyBand(("O2",), 8.0, 13.0), FrequencyBand(("O2",), 1.0, 4.0)])
+    [FrequencyBand(channels=('O1', 'O2'), low_hz=8.0, high_hz=13.0), FrequencyBand(channels=('O2',), low_hz=1.0, high_hz=4.0)]
+    """
+    found: dict[Region, Region] = {}
+    for region in regions:
+        place = replace(region, channels=()) if isinstance(region, TimeSpan | FrequencyBand) else region
+        found[place] = around([found[place], region]) if place in found else region
+    return list(found.values())

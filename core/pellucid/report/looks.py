@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.explanation import Evidence
-from pellucid.regions import Atoms, Box, Region, Steps, TimeSpan, Voxels, Words
+from pellucid.regions import Atoms, Box, FrequencyBand, Region, Steps, TimeSpan, Voxels, Words
 from pellucid.report import figures, places
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
@@ -19,6 +19,7 @@ from pellucid.views import Marked, Shown
 
 KINDS: Mapping[type, tuple[str, ...]] = {
     TimeSpan: ("signal",),
+    FrequencyBand: ("signal",),
     Box: ("image", "volume"),
     Voxels: ("image", "volume"),
     Steps: ("trajectory",),

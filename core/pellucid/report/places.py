@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from pellucid.explanation import Evidence
-from pellucid.regions import Box, Region, Steps, TimeSpan, Voxels, Words
+from pellucid.regions import Box, FrequencyBand, Region, Steps, TimeSpan, Voxels, Words
 from pellucid.report.names import listed, number, plural
 
 if TYPE_CHECKING:
@@ -88,14 +88,18 @@ def place(region: Region) -> str:
     --------
     >>> place(Box((8, 12), (12, 16))), place(TimeSpan(("II",), 0.5, 0.75))
     ('rows 9 to 12, columns 13 to 16', 'II from 0.5 s to 0.75 s')
+    >>> place(FrequencyBand(("O1", "O2"), 8.0, 13.0))
+    'O1 and O2 between 8 Hz and 13 Hz'
     """
     if isinstance(region, Box):
         axes = ("slices", "rows", "columns")[-len(region.start) :]
         return ", ".join(_span(axis, *ends) for axis, *ends in zip(axes, region.start, region.stop, strict=True))
-    if isinstance(region, TimeSpan):
+    if isinstance(region, TimeSpan | FrequencyBand):
         whose = (
             listed(region.channels) if len(region.channels) <= MOST_NAMED else plural(len(region.channels), "channel")
         )
+        if isinstance(region, FrequencyBand):
+            return f"{whose} between {region.low_hz:.3g} Hz and {region.high_hz:.3g} Hz"
         return f"{whose} from {region.start_s:.3g} s to {region.stop_s:.3g} s"
     if isinstance(region, Steps):
         return f"{listed(region.variables)}, {_span('steps', region.start, region.stop)}"
@@ -117,6 +121,9 @@ def covers(region: Region, spec: Any) -> bool:
     if isinstance(region, TimeSpan):
         lasts_s = region.stop_s - region.start_s
         return set(spec.channels) <= set(region.channels) and lasts_s >= WHOLE * spec.length / spec.rate_hz
+    if isinstance(region, FrequencyBand):
+        wide_hz = region.high_hz - region.low_hz
+        return set(spec.channels) <= set(region.channels) and wide_hz >= WHOLE * spec.rate_hz / 2
     if isinstance(region, Box):
         sides = zip(region.start, region.stop, spec.size, strict=True)
         return all(stop - start >= WHOLE * length for start, stop, length in sides)

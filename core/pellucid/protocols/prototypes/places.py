@@ -13,7 +13,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.spec import Signal
 from pellucid.heads.prototypes.comparing import Comparing
 from pellucid.model import Model, batches
-from pellucid.regions import Atoms, Box, Region, Steps, TimeSpan, Voxels, Words, around
+from pellucid.regions import Atoms, Box, FrequencyBand, Region, Steps, TimeSpan, Voxels, Words, around
 
 
 def overlap(first: Region, second: Region) -> bool:
@@ -26,6 +26,8 @@ def overlap(first: Region, second: Region) -> bool:
     """
     if isinstance(first, TimeSpan) and isinstance(second, TimeSpan):
         return first.start_s < second.stop_s and second.start_s < first.stop_s
+    if isinstance(first, FrequencyBand) and isinstance(second, FrequencyBand):
+        return first.low_hz < second.high_hz and second.low_hz < first.high_hz
     if isinstance(first, Steps | Words) and isinstance(second, Steps | Words):
         return first.start < second.stop and second.start < first.stop
     if isinstance(first, Box) and isinstance(second, Box):
