@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ import torch
 from pellucid import plugins
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec
-from pellucid.encoders.base import Encoder
+from pellucid.encoders.base import Encoder, EncoderTags
 from pellucid.entries import EncoderEntry, HeadEntry
 from pellucid.errors import StudyError, nearest
 from pellucid.heads.base import Head, HeadTags
@@ -67,10 +67,18 @@ def _encoder(entry: EncoderEntry, spec: DataSpec, seed: str) -> Encoder:
 
 
 def _encoders_for(kind: str) -> list[str]:
+    return _encoders_with(lambda tags: kind in tags.accepts)
+
+
+def _encoders_of_codes() -> list[str]:
+    return _encoders_with(lambda tags: tags.gives_codes)
+
+
+def _encoders_with(wanted: Callable[[EncoderTags], bool]) -> list[str]:
     fit = []
     for name in plugins.components("encoder"):
         try:
-            if kind in plugins.load("encoder", name).tags.accepts:
+            if wanted(plugins.load("encoder", name).tags):
                 fit.append(name)
         except Exception:  # noqa: BLE001 - another plugin's trouble must not hide the message being written
             continue
@@ -98,6 +106,11 @@ def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec
         raise StudyError(
             f"head {entry.name!r} reads places of the input, but none of {_listed(list(encoders))} hands on tokens; an "
             "encoder with an option tokens does with tokens = true"
+        )
+    if made.tags.needs_codes and not any(one.codebook for one in read["tokens"].values()):
+        raise StudyError(
+            f"head {entry.name!r} reads codes, but no token of {_listed(list(encoders))} has one. Encoders that give codes: "
+            f"{_listed(_encoders_of_codes()) or 'none installed'}"
         )
     known = tuple(HeadEntry.model_fields)
     if made.tags.needs_texts:

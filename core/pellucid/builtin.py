@@ -31,6 +31,7 @@ PLUGIN = Plugin(
         "linear": "pellucid.heads.functions.linear:Linear",
         "linear-tokens": "pellucid.heads.tokens:LinearTokens",
         "mlp": "pellucid.heads.mlp:Mlp",
+        "ngram-naive-bayes": "pellucid.heads.codes.naive_bayes:NGramNaiveBayes",
         "pca": "pellucid.heads.dictionaries.baselines:Pca",
         "prototypes": "pellucid.heads.prototypes.head:Prototypes",
         "prototypes-grouped": "pellucid.heads.prototypes.grouped:PrototypesGrouped",

@@ -24,12 +24,19 @@ class TokenShape(Frozen):
         One a token, where tokens are no places: the steps of a calculation. Empty for places, which have regions.
     learning : int, optional
         How many there are while the encoder learns, where it then sees a part of the input alone.
+    codebook : int
+        How many codes there are, where each token has one; 0: tokens have no codes.
+    line : int, optional
+        Tokens of a line, where they stand in lines one after the other: the patches of one channel, then those of the next.
+        Order means something within a line alone. None: all are one line.
     """
 
     count: int
     width: int
     names: tuple[str, ...] = ()
     learning: int | None = None
+    codebook: int = 0
+    line: int | None = None
 
     @property
     def fewest(self) -> int:
@@ -40,6 +47,8 @@ class TokenShape(Frozen):
     def _one_name_a_token(self) -> TokenShape:
         if self.names and len(self.names) != self.count:
             raise ValueError(f"{self.count} tokens but {len(self.names)} names")
+        if self.line is not None and (self.line < 1 or self.count % self.line):
+            raise ValueError(f"{self.count} tokens do not stand in whole lines of {self.line}")
         return self
 
 
@@ -52,16 +61,27 @@ class Tokens:
     values : Tensor, shape (sample, token, width)
     regions : tuple of Region, optional
         The region of the input that each token covers, the same for every sample; none where tokens are no places.
+    codes : Tensor of int64, optional, shape (sample, token)
+        Which entry of a codebook each token is, from 0; -1 where nothing of its region is known.
     """
 
     values: Tensor
     regions: tuple[Region, ...] = ()
+    codes: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 3 or (self.regions and self.values.shape[1] != len(self.regions)):
             raise ContractError(
                 f"tokens of shape {tuple(self.values.shape)} have {len(self.regions)} regions; they need one a token"
             )
+        if self.codes is not None and self.codes.shape != self.values.shape[:2]:
+            raise ContractError(
+                f"tokens of shape {tuple(self.values.shape)} have codes of shape {tuple(self.codes.shape)}; they need one a token"
+            )
+
+    def rows(self, rows: slice | Tensor) -> Tokens:
+        """Those of some of the samples."""
+        return Tokens(self.values[rows], self.regions, None if self.codes is None else self.codes[rows])
 
 
 @dataclass(frozen=True)
@@ -97,7 +117,7 @@ class Representation:
 
     def rows(self, rows: slice | Tensor) -> Representation:
         """Some of the samples, tokens included."""
-        tokens = {name: Tokens(one.values[rows], one.regions) for name, one in self.tokens.items()}
+        tokens = {name: one.rows(rows) for name, one in self.tokens.items()}
         return Representation(self.values[rows], self.names, tokens)
 
 
@@ -123,8 +143,10 @@ def tokens_name(prefix: str, name: str) -> str:
 def concatenated(parts: Sequence[Representation]) -> Representation:
     """Representations of several batches by the same encoders as one."""
     first = parts[0]
-    tokens = {
-        name: Tokens(torch.cat([part.tokens[name].values for part in parts]), one.regions)
-        for name, one in first.tokens.items()
-    }
+    tokens = {name: _concatenated([part.tokens[name] for part in parts]) for name in first.tokens}
     return Representation(torch.cat([part.values for part in parts]), first.names, tokens)
+
+
+def _concatenated(parts: Sequence[Tokens]) -> Tokens:
+    codes = [part.codes for part in parts if part.codes is not None]
+    return Tokens(torch.cat([part.values for part in parts]), parts[0].regions, torch.cat(codes) if codes else None)

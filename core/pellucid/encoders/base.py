@@ -44,6 +44,8 @@ class EncoderTags:
         Whether it can :meth:`Encoder.decode` values back into its input.
     deterministic : bool
         Whether two calls in evaluation mode give the same values.
+    gives_codes : bool
+        Whether its tokens have codes: entries of a codebook.
     """
 
     accepts: tuple[str, ...]
@@ -51,6 +53,7 @@ class EncoderTags:
     trains_alone: bool = False
     decodes: bool = False
     deterministic: bool = True
+    gives_codes: bool = False
 
 
 class Encoder(Part):

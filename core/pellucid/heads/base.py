@@ -74,6 +74,8 @@ class HeadTags:
     needs_texts : bool
         Whether it learns from texts of the samples. It then predicts no target, and encoders learn with it as with one
         that does.
+    needs_codes : bool
+        Whether it reads codes of tokens, so that an encoder must be one of discrete codes.
     remembers : bool
         Whether it keeps what encoders said of training samples (prototypes). It is then out of date as soon as one of
         these encoders changes; :meth:`~pellucid.model.Model.check` notices.
@@ -88,6 +90,7 @@ class HeadTags:
     needs_decoder: bool = False
     needs_tokens: bool = False
     needs_texts: bool = False
+    needs_codes: bool = False
     remembers: bool = False
 
     @property

@@ -46,6 +46,18 @@ def encoder_names_match_width(component: Component) -> None:
         given = {name: tuple(tokens.values.shape[1:]) for name, tokens in z.tokens.items()}
         said = {name: (shape.count, shape.width) for name, shape in encoder.token_shapes.items()}
         need(given == said, component, f"hands on tokens of shape {given}, but says they are {said}")
+        for name, shape in encoder.token_shapes.items():
+            codes = z.tokens[name].codes
+            need(
+                (codes is not None) == (shape.codebook > 0),
+                component,
+                f"tokens {name!r}: has codes or has not, unlike it says",
+            )
+            if codes is not None:
+                there = int(codes.min()) >= -1 and int(codes.max()) < shape.codebook
+                need(there, component, f"tokens {name!r}: a code is none of {shape.codebook}")
+        coded = any(shape.codebook for shape in encoder.token_shapes.values())
+        need(coded == encoder.tags.gives_codes, component, "its tags and its tokens disagree on whether it gives codes")
 
 
 def encoder_same_input_gives_same_values(component: Component) -> None:

@@ -93,9 +93,7 @@ def heads(component: Component) -> Iterator[tuple[Head, Representation, Batch]]:
         torch.manual_seed(0)
         batch = collate(data, range(len(data)), name)
         z = representation(data, batch)
-        tokens = {
-            key: TokenShape(count=one.values.shape[1], width=one.values.shape[2]) for key, one in z.tokens.items()
-        }
+        tokens = {key: _shape_of(one) for key, one in z.tokens.items()}
         if made.tags.needs_texts:
             asked = {"texts": data.spec.texts}
         facts = {"units": z.names, "tokens": tokens, **asked}
@@ -128,7 +126,17 @@ def representation(data: Dataset, batch: Batch) -> Representation:
     # Eight places of a second each, in which the units are more or less strong.
     strength = torch.rand(8, values.shape[1], generator=torch.Generator().manual_seed(0))
     places = tuple(TimeSpan(("x",), float(at), float(at + 1)) for at in range(len(strength)))
-    return Representation(values, names, {"planted": Tokens(values[:, None] * strength, places)})
+    found = values[:, None] * strength
+    # The unit that is strongest at a place, one of four.
+    return Representation(values, names, {"planted": Tokens(found, places, found.argmax(2))})
+
+
+def _shape_of(tokens: Tokens) -> TokenShape:
+    """What an encoder of these tokens would say of them: two lines, where there are codes."""
+    count, width = tokens.values.shape[1:]
+    if tokens.codes is None:
+        return TokenShape(count=count, width=width)
+    return TokenShape(count=count, width=width, codebook=width, line=count // 2)
 
 
 def rows_of(batch: Batch, rows: slice) -> Batch:
