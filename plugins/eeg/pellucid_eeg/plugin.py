@@ -20,6 +20,7 @@ PLUGIN = Plugin(
         "csp": "pellucid_eeg.encoders.csp:CommonSpatialPatterns",
         "deep4": "pellucid_eeg.encoders.convnets:Deep4",
         "eegconformer": "pellucid_eeg.encoders.conformer:EegConformer",
+        "eegformer": "pellucid_eeg.encoders.eegformer:EegFormer",
         "eegnet": "pellucid_eeg.encoders.eegnet:EegNet",
         "glim": "pellucid_eeg.encoders.glim:Glim",
         "shallow-convnet": "pellucid_eeg.encoders.convnets:ShallowConvNet",
