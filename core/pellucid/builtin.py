@@ -69,6 +69,7 @@ PLUGIN = Plugin(
         "missingness": "pellucid.protocols.missingness.flip:Missingness",
         "modality-importance": "pellucid.protocols.missingness.importance:ModalityImportance",
         "nested-subject-cv": "pellucid.protocols.nested_subject_cv:NestedSubjectCv",
+        "noise-control": "pellucid.protocols.noise.control:NoiseControl",
         "prediction": "pellucid.protocols.prediction:Prediction",
         "prototype-audit": "pellucid.protocols.prototypes.audit:PrototypeAudit",
         "ravel": "pellucid.protocols.dictionaries.ravel:Ravel",

@@ -122,6 +122,7 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "traversals": pictures.traversals(run),
         "concepts": shown.pop(words.CONCEPTS, None),
         "prototypes": shown.pop(words.PROTOTYPES, None),
+        "control": shown.pop(words.CONTROL, None),
         "codes": {name: shown.pop(name) for name in words.CODES if name in shown},
         "others": shown,
         "unmeasured": unmeasured.lines(run.not_measured),

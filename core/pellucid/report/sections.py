@@ -198,7 +198,8 @@ def checks(run: RunFolder, protocol: str) -> dict[str, tuple[Check, ...]]:
         if r.passed is None or r.protocol != protocol:
             continue
         span = f" (95 % interval {interval(r)})" if interval(r) else ""
-        told = f"Found {number(r.value)}{span}; by chance {number(r.chance)}, trivial baseline {number(r.baseline)}."
+        beside = "trivial baseline" if r.baseline_name == run.document["baseline_name"] else r.baseline_name
+        told = f"Found {number(r.value)}{span}; by chance {number(r.chance)}, {beside} {number(r.baseline)}."
         found.setdefault(r.part, []).append(Check(r.part, words.metric_name(r.metric), r.passed, r.sentence, told))
     return {part: tuple(some) for part, some in found.items() if some}
 

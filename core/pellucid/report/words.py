@@ -95,6 +95,8 @@ METRICS = {
         "Fall of AUROC when the rule turns round",
         "a model that goes by who lacks an input falls; 0 is best",
     ),
+    "auroc on noise": ("AUROC on a noise copy of the data", "a control: only chance is right here"),
+    "spearman on noise": ("Rank correlation on a noise copy of the data", "a control: only chance is right here"),
     "importance": ("Importance", "how the score grows when this input is read after others, averaged over orders"),
     "importance sd": ("Spread of importance", "over orders of reading; lower is better"),
 }
@@ -108,6 +110,9 @@ CONCEPTS = "concept-audit"
 
 PROTOTYPES = "prototype-audit"
 """The protocol that says whether prototypes are what they are shown as."""
+
+CONTROL = "noise-control"
+"""The protocol that says whether models find something where there is nothing."""
 
 CODES = ("latent-clusters", "traversal-monotonicity")
 """The protocols that examine a learnt code."""
