@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from pellucid.assembly import build_protocols, context_of
 from pellucid.data.dataset import Dataset
 from pellucid.data.samples import Finding
-from pellucid.data.spec import DataSpec
 from pellucid.data.splits import Split
 from pellucid.data.subjects import LearnedFrom
 from pellucid.errors import DataError, LeakageError, RunError
@@ -23,7 +21,7 @@ from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.protocols.measuring import concluded, examined
 from pellucid.protocols.usual import Usual
 from pellucid.result import NotMeasured, Result, Results
-from pellucid.run import DOCUMENT, FORMAT, Run
+from pellucid.run import FORMAT, Run
 
 NEEDS_TRAINING = "it looks at the training samples themselves, which an evaluation does not have"
 IN_THE_RUN = "read what the run itself found on its own test samples"
@@ -150,11 +148,8 @@ def assess(
 
 def _opened(done: Run, data: str | Path | None, skip_broken: bool) -> Dataset:
     study = done.study.skipping_broken() if skip_broken else done.study
-    dataset = study.open_dataset(data)
-    try:
-        learnt = DataSpec.model_validate(done.document["dataset"]["spec"])
-    except (KeyError, ValidationError):
-        raise RunError(f"{done.path / DOCUMENT} lacks a proper 'dataset': it was changed; restore it") from None
+    learnt = done.learnt
+    dataset = study.open_dataset(data, learnt)
     for key in ("inputs", "covariates", "concepts", "targets"):
         if getattr(learnt, key) != getattr(dataset.spec, key):
             raise RunError(

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
+from pellucid.data.spec import DataSpec
 from pellucid.errors import DataError, RunError, nearest
 from pellucid.files import sha256
 from pellucid.model import Model
@@ -99,6 +102,20 @@ class Run:
 
         return pd.read_parquet(verified(self.path, self.document, "explanations.parquet"))
 
+    @property
+    def learnt(self) -> DataSpec:
+        """The description of the data that its models have learnt from.
+
+        Raises
+        ------
+        RunError
+            If it is not there, or none.
+        """
+        try:
+            return DataSpec.model_validate(self.document["dataset"]["spec"])
+        except (KeyError, TypeError, ValidationError):
+            raise RunError(f"{self.path / DOCUMENT} lacks a proper 'dataset': it was changed; restore it") from None
+
     def models(self, fold: int | None = None) -> dict[str, Model]:
         """The models, by part: those fitted on all subjects, or those of one fold."""
         name = "weights.safetensors" if fold is None else f"folds/{fold}/weights.safetensors"
@@ -115,11 +132,12 @@ class Run:
 
     def _opened(self, objects: Any) -> Dataset:
         """Samples from the domain's own objects, in the units that the models have learnt."""
-        opened = self.study.dataset_of(objects)
-        learnt = self.document["dataset"]["spec"]["inputs"]
+        learnt = self.learnt
+        opened = self.study.dataset_of(objects, learnt)
         for name, spec in opened.spec.inputs.items():
-            _refuse_other_shape(name, spec, learnt.get(name, {}), self.path)
-            here, there = getattr(spec, "units", None), learnt.get(name, {}).get("units")
+            there = learnt.inputs.get(name)
+            _refuse_other_shape(name, spec, there, self.path)
+            here, there = getattr(spec, "units", None), getattr(there, "units", None)
             if here and there and here != there:
                 raise DataError(
                     f"input {name!r} is in {here}, but the models of {self.path} have learnt from values in {there}: what they say of "
@@ -133,11 +151,10 @@ class Run:
         return read_about(self.path / name, self.document["weights_sha256"].get(name))
 
 
-def _refuse_other_shape(name: str, spec: Any, learnt: Mapping[str, Any], path: Path) -> None:
+def _refuse_other_shape(name: str, spec: Any, learnt: Any, path: Path) -> None:
     """Refuse other channels, another order of them, another rate or length: values would be taken for what they are not."""
     for field in ("channels", "rate_hz", "length"):
-        here, there = getattr(spec, field, None), learnt.get(field)
-        here = list(here) if isinstance(here, tuple) else here
+        here, there = getattr(spec, field, None), getattr(learnt, field, None)
         if here is not None and there is not None and here != there:
             raise DataError(
                 f"input {name!r} has {field} {here}, but the models of {path} have learnt from {there}; give what has the same, in "

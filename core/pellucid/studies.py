@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from pellucid import plugins
 from pellucid.assignments import assign
 from pellucid.data.dataset import Dataset
-from pellucid.data.spec import Frozen
+from pellucid.data.spec import DataSpec, Frozen
 from pellucid.entries import EncoderEntry, Entry, HeadEntry
 from pellucid.errors import PellucidError, StudyError, UnknownComponent, nearest
 from pellucid.part import configured
@@ -145,13 +145,14 @@ class Study(Frozen):
         """Plain settings, as a TOML file would hold them."""
         return self.model_dump(mode="json")
 
-    def open_dataset(self, data: str | Path | None = None) -> Dataset:
+    def open_dataset(self, data: str | Path | None = None, learnt: DataSpec | None = None) -> Dataset:
         """The samples that this study is about, from ``data``, or where it says itself, or from the usual place.
 
-        Those that are part of its target; all, where it has none.
+        Those that are part of its target; all, where it has none. With ``learnt`` they are brought to what models have learnt
+        from, where the dataset can (:meth:`~pellucid.data.dataset.Dataset.opened_like`).
         """
-        opened = dataset(self.dataset, data or self.data or None, **self.options.get(self.dataset, {}))
-        opened = opened.keeping_apart(self.apart)
+        options = self.options.get(self.dataset, {})
+        opened = _opened(self.dataset, data or self.data or None, options, learnt).keeping_apart(self.apart)
         return opened.labelled(self.target) if self.target else opened
 
     @property
@@ -160,8 +161,10 @@ class Study(Frozen):
         named = (self.options.get(name, {}).get("apart", ()) for name in self.protocols)
         return next((tuple(some) for some in named if some), ())
 
-    def dataset_of(self, objects: Any) -> Dataset:
+    def dataset_of(self, objects: Any, learnt: DataSpec | None = None) -> Dataset:
         """Samples without labels from the domain's own objects, with the dataset's options as this study has them.
+
+        With ``learnt`` they are brought to what models have learnt from, where the dataset can.
 
         Raises
         ------
@@ -170,7 +173,10 @@ class Study(Frozen):
         """
         made = plugins.load("dataset", self.dataset)
         options = self.options.get(self.dataset, {})
-        opened: Dataset = made.of_objects(objects, configured("dataset", self.dataset, made.config_type, options))
+        config = configured("dataset", self.dataset, made.config_type, options)
+        opened: Dataset = (
+            made.of_objects(objects, config) if learnt is None else made.of_objects_like(objects, config, learnt)
+        )
         opened.check()
         return opened
 
@@ -258,11 +264,16 @@ def dataset(name: str, data: str | Path | None = None, **options: Any) -> Datase
     **options
         As ``pellucid info NAME`` lists them.
     """
+    return _opened(name, data, options)
+
+
+def _opened(name: str, data: str | Path | None, options: Mapping[str, Any], learnt: DataSpec | None = None) -> Dataset:
     made = plugins.load("dataset", name)
     folder = None if data is None else Path(data)
     if folder is not None and not folder.exists():
         raise PellucidError(f"{folder} does not exist: --data names the folder or file that holds {name!r}")
-    opened: Dataset = made(configured("dataset", name, made.config_type, options), folder)
+    config = configured("dataset", name, made.config_type, options)
+    opened: Dataset = made(config, folder) if learnt is None else made.opened_like(config, folder, learnt)
     opened.check()
     return opened
 

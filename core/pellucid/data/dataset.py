@@ -20,6 +20,8 @@ from pellucid.errors import DataError, StudyError
 from pellucid.regions import Region
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 
@@ -90,6 +92,29 @@ class Dataset(ABC):
             If this dataset cannot be made from them; says what it takes.
         """
         raise DataError(f"{cls.__name__} cannot be made from a {type(objects).__name__}; open a dataset and give that")
+
+    @classmethod
+    def opened_like(cls, config: Any, data: Path | None, learnt: DataSpec) -> Dataset:
+        """Open data for models that have learnt from data of another description.
+
+        What ``pellucid evaluate`` calls. A dataset whose samples can be brought to other channels or another rate overrides
+        it, and says in its findings what was done. By default data are opened as they are.
+
+        Parameters
+        ----------
+        config : Frozen
+            Options of the dataset, as the models' study has them.
+        data : Path, optional
+        learnt : DataSpec
+            What the models have learnt from.
+        """
+        opened: Dataset = cls(config, data)  # type: ignore[call-arg]
+        return opened
+
+    @classmethod
+    def of_objects_like(cls, objects: Any, config: Any, learnt: DataSpec) -> Dataset:
+        """:meth:`of_objects` for models that have learnt from data of this description; what the two call by default is the same."""
+        return cls.of_objects(objects, config)
 
     @abstractmethod
     def read(self, indices: np.ndarray) -> Arrays:
