@@ -59,8 +59,8 @@ class NoiseControl(Assessment):
 
     Not passed means that the label comes through another way than what was measured: the same measurement or person on both
     sides of the split, masks or gaps that go by the label, names or an order that somebody reads; or that this is one of the
-    controls that fail by chance alone: one in fifteen from 16 subjects on, one in eight of eight. Passed does not mean that there is no leak: values that carry more
-    than they should (an amplifier, a hospital) are noise here like all others.
+    controls that fail by chance alone: one in fifteen from 16 subjects on, one in eight of eight. Passed does not mean that
+    there is no leak: values that carry more than they should (an amplifier, a hospital) are noise here like all others.
 
     It fits models: a study takes about twice as long with all of its folds.
     """

@@ -1,0 +1,105 @@
+"""Power in bands: as scipy has it, in the right channel and band, and of what is known alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.signal import welch
+
+from pellucid.batch import Batch
+from pellucid.data.spec import Signal
+from pellucid.encoders.signals.band_power import BandPower, BandPowerConfig
+from pellucid.errors import StudyError
+
+RATE_HZ = 128.0
+BANDS = ((1.0, 4.0), (4.0, 8.0), (8.0, 13.0), (13.0, 30.0))
+
+
+def made(length: int = 512, **options) -> BandPower:
+    spec = Signal(channels=("C3", "Cz", "C4"), length=length, rate_hz=RATE_HZ, units="uV")
+    return BandPower(BandPowerConfig(inputs={"eeg": spec}, **{"bands_hz": BANDS, **options}))
+
+
+@pytest.fixture
+def x():
+    rng = np.random.default_rng(0)
+    return torch.from_numpy(rng.normal(3, 10, (6, 3, 512)).cumsum(-1).astype(np.float32) / 10)
+
+
+def batch(x, known=None) -> Batch:
+    return Batch({"eeg": x}, {} if known is None else {"eeg": known})
+
+
+@pytest.mark.parametrize("length", [512, 511])
+@pytest.mark.parametrize("window_s", [None, 1.0, 0.7])
+def test_powers_are_those_of_scipy(x, window_s, length):
+    encoder = made(length, window_s=window_s, bands_hz=((2.0, 8.0), (8.0, 13.0), (13.0, 64.0)))
+    hz, density = welch(x[..., :length].double().numpy(), RATE_HZ, nperseg=encoder.length)
+    found, there = encoder.powers(x[..., :length])
+    assert there.all()
+    for at, (low, high) in enumerate(encoder.bands):
+        among = (hz >= low) & (hz < high)
+        np.testing.assert_allclose(found[..., at], density[..., among].sum(-1) * (hz[1] - hz[0]), rtol=1e-3)
+
+
+def test_a_wave_has_the_square_of_its_root_mean_square_in_its_channel_and_band():
+    time_s = torch.arange(512) / RATE_HZ
+    x = torch.zeros(1, 3, 512)
+    x[0, 2] = 5 * torch.sin(2 * torch.pi * 10 * time_s)
+    found, _ = made().powers(x)
+    assert found[0, 2, 2] == pytest.approx(12.5, rel=1e-3)
+    found[0, 2, 2] = 0
+    assert found.max() < 1e-3
+
+
+def test_units_are_called_after_channel_and_band_and_have_mean_0_and_deviation_1_in_training(x):
+    encoder = made()
+    assert encoder.names[:5] == ("C3 1-4 Hz", "C3 4-8 Hz", "C3 8-13 Hz", "C3 13-30 Hz", "Cz 1-4 Hz")
+    encoder.prepare([batch(x[:3]), batch(x[3:])])
+    values = encoder(batch(x)).values
+    np.testing.assert_allclose(values.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(values.std(0, correction=0), 1, atol=1e-5)
+    powers, _ = encoder.powers(x)
+    assert np.corrcoef(values[:, 2], powers[:, 0, 2].log())[0, 1] == pytest.approx(1, abs=1e-5)
+
+
+def test_bands_that_nobody_asks_for_are_octaves():
+    assert made(bands_hz=()).bands == ((2.0, 4.0), (4.0, 8.0), (8.0, 16.0), (16.0, 32.0), (32.0, 64.0))
+
+
+def test_shares_do_not_change_with_what_a_channel_or_a_recording_is_multiplied_by(x):
+    channel, every, plain = made(relative="channel"), made(relative="all"), made()
+    louder = x * torch.tensor([1.0, 3.0, 0.2])[:, None]
+    np.testing.assert_allclose(channel(batch(louder)).values, channel(batch(x)).values, atol=1e-4)
+    np.testing.assert_allclose(every(batch(4 * x)).values, every(batch(x)).values, atol=1e-4)
+    assert (every(batch(louder)).values - every(batch(x)).values).abs().max() > 0.1
+    assert (plain(batch(4 * x)).values - plain(batch(x)).values).abs().min() > 1
+
+
+def test_stretches_with_gaps_are_left_out_and_a_channel_without_any_is_the_mean(x):
+    encoder = made(window_s=1.0)
+    encoder.prepare([batch(x)])
+    known = torch.ones_like(x, dtype=torch.bool)
+    known[0, 0, 100], known[1, 1] = False, False
+    spoilt = torch.where(known, x, torch.full_like(x, 1e6))
+    values = encoder(batch(spoilt, known)).values.reshape(6, 3, 4)
+    np.testing.assert_array_equal(values[1, 1], 0)
+    np.testing.assert_allclose(values[2:], encoder(batch(x)).values.reshape(6, 3, 4)[2:], atol=1e-6)
+    # What is left of the first are the stretches from 128 on.
+    rest = made(length=384, window_s=1.0)
+    np.testing.assert_allclose(encoder.powers(spoilt, known)[0][0, 0], rest.powers(x[:, :, 128:])[0][0, 0], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"bands_hz": ((8.05, 8.1),)}, "nothing lies between 8.05 and 8.1 Hz"),
+        ({"bands_hz": ((60.0, 70.0),)}, "between 60 and 70 Hz"),
+        ({"bands_hz": ((13.0, 8.0),)}, "between 13 and 8 Hz"),
+        ({"window_s": 5.0}, "window_s 5 is no stretch of a signal of 4 s"),
+    ],
+)
+def test_bands_and_windows_that_do_not_fit_are_refused(wrong, message):
+    with pytest.raises(StudyError, match=message):
+        made(**wrong)
