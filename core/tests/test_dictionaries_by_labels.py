@@ -383,6 +383,9 @@ def test_tpp_is_the_published_sum_over_labels():
 
 def test_tpp_takes_two_labels():
     data = rows()
+    assert "it compares labels with each other, and one is named, 'loud'" in tpp(labels=("loud",)).unfit(context(data))
+    assert "one is named" in tpp(labels=("loud", "loud:yes")).unfit(context(data))
+    assert "no yes-or-no label 'lout'" in tpp(labels=("lout", "quiet")).unfit(context(data))
     data.frame["quiet"] = 1.0
     with pytest.raises(
         NotMeasurable, match=r"two labels with samples enough, there is one \(left out: yes \(quiet\) \(240 with"
@@ -564,6 +567,58 @@ def test_labels_of_test_samples_choose_nothing(name):
         return
     for column in [each for each in one if each.split(":")[0] in ("right", "own", "others", "off", "base", "oracle")]:
         np.testing.assert_allclose(one[column], 1 - other[column], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("made", "option"), [(SparseProbing, "ks"), (TargetedPerturbation, "ns"), (SpuriousRemoval, "ns")]
+)
+def test_more_features_than_a_dictionary_has_are_refused_before_anything_is_fitted(made, option):
+    data = rows()
+    heads = {"linear": None, "topk": model(data).head}
+
+    def said(*numbers: int) -> str:
+        return made(made.config_type(**{option: numbers})).unfit_for(data, heads, context(data))
+
+    assert said(1, ATOMS) == ""
+    assert (
+        said(ATOMS + 1, 1)
+        == f"{option} asks for {ATOMS + 1} features, but “topk” has {ATOMS} features: ask for no more"
+    )
+    assert made().unfit_for(data, heads, context(data)) == ""
+
+
+def test_a_probe_of_features_has_as_many_units_beside_it():
+    data = rows()
+    wide = model(data, torch.cat([TRUE, -TRUE, TRUE]))
+    asked = probing(ks=(UNITS + 1,)).unfit_for(data, {"topk": wide.head}, context(data))
+    assert asked == f"ks asks for {UNITS + 1} features, but “topk” has {UNITS} units to compare with: ask for no more"
+
+
+def test_usual_numbers_that_a_dictionary_has_not_are_left_out_and_no_other_is_lost():
+    """Of two dictionaries of 12 and of 4 features only the first has 5 and 10."""
+    data = rows()
+    small = model(data, TRUE[:4])
+    fold = fold_of(data, model(data))
+    fold = dataclasses.replace(fold, models={**fold.models, "small": small})
+    both = Context(data.spec, "", {"topk": TopK.tags, "small": TopK.tags}, "", 0)
+    for protocol, numbers in (
+        (
+            TargetedPerturbation(TargetedPerturbation.config_type(labels=("loud", "quiet"), steps=200)),
+            ([2, 5, 10], [2]),
+        ),
+        (SpuriousRemoval(SpuriousRemoval.config_type(wanted="quiet", spurious="loud", steps=200)), ([2, 5, 10], [2])),
+        (SparseProbing(SparseProbing.config_type(labels=("loud",))), ([1, 2, 5], [1, 2])),
+    ):
+        results, lacking = concluded(protocol, [examined(protocol, fold, both)], both)
+        assert lacking == []
+        for part, expected in zip(("topk", "small"), numbers, strict=True):
+            named = {int(one.metric.split("_")[-1].removeprefix("k")) for one in results if one.part == part}
+            assert named == set(expected)
+            assert all(np.isfinite(one.value) for one in results)
+    one = dataclasses.replace(fold, models={"topk": model(data, TRUE[:1])})
+    usual = TargetedPerturbation(TargetedPerturbation.config_type(labels=("loud", "quiet"), steps=10))
+    with pytest.raises(NotMeasurable, match="there are 1 features, fewer than the 2 asked for"):
+        usual.examine(one)
 
 
 def test_how_many_features_two_labels_have_is_said_of_all_folds():

@@ -7,7 +7,7 @@ their intervals the same subjects are drawn for all labels.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 import numpy as np
 from pydantic import AfterValidator, Field
 
+from pellucid.data.dataset import Dataset
 from pellucid.errors import NotMeasurable, StudyError
+from pellucid.heads.base import Head
+from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.part import Config
 from pellucid.protocols.audited import AuditedRows
 from pellucid.protocols.base import Context, FittedFold
@@ -26,6 +29,7 @@ from pellucid.protocols.dictionaries.codes import (
     dictionary_parts,
     label_called,
     label_names,
+    untrained_dictionaries,
 )
 from pellucid.protocols.dictionaries.labelled import Labelled
 from pellucid.result import Result
@@ -120,6 +124,10 @@ class LabelRows(AuditedRows):
         """Names of the labels, for sentences."""
         return [label.removeprefix(LABEL) for label in self.by_label]
 
+    def numbers(self, asked: Sequence[int], column: str) -> list[int]:
+        """Of numbers of features that settings ask for those that were measured: a dictionary may have fewer features."""
+        return [number for number in asked if np.isfinite(self.column(f"{column}:{number}")).any()]
+
     def over_labels(self, make: Callable[..., Statistic], *asked: Any) -> Interval:
         """Mean over labels of a statistic, with its interval over subjects; labels without it are left out.
 
@@ -177,6 +185,8 @@ class ByLabels(OfDictionaries):
 
     needs_training: ClassVar[bool] = True
     rows_type: ClassVar[type[LabelRows]]
+    counts: ClassVar[str] = ""
+    """The setting that says numbers of features; empty where there is none."""
 
     @property
     @abstractmethod
@@ -209,6 +219,36 @@ class ByLabels(OfDictionaries):
         except StudyError as error:
             return str(error)
         return self.lacking(context)
+
+    def most(self, head: Dictionary) -> tuple[int, str]:
+        """How many features can be asked for, and of what that many are."""
+        return head.config.features, "features"
+
+    def unfit_for(self, dataset: Dataset, heads: Mapping[str, Head], context: Context) -> str:
+        """No dictionary may have fewer features than the study asks for; usual numbers that are too large are left out."""
+        if self.counts in self.config.model_fields_set:
+            asked = max(getattr(self.config, self.counts))
+            for part, head in untrained_dictionaries(heads).items():
+                most, what = self.most(head)
+                if asked > most:
+                    return f"{self.counts} asks for {asked} features, but “{part}” has {most} {what}: ask for no more"
+        return ""
+
+    def numbers(self, sides: Labelled) -> list[int]:
+        """The numbers of features that a dictionary has.
+
+        Raises
+        ------
+        NotMeasurable
+            If it has fewer than any of them.
+        """
+        most, what = self.most(sides.head)
+        asked = getattr(self.config, self.counts)
+        if found := [number for number in asked if number <= most]:
+            return found
+        raise NotMeasurable(
+            f"there are {most} {what}, fewer than the {min(asked)} asked for", f"ask for fewer ({self.counts})"
+        )
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
         """One row a part, label and test sample; ``left_out`` says which labels are not among them, and why."""

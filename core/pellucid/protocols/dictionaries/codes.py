@@ -13,6 +13,7 @@ from pellucid.batch import collate
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec
 from pellucid.errors import StudyError, nearest
+from pellucid.heads.base import Head
 from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.model import Model
 from pellucid.protocols.base import Assessment, Context, FittedFold
@@ -37,6 +38,11 @@ def dictionary_parts(context: Context) -> list[str]:
 def no_dictionary(context: Context) -> str:
     """Why nothing can be assessed, or an empty string."""
     return "" if dictionary_parts(context) else "no head of this study is a dictionary; add one, for example sae-topk"
+
+
+def untrained_dictionaries(heads: Mapping[str, Head]) -> dict[str, Dictionary]:
+    """Those of a study's heads that are dictionaries."""
+    return {part: head for part, head in heads.items() if isinstance(head, Dictionary)}
 
 
 class OfDictionaries(Assessment):

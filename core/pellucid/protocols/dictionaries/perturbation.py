@@ -12,7 +12,9 @@ from torch import Tensor
 from pellucid.errors import NotMeasurable
 from pellucid.measures.dictionaries.ablation import feature_effects
 from pellucid.measures.dictionaries.exactness import indices_of_strongest
+from pellucid.protocols.base import Context
 from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, Counts, LabelRows
+from pellucid.protocols.dictionaries.codes import label_called
 from pellucid.protocols.dictionaries.labelled import STEPS, Labelled, loss_of
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Statistic
@@ -34,7 +36,7 @@ class TargetedPerturbationConfig(ByLabelsConfig):
     labels : tuple of str
         Yes-or-no labels, two at least; all without it.
     ns : tuple of int
-        Numbers of features that are switched off.
+        Numbers of features that are switched off; without it those of the usual ones that a dictionary has.
     steps : int
         Of the probes.
     """
@@ -60,7 +62,7 @@ class PerturbedRows(LabelRows):
     def results(self) -> Iterator[Result]:
         """The score for each number of features."""
         right = self.mean(PerturbedRows.balanced, "right")
-        for n in self.config.ns:
+        for n in self.numbers(self.config.ns, "own"):
             found, random = self.over_labels(PerturbedRows.apart, n), self.mean(PerturbedRows.apart, n, "random_")
             own, others = (self.mean(PerturbedRows.balanced, f"{name}:{n}") for name in ("own", "others"))
             yield self.told(
@@ -90,6 +92,7 @@ class TargetedPerturbation(ByLabels):
 
     name: ClassVar[str] = "tpp"
     rows_type = PerturbedRows
+    counts: ClassVar[str] = "ns"
     config_type = TargetedPerturbationConfig
     config: TargetedPerturbationConfig
 
@@ -102,6 +105,13 @@ class TargetedPerturbation(ByLabels):
     def named(self) -> tuple[str, ...]:
         """Labels whose features are switched off."""
         return self.config.labels
+
+    def lacking(self, context: Context) -> str:
+        """Where labels are named they must be two."""
+        named = {label_called(name, context.spec) for name in self.config.labels}
+        if len(named) == 1:
+            return f"it compares labels with each other, and one is named, {self.config.labels[0]!r}: name another beside it"
+        return ""
 
     def measured(self, sides: Labelled) -> pd.DataFrame:
         """Columns ``right``, ``own:<n>``, ``others:<n>``, and the last two with features drawn by lot."""
@@ -120,7 +130,7 @@ class TargetedPerturbation(ByLabels):
             return ((logits - loss_of(test.codes, features, atoms, probes.weight) > 0) == (truth > 0)).double()
 
         columns: dict[str, Tensor] = {"right": ((logits > 0) == (truth > 0)).double()}
-        for n in self.config.ns:
+        for n in self.numbers(sides):
             chosen = [[indices_of_strongest(each, n)] for each in effects]
             drawn = [sides.drawn(n, DRAWS, salt) for salt in range(len(labels))]
             for which, sets in (("", chosen), ("random_", drawn)):

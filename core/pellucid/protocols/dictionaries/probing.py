@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pellucid.errors import NotMeasurable
+from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.measures.dictionaries.probing import KS, Probe, sparse_probing
 from pellucid.protocols.dictionaries.by_labels import ByLabels, ByLabelsConfig, Counts, LabelRows
 from pellucid.protocols.dictionaries.codes import LABEL
@@ -33,7 +34,7 @@ class SparseProbingConfig(ByLabelsConfig):
     labels : tuple of str
         Yes-or-no labels to read; all without it.
     ks : tuple of int
-        Numbers of features that a probe reads.
+        Numbers of features that a probe reads; without it those of 1, 2 and 5 that there are features and units.
     """
 
     labels: tuple[str, ...] = ()
@@ -71,7 +72,7 @@ class ProbedRows(LabelRows):
 
     def _each(self, suffix: str, whom: str) -> Iterator[Result]:
         usual = self.mean(ProbedRows.usual)
-        for k in self.config.ks:
+        for k in self.numbers(self.config.ks, "codes"):
             few = f"{k} feature{'s' if k > 1 else ''}"
             for name, make, chance in (("accuracy", ProbedRows.accuracy, usual), ("auroc", ProbedRows.auroc, 0.5)):
                 found, units, full = (self.over_labels(make, column) for column in (f"codes:{k}", f"units:{k}", "full"))
@@ -105,6 +106,7 @@ class SparseProbing(ByLabels):
 
     name: ClassVar[str] = "sparse-probing"
     rows_type = ProbedRows
+    counts: ClassVar[str] = "ks"
     config_type = SparseProbingConfig
     config: SparseProbingConfig
 
@@ -113,25 +115,30 @@ class SparseProbing(ByLabels):
         """Labels to read."""
         return self.config.labels
 
+    def most(self, head: Dictionary) -> tuple[int, str]:
+        """As many single units stand beside features."""
+        units, features = len(head.config.units), head.config.features
+        return (units, "units to compare with") if units < features else (features, "features")
+
     def measured(self, sides: Labelled) -> pd.DataFrame:
         """Columns ``codes:<k>``, ``units:<k>`` and ``full`` with logits, ``usual``, and ``features``, the strongest first."""
         import pandas as pd
 
-        frames = []
+        frames, ks = [], self.numbers(sides)
         for label in sides.usable(self.config.labels):
             learn, judge = sides.train.known(label), sides.test.known(label)
             truth = sides.test.truth(label)[judge]
             train, test = sides.train, sides.test
             found = sparse_probing(
                 train.codes[learn], train.truth(label)[learn], test.codes[judge], truth,
-                raw_train=train.x[learn], raw_test=test.x[judge], ks=self.config.ks,
+                raw_train=train.x[learn], raw_test=test.x[judge], ks=ks,
             )  # fmt: skip
             assert found.full is not None
             columns: dict[str, Any] = {"full": _logits(found.full, test.x[judge])}
-            for k in self.config.ks:
+            for k in ks:
                 columns[f"codes:{k}"] = _logits(found.codes[k], test.codes[judge])
                 columns[f"units:{k}"] = _logits(found.raw[k], test.x[judge])
-            most = found.codes[max(self.config.ks)].features
+            most = found.codes[max(ks)].features
             frames.append(
                 test.table(judge, truth=truth, **columns).assign(
                     label=label,

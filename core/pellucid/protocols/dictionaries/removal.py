@@ -36,7 +36,7 @@ class SpuriousRemovalConfig(ByLabelsConfig):
     spurious : str
         Label that goes with it wherever the misled probe learns.
     ns : tuple of int
-        Numbers of features that are switched off.
+        Numbers of features that are switched off; without it those of the usual ones that a dictionary has.
     steps : int
         Of the probes.
     """
@@ -79,7 +79,7 @@ class RemovedRows(LabelRows):
             if oracle - base < LEAST_GAP
             else ""
         )
-        for n in self.config.ns:
+        for n in self.numbers(self.config.ns, "off"):
             found, random = self.interval(self.given_back(f"off:{n}")), self.value(self.given_back(f"random:{n}"))
             yield self.told(
                 f"scr_{n}", found, chance=0.0, baseline=random, baseline_name=RANDOM,
@@ -112,6 +112,7 @@ class SpuriousRemoval(ByLabels):
 
     name: ClassVar[str] = "scr"
     rows_type = RemovedRows
+    counts: ClassVar[str] = "ns"
     config_type = SpuriousRemovalConfig
     config: SpuriousRemovalConfig
 
@@ -155,7 +156,7 @@ class SpuriousRemoval(ByLabels):
             return right(logits - loss_of(codes, features, sides.atoms, misled.weight)[:, 0])
 
         columns: dict[str, Any] = {"base": right(logits), "oracle": right(oracle.logits(x)[:, 0])}
-        for n in self.config.ns:
+        for n in self.numbers(sides):
             columns[f"off:{n}"] = without(indices_of_strongest(effects, n))
             columns[f"random:{n}"] = torch.stack([without(features) for features in sides.drawn(n, DRAWS)]).mean(0)
         combination = test.quadrants(wanted, spurious)[judge].astype(float)

@@ -21,7 +21,14 @@ from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
 from pellucid.protocols.base import Context, FittedFold
-from pellucid.protocols.dictionaries.codes import ROWS, OfDictionaries, coded, dictionaries, dictionary_parts
+from pellucid.protocols.dictionaries.codes import (
+    ROWS,
+    OfDictionaries,
+    coded,
+    dictionaries,
+    dictionary_parts,
+    untrained_dictionaries,
+)
 from pellucid.protocols.fit_again import fit_again
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES, Interval, Statistic
@@ -88,8 +95,8 @@ class DictionaryStability(OfDictionaries):
 
     def unfit_for(self, dataset: Dataset, heads: Mapping[str, Head], context: Context) -> str:
         """The share of rows must be as many as a dictionary has features, or nothing can be fitted to it."""
-        for part in dictionary_parts(context):
-            if reason := self._too_few(part, heads[part].config.features, len(dataset)):
+        for part, head in untrained_dictionaries(heads).items():
+            if reason := self._too_few(part, head.config.features, len(dataset)):
                 return str(reason)
         return ""
 
@@ -197,8 +204,8 @@ class _Stability(AuditedRows):
             "stable_features", Interval.fixed(stable), higher=True, chance=once("random_stable"),
             baseline=once("drawn_stable"), baseline_name=DRAWN,
             sentence=(
-                f"Of the {features} features of “{self.part}” {stable * features:.0f} are stable: {again}{rows} {have} them too (cosine above "
-                f"{config.recovered:g}). Of as many training rows drawn by lot {once('drawn_stable'):.0%} would be."
+                f"Of the {features} features of “{self.part}” {stable * features:.0f} are stable: {again}{rows} {have} them too "
+                f"(cosine above {config.recovered:g}). Of as many training rows drawn by lot {once('drawn_stable'):.0%} would be."
             ),
         )  # fmt: skip
         yield self.result(
