@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,18 +16,14 @@ from pellucid.activations.of_run import collect_run
 from pellucid.batch import Batch, collate
 from pellucid.data import Binary, MultiClass, Regression, Split
 from pellucid.encoders.identity import Identity
-from pellucid.errors import LeakageError, RunError
+from pellucid.errors import LeakageError, RunError, StudyError
 from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.heads.dictionaries.baselines import Pca
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
-from pellucid.protocols.dictionaries import downstream
-from pellucid.protocols.dictionaries.downstream import (
-    DictionaryDownstream,
-    DictionaryDownstreamConfig,
-    divergence,
-    losses,
-)
+from pellucid.protocols.dictionaries import downstream, replaced
+from pellucid.protocols.dictionaries.downstream import DictionaryDownstream, DictionaryDownstreamConfig
+from pellucid.protocols.dictionaries.replaced import divergence, losses
 from pellucid.run import Run, load
 from pellucid.training.loop import Watcher
 
@@ -125,10 +122,10 @@ def test_losses_are_those_of_the_model_on_samples_that_nobody_has_learnt_from(ru
     assert len(train)
     layer = dict(model.named_modules())[folder.document["layer"]]
     handle = layer.register_forward_hook(lambda *_: mean[None, :, *[None] * len(folder.shape)].expand(_[2].shape))
-    replaced = model.logits(source.subset(at))[:, 0]
+    without = model.logits(source.subset(at))[:, 0]
     handle.remove()
     expected = torch.nn.functional.binary_cross_entropy_with_logits(
-        replaced, torch.tensor(labels).float(), reduction="none"
+        without, torch.tensor(labels).float(), reduction="none"
     )
     np.testing.assert_allclose(rows["loss:ablated"], expected, rtol=1e-3, atol=1e-4)
 
@@ -141,6 +138,46 @@ def test_another_model_is_refused_by_name(run, folder, tmp_path):
         RunError, match=r"model of fold 0, run 'small' with fingerprint .* \('other'\) has .* another model"
     ):
         results(other, folder, made(folder, "some"))
+    # A study that names it is refused before anything is fitted.
+    with pytest.raises(StudyError, match=r"\('other'\) has .* another model"):
+        pellucid.study(study_of(folder, other)).run(tmp_path / "run", watcher=Watcher())
+    assert not (tmp_path / "run").exists()
+
+
+def concluded_of(folder: ActivationsFolder, rows, ablation: str = "mean"):
+    protocol = DictionaryDownstream(DictionaryDownstreamConfig(run="somewhere", ablation=ablation))
+    return protocol.conclude(rows, Context(folder.spec, "", {"it": TopK.tags}, "", 0))
+
+
+def test_where_the_ablation_does_no_harm_there_is_nothing_to_recover_and_that_is_said(run, folder):
+    _, rows = results(run, folder, made(folder, "some"))
+    harmless = rows.assign(**{"loss:ablated": rows["loss:clean"]})
+    lacking, divergence_spared = concluded_of(folder, harmless)
+    assert (lacking.metric, lacking.part) == ("loss_recovered", "it")
+    assert f"the model does no worse on {len(rows)} samples" in lacking.because
+    assert 'ablation = "zero"' in lacking.helps
+    assert 'ablation = "zero"' not in concluded_of(folder, harmless, "zero")[0].helps
+    assert divergence_spared.metric == "kl_score"
+    nobody_said = rows.assign(**{name: np.nan for name in rows if name.startswith("loss:")})
+    lacking, _ = concluded_of(folder, nobody_said)
+    assert (lacking.metric, lacking.because) == ("loss_recovered", "no sample that was tested has a label")
+
+
+def test_a_reconstruction_that_does_more_harm_than_nothing_is_said_in_words(run, folder):
+    _, rows = results(run, folder, made(folder, "some"))
+    worse = rows.assign(**{
+        "loss:clean": 1.0, "loss:ablated": 2.0, "loss:dictionary": 2.35, "loss:components": 1.2,
+        "kl:ablated": 1.0, "kl:dictionary": 0.4, "kl:components": 1.5,
+    })  # fmt: skip
+    loss, kl = concluded_of(folder, worse)
+    assert loss.value == pytest.approx(-0.35)
+    assert (
+        "the reconstruction by “it” does it more harm still, by a further 35.0% of the loss that this costs, as many principal "
+        "components as a row has codes spare it 80.0%." in loss.sentence
+    )
+    assert "spares it 60.0% of the change in what it says" in kl.sentence
+    assert kl.sentence.endswith("as a row has codes do it more harm still, by a further 50.0%.")
+    assert "-" not in loss.sentence + kl.sentence
 
 
 def test_a_layer_that_says_another_thing_than_was_collected_is_noticed(run, folder, monkeypatch):
@@ -163,7 +200,7 @@ def test_padded_positions_stay_as_they_are(run, folder, monkeypatch):
         return kept
 
     _, whole = results(run, folder, made(folder, "mean"))
-    monkeypatch.setattr(downstream, "kept_positions", first_alone)
+    monkeypatch.setattr(replaced, "kept_positions", first_alone)
     _, first = results(run, folder, made(folder, "mean"))
     assert 0 < first["kl:ablated"].sum() < whole["kl:ablated"].sum()
 
@@ -195,8 +232,8 @@ def test_divergences_are_those_of_the_distributions():
     )
 
 
-def test_a_study_says_what_its_dictionaries_recover(run, folder, tmp_path):
-    settings = {
+def study_of(folder: ActivationsFolder, run: Run) -> dict[str, Any]:
+    return {
         "name": "dictionaries",
         "title": "What does it know?",
         "dataset": "activations",
@@ -207,6 +244,10 @@ def test_a_study_says_what_its_dictionaries_recover(run, folder, tmp_path):
         "options": {"subject-holdout": {"column": "side"}, "dictionary-downstream": {"run": str(run.path)}},
         "training": {"epochs": 3, "learning_rate": 0.01},
     }
+
+
+def test_a_study_says_what_its_dictionaries_recover(run, folder, tmp_path):
+    settings = study_of(folder, run)
     done = pellucid.study(settings).run(tmp_path / "run", watcher=Watcher())
     found = done.results.get("dictionary-downstream", "kl_score", "sae-topk")
     assert 0 < found.value <= 1
