@@ -4,18 +4,48 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from pellucid.part import Part
 
+if TYPE_CHECKING:
+    from pellucid.model import Model
+
 BYTES = 16
+
+HEAD = "head"
+"""Where a model keeps its head."""
 
 
 def origin(layer: str, model: str) -> str:
     """What made rows of activations: a layer of the model with a fingerprint, in hexadecimal digits."""
     return f"layer {layer} of model {model}"
+
+
+def layer_fingerprint(model: Model, layer: str) -> str:
+    """Fingerprint of what decides what a layer says: of the encoders, and for a layer inside the head of that too.
+
+    Parameters
+    ----------
+    model : Model
+    layer : str
+        Full path of the module.
+    """
+    return hexadecimal([*model.named_encoders(), *([(HEAD, model.head)] if in_head(layer) else [])])
+
+
+def in_head(layer: str) -> bool:
+    """Whether a layer is the head or inside it, by its full path.
+
+    Examples
+    --------
+    >>> in_head("head.layers.0"), in_head("encoders.image.head")
+    (True, False)
+    """
+    return layer.partition(".")[0] == HEAD
 
 
 def hexadecimal(parts: Iterable[tuple[str, Part]]) -> str:

@@ -23,8 +23,10 @@ from pellucid.data.dataset import Dataset, Subset
 from pellucid.data.subjects import LearnedFrom
 from pellucid.edits import Remove, applied
 from pellucid.errors import ContractError, DataError, LeakageError, RunError, StudyError
+from pellucid.fingerprint import layer_fingerprint
 from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.heads.dictionaries.fitting import usual_settings
+from pellucid.model import Model
 from pellucid.run import Run
 from pellucid.studies import Study
 from pellucid.training.loop import Watcher
@@ -124,6 +126,45 @@ def test_an_untrained_copy_takes_no_statistics_from_the_test_side(run, layers, t
     known = there.frame[list(there.spec.covariates.names)].to_numpy()[~others if strangers == "some" else slice(None)]
     (copy,) = copies
     np.testing.assert_allclose(copy.encoders["covariates"].mean.numpy(), known.mean(0), rtol=1e-4)
+
+
+def test_an_untrained_copy_of_a_layer_in_the_head_has_learnt_nothing_either(run, layers, tmp_path):
+    """These layers are the head's: were only encoders new, both inputs would say the same."""
+    assert all(layer.startswith("head.") for layer in layers)
+    collect_run(run.path, layers[0], tmp_path / "acts", untrained=True)
+    rows = opened(tmp_path / "acts")
+    both = rows.read(np.arange(len(rows))).inputs
+    assert np.abs(both["activations"] - both["untrained"]).max() > 0.1
+    model, source = pellucid.load(run.path, fold=0), run.study.open_dataset()
+    train = source.subset(np.flatnonzero(rows.samples["side"].astype(str) == "train"))
+    one, other = (of_run.untrained_copy(model, train, seed, "spiculated") for seed in (0, 1))
+    weights = [dict(each.head.named_parameters()) for each in (model, one, other)]
+    for name in weights[0]:
+        if weights[0][name].ndim > 1:
+            assert len({float(each[name].detach().sum()) for each in weights}) == 3
+    batch = collate(source, np.arange(4))
+    assert torch.isfinite(one(batch)).all()
+
+
+def test_heads_on_the_same_encoders_say_other_things_inside_and_the_same_below(tmp_path):
+    two = [{"name": "mlp", "label": name} for name in ("one", "other")]
+    encoder = [{"name": "cnn", "input": "image"}]
+    done = pellucid.study({**SETTINGS, "encoder": encoder, "head": two, "training": {"epochs": 1}}).run(
+        tmp_path / "run", watcher=Watcher()
+    )
+    models = [pellucid.load(done.path, head=name, fold=0) for name in ("one", "other")]
+    frozen = Model(dict(models[0].named_encoders()), models[1].head).eval()
+    names = [name for name, *_ in layers_of(done.path, "one")]
+    below = next(name for name in names if name.startswith("encoders."))
+    inside = next(name for name in names if name.startswith("head."))
+    assert layer_fingerprint(models[0], below) == layer_fingerprint(frozen, below)
+    assert layer_fingerprint(models[0], inside) != layer_fingerprint(frozen, inside)
+    collect_run(done.path, inside, tmp_path / "acts", head="one")
+    said = json.loads((tmp_path / "acts" / "activations.json").read_text())["model"]
+    assert said["fingerprint"] == layer_fingerprint(models[0], inside)
+    collect_run(done.path, below, tmp_path / "below", head="one")
+    below_said = json.loads((tmp_path / "below" / "activations.json").read_text())["model"]
+    assert below_said["whole"] == said["whole"] != below_said["fingerprint"]
 
 
 def test_an_untrained_copy_is_refused_where_nobody_on_the_training_side_is_left(run, layers, tmp_path, monkeypatch):

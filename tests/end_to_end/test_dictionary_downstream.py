@@ -144,6 +144,15 @@ def test_another_model_is_refused_by_name(run, folder, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_another_head_on_the_same_encoders_is_another_model(run, folder, monkeypatch):
+    other = load(run.path, fold=0)
+    with torch.no_grad():
+        next(other.head.parameters()).mul_(1.5)
+    monkeypatch.setattr(downstream, "load", lambda *_, **__: other)
+    with pytest.raises(RunError, match="another model, or it was fitted again"):
+        results(run, folder, made(folder, "some"))
+
+
 def concluded_of(folder: ActivationsFolder, rows, ablation: str = "mean"):
     protocol = DictionaryDownstream(DictionaryDownstreamConfig(run="somewhere", ablation=ablation))
     return protocol.conclude(rows, Context(folder.spec, "", {"it": TopK.tags}, "", 0))
@@ -181,7 +190,8 @@ def test_a_reconstruction_that_does_more_harm_than_nothing_is_said_in_words(run,
 
 
 def test_a_layer_that_says_another_thing_than_was_collected_is_noticed(run, folder, monkeypatch):
-    monkeypatch.setattr(downstream, "hexadecimal", lambda parts: folder.document["model"]["fingerprint"])
+    monkeypatch.setattr(downstream, "layer_fingerprint", lambda *_: folder.document["model"]["fingerprint"])
+    monkeypatch.setattr(downstream, "hexadecimal", lambda parts: folder.document["model"]["whole"])
     changed = load(run.path, fold=0)
     with torch.no_grad():
         next(changed.parameters()).mul_(1.5)

@@ -17,7 +17,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec, Vector
 from pellucid.data.subjects import LearnedFrom
 from pellucid.errors import ContractError, DataError
-from pellucid.fingerprint import hexadecimal, origin
+from pellucid.fingerprint import layer_fingerprint, origin
 from pellucid.model import Model, batches
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def collect(
     rows = np.concatenate([one.values for one in found])
     found_rows = Activations(rows, frame, dataset.spec, find_layer(model, layer), seen_by | dataset.made_by)
     if isinstance(model, Model):
-        found_rows.origin = origin(found_rows.layer, hexadecimal(model.named_encoders()))
+        found_rows.origin = origin(found_rows.layer, layer_fingerprint(model, found_rows.layer))
     return found_rows
 
 

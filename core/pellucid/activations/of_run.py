@@ -21,10 +21,11 @@ from pellucid.batch import collate
 from pellucid.data.dataset import Dataset
 from pellucid.encoders.base import Encoder
 from pellucid.errors import PellucidError, RunError
-from pellucid.fingerprint import hexadecimal
+from pellucid.fingerprint import HEAD, hexadecimal, in_head, layer_fingerprint
 from pellucid.model import Model
 from pellucid.run import Run, load
 from pellucid.seeds import seed_of
+from pellucid.training.reading import as_they_are, pairs
 
 __all__ = ["Collected", "collect_run", "layers_of"]
 
@@ -118,7 +119,8 @@ def collect_run(
     models: dict[str, Model] = {ACTIVATIONS: model}
     side = _sides(done, model, dataset, fold)
     if untrained:
-        models[UNTRAINED] = untrained_copy(model, _training_samples(done, model, dataset, side, fold), seed)
+        labelled = done.study.target if in_head(layer) else None
+        models[UNTRAINED] = untrained_copy(model, _training_samples(done, model, dataset, side, fold), seed, labelled)
     parts = [rows_of(one, layer, dataset, channels=channels) for one in models.values()]
     writer: Writer | None = None
     shape: tuple[int, ...] = ()
@@ -146,7 +148,9 @@ def collect_run(
                 "run": done.study.name,
                 "head": head,
                 "fold": fold,
-                "fingerprint": hexadecimal(model.named_encoders()),
+                "fingerprint": layer_fingerprint(model, layer),
+                # Of the whole model: another head on the same encoders says the same at this layer, and predicts something else.
+                "whole": hexadecimal([*model.named_encoders(), (HEAD, model.head)]),
             },
             "made_by": (model.learned_from | dataset.made_by).to_json(),
             "source": _source(done, dataset, data, input_of_layer(model, layer, dataset)),
@@ -182,7 +186,7 @@ def layers_of(
         yield name, type(module).__name__, tuple(output.shape[1:])
 
 
-def untrained_copy(model: Model, training: Dataset, seed: int) -> Model:
+def untrained_copy(model: Model, training: Dataset, seed: int, target: str | None = None) -> Model:
     """The same model with new weights that have learnt nothing, and statistics (means, scales) taken anew.
 
     Parameters
@@ -191,6 +195,9 @@ def untrained_copy(model: Model, training: Dataset, seed: int) -> Model:
     training : Dataset
         Training samples, from which closed-form statistics are learnt; weights are not.
     seed : int
+    target : str, optional
+        What the model predicts, empty where nothing: then the head is new too. None: it stays as it is, which is enough where a
+        layer of an encoder is asked.
     """
     fresh: dict[str, Encoder] = {}
     for name, encoder in model.named_encoders():
@@ -198,7 +205,13 @@ def untrained_copy(model: Model, training: Dataset, seed: int) -> Model:
         made: Any = type(encoder)
         fresh[name] = made(encoder.config)
         fresh[name].prepare(collate(training, at) for at in _pieces(len(training)))
-    return Model(fresh, copy.deepcopy(model.head)).eval()
+    if target is None:
+        return Model(fresh, copy.deepcopy(model.head)).eval()
+    torch.manual_seed(seed_of(seed, "untrained", HEAD))
+    made = type(model.head)
+    found = Model(fresh, made(model.head.config))
+    found.head.prepare(pairs(found, as_they_are(training, target)))
+    return found.eval()
 
 
 def _training_samples(done: Run, model: Model, dataset: Dataset, side: np.ndarray, fold: int | None) -> Dataset:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pellucid.activations.layers import Channels, Layout, channels_of, find_layer
 from pellucid.errors import ContractError
-from pellucid.fingerprint import hexadecimal, origin
+from pellucid.fingerprint import hexadecimal, layer_fingerprint, origin
 from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.measures.dictionaries.edits import clamped, without
 from pellucid.model import Model
@@ -226,7 +226,7 @@ def applied(
     module = dict(model.named_modules())[path]
     layout = Layout(channels or channels_of(module))
     if isinstance(model, Model) and edit.origin:
-        here = origin(path, hexadecimal(model.named_encoders()))
+        here = origin(path, layer_fingerprint(model, path))
         if edit.origin != here:
             raise ContractError(
                 f"the dictionary of this edit has learnt from {edit.origin}, but it would be applied to {here}: its features mean "

@@ -17,7 +17,7 @@ from pellucid.data.dataset import Dataset, Subset
 from pellucid.edits.activations import Edit
 from pellucid.encoders.identity import Identity
 from pellucid.errors import DataError, NotMeasurable, PellucidError, RunError
-from pellucid.fingerprint import hexadecimal
+from pellucid.fingerprint import HEAD, hexadecimal, layer_fingerprint
 from pellucid.heads.base import Head, Predictor
 from pellucid.measures.dictionaries.downstream import (
     kl_score_statistic,
@@ -251,12 +251,15 @@ def _source_model(run: str, folder: ActivationsFolder) -> Model:
         model = load(run, head=said.get("head"), fold=said.get("fold"))
     except PellucidError as error:
         raise RunError(f"{told}, which {run} does not have: {error}") from None
-    if hexadecimal(model.named_encoders()) != said.get("fingerprint"):
-        raise RunError(
-            f"{told} with fingerprint {str(said.get('fingerprint'))[:8]}, but that of {run} ({Run(run).study.name!r}) has "
-            f"{hexadecimal(model.named_encoders())[:8]}: it is another model, or it was fitted again. Name "
-            "the run that the activations are of"
-        )
+    whole = hexadecimal([*model.named_encoders(), (HEAD, model.head)])
+    layer = layer_fingerprint(model, str(folder.document["layer"]))
+    # Folders of earlier versions do not know the head.
+    for here, there in ((layer, said.get("fingerprint")), (whole, said.get("whole", whole))):
+        if here != there:
+            raise RunError(
+                f"{told} with fingerprint {str(there)[:8]}, but that of {run} ({Run(run).study.name!r}) has {here[:8]}: it is another "
+                "model, or it was fitted again. Name the run that the activations are of"
+            )
     if not isinstance(model.head, Predictor):
         raise RunError(f"{told}, which predicts nothing: there is no loss to recover")
     return model.eval()
