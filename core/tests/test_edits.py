@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -90,6 +92,43 @@ def test_an_edit_of_another_model_or_an_unknown_feature_is_refused():
         applied(nn.ModuleDict({"head": nn.Linear(3, 4)}), "heed", Steer(torch.ones(4), 1.0)),
     ):
         pass
+
+
+NO_NUMBERS = [float("nan"), float("inf"), "2", None, True, [1.0], torch.ones(2), 1 + 2j, torch.tensor(float("nan"))]
+
+
+@pytest.mark.parametrize("given", NO_NUMBERS)
+def test_a_strength_or_a_value_that_is_no_number_is_refused_when_the_edit_is_made(given):
+    with pytest.raises(ContractError, match=r"^strength is"):
+        Steer(torch.ones(4), given)
+    with pytest.raises(ContractError, match=r"^value is"):
+        Clamp(dictionary(), [3], given)
+
+
+@pytest.mark.parametrize("given", [2, 2.0, np.float32(2), np.int64(2), torch.tensor(2.0), np.array(2.0)])
+def test_a_number_of_any_library_is_kept_as_a_plain_one(given):
+    push, clamp = Steer(torch.ones(4), given), Clamp(dictionary(), [3], given)
+    assert type(push.strength) is type(clamp.value) is float
+    assert push.strength == clamp.value == 2.0
+    torch.testing.assert_close(push(torch.zeros(1, 4)), torch.full((1, 4), 2.0))
+    assert json.loads(json.dumps([push.describe(), clamp.describe()]))[1]["value"] == 2.0
+
+
+def test_a_direction_or_a_place_of_the_wrong_kind_is_refused_when_the_edit_is_made():
+    for direction, said in (
+        (np.ones(4), "not a ndarray"),
+        ([1.0, 2.0], "not a list"),
+        (torch.ones(2, 2), r"shape \(2, 2\)"),
+        (torch.ones(4, dtype=torch.int64), "torch.int64"),
+        (
+            torch.tensor([1.0, float("nan"), float("inf")]),
+            "2 of 3 numbers of the direction 'towards yes' are NaN or infinite",
+        ),
+    ):
+        with pytest.raises(ContractError, match=said):
+            Steer(direction, 1.0, "towards yes")
+    with pytest.raises(ContractError, match="everywhere is True or False, not 'no'"):
+        Clamp(dictionary(), [3], 1.0, everywhere="no")
 
 
 def test_what_was_tried_is_kept_in_the_run_folder(tmp_path):

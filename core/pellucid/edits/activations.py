@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Real
 from operator import index
 from typing import Any
 
@@ -58,6 +60,22 @@ class Steer(Edit):
     direction: Tensor
     strength: float
     name: str = "direction"
+
+    def __post_init__(self) -> None:
+        direction = self.direction
+        if not isinstance(direction, Tensor) or direction.ndim != 1 or not direction.is_floating_point():
+            told = (
+                f"a tensor of {direction.dtype} and shape {tuple(direction.shape)}"
+                if isinstance(direction, Tensor)
+                else f"a {type(direction).__name__}"
+            )
+            raise ContractError(f"a direction is a tensor of real numbers, one a unit, not {told}")
+        if not bool(torch.isfinite(direction).all()):
+            raise ContractError(
+                f"{int((~torch.isfinite(direction)).sum())} of {len(direction)} numbers of the direction {self.name!r} are NaN or "
+                "infinite: every row would become so"
+            )
+        object.__setattr__(self, "strength", _number("strength", self.strength))
 
     def __call__(self, x: Tensor) -> Tensor:
         """``x + strength * direction``."""
@@ -166,6 +184,12 @@ class Clamp(_OfFeatures):
     value: float = 0.0
     everywhere: bool = False
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "value", _number("value", self.value))
+        if not isinstance(self.everywhere, bool):
+            raise ContractError(f"everywhere is True or False, not {self.everywhere!r}")
+
     def __call__(self, x: Tensor) -> Tensor:
         """With the features at the value."""
         return self.changed(x, lambda codes, at: clamped(codes, at, self.value, everywhere=self.everywhere))
@@ -173,6 +197,23 @@ class Clamp(_OfFeatures):
     def describe(self) -> dict[str, Any]:
         """Which features, of which dictionary, the value, and where."""
         return {**self.described("clamp"), "value": self.value, "everywhere": self.everywhere}
+
+
+def _number(name: str, given: Any) -> float:
+    """A plain number, from one or from a tensor or array of one; the record of an edit is JSON.
+
+    Raises
+    ------
+    ContractError
+        If it is none, or NaN or infinite.
+    """
+    known = isinstance(given, Real) or (getattr(given, "shape", None) == () and hasattr(given, "item"))
+    number = given.item() if known and hasattr(given, "item") else given
+    if not known or isinstance(number, bool | complex) or not isinstance(number, Real):
+        raise ContractError(f"{name} is a number, not {given!r}")
+    if not math.isfinite(number):
+        raise ContractError(f"{name} is {float(number)}: expected a number that every row can bear")
+    return float(number)
 
 
 Where = Callable[[tuple[int, ...]], Tensor | None]
