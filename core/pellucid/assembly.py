@@ -218,6 +218,8 @@ def check_fit(
         tags = heads[head.part].tags
         if not (tags.predicts or tags.needs_texts):
             check_codes(own, settings)
+        if dataset is not None and (reason := heads[head.part].unfit_for(dataset)):
+            raise StudyError(f"head {head.part!r} does not fit dataset {spec.name!r}: it {reason}")
         if head.part == context.baseline_name:
             raise StudyError(
                 f"head {head.name!r} is labelled {head.part!r}, as the trivial baseline is: give it another label"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+import pellucid
 from pellucid.batch import Batch
 from pellucid.data import ArrayDataset, Binary, DataSpec, MultiClass, Vector
 from pellucid.data.spec import Concepts
@@ -18,7 +21,9 @@ from pellucid.heads.concepts.few_concepts import kept
 from pellucid.heads.concepts.sparse import ConceptBottleneckSparse
 from pellucid.heads.concepts.vectors import Cav
 from pellucid.representation import Representation
+from pellucid.studies import Study
 from pellucid.training.fit import Sides, fit_encoder, fit_model
+from pellucid.training.loop import Watcher
 from pellucid.training.settings import TrainingSettings
 
 UNITS = 8
@@ -133,13 +138,40 @@ def test_a_concept_that_everybody_has_and_data_without_concepts_are_refused():
         )
 
     everybody = batch(torch.ones(6, 2, dtype=torch.bool))
-    head.prepare([everybody])
-    with pytest.raises(ContractError, match="'pointed' has no direction: 0 training samples have it and 6 do not"):
-        head.find_directions([everybody])
-    with pytest.raises(ContractError, match="no training sample has a rating of 'pointed'"):
+    # Before anything is trained, and not when directions are to be found.
+    with pytest.raises(
+        DataError,
+        match=r"on the training side all samples have the same rating of 'pointed' \(1\)\. Each concept needs",
+    ):
+        head.prepare([everybody])
+    with pytest.raises(DataError, match="on the training side no sample has a rating of 'pointed'"):
         head.prepare([batch(torch.tensor([[True, False]] * 6))])
+    head.rating_mean.copy_(torch.tensor([1.5, 1.0]))
+    with pytest.raises(DataError, match="'pointed' has no direction: 0 training samples have it and 6 do not"):
+        head.find_directions([everybody])
     with pytest.raises(ContractError, match="this batch has none"):
         head.prepare([(Representation(x, ("a", "b")), Batch({"x": x}, targets=torch.zeros(6, 1)))])
+
+
+@pytest.mark.parametrize(
+    ("rating", "said"), [(np.nan, "no sample has a rating of 'pointed'"), (3.0, "the same rating of 'pointed' (3)")]
+)
+def test_a_concept_without_a_direction_in_the_data_is_refused_before_anything_is_written(
+    tmp_path, monkeypatch, rating, said
+):
+    data = dataset("concepts")
+    (target,) = data.spec.targets
+    data.frame["concept:pointed"] = rating
+    monkeypatch.setattr(Study, "open_dataset", lambda self, folder=None: data.labelled(target))
+    asked = pellucid.study({
+        "name": "small", "title": "Concepts", "dataset": "planted-lesions", "target": target, "head": [{"name": "cav"}],
+        "encoder": [{"name": "identity", "input": next(iter(data.spec.inputs))}], "protocols": ["subject-holdout"],
+    })  # fmt: skip
+    with pytest.raises(StudyError, match=re.escape(said)) as refused:
+        asked.run(tmp_path / "run", watcher=Watcher())
+    assert "head 'cav' does not fit dataset" in str(refused.value)
+    assert "have more subjects rated" in str(refused.value)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("library", ["cluster", "prototype", "end-to-end"])

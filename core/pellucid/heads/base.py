@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -18,6 +18,9 @@ from pellucid.errors import ContractError, nearest
 from pellucid.explanation import Explanation, Family
 from pellucid.part import Config, Part
 from pellucid.representation import Representation, TokenShape
+
+if TYPE_CHECKING:
+    from pellucid.data.dataset import Dataset
 
 
 class HeadConfig(Config):
@@ -182,6 +185,10 @@ class Head(Part):
     @abstractmethod
     def loss(self, z: Representation, batch: Batch) -> Tensor:
         """Mean loss over samples."""
+
+    def unfit_for(self, dataset: Dataset) -> str:
+        """Why nothing could be learnt from data that fit by their description, or an empty string; asked before anything is fitted."""
+        return ""
 
     def prepare(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Learn statistics in closed form from one pass over the training samples. Default: none."""

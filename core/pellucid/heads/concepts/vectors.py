@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.batch import Batch
-from pellucid.errors import ContractError
+from pellucid.data.dataset import Dataset
+from pellucid.errors import DataError, StudyError
 from pellucid.explanation import Explanation
 from pellucid.heads.base import HeadTags, PredictorConfig, Stage
-from pellucid.heads.concepts.ratings import check_each_given, concepts_of, rated
+from pellucid.heads.concepts.ratings import concepts_of, rated
 from pellucid.heads.scaled import STRIDE, ScaledHead
 from pellucid.measures.concept_vectors import PENALTY, logistic_vectors, mean_difference_vectors
 from pellucid.moments import Moments
 from pellucid.representation import Representation
 
 NAME = "cav"
+ADVICE = (
+    "Each concept needs samples rated above its mean and others below: have more subjects rated, or leave such concepts out of the "
+    "data"
+)
 
 
 class CavConfig(PredictorConfig):
@@ -81,6 +87,13 @@ class Cav(ScaledHead):
         self.outcome_weight = nn.Parameter(torch.zeros(len(self.outputs), count))
         self.outcome_bias = nn.Parameter(torch.zeros(len(self.outputs)))
 
+    def unfit_for(self, dataset: Dataset) -> str:
+        """Each concept must be rated, and not alike for everybody."""
+        ratings = dataset.concept_values()
+        known = np.isfinite(ratings)
+        lowest, highest = (np.where(known, ratings, end).T for end in (np.inf, -np.inf))
+        return _alike(self.concept_names, lowest.min(1), highest.max(1), "in these data")
+
     @property
     def explained_names(self) -> tuple[str, ...]:
         """The concepts."""
@@ -103,14 +116,21 @@ class Cav(ScaledHead):
 
         Raises
         ------
-        ContractError
-            If no training sample has some rating.
+        DataError
+            If of some concept all training samples have the same rating, or none has one.
         """
         moments = Moments()
+        lowest = torch.full((len(self.concept_names),), torch.inf)
+        highest = -lowest
         for z, batch in parts:
-            moments.add(*rated(batch, NAME))
+            ratings, known = rated(batch, NAME)
+            moments.add(ratings, known)
+            lowest = torch.minimum(lowest, torch.where(known, ratings, torch.inf).amin(0).cpu())
+            highest = torch.maximum(highest, torch.where(known, ratings, -torch.inf).amax(0).cpu())
             yield z, batch
-        check_each_given(moments, self.concept_names)
+        # Said before anything is trained: without samples on either side of the mean there is no direction to be found later.
+        if reason := _alike(self.concept_names, lowest.numpy(), highest.numpy(), "on the training side"):
+            raise DataError(f"head 'cav' {reason}")
         self.rating_mean.copy_(moments.mean)
 
     def stages(self) -> tuple[Stage, ...]:
@@ -145,9 +165,8 @@ class Cav(ScaledHead):
         having, lacking = (yes & known).sum(0), (~yes & known).sum(0)
         for name, some, others in zip(self.concept_names, having.tolist(), lacking.tolist(), strict=True):
             if not some or not others:
-                raise ContractError(
-                    f"concept {name!r} has no direction: {some} training samples have it and {others} do not; learn from more "
-                    "samples, or leave the concept out of the data"
+                raise DataError(
+                    f"concept {name!r} has no direction: {some} training samples have it and {others} do not. {ADVICE}"
                 )
         if self.config.direction == "means":
             found = mean_difference_vectors(x, yes, known)
@@ -176,3 +195,14 @@ class Cav(ScaledHead):
         """Whether samples have each concept, and where that is known."""
         ratings, known = rated(batch, NAME)
         return ratings > self.rating_mean, known
+
+
+def _alike(names: Sequence[str], lowest: np.ndarray, highest: np.ndarray, where: str) -> str:
+    """Why concepts have no direction, or an empty string; infinite ends are those of a concept that nobody rated."""
+    found = []
+    for name, low, high in zip(names, lowest.tolist(), highest.tolist(), strict=True):
+        if low > high:
+            found.append(f"no sample has a rating of {name!r}")
+        elif low == high:
+            found.append(f"all samples have the same rating of {name!r} ({low:g})")
+    return f"finds no direction of a concept: {where} {', and '.join(found)}. {ADVICE}" if found else ""
