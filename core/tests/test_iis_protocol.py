@@ -143,6 +143,27 @@ def test_where_nothing_can_be_read_it_says_so():
 
 
 @pytest.mark.filterwarnings("error")
+def test_chance_above_all_that_could_be_retained_is_said():
+    data = dataset()
+    rows, _ = concluded(data)
+    # Right in a fifth of the cases, where always saying the most frequent class is in a quarter or more.
+    worse = rows.assign(standard=(np.arange(len(rows)) % 5 == 0).astype(float))
+    found = {r.metric: r for r in Iis(IisConfig(**QUICK)).conclude(worse, context(data))}
+    assert found["iis"].chance > 0.98
+    assert (
+        f"Chance ({found['iis'].chance:.2f}) is then above what retaining everything gives (0.98)"
+        in found["iis"].sentence
+    )
+    assert found["iis"].passed is None
+    assert "is then above" not in concluded(data)[1]["iis"].sentence
+    none_right = rows.assign(standard=0.0)
+    *lacking, standard = Iis(IisConfig(**QUICK)).conclude(none_right, context(data))
+    assert [one.metric for one in lacking] == ["iis", "iis_norm"]
+    assert f"right about none of {len(rows)} test samples" in lacking[0].because
+    assert standard.value == 0
+    assert Iis(IisConfig(**QUICK)).figures(none_right, context(data))
+
+
 def test_subjects_of_whom_nothing_is_right_have_no_share_that_is_retained():
     rows = pd.DataFrame(
         {"part": "it", "fold": 0, "sample": ["a", "b", "c"], "subject": ["p", "q", "r"], "standard": [0.0, 0.0, 1.0]}

@@ -18,8 +18,8 @@ from pellucid.measures.sparse_concept_classifier import LEARNING_RATES, Labelled
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
 from pellucid.protocols.base import Assessment, Context, FittedFold, Splitting, rows_of
-from pellucid.result import Result
-from pellucid.statistics.bootstrap import REPLICATES, Statistic, weighted_mean
+from pellucid.result import NotMeasured, Result
+from pellucid.statistics.bootstrap import REPLICATES, Interval, Statistic, weighted_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +83,8 @@ class Iis(Assessment):
       half-way from there to 1, how much of it is retained says little, and the sentence says so.
 
     Beside the scores stand those of a library of as many random directions; chance is always saying the most frequent
-    class. A score depends on the library: those of different representations can be compared only as far as their libraries
+    class; where that is right more often than the classifier on the units, chance is more than retaining everything would give, and
+    the sentence says so. A score depends on the library: those of different representations can be compared only as far as their libraries
     are made alike.
 
     References
@@ -177,9 +178,9 @@ class Iis(Assessment):
                 epochs=self.config.epochs, batch_size=self.config.batch_size, seed=seed,
             )  # fmt: skip
 
-    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result | NotMeasured]:
         """Scores of each representation."""
-        results: list[Result] = []
+        results: list[Result | NotMeasured] = []
         for part in context.predictors:
             own = rows[rows["part"] == part]
             if len(own):
@@ -229,20 +230,35 @@ class Retained(AuditedRows):
         width = np.ptp(ratios) if normalised else 1.0
         return lambda weights: np.trapezoid(np.stack([one(weights) for one in each], -1), ratios, axis=-1) / width
 
-    def results(self) -> Iterator[Result]:
-        """Scores and what they are scores of."""
+    def results(self) -> Iterator[Result | NotMeasured]:
+        """Scores and what they are scores of; without an accuracy there is none to retain."""
         usual = float(np.average(self.column(f"{ONCE_A_FOLD}usual")))
         standard = self.interval(self.accuracy("standard"))
         concepts, width = int(self.once_a_fold("concepts")[0]), float(np.ptp(self.ratios))
+        if not standard.value > 0:
+            for metric in ("iis", "iis_norm"):
+                yield NotMeasured(
+                    protocol=self.protocol, part=self.part, metric=metric, helps="test more subjects, or fit it to more",
+                    because=f"a linear classifier on the representation is right about none of {len(self.rows)} test samples, so that "
+                    "there is nothing to retain",
+                )  # fmt: skip
+            yield self._standard(standard, usual)
+            return
         trivial = standard.value <= min(2 * usual, (1 + usual) / 2)
         gain = self.interval(lambda w: self.score("kept")(w) - self.score("random")(w))
         few = float(self.ratios[-1])
         left = self.value(self.retention("kept", few))
-        level = usual / standard.value if standard.value else float("nan")
+        level = usual / standard.value
         constant = interpretability_score(self.ratios, np.full(len(self.ratios), level))
+        below = (
+            f" Chance ({constant:.2f}) is then above what retaining everything gives ({width:.2f}): it is the score of always saying the "
+            "most frequent class, which is right more often than this classifier."
+            if level > 1
+            else ""
+        )
         says = (
             f"A linear classifier on the representation of “{self.part}” is right in {standard.value:.0%} of cases, always saying "
-            f"the most frequent class in {usual:.0%}: there is little to retain, and the score says little."
+            f"the most frequent class in {usual:.0%}: there is little to retain, and the score says little.{below}"
             if trivial
             else f"With {few:.0%} of {concepts} concepts silent in each sample, a linear classifier keeps {left:.0%} of its accuracy on "
             f"the representation of “{self.part}” ({standard.value:.0%}); "
@@ -261,7 +277,10 @@ class Retained(AuditedRows):
                 sentence="" if normalised else says,
                 passed=None if normalised or trivial else bool(gain.low > 0),
             )  # fmt: skip
-        yield self.result(
+        yield self._standard(standard, usual)
+
+    def _standard(self, standard: Interval, usual: float) -> Result:
+        return self.result(
             "standard_accuracy",
             standard,
             higher=True,
@@ -292,9 +311,8 @@ def _drawn(curves: list[Retained]) -> Figure:
             if np.isfinite(low).all():
                 panel.vlines(curve.ratios, low, high, color=colour, linewidth=1)
         usual = float(np.average(curve.column(f"{ONCE_A_FOLD}usual")))
-        panel.axhline(
-            usual / curve.value(curve.accuracy("standard")), color="#6b7075", linestyle=":", label="most frequent class"
-        )
+        if standard := curve.value(curve.accuracy("standard")):
+            panel.axhline(usual / standard, color="#6b7075", linestyle=":", label="most frequent class")
         panel.set_title(curve.part, fontsize=9)
         panel.set_xlabel("share of concepts set to zero")
         panel.set_ylim(bottom=0)
