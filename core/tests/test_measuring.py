@@ -140,4 +140,4 @@ def test_what_is_not_measured_survives_json_and_is_shown_with_results():
     (line,) = unmeasured.lines([one])
     assert (line.what, line.where) == ("Code circuits of “sae”, found", "folds 1, 3 of 3")
     assert (line.because, line.helps) == ("None has it", "Test more")
-    assert unmeasured.lines([replace(one, folds=(0,), of_folds=1)])[0].where == "all of it"
+    assert unmeasured.lines([replace(one, folds=(0,), of_folds=1)])[0].where == "the test samples"

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from pellucid.activations.places import axes_of, position_neighbours
 from pellucid.data import ArrayDataset, DataSpec, Image, Signal, Vector
 from pellucid.data.spec import Graph, Text, Trajectory, Volume
-from pellucid.errors import DataError, LeakageError
+from pellucid.errors import DataError, LeakageError, NotMeasurable
 from pellucid.heads.functions.linear import Linear
 from pellucid.measures.neighbours import grid_neighbours, nearest_neighbours, sequence_neighbours
 from pellucid.measures.spatial import moran
@@ -318,6 +318,33 @@ def test_settings_that_the_data_do_not_have_are_refused_before_anything_is_fitte
     plain = ArrayDataset(folder.spec, folder.frame, {"activations": np.zeros((60, UNITS), np.float32)})
     with pytest.raises(DataError, match="no positions in a layer"):
         over_positions(made, plain)
+
+
+def test_what_no_fitting_could_mend_is_refused_and_what_a_test_side_lacks_is_said(tmp_path):
+    folder, made, _, _ = towns(tmp_path / "towns", 60)
+    heads = {"topk": made.head}
+
+    def said(data, **settings):
+        return SpatialAutocorrelation(SpatialAutocorrelationConfig(**settings)).unfit_for(data, heads, context_of(data))
+
+    where = {"coordinates": ("x_mm", "y_mm")}
+    assert said(folder, **where) == ""
+    assert said(folder, **where, neighbours=60) == "its data have 60 places, too few for 60 neighbours each"
+    assert "there are 60 places, and a feature must be active at 61" in said(folder, **where, least_active=61)
+    short, _ = layer(tmp_path / "short", SIGNAL, (12,), np.ones((12, UNITS)))
+    assert "there are 12 places, and a feature must be active at 20" in said(short)
+    assert said(short, least_active=12) == ""
+    assert "no positions V9 - I to link" in said(short, links=(("V9", "I"),))
+    # Of all places there are enough, of those on the test side not.
+    few = np.flatnonzero(folder.sources < 30)
+    protocol = SpatialAutocorrelation(SpatialAutocorrelationConfig(**where, least_active=40, permutations=99))
+    with pytest.raises(NotMeasurable, match="none of 10 features is active at 40 of 30 places or more"):
+        protocol.examine(fold_of(folder, made, few))
+    positions, _ = layer(
+        tmp_path / "apart", SIGNAL, (40,), np.ones((40, UNITS)), keep=np.arange(40) % 2 + np.zeros((60, 1)) > 0
+    )
+    with pytest.raises(NotMeasurable, match="rows are of 20 positions of the layer, of which none is beside another"):
+        SpatialAutocorrelation().examine(fold_of(positions, axis_dictionary(UNITS)))
 
 
 def test_subjects_that_the_model_has_learnt_from_are_refused(tmp_path):

@@ -23,7 +23,7 @@ class Line:
 def lines(entries: Iterable[NotMeasured]) -> tuple[Line, ...]:
     """Entries for a table: what was asked for, in which folds, why it is not there, and what would help."""
     return tuple(
-        Line(sentence_case(_what(one, one.protocol.replace("-", " "))), one.where or "all of it",
+        Line(sentence_case(_what(one, one.protocol.replace("-", " "))), one.where or "the test samples",
              sentence_case(one.because), sentence_case(one.helps))
         for one in entries
     )  # fmt: skip

@@ -133,13 +133,16 @@ class SpatialAutocorrelation(OfDictionaries):
         """There must be places enough in the data, or positions of which it is known which are neighbours."""
         config = self.config
         if config.coordinates:
-            places = dataset.frame[list(config.coordinates)].dropna().drop_duplicates()
-            few = len(places) <= config.neighbours
-            return f"its data have {len(places)} places, too few for {config.neighbours} neighbours each" if few else ""
-        try:
-            neighbours_in_layer(dataset, config.links, diagonal=config.diagonal)
-        except DataError as error:
-            return str(error)
+            places = len(dataset.frame[list(config.coordinates)].dropna().drop_duplicates())
+            if places <= config.neighbours:
+                return f"its data have {places} places, too few for {config.neighbours} neighbours each"
+        else:
+            try:
+                places = neighbours_in_layer(dataset, config.links, diagonal=config.diagonal).shape[0]
+            except DataError as error:
+                return str(error)
+        if places < config.least_active:
+            return f"there are {places} places, and a feature must be active at {config.least_active}: ask for fewer (least_active)"
         return ""
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
