@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.special import entr
 
 from pellucid.errors import DataError
 
@@ -50,6 +51,11 @@ def node_scores(codes: np.ndarray, positive: np.ndarray, kind: Kind = "js") -> n
 def edge_scores(codes: np.ndarray, positive: np.ndarray, kind: Kind = "js") -> np.ndarray:
     """How far the codes of two heads together tell positive from negative examples: as :func:`node_scores`, of pairs of codes.
 
+    Parameters
+    ----------
+    codes, positive, kind
+        See :func:`node_scores`.
+
     Returns
     -------
     ndarray, shape (head, head)
@@ -78,7 +84,7 @@ def mean_difference(outputs: np.ndarray, positive: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Null:
-    """Scores beside those of labels dealt anew.
+    """Scores beside those of labels dealt anew: the null distribution of a permutation test.
 
     Parameters
     ----------
@@ -171,6 +177,16 @@ def elbow(scores: np.ndarray) -> float:
 
     The bend is the place farthest below the line from the first to the last of the sorted scores; those before it are kept.
 
+    Parameters
+    ----------
+    scores : ndarray, any shape
+        NaN is left out.
+
+    Returns
+    -------
+    float
+        NaN where there is no score.
+
     Examples
     --------
     >>> elbow(np.array([0.1, 0.9, 0.12, 1.0, 0.11, 0.13]))
@@ -239,7 +255,8 @@ def _compared(yes: np.ndarray, no: np.ndarray, kind: Kind) -> np.ndarray:
 
 
 def _entropy(p: np.ndarray) -> np.ndarray:
-    return -(p * np.log2(np.where(p > 0, p, 1.0))).sum(-1)
+    """In bits, over the last axis."""
+    return np.asarray(entr(p).sum(-1) / np.log(2))
 
 
 def _edges(codes: np.ndarray, labels: np.ndarray, kind: Kind) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import entr
 
 from pellucid.errors import DataError
 
@@ -63,9 +64,9 @@ def purity(codes: np.ndarray, labels: np.ndarray, top: int | None = TOP) -> Puri
     size = counts.sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = counts / size[:, None]
-        entropy = -(shares * np.log2(np.where(shares > 0, shares, 1.0))).sum(1)
+    entropy = entr(shares).sum(1) / np.log(2)
     label = np.where(size > 0, counts.argmax(1), -1)
-    return Purity(shares.max(1), np.abs(entropy), label, size.astype(np.int64), (codes > 0).mean(0))
+    return Purity(shares.max(1), entropy, label, size.astype(np.int64), (codes > 0).mean(0))
 
 
 def class_auroc(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -79,8 +80,8 @@ def class_auroc(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, shape (latent, class)
-        NaN for a class without samples. The best class of a latent is the largest of its row; the largest of many is above one
-        half by chance, so choose on some samples and report on others.
+        NaN for a class without samples, or one that all samples are of. The best class of a latent is the largest of its row;
+        the largest of many is above one half by chance, so choose on some samples and report on others.
     """
     from scipy.stats import rankdata
 
@@ -94,7 +95,13 @@ def class_auroc(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def label_counts(codes: np.ndarray, labels: np.ndarray, top: int | None) -> np.ndarray:
-    """How often each class is among the samples that excite a latent most, shape (latent, class)."""
+    """How often each class is among the samples that excite a latent most, shape (latent, class).
+
+    Parameters
+    ----------
+    codes, labels, top
+        See :func:`purity`; checked by :func:`codes_with_labels`.
+    """
     places = np.argsort(-codes, axis=0, kind="stable")[:top]
     fires = np.take_along_axis(codes, places, axis=0) > 0
     counts = np.zeros((codes.shape[1], int(labels.max()) + 1))
