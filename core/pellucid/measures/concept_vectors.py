@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from pellucid.errors import DataError
 
@@ -67,6 +66,11 @@ def logistic_vectors(x: Tensor, yes: Tensor, known: Tensor | None = None, *, l2:
     -------
     Tensor, shape (concept, unit)
         Of length one.
+
+    Raises
+    ------
+    DataError
+        As :func:`mean_difference_vectors`, or if the penalty is not above zero.
     """
     if not l2 > 0:
         raise DataError(f"the penalty is {l2}, expected above zero")
@@ -76,6 +80,13 @@ def logistic_vectors(x: Tensor, yes: Tensor, known: Tensor | None = None, *, l2:
 
 def directional_derivatives(outcome: Outcome, x: Tensor, vectors: Tensor) -> Tensor:
     """How fast an output rises along each vector, shape (sample, concept).
+
+    Parameters
+    ----------
+    outcome : callable
+        Differentiable; see :data:`Outcome`.
+    x : Tensor, shape (sample, unit)
+    vectors : Tensor, shape (concept, unit)
 
     Examples
     --------
@@ -136,6 +147,11 @@ def tcav_test(
     -------
     ConceptTest
 
+    Raises
+    ------
+    DataError
+        If there are fewer than two draws, or too few examples for a draw.
+
     References
     ----------
     Kim et al. (2018), Interpretability beyond feature attribution, ICML, arXiv 1711.11279. Deviations: the concept's own
@@ -189,27 +205,13 @@ def _examples(x: Tensor, yes: Tensor, known: Tensor | None) -> tuple[Tensor, Ten
 
 
 def _logistic(x: Tensor, yes: Tensor, l2: float) -> Tensor:
-    """Minimum of mean loss and penalty by Newton steps that are shortened until the loss falls."""
-    rows = torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
-    truth = yes.to(x)
-    penalty = torch.full_like(rows[0], l2)
-    penalty[-1] = 0
-    weight = torch.zeros_like(rows[0])
+    """Weights of the minimum of mean loss and penalty; the intercept is not penalised."""
+    from sklearn.linear_model import LogisticRegression
 
-    def loss(w: Tensor) -> Tensor:
-        return functional.binary_cross_entropy_with_logits(rows @ w, truth) + (penalty * w.square()).sum() / 2
-
-    for _ in range(STEPS):
-        chance = (rows @ weight).sigmoid()
-        slope = rows.T @ (chance - truth) / len(rows) + penalty * weight
-        if float(slope.abs().max()) < 1e-10:
-            break
-        bend = (rows * (chance * (1 - chance))[:, None]).T @ rows / len(rows) + torch.diag(penalty + 1e-12)
-        step, before, stride = torch.linalg.solve(bend, slope), loss(weight), 1.0
-        while stride > 1e-6 and bool(loss(weight - stride * step) > before):
-            stride /= 2
-        weight = weight - stride * step
-    return weight[:-1]
+    # scikit-learn weighs the sum of losses, not their mean.
+    model = LogisticRegression(C=1 / (l2 * len(x)), solver="newton-cholesky", tol=1e-8, max_iter=STEPS)
+    weight = model.fit(x.cpu().numpy(), yes.cpu().numpy()).coef_[0]
+    return torch.from_numpy(weight).to(x)
 
 
 def _unit(vectors: Tensor) -> Tensor:
