@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from pellucid_datasets.electroencephalograms.noise import pink_noise
 from pellucid_datasets.electroencephalograms.scalp import DISCHARGES, Floats
-from pellucid_datasets.electroencephalograms.waves import falling
 
 PLACES: dict[str, tuple[str, ...]] = {"alpha": ("O1", "O2"), "spike-wave": ("F3", "F4", "C3")}
 """Channels of each class."""
@@ -48,7 +48,7 @@ def windows(
     (3, 8, 512)
     """
     time_s = np.arange(round(length_s * rate_hz)) / rate_hz
-    x = NOISE_UV * falling((len(classes), len(DISCHARGES), len(time_s)), rate_hz, rng)
+    x = NOISE_UV * pink_noise((len(classes), len(DISCHARGES), len(time_s)), rate_hz, rng)
     gains = rng.lognormal(0, 0.15, len(DISCHARGES))
     overtones = np.array(OVERTONES) * rng.lognormal(0, 0.15, len(OVERTONES))
     most = len(PLACES["spike-wave"])

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pellucid_datasets.electroencephalograms.scalp import IMAGERY, Floats, field, positions, turned
-from pellucid_datasets.electroencephalograms.waves import band, falling
+from pellucid_datasets.electroencephalograms.noise import band_noise, pink_noise
+from pellucid_datasets.electroencephalograms.scalp import IMAGERY, Floats, dipole_potential, jittered, positions
 
 PLACES: dict[str, tuple[str, ...]] = {"right hand": ("C3",), "left hand": ("C4",), "feet": ("Cz",), "rest": ()}
 """Where rhythms become weaker, by class."""
@@ -55,13 +55,15 @@ def drawn_brain(rng: np.random.Generator) -> Brain:
     electrodes = positions(IMAGERY)
     rhythms = []
     for place in positions(SOURCES):
-        where = RHYTHM_DEPTH * turned(place, 3.0, rng)
-        rhythms.append(RHYTHM_UV * rng.lognormal(0, 0.15) * field(electrodes, where, turned(where, 8.0, rng)))
+        where = RHYTHM_DEPTH * jittered(place, 3.0, rng)
+        rhythms.append(
+            RHYTHM_UV * rng.lognormal(0, 0.15) * dipole_potential(electrodes, where, jittered(where, 8.0, rng))
+        )
     background = []
     for number in range(3):
         towards = positions(["POz"])[0] if number == 0 else np.abs(rng.standard_normal(3)) * [rng.choice([-1, 1]), 1, 1]
-        where = BACKGROUND_DEPTH * turned(towards, 12.0, rng)
-        background.append(BACKGROUND_UV * field(electrodes, where, turned(where, 40.0, rng)))
+        where = BACKGROUND_DEPTH * jittered(towards, 12.0, rng)
+        background.append(BACKGROUND_UV * dipole_potential(electrodes, where, jittered(where, 40.0, rng)))
     return Brain(np.array(rhythms), np.array(background))
 
 
@@ -104,15 +106,18 @@ def session(
         for place in places:
             height[classes == at, SOURCES.index(place)] *= 1 - depth
     shape = (trials, len(SOURCES), times)
-    mu, beta = (band(shape, rate_hz, *hz, rng) for hz in BANDS_HZ)
+    mu, beta = (band_noise(shape, rate_hz, *hz, rng) for hz in BANDS_HZ)
     moments = height[:, :, None] * (mu + BETA * beta) / np.hypot(1, BETA)
     x = np.einsum("nst,se->net", moments, brain.rhythms, optimize=True)
-    behind = falling((trials, len(brain.background), times), rate_hz, rng)
+    behind = pink_noise((trials, len(brain.background), times), rate_hz, rng)
     behind[:, 0] += (
-        ALPHA_UV / BACKGROUND_UV * rng.lognormal(0, 0.4, (trials, 1)) * band((trials, times), rate_hz, *ALPHA_HZ, rng)
+        ALPHA_UV
+        / BACKGROUND_UV
+        * rng.lognormal(0, 0.4, (trials, 1))
+        * band_noise((trials, times), rate_hz, *ALPHA_HZ, rng)
     )
     x += noise * np.einsum("nst,se->net", behind, brain.background, optimize=True)
-    x += noise * ELECTRODE_UV * falling((trials, len(IMAGERY), times), rate_hz, rng)
+    x += noise * ELECTRODE_UV * pink_noise((trials, len(IMAGERY), times), rate_hz, rng)
     if drifted:
         x *= 1 + rng.uniform(-DRIFT, DRIFT, (len(IMAGERY), 1))
     return x.astype(np.float32)

@@ -66,8 +66,8 @@ def neighbours(name: str, names: Sequence[str], degrees: float = 22.0) -> tuple[
     return tuple(one for one, yes in zip(names, near, strict=True) if yes)
 
 
-def field(electrodes: Floats, place: Floats, moment: Floats) -> Floats:
-    """Potential of a dipole at electrodes, shape (electrode,), 1 where it is largest in size.
+def dipole_potential(electrodes: Floats, place: Floats, moment: Floats) -> Floats:
+    """What electrodes see of a dipole, shape (electrode,), 1 where it is largest in size.
 
     The medium is endless and the same everywhere; a skull would blur it.
 
@@ -87,8 +87,8 @@ def field(electrodes: Floats, place: Floats, moment: Floats) -> Floats:
     return found
 
 
-def turned(direction: Floats, degrees: float, rng: np.random.Generator) -> Floats:
-    """A direction of length 1, moved at random by about so many degrees."""
+def jittered(direction: Floats, degrees: float, rng: np.random.Generator) -> Floats:
+    """A direction, moved at random by about so many degrees; shape (3,), of length 1."""
     moved = direction / np.linalg.norm(direction) + np.deg2rad(degrees) * rng.standard_normal(3)
     found: Floats = moved / np.linalg.norm(moved)
     return found

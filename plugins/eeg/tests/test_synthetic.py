@@ -13,8 +13,8 @@ from sklearn.metrics import roc_auc_score
 from pellucid.errors import DataError
 from pellucid.regions import TimeSpan
 from pellucid_datasets.electroencephalograms import imagery
-from pellucid_datasets.electroencephalograms.scalp import DISCHARGES, IMAGERY, field, neighbours, positions
-from pellucid_datasets.electroencephalograms.waves import band, falling
+from pellucid_datasets.electroencephalograms.noise import band_noise, pink_noise
+from pellucid_datasets.electroencephalograms.scalp import DISCHARGES, IMAGERY, dipole_potential, neighbours, positions
 from pellucid_eeg.synthetic import EegSynthetic, EegSyntheticConfig
 
 
@@ -54,18 +54,18 @@ def test_a_dipole_is_seen_as_coulomb_has_it():
     apart = 1e-4
     charges = [1 / np.linalg.norm(electrodes - place - side * apart * moment / 2, axis=1) for side in (1, -1)]
     expected = (charges[0] - charges[1]) / np.abs(charges[0] - charges[1]).max()
-    assert np.allclose(field(electrodes, place, moment), expected, atol=1e-4)
+    assert np.allclose(dipole_potential(electrodes, place, moment), expected, atol=1e-4)
 
 
 def test_noise_falls_as_one_over_frequency_and_bands_end_where_they_end():
     rng = np.random.default_rng(0)
-    x = falling((200, 1024), 128.0, rng)
+    x = pink_noise((200, 1024), 128.0, rng)
     hz, power = welch(x, 128.0, nperseg=512)
     power, among = power.mean(0), (hz >= 2) & (hz <= 50)
     slope = np.polyfit(np.log(hz[among]), np.log(power[among]), 1)[0]
     assert slope == pytest.approx(-1, abs=0.05)
     assert x.var() == pytest.approx(1, rel=0.05)
-    mu = band((200, 1024), 128.0, 8.0, 13.0, rng)
+    mu = band_noise((200, 1024), 128.0, 8.0, 13.0, rng)
     assert mu.var() == pytest.approx(1, rel=0.05)
     # Its strength comes and goes between trials, as that of so narrow a band does.
     assert 0.1 < mu.var(1).std() < 0.5

@@ -12,18 +12,35 @@ LOWEST_HZ = 0.5
 """Below it the noise has the power that it has there: amplifiers have a high-pass filter."""
 
 
-def falling(shape: Sequence[int], rate_hz: float, rng: np.random.Generator, exponent: float = 1.0) -> Floats:
-    """Noise whose power is as one over frequency, of mean square 1, time last."""
+def pink_noise(shape: Sequence[int], rate_hz: float, rng: np.random.Generator, exponent: float = 1.0) -> Floats:
+    """Noise whose power falls as one over frequency, of mean square 1 on average.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Of the array, time last.
+    rate_hz : float
+    rng : Generator
+    exponent : float
+        Power falls as frequency to minus this; 1 is pink.
+    """
     hz = np.fft.rfftfreq(shape[-1], 1 / rate_hz)
     return _drawn(shape, np.maximum(hz, LOWEST_HZ) ** (-exponent / 2) * (hz > 0), rng)
 
 
-def band(shape: Sequence[int], rate_hz: float, low_hz: float, high_hz: float, rng: np.random.Generator) -> Floats:
-    """Noise between two frequencies, of mean square 1, time last; phases are random, its height comes and goes.
+def band_noise(shape: Sequence[int], rate_hz: float, low_hz: float, high_hz: float, rng: np.random.Generator) -> Floats:
+    """Noise between two frequencies, of mean square 1 on average; phases are random, its height comes and goes.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Of the array, time last.
+    rate_hz, low_hz, high_hz : float
+    rng : Generator
 
     Examples
     --------
-    >>> x = band((2, 400), 100.0, 8.0, 13.0, np.random.default_rng(0))
+    >>> x = band_noise((2, 400), 100.0, 8.0, 13.0, np.random.default_rng(0))
     >>> power = np.abs(np.fft.rfft(x)) ** 2
     >>> bool(power[:, 32:53].sum() > 0.999 * power.sum())
     True
