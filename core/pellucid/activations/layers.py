@@ -19,13 +19,13 @@ ACTIVATIONS = "activations"
 
 Channels = Literal["first", "last"]
 
-FIRST = (
+UNITS_FIRST = (
     nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.modules.pooling._MaxPoolNd,
     nn.modules.pooling._AvgPoolNd, nn.modules.pooling._AdaptiveAvgPoolNd, nn.modules.pooling._AdaptiveMaxPoolNd,
 )  # fmt: skip
 """Modules that keep units (channels) before positions."""
 
-LAST = (nn.Linear, nn.LayerNorm, nn.RNNBase, nn.MultiheadAttention, nn.Embedding)
+UNITS_LAST = (nn.Linear, nn.LayerNorm, nn.RNNBase, nn.MultiheadAttention, nn.Embedding)
 """Modules that keep units after positions."""
 
 
@@ -67,9 +67,9 @@ def find_layer(model: nn.Module, layer: str) -> str:
 def channels_of(module: nn.Module) -> Channels | None:
     """Where a module keeps units in outputs of three axes, by the last module inside it that tells; None if none does."""
     for part in reversed(list(module.modules())):
-        if isinstance(part, FIRST):
+        if isinstance(part, UNITS_FIRST):
             return "first"
-        if isinstance(part, LAST):
+        if isinstance(part, UNITS_LAST):
             return "last"
     return None
 

@@ -1,4 +1,4 @@
-"""How a number over the positions of a layer is drawn: a curve, bars of channels, a picture, the middle slice of a volume."""
+"""How mean codes over the positions of a layer are drawn: a curve, bars of channels, a picture, the middle slice of a volume."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 24
 """Channels that are named beside a picture."""
+
+GREY = "#8a8f95"
+"""Lines that only help the eye."""
 
 AXIS_WORDS = {"step": "step", "token": "token", POSITION: "position of the layer", CHANNEL: "channel"}
 
@@ -47,18 +50,11 @@ class Grid:
     def of(cls, spec: Any, shape: tuple[int, ...], *, by_channel: bool = False) -> Grid:
         """Of the input that the positions lie in; ``by_channel`` where a single axis is one of channels."""
         axes = (CHANNEL,) if by_channel else axes_of(spec, shape)
-        spacing = getattr(spec, "spacing_mm", None)
         extent = tuple(
-            spec.length / spec.rate_hz
-            if axis == "time"
-            else float(spec.length)
-            if axis in ("step", "token")
-            else spec.size[at] * (spacing[at] if spacing else 1.0)
-            if axis in ("slice", "row", "column")
-            else float(length)
-            for at, (axis, length) in enumerate(zip(axes, shape, strict=True))
+            _extent(spec, axis, at, length) for at, (axis, length) in enumerate(zip(axes, shape, strict=True))
         )
-        return cls(shape, axes, spec.channels if CHANNEL in axes else (), extent, spacing is not None)
+        known = getattr(spec, "spacing_mm", None) is not None
+        return cls(shape, axes, spec.channels if CHANNEL in axes else (), extent, known)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -86,7 +82,7 @@ class Grid:
 
 
 def draw_pattern(ax: Axes, values: np.ndarray, grid: Grid) -> None:
-    """Draw numbers over positions.
+    """Draw mean codes over positions.
 
     Parameters
     ----------
@@ -132,12 +128,23 @@ def draw_scatter(ax: Axes, values: np.ndarray, where: np.ndarray, names: tuple[s
     size = float(np.clip(1800 / len(values), 4, 28))
     drawn = ax.scatter(
         where[order, 0], where[order, 1], c=values[order], cmap=colours, vmin=low, vmax=high, s=size,
-        edgecolors="#8a8f95", linewidths=0.3,
+        edgecolors=GREY, linewidths=0.3,
     )  # fmt: skip
     ax.set_xlabel(names[0])
     ax.set_ylabel(names[1])
     ax.set_aspect("equal", adjustable="datalim")
     _bar(ax, drawn)
+
+
+def _extent(spec: Any, axis: str, at: int, length: int) -> float:
+    """How far an axis reaches, in the units of :attr:`Grid.extent`."""
+    if axis == "time":
+        return float(spec.length / spec.rate_hz)
+    if axis in ("step", "token"):
+        return float(spec.length)
+    if axis in ("slice", "row", "column"):
+        return float(spec.size[at] * (spec.spacing_mm[at] if spec.spacing_mm else 1.0))
+    return float(length)
 
 
 def _colours(values: np.ndarray) -> tuple[Colormap, float, float]:
@@ -165,7 +172,7 @@ def _curve(ax: Axes, values: np.ndarray, axis: str, reach: float) -> None:
         ax.fill_between(at, 0, values, color=LOWERS, alpha=0.15, linewidth=0)
         ax.plot(at, values, color=LOWERS, linewidth=1.2)
         ax.set_xlim(0, reach)
-    ax.axhline(0, color="#8a8f95", linewidth=0.8)
+    ax.axhline(0, color=GREY, linewidth=0.8)
     if not np.nanmin(values, initial=0.0) < 0:
         ax.set_ylim(bottom=0)
     ax.locator_params(axis="y", nbins=4)
