@@ -77,7 +77,16 @@ def feature_effects(codes: Tensor, labels: Tensor, weight: Tensor, atoms: Tensor
 
 
 def ablate(x: Tensor, codes: Tensor, features: Tensor, decode: Decode) -> Tensor:
-    """Activations with some features off and the error of the dictionary kept."""
+    """Activations with some features off and the error of the dictionary kept, shape (..., unit).
+
+    Parameters
+    ----------
+    x : Tensor, shape (..., unit)
+    codes : Tensor, shape (..., feature)
+    features : Tensor of int or bool
+        Positions of features, or a mask.
+    decode : callable
+    """
     return with_error(x, codes, without(codes, features), decode)
 
 
@@ -139,6 +148,11 @@ def targeted_probe_perturbation(
     dict
         By the number of features. The score is at most the probe's accuracy above chance; 0 if all classes lose alike.
 
+    Raises
+    ------
+    DataError
+        If rows differ in number, or effects are not one for each class and feature.
+
     References
     ----------
     Karvonen et al. (2024), arXiv:2411.18895; settings of SAEBench.
@@ -166,6 +180,11 @@ def scr_score(base: float, ablated: float, oracle: float) -> float:
 
     0 where the denominator is below 0.001, as SAEBench has it: nothing was there to be removed. Can be negative, where
     the ablation harmed, and above 1.
+
+    Parameters
+    ----------
+    base, ablated, oracle : float
+        Accuracies: of the confounded probe, of the same with features off, and of the probe that was not confounded.
     """
     if oracle - base < LEAST_GAP:
         return 0.0
@@ -196,6 +215,11 @@ def spurious_correlation_removal(
         Of one concept: trained where label and confounder always agree, and where they do not.
     effects : Tensor, shape (feature,)
         :func:`feature_effects` of the confounder, with ``absolute=True``, from training rows.
+
+    Raises
+    ------
+    DataError
+        If rows differ in number.
 
     References
     ----------

@@ -22,6 +22,8 @@ LEAST_F1 = 0.6
 """A concept whose probe of the activations is worse than this on the test rows is left out."""
 
 MOST_FEATURES = 10
+"""Main features of a concept at most."""
+
 RISE = 0.03
 """The main features are those of the last k at which F1 rose by more than this."""
 
@@ -29,11 +31,16 @@ ABSORBING = 3
 """Features besides the main ones that may absorb a row."""
 
 LEAST_COSINE = 0.1
+"""Of an atom with the probe, for its feature to absorb at all."""
+
 LEAST_SHARE = 0.4
 """Of a row's projection on the probe that other features must bring before it counts as absorbed."""
 
 FULL_COSINE = 0.025
+"""As :data:`LEAST_COSINE`, where the row is to count as absorbed fully."""
+
 OFF = 1e-8
+"""Codes below this are off."""
 
 
 class ConceptAbsorption(NamedTuple):
@@ -167,6 +174,11 @@ def absorption(
     -------
     Absorption
         NaN, with a warning, where no concept has a probe of F1 0.6 and rows that it gets right.
+
+    Raises
+    ------
+    DataError
+        If rows differ in number, or both sides do not have labels of the same concepts.
 
     References
     ----------

@@ -51,6 +51,11 @@ def kl_divergence(clean: Tensor, new: Tensor) -> Tensor:
     -------
     Tensor, shape (row,), float64
         Classes that have no probability when clean count nothing.
+
+    Raises
+    ------
+    DataError
+        If shapes differ.
     """
     if clean.shape != new.shape:
         raise DataError(f"clean logits have shape {tuple(clean.shape)} and new ones {tuple(new.shape)}")

@@ -42,7 +42,17 @@ def without(codes: Tensor, features: Tensor) -> Tensor:
 
 
 def clamped(codes: Tensor, features: Tensor, value: float, *, everywhere: bool = False) -> Tensor:
-    """Codes with some features set to a value, only where they are on (above zero), or ``everywhere``."""
+    """Codes with some features set to a value, only where they are on (above zero), or ``everywhere``.
+
+    Parameters
+    ----------
+    codes : Tensor, shape (..., feature)
+    features : Tensor of int or bool
+        Positions of features, or a mask.
+    value : float
+        In units of the codes.
+    everywhere : bool
+    """
     chosen = torch.zeros(codes.shape[-1], dtype=torch.bool, device=codes.device)
     chosen[features] = True
     return torch.where(chosen & ((codes > 0) | everywhere), torch.full_like(codes, value), codes)

@@ -51,6 +51,15 @@ def gram_error(atoms: Tensor, truth: Tensor) -> float:
 
     Root mean square over pairs of different atoms of the difference of their cosines. Atoms are given in the order of
     the planted ones: ``atoms[matching.assigned]``. A rotation of the whole level is forgiven.
+
+    Parameters
+    ----------
+    atoms, truth : Tensor, shape (feature, unit)
+
+    Raises
+    ------
+    DataError
+        If they differ in shape.
     """
     if atoms.shape != truth.shape:
         raise DataError(f"{tuple(atoms.shape)} atoms for {tuple(truth.shape)} planted ones: assign them first")
@@ -75,6 +84,11 @@ def parent_miss_rate(codes: Tensor, parent: Tensor, *, children: Tensor | None =
     -------
     float
         NaN, with a warning, if no child is ever there.
+
+    Raises
+    ------
+    DataError
+        If shapes do not fit.
 
     Examples
     --------

@@ -64,6 +64,11 @@ def fit_linear_probes(
     -------
     LinearProbes
         On the device of ``x``. The probes do not depend on each other.
+
+    Raises
+    ------
+    DataError
+        If rows differ in number, or labels are not (row, concept).
     """
     same_rows(x=x, labels=labels)
     if labels.ndim != 2:

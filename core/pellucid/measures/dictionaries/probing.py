@@ -138,6 +138,11 @@ def sparse_probing(
         The activations that the codes were made of, both or none.
     ks : sequence of int
 
+    Raises
+    ------
+    DataError
+        If rows differ in number, or raw activations are given for one side only.
+
     References
     ----------
     Karvonen et al. (2025), SAEBench, arXiv:2503.09532: 4000 training and 1000 test rows, context of 128 tokens.

@@ -138,7 +138,13 @@ class SubjectMoments:
         self._count[at] = total
 
     def of(self, subjects: Sequence[object] | np.ndarray) -> OfEach:
-        """Moments of some subjects, in their order."""
+        """Moments of some subjects, in their order.
+
+        Raises
+        ------
+        KeyError
+            If a subject has no rows.
+        """
         at = [self._place[str(name)] for name in subjects]
         return OfEach(self._count.numpy()[at], self._mean.numpy()[at], self._squares.numpy()[at])
 

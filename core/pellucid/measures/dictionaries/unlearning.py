@@ -100,6 +100,11 @@ def unlearning(
     Unlearning
         NaN, with a warning, if no setting keeps enough accuracy.
 
+    Raises
+    ------
+    DataError
+        If both densities are not of the same features.
+
     References
     ----------
     Farrell et al. (2024), arXiv:2410.19278; settings of SAEBench.
