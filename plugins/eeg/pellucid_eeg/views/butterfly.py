@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pellucid.data.spec import Signal
 
 MAPS = 4
+"""Maps of the scalp at most, beside that of the evidence."""
+
 APART_S = 0.06
 """Least time between two maps: neighbouring peaks of one wave look alike."""
 
@@ -42,25 +44,38 @@ def butterfly(ax: Axes, values: npt.NDArray[np.floating], spec: Signal, shown: S
     ax.set_title(shown.caption, fontsize=8)
     rows = drawable(spec.channels)
     lines = ax.inset_axes((0.08, 0.52 if rows else 0.18, 0.9, 0.42 if rows else 0.74))
-    begin, end = _looked_at(spec, shown)
+    begin_s, end_s = _looked_at_s(spec, shown)
     time_ms = 1e3 * np.arange(values.shape[1]) / spec.rate_hz
     lines.plot(time_ms, values.T, color=INK, linewidth=0.4, alpha=0.55)
     with np.errstate(invalid="ignore"):
         field = np.nan_to_num(np.nanstd(values, axis=0)) if np.isfinite(values).any() else np.zeros(values.shape[1])
     lines.plot(time_ms, field, color="#1b7f5c", linewidth=1.4, label="global field power")
     _shade(lines, time_ms, spec, shown)
-    lines.set_xlim(1e3 * begin, 1e3 * end)
+    lines.set_xlim(1e3 * begin_s, 1e3 * end_s)
     lines.set_xlabel("ms", fontsize=7, labelpad=1)
     lines.set_ylabel(spec.units, fontsize=7, labelpad=1)
     lines.tick_params(labelsize=6)
     lines.spines[["top", "right"]].set_visible(False)
     lines.legend(fontsize=6, frameon=False, loc="upper right")
     if rows:
-        _maps(ax, values, field, spec, shown, rows, (begin, end))
+        _maps(ax, values, peaks(field, spec.rate_hz, begin_s, end_s, MAPS), spec, shown, rows)
 
 
 def peaks(field: npt.NDArray[np.floating], rate_hz: float, begin_s: float, end_s: float, most: int) -> list[int]:
     """The highest local peaks of a curve, at least :data:`APART_S` apart, in order of time.
+
+    Parameters
+    ----------
+    field : ndarray, shape (time,)
+    rate_hz : float
+    begin_s, end_s : float
+        Between which peaks are looked for.
+    most : int
+
+    Returns
+    -------
+    list of int
+        Samples.
 
     Examples
     --------
@@ -78,7 +93,7 @@ def peaks(field: npt.NDArray[np.floating], rate_hz: float, begin_s: float, end_s
     return sorted(chosen)
 
 
-def _looked_at(spec: Signal, shown: Shown) -> tuple[float, float]:
+def _looked_at_s(spec: Signal, shown: Shown) -> tuple[float, float]:
     """From when to when, in seconds."""
     whole = spec.length / spec.rate_hz
     if not isinstance(shown.only, TimeSpan):
@@ -111,11 +126,10 @@ def _shade(lines: Axes, time_ms: npt.NDArray[np.floating], spec: Signal, shown: 
 
 
 def _maps(
-    ax: Axes, values: npt.NDArray[np.floating], field: npt.NDArray[np.floating], spec: Signal, shown: Shown,
-    rows: tuple[int, ...], looked_at: tuple[float, float],
-) -> None:  # fmt: skip
+    ax: Axes, values: npt.NDArray[np.floating], at_peaks: list[int], spec: Signal, shown: Shown, rows: tuple[int, ...]
+) -> None:
+    """Maps of the electrodes in these rows at peaks, and of the evidence."""
     names = tuple(spec.channels[at] for at in rows)
-    at_peaks = peaks(field, spec.rate_hz, *looked_at, MAPS)
     reach = max((float(np.nanmax(np.abs(values[list(rows), at]))) for at in at_peaks), default=0.0) or 1.0
     width = 0.9 / (MAPS + 1)
     image = None
