@@ -60,6 +60,11 @@ class FewConceptsClassifier(nn.Module):
     ratio : float
         Share of concepts that is set to zero in each sample, from 0 and below 1.
 
+    Raises
+    ------
+    DataError
+        If there are fewer than two concepts, or the ratio is no such share.
+
     Notes
     -----
     Similarities are normalised over the concepts of a sample with a learnable factor and shift, so the limit is one of each
@@ -84,9 +89,16 @@ class FewConceptsClassifier(nn.Module):
         self.norm = nn.LayerNorm(len(concepts))
         self.linear = linear_classifier(len(concepts), classes)
 
-    def scores(self, x: Tensor) -> Tensor:
-        """The concepts that speak, shape (sample, concept); others are zero."""
-        return only_strongest(self.norm(x @ self.concepts.t()), self.ratio)
+    def scores(self, x: Tensor, concepts: Tensor | None = None) -> Tensor:
+        """Similarities to the concepts that speak, shape (sample, concept); others are zero.
+
+        Parameters
+        ----------
+        x : Tensor, shape (sample, feature)
+        concepts : Tensor, optional, shape (concept, feature)
+            As many, in place of the library.
+        """
+        return only_strongest(self.norm(x @ (self.concepts if concepts is None else concepts).t()), self.ratio)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, shape (sample, class), of representations of shape (sample, feature)."""

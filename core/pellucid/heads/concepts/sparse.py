@@ -14,7 +14,7 @@ from pellucid.batch import Batch
 from pellucid.errors import DataError
 from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.base import HeadTags, PredictorConfig, Stage
-from pellucid.heads.concepts.few_concepts import FewConceptsClassifier, kept, only_strongest
+from pellucid.heads.concepts.few_concepts import FewConceptsClassifier, kept
 from pellucid.heads.scaled import STRIDE, ScaledHead
 from pellucid.measures.concept_libraries import cluster_concepts, prototype_concepts
 from pellucid.representation import Representation
@@ -183,7 +183,7 @@ class ConceptBottleneckSparse(ScaledHead):
         )  # fmt: skip
 
     def _surviving(self, x: Tensor) -> Tensor:
-        return only_strongest(self.body.norm(x @ self.concepts.T), self.config.ratio)
+        return self.body.scores(x, self.concepts)
 
     def _read(self, similarities: Tensor) -> Tensor:
         return functional.linear(similarities, STRIDE * self.body.linear.weight, self.body.linear.bias)

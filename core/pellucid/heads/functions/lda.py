@@ -75,6 +75,8 @@ class Lda(Predictor):
 
         Raises
         ------
+        ContractError
+            If the samples carry no labels.
         DataError
             If no training sample is of some class.
         """
@@ -92,14 +94,16 @@ class Lda(Predictor):
             counts += member.sum(0)
             sums += member.T @ x
             squares += x.T @ x
-        absent = [name for name, count in zip(self._names(), counts.tolist(), strict=True) if not count]
+        absent = [name for name, count in zip(self._class_names(), counts.tolist(), strict=True) if not count]
         if origin is None or absent:
-            raise DataError(f"head 'lda' needs training samples of every class; there are none of {', '.join(absent)}")
+            raise DataError(
+                f"head 'lda' needs training samples of every class, and there are none of {', '.join(absent)}: train on more subjects, "
+                "or leave the class out of the target"
+            )
         means = sums / counts[:, None]
         within = (squares - means.T @ (counts[:, None] * means)) / counts.sum()
-        scale = self.config.shrinkage
-        spread = within.diagonal().mean()
-        within = (1 - scale) * within + scale * spread * torch.eye(len(within), dtype=torch.float64)
+        shrinkage, variance = self.config.shrinkage, within.diagonal().mean()
+        within = (1 - shrinkage) * within + shrinkage * variance * torch.eye(len(within), dtype=torch.float64)
         weight = means @ torch.linalg.pinv(within, hermitian=True)
         bias = (counts / counts.sum()).log() - 0.5 * (weight * means).sum(1)
         if len(self.outputs) == 1:
@@ -109,10 +113,6 @@ class Lda(Predictor):
         # Of a sample at the training mean.
         self.bias.copy_(bias + weight @ centre)
         self.unit_mean.copy_(origin + centre)
-
-    def _names(self) -> tuple[str, ...]:
-        target = self.config.target
-        return target.names if isinstance(target, Binary) else self.outputs
 
     def forward(self, z: Representation) -> Tensor:
         """Logits, shape (sample, output): log densities of the classes up to a number that all share."""
@@ -124,3 +124,8 @@ class Lda(Predictor):
         contributions = (z.values - self.unit_mean) * self.weight[at]
         baseline = self.bias[at].expand(len(contributions))
         return Explanation("function", target, z.names, contributions, baseline, self(z)[:, at], z.values)
+
+    def _class_names(self) -> tuple[str, ...]:
+        """All classes; a binary target has one output and two of them."""
+        target = self.config.target
+        return target.names if isinstance(target, Binary) else self.outputs
