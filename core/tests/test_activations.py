@@ -7,7 +7,7 @@ import torch
 from small_training import fitted, planted
 from torch import nn
 
-from pellucid.activations import INPUT, collect
+from pellucid.activations import ACTIVATIONS, collect
 from pellucid.data import ArrayDataset, Binary, DataSpec, Image, LearnedFrom, Split
 from pellucid.errors import ContractError, LeakageError
 from pellucid.protocols.base import FittedFold
@@ -46,7 +46,7 @@ def test_each_point_of_a_feature_map_is_a_row_with_its_sample_and_position():
     row = found.frame.index.get_loc("s2@3")
     with torch.no_grad():
         expected = model.first(torch.from_numpy(dataset.read(np.array([2])).inputs["x"]))[0, :, 1, 1]
-    np.testing.assert_allclose(found.read(np.array([row])).inputs[INPUT][0], expected.numpy(), rtol=1e-6)
+    np.testing.assert_allclose(found.read(np.array([row])).inputs[ACTIVATIONS][0], expected.numpy(), rtol=1e-6)
     assert found.frame.loc["s2@3", "subject"] == "b"
     assert model.training
     assert not model.first._forward_hooks
