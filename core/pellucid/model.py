@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pellucid.batch import Batch, batch_of, collate
+from pellucid.data.blocks import index_blocks
 from pellucid.data.dataset import Dataset
 from pellucid.data.samples import Sample
 from pellucid.data.subjects import LearnedFrom
@@ -270,8 +270,7 @@ def batches(data: Dataset | Sample | Sequence[Sample], target: str | None = None
     if len(data) == 0:
         raise DataError("nothing to read: no samples were given")
     if isinstance(data, Dataset):
-        for start in range(0, len(data), BATCH):
-            at = np.arange(start, min(start + BATCH, len(data)))
+        for at in index_blocks(len(data), BATCH):
             yield collate(data, at, target), [str(i) for i in data.frame.index[at]]
     else:
         yield batch_of(data), [sample.id for sample in data]

@@ -242,13 +242,13 @@ def fit_codes(
             if stage.finish is not None and part not in lost:
                 stage.finish(pairs(models[part], training))
     if lost:
-        raise _without(lost, [part for part in heads if part not in lost])
+        raise _diverged_error(lost, [part for part in heads if part not in lost])
     for head in heads.values():
         head.learned_from, head.origin = head.learned_from | sides.learned_from, sides.train.origin
     return {part: (model.eval(), history[part]) for part, model in models.items()}
 
 
-def _without(lost: Mapping[str, str], others: Sequence[str]) -> DataError:
+def _diverged_error(lost: Mapping[str, str], others: Sequence[str]) -> DataError:
     """One error for all heads that diverged: which, when, and what is there of the others."""
     named = " and ".join(map(repr, lost))
     told = f"{named} did not learn, so nothing is finished: {'; '.join(lost.values())}"

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from pellucid.batch import Batch, collate
+from pellucid.data.blocks import index_blocks
 from pellucid.data.dataset import Dataset
 from pellucid.model import BATCH, Model, batches
 from pellucid.representation import Representation
@@ -41,8 +42,8 @@ def represented(model: Model) -> Callable[[Dataset, str], Samples]:
 def pairs(model: Model, samples: Samples) -> Iterator[tuple[Representation, Batch]]:
     """One pass over samples, as heads look at them: with the representation beside each batch."""
     model.eval()
-    for start in range(0, samples.count, BATCH):
-        batch = samples.read(np.arange(start, min(start + BATCH, samples.count)))
+    for at in index_blocks(samples.count, BATCH):
+        batch = samples.read(at)
         known = batch.inputs.get(LATENT)
         yield (model.encode(batch) if known is None else Representation(known, model.head.config.units)), batch
 

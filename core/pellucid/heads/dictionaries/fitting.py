@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pellucid.batch import Batch
+from pellucid.data.blocks import index_blocks
 from pellucid.data.dataset import Dataset
 from pellucid.data.subjects import LearnedFrom
 from pellucid.errors import ContractError, DataError
@@ -133,6 +134,6 @@ def _check_shape(shape: tuple[int, ...], units: int) -> None:
 
 
 def _pairs(head: Dictionary, samples: Samples) -> Any:
-    for start in range(0, samples.count, READ):
-        batch = samples.read(np.arange(start, min(start + READ, samples.count)))
+    for at in index_blocks(samples.count, READ):
+        batch = samples.read(at)
         yield Representation(next(iter(batch.inputs.values())), head.config.units), batch
