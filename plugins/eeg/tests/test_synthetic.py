@@ -121,6 +121,77 @@ def test_gains_drift_between_sessions_by_at_most_what_is_said_and_not_within_the
     assert one.std() > 0.05
 
 
+def one_source_an_electrode(*, rhythms: bool) -> imagery.Brain:
+    """Electrodes 0 to 2 see one source each, of 10 uV: a rhythm, or a background."""
+    own, none = 10 * np.eye(3, len(IMAGERY)), np.zeros((3, len(IMAGERY)))
+    return imagery.Brain(own, none) if rhythms else imagery.Brain(none, own)
+
+
+def test_a_rhythm_is_as_high_as_its_source_and_beta_is_lower_than_mu_by_what_is_said():
+    brain, classes = one_source_an_electrode(rhythms=True), np.full(200, 3)
+    x = imagery.session(brain, classes, np.random.default_rng(0), noise=0.0)[:, :3]
+    # Heights of trials are 1 on a scale of logarithms, and vary by 8 %.
+    assert np.square(x).mean() == pytest.approx(100 * np.exp(2 * 0.08**2), rel=0.04)
+    mu, beta = (power_in(x, 250.0, low, high).mean() for low, high in ((6, 15), (16, 28)))
+    assert np.sqrt(beta / mu) == pytest.approx(imagery.BETA, rel=0.04)
+    still = imagery.session(brain, classes, np.random.default_rng(0), noise=0.0, depth=0.9)[:, :3]
+    np.testing.assert_array_equal(still, x)
+    for at in range(3):
+        moved = imagery.session(brain, np.full(200, at), np.random.default_rng(0), noise=0.0, depth=0.5)[:, :3]
+        # The classes weaken C3, C4 and Cz, in the order of their places.
+        np.testing.assert_allclose(moved, x * np.where(np.arange(3) == at, 0.5, 1)[:, None], rtol=1e-5, atol=1e-5)
+
+
+def test_trials_differ_in_height_by_eight_percent():
+    classes = np.full(200, 3)
+    brain, long = one_source_an_electrode(rhythms=True), {"rate_hz": 64.0, "length_s": 60.0, "noise": 0.0}
+    x = imagery.session(brain, classes, np.random.default_rng(0), **long)[:, :3]
+    # In a minute a band's own coming and going averages out to 3 %.
+    assert np.log(x.std(2)).std() == pytest.approx(np.hypot(0.08, 0.03), abs=0.012)
+
+
+def test_only_the_first_background_has_alpha_and_all_of_it_goes_with_the_noise():
+    brain, classes = one_source_an_electrode(rhythms=False), np.full(1500, 3)
+    x = imagery.session(brain, classes, np.random.default_rng(0))
+    alone = imagery.ELECTRODE_UV**2
+    # Nobody but an electrode itself is at the fourth.
+    assert np.square(x[:, 3:]).mean() == pytest.approx(alone, rel=0.05)
+    assert np.square(x[:, 1:3]).mean() == pytest.approx(100 + alone, rel=0.05)
+    height = 10 * imagery.ALPHA_UV / imagery.BACKGROUND_UV
+    assert np.square(x[:, 0]).mean() == pytest.approx(100 + alone + height**2 * np.exp(2 * 0.4**2), rel=0.07)
+    extra = power_in(x[:, 0], 250.0, 7, 13).mean() - power_in(x[:, 1], 250.0, 7, 13).mean()
+    whole = power_in(x[:, 0], 250.0, 0, 125).mean() - power_in(x[:, 1], 250.0, 0, 125).mean()
+    assert extra / whole == pytest.approx(1, abs=0.05)
+    louder = imagery.session(brain, classes[:20], np.random.default_rng(1), noise=2.0)
+    np.testing.assert_allclose(
+        louder, 2 * imagery.session(brain, classes[:20], np.random.default_rng(1)), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_brains_have_their_sources_where_they_are_in_everybody():
+    brains = [imagery.drawn_brain(np.random.default_rng(seed)) for seed in range(200)]
+    heights = np.log(np.abs(np.stack([one.rhythms for one in brains])).max(2))
+    assert heights.mean() == pytest.approx(np.log(imagery.RHYTHM_UV), abs=0.03)
+    assert heights.std() == pytest.approx(0.15, abs=0.02)
+    background = np.abs(np.stack([one.background for one in brains]))
+    np.testing.assert_allclose(background.max(2), imagery.BACKGROUND_UV)
+    electrodes = positions(IMAGERY)
+    for at, place in enumerate(imagery.SOURCES):
+        peaks = [IMAGERY[int(np.abs(one.rhythms[at]).argmax())] for one in brains]
+        assert np.mean([peak in neighbours(place, IMAGERY) for peak in peaks]) > 0.97
+        # Near the scalp: half of the height is gone two electrodes further on.
+        shapes = np.mean([np.abs(one.rhythms[at]) / np.abs(one.rhythms[at]).max() for one in brains], axis=0)
+        near = electrodes @ positions([place])[0]
+        assert shapes[near < np.cos(np.deg2rad(35))].max() < 0.3
+        assert shapes[near > 0.999].min() > 0.9
+    # The source of alpha lies at the back, the two others at the front of the head, on either side.
+    middle = [(background[:, at] ** 2 @ electrodes) / (background[:, at] ** 2).sum(1)[:, None] for at in range(3)]
+    assert (middle[0][:, 1] < 0).mean() > 0.9
+    for one in middle[1:]:
+        assert (one[:, 1] > 0).mean() > 0.6
+        assert 0.35 < (one[:, 0] > 0).mean() < 0.65
+
+
 def test_people_differ_and_more_of_them_change_nobody():
     few, many = opened(subjects=2, train_trials=8), opened(subjects=3, train_trials=8)
     assert np.array_equal(signals(few), signals(many)[: len(few)])
