@@ -178,6 +178,57 @@ def test_sums_by_subject_give_the_measures_over_all_rows():
     assert found["l0"].baseline == ATOMS
 
 
+def test_dictionaries_are_drawn_by_what_they_keep_and_with_how_many_codes():
+    data = rows()
+    fold = fold_of(data, model(data))
+    fold.models["wide"] = model(data, k=5)
+    protocol = DictionaryMetrics()
+    examined = protocol.examine(fold).assign(fold=0)
+    both = Context(data.spec, "", {"topk": TopK.tags, "wide": TopK.tags}, "", 0)
+    found = {(r.part, r.metric): r.value for r in protocol.conclude(examined, both)}
+    (figure,) = protocol.figures(examined, both).values()
+    (ax,) = figure.axes
+    drawn = {note.get_text(): note.xy for note in ax.texts}
+    assert set(drawn) == {"topk", "wide"}
+    for part, line in zip(("topk", "wide"), ax.lines, strict=True):
+        expected = found[part, "l0"], found[part, "explained_variance"]
+        assert drawn[part] == pytest.approx(expected)
+        np.testing.assert_allclose(line.get_xydata(), [expected])
+    assert drawn["wide"][0] > drawn["topk"][0]
+    # One dictionary has nothing to be compared with.
+    assert protocol.figures(examined[examined["part"] == "topk"], both) == {}
+
+
+def test_alive_features_are_those_of_test_rows_and_the_baseline_has_as_many_components_as_codes():
+    data = rows()
+    made = model(data)
+    fold = fold_of(data, made)
+    test = fold.test("topk")
+    with torch.no_grad():
+        # One feature that no row has.
+        made.head.bias[11] = -100
+    protocol = DictionaryMetrics()
+    examined = protocol.examine(fold).assign(fold=0)
+    found = {r.metric: r for r in protocol.conclude(examined, context(data))}
+    x = made.representation(test).values
+    on = (made.head.encode(x) != 0).any(0)
+    assert not on[11]
+    assert found["alive"].value == pytest.approx(float(on.double().mean()))
+    assert found["alive"].n_samples == len(test)
+    train = made.representation(data.subset(fold.split.train)).values.double()
+    codes = float((made.head.encode(train.float()) != 0).sum(1).double().mean())
+    count = max(1, round(codes))
+    mean = train.mean(0)
+    basis = torch.linalg.svd(train - mean)[2][:count]
+    back = mean + (x.double() - mean) @ basis.T @ basis
+    assert found["explained_variance"].baseline == pytest.approx(explained_variance(x.double(), back), abs=1e-6)
+    expected = float(torch.cosine_similarity(x.double(), back).mean())
+    assert found["cossim"].baseline == pytest.approx(expected, abs=1e-5)
+    assert found["explained_variance"].baseline_name.startswith(f"{count} principal component")
+    atoms = functional.normalize(made.head.atoms.detach(), dim=1)
+    assert found["coherence"].value == pytest.approx(float((atoms @ atoms.T).abs().fill_diagonal_(0).max()), abs=1e-6)
+
+
 def test_random_directions_are_no_planted_ones():
     """Nor those of any dictionary that starts at atoms drawn by the fold's seed."""
     data = rows()

@@ -207,3 +207,69 @@ def test_known_people_are_refused_and_the_figure_has_both_libraries():
     fold.models["linear"].head.learned_from = data.subset(range(600)).learned_from
     with pytest.raises(LeakageError):
         Iis().examine(dataclasses.replace(fold, split=dataclasses.replace(fold.split, test=np.arange(600))))
+
+
+def planted_rows(standard: int, kept: tuple[int, ...], random: tuple[int, ...], usual: float) -> pd.DataFrame:
+    """A hundred people: the first so many are right, at shares of 0, 0.5 and 0.9."""
+
+    def first(count: int) -> np.ndarray:
+        return (np.arange(100) < count).astype(float)
+
+    names = [str(at) for at in range(100)]
+    columns = {
+        f"{name}:{ratio:g}": first(count)
+        for name, counts in (("kept", kept), ("random", random))
+        for ratio, count in zip((0.0, 0.5, 0.9), counts, strict=True)
+    }
+    return pd.DataFrame(
+        {"part": "linear", "fold": 0, "sample": names, "subject": names, "standard": first(standard), **columns}
+        | {f"{ONCE_A_FOLD}concepts": 7, f"{ONCE_A_FOLD}usual": usual}
+    )
+
+
+def test_what_is_kept_is_told_beside_random_directions_and_whether_it_is_shown():
+    said = context(dataset())
+    one = {r.metric: r for r in Iis().conclude(planted_rows(80, (80, 76, 60), (70, 40, 20), 0.3), said)}
+    # Trapezia over 0.5 and 0.4 of (1, 0.95, 0.75) and (0.875, 0.5, 0.25).
+    assert one["iis"].value == pytest.approx(0.5 * 0.975 + 0.4 * 0.85)
+    assert one["iis"].baseline == pytest.approx(0.5 * 0.6875 + 0.4 * 0.375)
+    assert one["iis"].chance == pytest.approx(0.9 * 0.3 / 0.8)
+    assert one["iis_norm"].value == pytest.approx(one["iis"].value / 0.9)
+    assert one["iis_norm"].baseline == pytest.approx(one["iis"].baseline / 0.9)
+    assert one["iis"].passed is True
+    assert one["iis_norm"].passed is None
+    assert one["iis"].sentence.startswith(
+        "With 90% of 7 concepts silent in each sample, a linear classifier keeps 75% of"
+    )
+    assert "(80%); the concepts keep more than random directions do (a score higher by 0.334," in one["iis"].sentence
+    assert (one["standard_accuracy"].value, one["standard_accuracy"].chance) == (0.8, 0.3)
+    same = {r.metric: r for r in Iis().conclude(planted_rows(80, (80, 76, 60), (80, 76, 60), 0.3), said)}
+    assert same["iis"].passed is False
+    assert (
+        "that the concepts keep more than random directions do is not shown (a score higher by 0.000"
+        in same["iis"].sentence
+    )
+
+
+@pytest.mark.parametrize(("usual", "trivial", "enough"), [(0.5, 75, 76), (0.25, 50, 51)])
+def test_what_is_half_way_to_right_or_twice_the_usual_at_most_is_little_to_retain(usual, trivial, enough):
+    for standard, little in ((trivial, True), (enough, False)):
+        (one, *_) = Iis().conclude(planted_rows(standard, (30, 20, 10), (20, 10, 5), usual), context(dataset()))
+        assert ("there is little to retain" in one.sentence) == little
+        assert (one.passed is None) == little
+
+
+def test_retention_is_drawn_with_its_intervals_and_the_most_frequent_class():
+    rows = planted_rows(80, (80, 76, 60), (70, 40, 20), 0.3)
+    (figure,) = Iis().figures(rows, context(dataset())).values()
+    (panel,) = figure.axes
+    kept, random, usual = panel.lines
+    assert panel.get_title() == "linear"
+    np.testing.assert_allclose(kept.get_xydata(), [[0, 1], [0.5, 0.95], [0.9, 0.75]])
+    np.testing.assert_allclose(random.get_ydata(), [0.875, 0.5, 0.25])
+    np.testing.assert_allclose(usual.get_ydata(), 0.3 / 0.8)
+    bars = panel.collections[0].get_segments()
+    assert all(low[1] <= value <= high[1] for (low, high), value in zip(bars, kept.get_ydata(), strict=True))
+    assert bars[2][0][1] < 0.75 < bars[2][1][1]
+    assert panel.get_ylim()[0] == 0
+    assert Iis().figures(rows[:0], context(dataset())) == {}
