@@ -283,20 +283,24 @@ def test_a_subject_learnt_from_is_refused():
         ConceptAudit().examine(leaky)
 
 
-def made_by_hand(after, subjects=60):
-    """Rows of two concepts whose corrections give the AUROCs that ``after`` says, in both kinds of order."""
+def made_by_hand(after, subjects=60, soft=2.0, rated=True):
+    """Rows of two concepts whose corrections give the AUROCs that ``after`` says, in both kinds of order.
+
+    ``soft``: log odds that concepts as they are give the answer that is right, one a subject or of all.
+    """
     half = subjects // 2
     yes = np.repeat([1.0, 0.0], half)
     rows = {"part": "head", "fold": 0, "sample": "s", "subject": [str(at) for at in range(subjects)], "label": yes}
     for name in ("first", "second"):
-        rows |= {f"usual:{name}": 3.0, f"concept:{name}": 3 + yes, f"rated:{name}": 4 - yes}
+        said = 4 - yes if rated else np.full(subjects, np.nan)
+        rows |= {f"usual:{name}": 3.0, f"concept:{name}": 3 + yes, f"rated:{name}": said}
     for step, auroc in enumerate(after):
         # So many of the yes stand above all no, and the others below them.
         above = np.where(np.arange(half) < round(auroc * half), 2.0, 0.0)
         for order in ("learnt", "random0") if step == 1 else ("learnt",):
             rows[f"corrected:{order}:{step}:0"] = np.concatenate([above, np.ones(half)])
     rows["asked:0"] = yes
-    for probe, odds in {"ratings": 0.0, "soft": 2.0, "whole": 1.0, "soft_control": 0.0, "whole_control": 0.0}.items():
+    for probe, odds in {"ratings": 0.0, "soft": soft, "whole": 1.0, "soft_control": 0.0, "whole_control": 0.0}.items():
         rows[f"told:{probe}:0:0"] = np.where(yes > 0, odds, -odds)
     spec = planted_concepts("concepts", samples=4).spec
     context = Context(spec, "y", {"head": ConceptBottleneck.tags}, "baseline", 0)
@@ -324,6 +328,34 @@ def test_figures_are_those_that_a_pencil_gives():
     assert found["concept_rmse:first"].value == pytest.approx(1.0)
     assert found["concept_rmse:first"].baseline == pytest.approx(np.sqrt(0.5))
     assert "one of the people" not in found["concept_rmse:first"].sentence
+
+
+def test_a_leak_that_is_small_beside_its_interval_is_open_and_one_that_is_none_is_denied():
+    # Of sixty answers 39 are right by odds of 1 and 21 wrong by as much: 0.04 bits, and 0.09 is the error of their mean.
+    mixed = np.where(np.arange(60) % 20 < 13, 1.0, -1.0)
+    one = made_by_hand((0.5, 0.7, 1.0), soft=mixed)["leakage_bits"]
+    gained = 1 - (0.65 * np.log2(1 + np.exp(-1)) + 0.35 * np.log2(1 + np.e))
+    assert one.value == pytest.approx(gained)
+    assert one.low < 0.01 < one.value
+    assert one.passed
+    assert one.sentence.startswith(
+        "Whether predicted concepts tell more of the answer than people's ratings do is open:"
+    )
+    none = made_by_hand((0.5, 0.7, 1.0), soft=0.0)["leakage_bits"]
+    assert none.value == 0
+    assert none.passed
+    assert none.sentence.startswith("Predicted concepts tell no more of the answer than people's ratings do:")
+    # A hundredth of a bit for everybody is no leak yet; two are.
+    for bits, passed in ((0.009, True), (0.02, False)):
+        odds = -np.log(2 ** (1 - bits) - 1)
+        assert made_by_hand((0.5, 0.7, 1.0), soft=odds)["leakage_bits"].passed is passed
+
+
+def test_where_nobody_rated_concepts_have_no_accuracy_and_all_else_is_measured():
+    found = made_by_hand((0.5, 0.7, 1.0), rated=False)
+    assert not [metric for metric in found if metric.startswith(("concept_rank", "concept_rmse"))]
+    assert found["intervention_gain"].value == pytest.approx(0.5)
+    assert found["leakage_bits"].value > 0.5
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ import pellucid
 from pellucid.activations.dataset import ActivationsConfig, ActivationsFolder
 from pellucid.activations.of_run import collect_run
 from pellucid.batch import Batch, collate
-from pellucid.data import Binary, MultiClass, Regression, Split
+from pellucid.data import ArrayDataset, Binary, MultiClass, Regression, Split
 from pellucid.encoders.identity import Identity
-from pellucid.errors import LeakageError, RunError, StudyError
+from pellucid.errors import DataError, LeakageError, RunError, StudyError
 from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.heads.dictionaries.baselines import Pca
 from pellucid.model import Model
@@ -222,6 +222,33 @@ def test_dictionaries_are_not_judged_on_whom_they_have_learnt_from(run, folder):
         results(run, folder, model)
 
 
+def test_what_it_cannot_measure_is_said_before_anything_is_fitted(run, folder, tmp_path):
+    tags = {"it": TopK.tags}
+    asked = Context(folder.spec, "", tags, "", 0)
+
+    def said(path: object, context: Context = asked) -> str:
+        return DictionaryDownstream(DictionaryDownstreamConfig(run=str(path))).unfit(context)
+
+    plain = folder.spec.model_copy(update={"inputs": {"other": folder.spec.input("activations")}})
+    assert said(run.path) == ""
+    assert said(run.path, Context(plain, "", tags, "", 0)) == "its data are no collected activations"
+    assert "is a dictionary" in said(run.path, Context(folder.spec, "", {}, "", 0))
+    assert "nobody says whose activations these are" in DictionaryDownstream().unfit(asked)
+    assert str(tmp_path / "nowhere") in said(tmp_path / "nowhere")
+
+
+def test_a_dictionary_of_something_else_than_the_layer_cannot_stand_in_its_place(run, folder):
+    some, spec = made(folder, "some"), folder.spec.input("activations")
+    apart = Identity(Identity.config_type(inputs={"activations": spec}, columns=spec.names[:-1]))
+    with pytest.raises(DataError, match="no dictionary of this study reads the input 'activations' alone, whole"):
+        results(run, folder, Model({"activations": apart}, some.head).eval())
+    with pytest.raises(DataError, match="no dictionary of this study reads"):
+        results(run, folder, Model({"activations": some.encoders["activations"], "again": apart}, some.head).eval())
+    plain = ArrayDataset(folder.spec, folder.frame, {"activations": np.zeros((len(folder), spec.shape[0]), np.float32)})
+    with pytest.raises(DataError, match="is no folder of collected activations"):
+        results(run, plain, some)
+
+
 def test_divergences_are_those_of_the_distributions():
     clean, new = torch.tensor([[0.3, -1.0, 2.0]]), torch.tensor([[0.1, 0.4, -0.2]])
     p, q = clean.double().sigmoid(), new.double().sigmoid()
@@ -234,6 +261,7 @@ def test_divergences_are_those_of_the_distributions():
     p, q = clean.double().softmax(1), new.double().softmax(1)
     kind = MultiClass(names=("a", "b", "c"))
     torch.testing.assert_close(divergence(kind, clean, new), (p * (p / q).log()).sum(1))
+    assert torch.isnan(losses(kind, torch.cat([clean, new]), None)).tolist() == [True, True]
     found = losses(kind, torch.cat([clean, new, new]), torch.tensor([[2.0], [float("nan")], [0.0]]))
     torch.testing.assert_close(found[[0, 2]], -torch.stack([clean[0].log_softmax(0)[2], new[0].log_softmax(0)[0]]))
     assert torch.isnan(found[1])
