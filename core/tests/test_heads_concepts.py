@@ -248,3 +248,73 @@ def test_without_a_warm_up_the_library_comes_first_and_too_few_samples_are_refus
     many.prepare([pair])
     with pytest.raises(DataError, match="too few for count = 2 times choices = 4"):
         many.stages()[0].finish([pair])
+
+
+def small(rows: torch.Tensor, **options) -> tuple[ConceptBottleneckSparse, list[tuple[Representation, Batch]]]:
+    """A head that knows the mean and spread of some rows, and nothing else yet."""
+    names = tuple("abcd"[: rows.shape[1]])
+    head = ConceptBottleneckSparse(
+        ConceptBottleneckSparse.config_type(units=names, target=Binary(names=("no", "yes")), warm_up=0, **options)
+    )
+    pairs = [(Representation(rows, names), Batch({"x": rows}, targets=(rows[:, :1] > 0).float()))]
+    head.prepare(pairs)
+    return head.eval(), pairs
+
+
+def test_five_concepts_at_most_are_told_the_strongest_first_each_in_three_units():
+    rows = torch.randn(40, 4, generator=torch.Generator().manual_seed(1))
+    head, pairs = small(rows, count=8, ratio=0.1, library="prototype")
+    head.stages()[0].finish(pairs)
+    with torch.no_grad():
+        head.body.linear.weight.copy_(torch.linspace(-0.3, 0.4, 8))
+    head.body.linear.weight.data[0, 6] = 0
+    assert head.kept == 7
+    found = head.explain(pairs[0][0], "yes")
+    torch.testing.assert_close(head.outcome(found.values)[:, 0], found.output)
+    concepts = head.concepts.numpy()
+    for row, evidence in zip(found.contributions.detach().numpy(), found.evidence, strict=True):
+        order = [at for at in np.argsort(-np.abs(row)) if row[at] != 0][:5]
+        assert [one.unit for one in evidence] == [f"concept {at}" for at in order]
+        units = np.argsort(-np.abs(concepts[order[0]]))[:3]
+        told = ", ".join(f"{'+' if concepts[order[0], unit] > 0 else '-'}{'abcd'[unit]}" for unit in units)
+        assert evidence[0].text == f"along {told}"
+        assert "concept 6" not in [one.unit for one in evidence]
+    assert {len(one) for one in found.evidence} == {5}
+
+
+def test_a_sample_at_the_mean_points_nowhere_and_is_no_concept():
+    rows = torch.tensor([[1.0, 1], [-1, -1], [1, -1], [-1, 1], [2, 0], [-2, 0], [0, 0]])
+    head, pairs = small(rows, count=6, library="prototype")
+    head.stages()[0].finish(pairs)
+    torch.testing.assert_close(head.concepts.norm(dim=1), torch.ones(6))
+    head, pairs = small(rows, count=7, library="prototype")
+    with pytest.raises(DataError, match="and 6 that differ from the mean are too few for count = 7"):
+        head.stages()[0].finish(pairs)
+
+
+def test_the_lot_of_a_library_is_its_seeds():
+    rows = torch.randn(40, 4, generator=torch.Generator().manual_seed(1))
+    made = []
+    for seed in (0, 0, 1):
+        head, pairs = small(rows, count=6, library="prototype", seed=seed)
+        head.stages()[0].finish(pairs)
+        made.append(head.concepts)
+    assert torch.equal(made[0], made[1])
+    assert not torch.equal(made[0], made[2])
+
+
+def test_the_warm_up_is_the_likelihood_of_a_linear_layer_on_standardised_units():
+    rows = 3 + 5 * torch.randn(50, 3, generator=torch.Generator().manual_seed(2))
+    head, pairs = small(rows, count=6)
+    with torch.no_grad():
+        head.plain.weight.copy_(torch.tensor([[0.02, -0.03, 0.05]]))
+        head.plain.bias.fill_(0.25)
+    x = (rows - rows.mean(0)) / rows.std(0, unbiased=False)
+    yes = pairs[0][1].targets
+    logits = head.prior + 0.25 + 10 * x @ torch.tensor([0.02, -0.03, 0.05])
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(logits, yes[:, 0])
+    torch.testing.assert_close(head.plain_loss(*pairs[0]), expected, atol=1e-5, rtol=1e-5)
+    warm = head.config.model_copy(update={"warm_up": 0.25})
+    first, second = ConceptBottleneckSparse(warm).stages()
+    assert (first.share, first.learns, second.learns) == (0.25, ("plain",), ("body", "choice"))
+    assert not second.encoders
