@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from pellucid.data import ArrayDataset, Binary, DataSpec, LearnedFrom, Split, Vector
+from pellucid.data import ArrayDataset, Binary, DataSpec, LearnedFrom, MultiClass, MultiLabel, Regression, Split, Vector
+from pellucid.data.spec import Concepts
 from pellucid.encoders.identity import Identity
 from pellucid.errors import LeakageError, NotMeasurable
 from pellucid.heads.dictionaries import TopK, TopKConfig
@@ -18,7 +19,9 @@ from pellucid.heads.functions.linear import Linear
 from pellucid.measures.dictionaries.reconstruction import cossim, explained_variance
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.dictionaries.codes import label_names, labels_and_ratings
 from pellucid.protocols.dictionaries.features import DictionaryFeatures, association_in_words
+from pellucid.protocols.dictionaries.labelled import Side
 from pellucid.protocols.dictionaries.metrics import DictionaryMetrics
 from pellucid.protocols.dictionaries.pooled import Pooled
 from pellucid.protocols.measuring import concluded, examined
@@ -161,6 +164,90 @@ def test_a_sample_has_of_each_feature_the_strongest_position():
     )
 
 
+def test_it_is_the_same_however_many_rows_are_in_memory_at_once(monkeypatch):
+    """Samples whose positions come in several pieces are put together again."""
+    data = rows()
+    fold = fold_of(data, model(data))
+    test = fold.test("topk")
+
+    def measured():
+        pooled = [Pooled.of(fold.models["topk"], test, raw=raw) for raw in (False, True)]
+        side = Side.of(fold.models["topk"], test)
+        return (
+            [(one.codes, one.places, one.counts, one.rows) for one in pooled],
+            [side.x, side.codes, side.on, side.positive, side.positions],
+            DictionaryMetrics().examine(fold),
+        )
+
+    whole = measured()
+    monkeypatch.setattr("pellucid.protocols.dictionaries.codes.ROWS", 37)
+    pieces = measured()
+    for one, other in zip(whole[0], pieces[0], strict=True):
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_array_equal(a, b)
+    for one, other in zip(whole[1], pieces[1], strict=True):
+        torch.testing.assert_close(one, other)
+    sums = [each.drop(columns=["mean"]) for each in (whole[2], pieces[2])]
+    pd.testing.assert_frame_equal(*sums, check_exact=False, rtol=1e-6)
+
+
+def test_single_units_are_pooled_by_their_largest_value_or_their_lowest():
+    data = rows()
+    fold = fold_of(data, model(data))
+    test = fold.test("topk")
+    x = fold.models["topk"].representation(test).values.numpy()
+    source, position = test.frame["source"].to_numpy(), test.frame["position"].to_numpy()
+    for sign in (1, -1):
+        raw = Pooled.of(fold.models["topk"], test, raw=True, sign=sign)
+        for at in (0, 7, 31):
+            own = np.flatnonzero(source == raw.samples[at])
+            own = own[np.argsort(position[own])]
+            np.testing.assert_allclose(raw.codes[at], (sign * x[own]).max(0), rtol=1e-6)
+            # Where positions are alike, as empty ones are, it is the first of them.
+            np.testing.assert_array_equal(raw.places[at], (sign * x[own]).argmax(0))
+        assert (raw.counts == len(test)).all()
+
+
+def test_labels_of_every_kind_of_target_and_ratings_have_names():
+    count = 6
+    values = {
+        "ill": [0, 1, 1, 0, np.nan, 1],
+        "kind": [0, 2, 1, np.nan, 2, 0],
+        "age": [30.0, 41.0, np.nan, 55.0, 60.0, 20.0],
+        "signs:st": [0, 1, 0, 1, 0, np.nan],
+        "signs:t": [1, 1, 0, 0, 1, np.nan],
+        "concept:round": [1.0, 2.0, 3.0, np.nan, 5.0, 4.0],
+    }
+    spec = DataSpec(
+        name="d", namespace="d", inputs={"x": Vector(names=("a",))},
+        targets={
+            "ill": Binary(names=("no", "yes")), "kind": MultiClass(names=("cat", "dog", "cow")),
+            "age": Regression(names=("age",), units=("years",)), "signs": MultiLabel(names=("st", "t")),
+        },
+        concepts=Concepts(names=("round",), low=(1.0,), high=(5.0,)),
+    )  # fmt: skip
+    columns = {column for name, target in spec.targets.items() for column in target.columns(name)} | {"concept:round"}
+    assert columns == set(values)
+    frame = pd.DataFrame(
+        {"subject": [f"p{at}" for at in range(count)], **values}, index=[f"s{at}" for at in range(count)]
+    )
+    found = labels_and_ratings(ArrayDataset(spec, frame, {"x": np.zeros((count, 1), np.float32)}))
+    expected = {
+        "is yes (ill)": values["ill"],
+        "is cat (kind)": [1, 0, 0, np.nan, 0, 1],
+        "is dog (kind)": [0, 0, 1, np.nan, 0, 0],
+        "is cow (kind)": [0, 1, 0, np.nan, 1, 0],
+        "age": values["age"],
+        "is st (signs)": values["signs:st"],
+        "is t (signs)": values["signs:t"],
+        "concept round": values["concept:round"],
+    }
+    assert list(found) == list(expected)
+    for name, said in expected.items():
+        np.testing.assert_array_equal(found[name], said, err_msg=name)
+    assert list(label_names(spec)) == [name for name in expected if name.startswith("is ")]
+
+
 def test_sums_by_subject_give_the_measures_over_all_rows():
     data = rows()
     fold = fold_of(data, model(data))
@@ -276,6 +363,8 @@ def test_a_study_of_predictors_alone_cannot_have_them():
     for protocol in (DictionaryMetrics(), DictionaryFeatures()):
         assert "is a dictionary" in protocol.unfit(alone)
         assert protocol.unfit(context(data)) == ""
+    silent = data.spec.model_copy(update={"targets": {}})
+    assert "neither labels nor ratings" in DictionaryFeatures().unfit(Context(silent, "", {"topk": TopK.tags}, "", 0))
     assert set(alone.predictors) == {"linear"}
     assert not context(data).predictors
 

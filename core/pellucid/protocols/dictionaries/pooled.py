@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SOURCE, POSITION = "source", "position"
 """Frame columns of collected rows: which sample, and where in it."""
 
+LAST = torch.tensor(np.iinfo(np.int32).max, dtype=torch.int32)
+"""Behind every position: where a feature is not strongest."""
+
 
 @dataclass(frozen=True)
 class Pooled:
@@ -31,7 +34,7 @@ class Pooled:
     codes : ndarray, float32, shape (sample, feature)
         The strongest of each feature over the sample's positions; 0 where it is nowhere.
     places : ndarray of int32, shape (sample, feature)
-        At which position; -1 where nowhere.
+        At which position, the first of those that are equally strong; -1 where nowhere.
     counts : ndarray of int64, shape (feature,)
         Rows with a code.
     rows : int
@@ -68,12 +71,13 @@ class Pooled:
             index = torch.from_numpy(inverse)[:, None].expand_as(values)
             best = torch.full((len(of), values.shape[1]), -torch.inf).scatter_reduce(0, index, values, "amax")
             is_best = values == best[torch.from_numpy(inverse)]
-            where = torch.where(is_best, torch.from_numpy(position[at])[:, None], torch.tensor(-1, dtype=torch.int32))
-            there = torch.full(best.shape, -1, dtype=torch.int32).scatter_reduce(0, index, where, "amax")
-            before = codes[torch.from_numpy(of)]
-            better = best > before
-            codes[torch.from_numpy(of)] = torch.where(better, best, before)
-            places[torch.from_numpy(of)] = torch.where(better, there, places[torch.from_numpy(of)])
+            where = torch.where(is_best, torch.from_numpy(position[at])[:, None], LAST)
+            there = LAST.expand(best.shape).clone().scatter_reduce(0, index, where, "amin")
+            before, place = codes[torch.from_numpy(of)], places[torch.from_numpy(of)]
+            # Of positions that are equally strong the first, in whatever pieces they come.
+            first_of_both = torch.where(best == before, torch.minimum(there, place), place)
+            codes[torch.from_numpy(of)] = torch.maximum(best, before)
+            places[torch.from_numpy(of)] = torch.where(best > before, there, first_of_both)
         assert codes is not None
         first = np.unique(source, return_index=True)[1]
         attributes = {name: values[first] for name, values in labels_and_ratings(data).items()}
