@@ -209,6 +209,15 @@ def test_known_people_are_refused_and_the_figure_has_both_libraries():
         Iis().examine(dataclasses.replace(fold, split=dataclasses.replace(fold.split, test=np.arange(600))))
 
 
+def test_units_of_tiny_numbers_are_as_good_as_any():
+    data = dataset()
+    x = data.read(np.arange(len(data))).inputs["x"]
+    tiny = ArrayDataset(data.spec, data.frame, {"x": (x.astype(np.float64) * 1e-9).astype(np.float32)})
+    one, other = (concluded(each, epochs=4, learning_rates=(1e-1,))[1] for each in (data, tiny))
+    for name in ("iis", "standard_accuracy"):
+        assert other[name].value == pytest.approx(one[name].value, abs=0.02)
+
+
 def planted_rows(standard: int, kept: tuple[int, ...], random: tuple[int, ...], usual: float) -> pd.DataFrame:
     """A hundred people: the first so many are right, at shares of 0, 0.5 and 0.9."""
 

@@ -236,6 +236,15 @@ def test_positions_that_no_sample_has_are_no_places_and_people_count_alike(tmp_p
     assert placed.neighbours[[six]].nonzero()[1].tolist() == [six - 1]
 
 
+def test_cells_of_a_layer_have_four_neighbours_unless_corners_are_asked_for(tmp_path):
+    folder, values = layer(tmp_path / "acts", IMAGE, (4, 5), np.ones((20, UNITS)), people=4)
+    for options, diagonal in (({}, False), ({"diagonal": True}, True)):
+        placed = over_positions(axis_dictionary(UNITS), folder, **options)
+        expected = grid_neighbours((4, 5), diagonal=diagonal).toarray()
+        np.testing.assert_allclose(placed.neighbours.toarray(), expected)
+    np.testing.assert_allclose(placed.codes, values.mean(0), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("spec", "shape", "axes"),
     [
