@@ -315,3 +315,17 @@ def test_losses_on_record_are_means_over_samples_though_the_last_batch_is_smalle
     progress = train(Mean(), numbers(count), numbers(count), TrainingSettings(epochs=1, batch_size=4), stage="mean")
     assert progress.training == [pytest.approx((count - 1) / 2)]
     assert progress.validation == [pytest.approx((count - 1) / 2)]
+
+
+def test_the_last_epoch_is_kept_where_that_is_asked_for():
+    kept = {}
+    for keep in ("best", "last"):
+        walking = Walking()
+        settings = TrainingSettings(
+            epochs=12, batch_size=8, learning_rate=0.1, schedule="constant", patience=2, keep=keep
+        )
+        progress = train(walking, numbers(8), numbers(4), settings, stage="walk")
+        kept[keep] = progress.epoch, progress.best_epoch, float(walking.at.detach())
+    assert kept["best"][0] < 12
+    assert kept["last"][:2] == (12, 12)
+    assert abs(kept["best"][2] - 0.5) < 0.1 < abs(kept["last"][2] - 0.5)

@@ -141,7 +141,7 @@ class Learner:
     def _judge(self, validated: bool) -> None:
         progress, settings = self.progress, self.settings
         judged = progress.validation if validated else progress.training
-        if judged[-1] < progress.best_loss or not validated:
+        if judged[-1] < progress.best_loss or not validated or settings.keep == "last":
             progress.best_loss, progress.best_epoch = judged[-1], progress.epoch
         waited = progress.epoch - progress.best_epoch
         stop_early = validated and settings.patience is not None and waited >= settings.patience

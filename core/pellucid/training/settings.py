@@ -31,6 +31,9 @@ class TrainingSettings(Frozen):
         Longest gradient; longer ones are scaled down.
     patience : int, optional
         Stop after so many epochs without a better loss on the validation subjects. The best epoch is kept either way.
+    keep : {"best", "last"}
+        Which epoch is kept: the best on the validation subjects, or the last one, without stopping early: for losses that
+        say little of few validation samples (a contrastive one of four sentences).
     mixed_precision : {"no", "bf16", "fp16"}
     joint : bool
         Encoders that could be trained alone learn together with each head instead; their own loss is added.
@@ -50,6 +53,7 @@ class TrainingSettings(Frozen):
     averaging: float = Field(0.0, ge=0, allow_inf_nan=False)
     clip_norm: float | None = Field(5.0, gt=0, allow_inf_nan=False)
     patience: int | None = Field(10, ge=1)
+    keep: Literal["best", "last"] = "best"
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     joint: bool = False
     distinct: str = ""

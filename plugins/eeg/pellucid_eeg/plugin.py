@@ -25,7 +25,11 @@ PLUGIN = Plugin(
         "glim": "pellucid_eeg.encoders.glim:Glim",
         "shallow-convnet": "pellucid_eeg.encoders.convnets:ShallowConvNet",
     },
-    studies={"eeg-visual": "pellucid_eeg/studies/eeg-visual.toml"},
+    studies={
+        "eeg-text": "pellucid_eeg/studies/eeg-text.toml",
+        "eeg-text-subjects": "pellucid_eeg/studies/eeg-text-subjects.toml",
+        "eeg-visual": "pellucid_eeg/studies/eeg-visual.toml",
+    },
     views={"butterfly": "pellucid_eeg.views.butterfly:butterfly"},
     mend="pip install --force-reinstall pellucid-eeg",
 )

@@ -1,0 +1,191 @@
+"""The encoder of GLIM: what it counts, what it must not look at, and where it starts."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pellucid.batch import Batch
+from pellucid.data.spec import Signal, Text
+from pellucid.errors import StudyError
+from pellucid_eeg.encoders.glim import Glim, GlimConfig
+from pellucid_eeg.encoders.glim_blocks import Attention, PromptedBlock, place_table
+
+SMALL = {"width": 16, "blocks": 2, "merging_blocks": 2, "heads": 4, "queries": 4, "query_width": 24, "silent": {}}
+
+
+def inputs(channels=12, length=32):
+    eeg = Signal(channels=tuple(f"E{at}" for at in range(channels)), length=length, rate_hz=128.0, units="uV")
+    return {"eeg": eeg, "prompt": Text(vocabulary=31, length=3)}
+
+
+def encoder(**options):
+    torch.manual_seed(0)
+    return Glim(GlimConfig(inputs=inputs(), **{**SMALL, **options})).eval()
+
+
+def batch(count=5, seed=0):
+    chance = torch.Generator().manual_seed(seed)
+    mask = torch.arange(32) < torch.tensor([32, 20, 9, 30, 1])[:count, None]
+    return Batch(
+        {
+            "eeg": torch.randn(count, 12, 32, generator=chance),
+            "prompt": torch.tensor([[1, 1, 4], [2, 1, 5], [1, 2, 6], [2, 2, 7], [1, 1, 8]])[:count],
+        },
+        {"eeg": mask[:, None].expand(-1, 12, -1)},
+    )
+
+
+@torch.no_grad()
+def said(model, of):
+    return model(of).tokens[""].values
+
+
+def shaken(model):
+    """As after training: nothing is zero any more."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    return model
+
+
+def test_the_published_network_has_as_many_parameters_as_a_pencil_counts():
+    full = Glim(GlimConfig(inputs=inputs(104, 1280)))
+    d, t, w, q = 128, 1280, 256, 96
+
+    def linear(a, b):
+        return a * b + b
+
+    def attention(width):
+        return 4 * linear(width, width)
+
+    def mlp(width):
+        return linear(width, 4 * width) + linear(4 * width, width)
+
+    prompts = (3 + 3 + 31) * d + 3
+    over_time = 6 * (attention(d) + mlp(d) + linear(d, 6 * d) + linear(d, 2 * t))
+    merging = 6 * (2 * attention(w) + mlp(w) + 3 * 2 * w)
+    between = linear(d, w) + 2 * w + q * w + 2 * w
+    assert prompts == 4739
+    assert over_time == 6 * 627072
+    assert merging == 6 * 1053440
+    assert sum(p.numel() for p in full.parameters()) == prompts + over_time + merging + between == 10_146_435
+    assert full.token_shapes[""].count == 96
+    assert full.token_shapes[""].width == 256
+    # Channels beyond the 104 are zeros and no layer stands before the first block.
+    assert full.narrowed is None
+
+
+@torch.no_grad()
+def test_the_published_network_runs_on_ten_seconds():
+    full = Glim(GlimConfig(inputs=inputs(104, 1280))).eval()
+    z = full(Batch({"eeg": torch.randn(1, 104, 1280), "prompt": torch.ones(1, 3, dtype=torch.long)}))
+    assert z.tokens[""].values.shape == (1, 96, 256)
+
+
+def test_an_untrained_network_says_the_same_whatever_the_prompt_and_a_trained_one_does_not():
+    model, one = encoder(), batch()
+    other = one.with_input("prompt", torch.zeros(5, 3, dtype=torch.long))
+    assert (said(model, one) - said(model, other)).abs().max() < 1e-6
+    shaken(model)
+    assert (said(model, one) - said(model, other)).abs().amax((1, 2)).min() > 1e-3
+
+
+@pytest.mark.parametrize("prepare", [lambda model: model, shaken], ids=["untrained", "trained"])
+def test_masked_moments_change_nothing_and_real_ones_do(prepare):
+    model, one = prepare(encoder()), batch()
+    hidden = torch.where(one.masks["eeg"], one.inputs["eeg"], 1000.0)
+    assert torch.equal(said(model, one), said(model, one.with_input("eeg", hidden)))
+    seen = one.inputs["eeg"].clone()
+    seen[:, :, 0] += 1
+    assert (said(model, one) - said(model, one.with_input("eeg", seen))).abs().amax((1, 2)).min() > 1e-4
+
+
+def test_padding_is_as_if_it_were_not_there():
+    """Without its padding a short signal says the same, which a mask that only zeroes values would not reach."""
+    model = shaken(encoder())
+    short = batch(1, seed=3)
+    short = replace(short, masks={"eeg": (torch.arange(32) < 20).expand(1, 12, 32)})
+    block, x = model.over_time[0], torch.randn(1, 32, 16)
+    real = torch.arange(32)[None] < 20
+    alone = PromptedBlock(16, 4, 20)
+    state = block.state_dict()
+    # What a prompt does to each moment is a row for each; the first twenty scales and shifts are those of the long block.
+    for name in ("moments.weight", "moments.bias"):
+        state[name] = torch.cat([state[name][:20], state[name][32:52]])
+    alone.load_state_dict(state)
+    prompt = torch.randn(1, 16)
+    with torch.no_grad():
+        assert torch.allclose(block(x, prompt, real)[:, :20], alone(x[:, :20], prompt, real[:, :20]), atol=1e-5)
+
+
+def test_a_signal_that_is_missing_altogether_says_nothing_and_no_nan():
+    model = shaken(encoder())
+    one = batch()
+    gone = replace(one, masks={"eeg": torch.tensor([True, False, True, True, True])})
+    values = said(model, gone)
+    assert values.isfinite().all()
+    assert not values[1].any()
+    assert values[0].any()
+
+
+def test_prompts_that_are_always_silent_are_silent_afterwards_too():
+    model = shaken(encoder(silent={"dataset": 1.0, "subject": 1.0}))
+    one = batch()
+    other = one.inputs["prompt"].clone()
+    other[:, 1:] = torch.tensor([2, 30])
+    assert torch.equal(said(model, one), said(model, one.with_input("prompt", other)))
+    other[:, 0] = 0
+    assert not torch.allclose(said(model, one), said(model, one.with_input("prompt", other)))
+
+
+def test_prompts_fall_silent_in_training_as_often_as_is_set():
+    model = shaken(encoder(silent={"task": 0.25})).train()
+    torch.manual_seed(0)
+    many = Batch({"eeg": torch.zeros(4000, 12, 32), "prompt": torch.tensor([[1, 0, 0]]).expand(4000, -1)})
+    prompts = model.prompted(many)
+    unsaid = model.prompted(many.with_input("prompt", torch.zeros(4000, 3, dtype=torch.long)))[:1]
+    share = torch.isclose(prompts, unsaid).all(1).float().mean()
+    assert float(share) == pytest.approx(0.25, abs=0.03)
+    assert not torch.isclose(model.eval().prompted(many), unsaid).all(1).any()
+
+
+def test_a_prompt_is_the_sum_of_vectors_times_factors_that_start_at_their_share_of_numbers():
+    model = encoder()
+    assert model.strengths.tolist() == pytest.approx([3 / 37, 3 / 37, 31 / 37])
+    numbers = batch().inputs["prompt"]
+    expected = sum(
+        strength * table.weight[numbers[:, at]]
+        for at, (strength, table) in enumerate(zip(model.strengths, model.tables, strict=True))
+    )
+    assert torch.allclose(model.prompted(batch()), expected)
+
+
+def test_attention_is_torchs_and_queries_look_back_alone():
+    torch.manual_seed(0)
+    ours, theirs = Attention(16, 4), torch.nn.MultiheadAttention(16, 4, batch_first=True)
+    with torch.no_grad():
+        theirs.in_proj_weight.copy_(torch.cat([ours.to_query.weight, ours.to_key.weight, ours.to_value.weight]))
+        theirs.in_proj_bias.copy_(torch.cat([ours.to_query.bias, ours.to_key.bias, ours.to_value.bias]))
+        theirs.out_proj.load_state_dict(ours.out.state_dict())
+    x, keys, real = torch.randn(2, 3, 16), torch.randn(2, 7, 16), torch.arange(7) < torch.tensor([[7], [4]])
+    assert torch.allclose(ours(x, keys, real), theirs(x, keys, keys, key_padding_mask=~real)[0], atol=1e-6)
+    causal = ours(x, x, causal=True)
+    later = x.clone()
+    later[:, 2] += 1
+    assert torch.allclose(ours(later, later, causal=True)[:, :2], causal[:, :2], atol=1e-6)
+
+
+def test_places_are_sines_then_cosines():
+    table = place_table(10, 8)
+    assert table[3, 1].item() == pytest.approx(torch.tensor(3 / 10000**0.25).sin().item())
+    assert table[3, 5].item() == pytest.approx(torch.tensor(3 / 10000**0.25).cos().item())
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [({"prompts": {"task": 3}}, "prompts have 3 places, and 1 are named"), ({"inputs": {"eeg": inputs()["eeg"], "b": inputs()["eeg"]}}, "one signal")],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused(options, told):
+    with pytest.raises(StudyError, match=told):
+        Glim(GlimConfig(**{"inputs": inputs(), **SMALL, **options}))
