@@ -11,20 +11,16 @@ from pellucid.testing.instances import need, opened
 
 def study_is_valid_and_its_parts_fit(component: Component) -> None:
     """Every key is known, every component is installed, and encoders, heads and protocols fit the data."""
-    from pellucid.assembly import build_protocols, check_fit
-    from pellucid.heads.base import HeadTags
-    from pellucid.protocols.base import Context
-    from pellucid.protocols.baseline import TrivialBaseline
+    from pellucid.assembly import build_protocols, check_columns, check_fit, context_of
     from pellucid.studies import study
 
     asked = study(plugins.resource(component.target))
     need(bool(asked.title), component, "has no title")
     _, assessments = build_protocols(asked)
-    data = opened(plugins.find("dataset", asked.dataset)).labelled(asked.target)
-    parts: dict[str, HeadTags] = {entry.part: plugins.load("head", entry.name).tags for entry in asked.head}
-    baseline = TrivialBaseline(data.spec, asked.target).name
-    context = Context(data.spec, asked.target, parts, baseline, asked.training.seed)
-    check_fit(asked, data.spec, assessments, context, data)
+    data = opened(plugins.find("dataset", asked.dataset)).keeping_apart(asked.apart)
+    data = data.labelled(asked.target) if asked.target else data
+    check_columns(asked, data)
+    check_fit(asked, data.spec, assessments, context_of(asked, data.spec), data)
 
 
 def card_is_complete_and_agrees_with_its_dataset(component: Component) -> None:

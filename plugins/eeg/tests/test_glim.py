@@ -184,8 +184,11 @@ def test_places_are_sines_then_cosines():
 
 @pytest.mark.parametrize(
     ("options", "told"),
-    [({"prompts": {"task": 3}}, "prompts have 3 places, and 1 are named"), ({"inputs": {"eeg": inputs()["eeg"], "b": inputs()["eeg"]}}, "one signal")],
-)  # fmt: skip
+    [
+        ({"prompts": {"task": 3}}, "prompts have 3 places, and 1 are named"),
+        ({"inputs": {"a": inputs()["eeg"], "b": inputs()["eeg"]}}, "reads one signal"),
+    ],
+)
 def test_what_does_not_fit_is_refused(options, told):
     with pytest.raises(StudyError, match=told):
         Glim(GlimConfig(**{"inputs": inputs(), **SMALL, **options}))
