@@ -1,0 +1,82 @@
+"""A study of reading EEG from files to report, and an evaluation on other sentences of the same readers."""
+
+import json
+
+import numpy as np
+import pytest
+
+import pellucid
+from pellucid.errors import LeakageError
+from pellucid.evaluation import evaluate
+from pellucid_eeg.reading.zuco_example import write_results
+
+LABEL = "unseen sentences, seen subjects"
+
+
+def written(folder, first, count=9):
+    """Two readers of the same sentences."""
+    folder.mkdir()
+    chance = np.random.default_rng(first)
+    for person in ("ZAA", "ZBB"):
+        for task in ("SR", "NR"):
+            readings = []
+            for at in range(first, first + count):
+                signals = np.zeros((105, int(chance.integers(260, 400))))
+                signals[:-1] = chance.normal(0, 10, (104, signals.shape[1]))
+                readings.append((f"The {task} sentence number {at} is here.", signals))
+            write_results(folder / f"results{person}_{task}.mat", readings)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    place = tmp_path_factory.mktemp("eeg-text")
+    study = pellucid.study("eeg-text").settings() | {
+        "dataset": "zuco",
+        "protocols": ["subject-holdout", "retrieval", "zero-shot", "generated-text"],
+        "options": {
+            "zuco": {"cache": False},
+            "subject-holdout": {"apart": ["sentence"], "test": 0.3},
+            "retrieval": {"block": 4, "ranks": [1]},
+        },
+    }
+    study["encoder"][0] |= {"width": 8, "heads": 2, "blocks": 1, "merging_blocks": 1, "queries": 2, "query_width": 8}
+    study["head"][0] |= {"attention_heads": 2, "text": {"kind": "t5", "width": 8, "heads": 2, "length": 10, "beams": 1}}
+    study["training"] |= {"epochs": 1, "batch_size": 4}
+    done = pellucid.study(study).run(place / "run", written(place / "data", 0))
+    return done, place
+
+
+def test_every_result_and_the_report_say_that_subjects_are_seen(run):
+    done, _ = run
+    assert done.finished
+    found = {(r.protocol, r.metric) for r in done.results}
+    assert {("retrieval", "rank1_of_4"), ("zero-shot", "corpus:top1"), ("generated-text", "bleu1")} <= found
+    assert {r.judged_on for r in done.results} == {LABEL}
+    assert all(LABEL in r.sentence for r in done.results if r.sentence)
+    page = done.report.read_text("utf-8")
+    assert f"All scores are of {LABEL}. Nothing is said about other subjects." in page
+    assert "noise" in page
+    document = json.loads((done.path / "run.json").read_text("utf-8"))
+    sides = document["subjects"]["0"]
+    assert set(sides["train"]) == {"sentence"}
+    assert not set(sides["train"]["sentence"]) & set(sides["test"]["sentence"])
+
+
+def test_an_evaluation_on_other_sentences_says_it_too_and_known_sentences_are_refused(run):
+    done, place = run
+    results = evaluate(done.path, written(place / "other", 100))
+    assert len(results) > 0
+    assert {r.judged_on for r in results} == {LABEL}
+    with pytest.raises(LeakageError, match="sentences"):
+        evaluate(done.path, place / "data")
+
+
+def test_a_loaded_model_says_how_much_each_soft_token_adds(run):
+    done, place = run
+    model = pellucid.load(done.path)
+    data = pellucid.dataset("zuco", place / "data", cache=False)
+    explanation = model.explain(data.subset([0, 1]))
+    assert explanation.names == ("soft token 1", "soft token 2")
+    assert explanation.gap.abs().max() < 1e-4
+    assert len(model.head.write(model.representation(data.subset([0])))) == 1

@@ -1,0 +1,252 @@
+"""Files of ZuCo, written here as Matlab writes them: what is read, what is left out, and on which side sentences stand."""
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.io import savemat
+from scipy.signal import resample
+
+import pellucid
+from pellucid.errors import DataError
+from pellucid_eeg.reading.zuco import CHANNELS, LENGTH, Zuco, ZucoConfig, official_sides, resampled
+from pellucid_eeg.reading.zuco_example import write_results
+from pellucid_eeg.reading.zuco_files import read_readings
+
+
+def signals(steps, seed=0):
+    values = np.zeros((105, steps))
+    values[:-1] = np.random.default_rng(seed).normal(0, 10, (104, steps))
+    return values
+
+
+def opened(folder, **options):
+    return Zuco(ZucoConfig(cache=False, **options), folder)
+
+
+def findings(data):
+    return {one.what for one in data.findings}
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def test_words_and_signals_come_back_as_they_were_written(tmp_path):
+    said = ["Henry's café – “très” bon.", "A sign outside of the plane: 𝄞."]
+    known = [signals(300), signals(400, 1)]
+    write_results(tmp_path / "resultsZAB_SR.mat", list(zip(said, known, strict=True)))
+    found = list(read_readings(tmp_path / "resultsZAB_SR.mat"))
+    assert [one.text for one in found] == said
+    for one, values in zip(found, known, strict=True):
+        assert one.signals_uv.shape == (104, values.shape[1])
+        assert np.allclose(one.signals_uv, values[:-1], atol=1e-5)
+
+
+def test_a_file_older_than_hdf5_says_the_same(tmp_path):
+    known = signals(300)
+    struct = np.zeros(2, dtype=[("content", object), ("rawData", object)])
+    struct[0] = ("An old file.", known)
+    struct[1] = ("Not recorded.", np.nan)
+    savemat(tmp_path / "resultsZAB_NR.mat", {"sentenceData": struct})
+    first, second = read_readings(tmp_path / "resultsZAB_NR.mat")
+    assert first.text == "An old file."
+    assert np.allclose(first.signals_uv, known[:-1], atol=1e-5)
+    assert second.signals_uv is None
+    assert second.why == "nothing was recorded"
+
+
+def test_what_was_not_recorded_and_what_is_no_number_is_told_apart(tmp_path):
+    broken = signals(300)
+    broken[5, 7] = np.nan
+    write_results(tmp_path / "resultsZAB_SR.mat", [("One.", None), ("Two.", broken), ("Three.", signals(300))])
+    found = list(read_readings(tmp_path / "resultsZAB_SR.mat"))
+    assert [one.why for one in found] == ["nothing was recorded", "holds values that are no numbers", ""]
+
+
+def test_matlabs_empty_arrays_and_empty_references_are_no_sentence(tmp_path):
+    path = tmp_path / "resultsZAB_SR.mat"
+    write_results(path, [("One.", signals(300)), ("Two.", signals(300))])
+    with h5py.File(path, "a") as file:
+        # Of an empty array Matlab stores the size, and an attribute that says so.
+        empty = file["#refs#"].create_dataset("empty", data=np.array([0, 0], np.uint64))
+        empty.attrs["MATLAB_empty"] = np.uint8(1)
+        file["sentenceData"]["content"][0, 0] = empty.ref
+        file["sentenceData"]["rawData"][1, 0] = empty.ref
+    first, second = read_readings(path)
+    assert (first.text, second.why) == ("", "nothing was recorded")
+
+
+def test_a_struct_of_one_sentence_has_no_references(tmp_path):
+    path, known = tmp_path / "resultsZAB_SR.mat", signals(260)
+    with h5py.File(path, "w") as file:
+        group = file.create_group("sentenceData")
+        group.create_dataset("content", data=np.frombuffer("Alone.".encode("utf-16-le"), "<u2")[:, None])
+        group.create_dataset("rawData", data=known.T)
+    (one,) = read_readings(path)
+    assert one.text == "Alone."
+    assert np.allclose(one.signals_uv, known[:-1], atol=1e-5)
+
+
+def spoiled(path, how):
+    if how == "no struct":
+        with h5py.File(path, "w") as file:
+            file.create_group("other")
+    elif how == "no field":
+        with h5py.File(path, "w") as file:
+            file.create_group("sentenceData").create_dataset("content", data=np.zeros((1, 1), np.uint16))
+    elif how == "reference not zero":
+        values = signals(300)
+        values[104, 3] = 1
+        write_results(path, [("One.", values)])
+    elif how == "other rows":
+        write_results(path, [("One.", signals(300)[:64])])
+    elif how == "cut short":
+        write_results(path, [("One.", signals(3000))])
+        path.write_bytes(path.read_bytes()[:20_000])
+    else:
+        path.write_bytes(b"no Matlab file at all")
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("no struct", "has no 'sentenceData', but other"),
+        ("no field", "no field 'rawData'"),
+        ("reference not zero", "row 105 of sentence 1 is not zero"),
+        ("other rows", "expected 105 rows"),
+        ("cut short", "damaged"),
+        ("nonsense", "is no Matlab file"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_with_the_reason_or_left_out(tmp_path, how, told):
+    spoiled(tmp_path / "resultsZAB_SR.mat", how)
+    with pytest.raises(DataError, match=told) as refused:
+        opened(tmp_path)
+    assert "resultsZAB_SR.mat" in str(refused.value)
+    write_results(tmp_path / "resultsZCD_SR.mat", [("One.", signals(300)), ("Two.", signals(300))])
+    left = opened(tmp_path, skip_broken=True)
+    assert len(left) == 2
+    assert findings(left) == {"a file cannot be used"}
+    assert "ZAB" not in str(left.findings)
+
+
+# --- what is kept -----------------------------------------------------------------------------------------------------
+
+
+def test_sentences_of_half_a_second_to_ten_are_kept_to_the_sample(tmp_path):
+    steps = [249, 250, 5000, 5001]
+    write_results(tmp_path / "resultsZAB_SR.mat", [(f"Of {n} samples.", signals(n)) for n in steps])
+    data = opened(tmp_path)
+    assert data.frame["text:sentence"].tolist() == ["Of 250 samples.", "Of 5000 samples."]
+    assert findings(data) == {"was read for less than 0.5 s", "was read for more than 10 s"}
+    mask = data.read(np.arange(2)).masks["eeg"]
+    # floor(250 * 128 / 500) and 1280.
+    assert mask[:, 0].sum(1).tolist() == [64, 1280]
+
+
+def test_signals_are_resampled_by_fourier_padded_and_neither_filtered_nor_scaled(tmp_path):
+    known = signals(777)
+    write_results(tmp_path / "resultsYAB_NR.mat", [("One.", known), ("Two.", signals(300))])
+    data = opened(tmp_path)
+    arrays = data.read(np.array([0]))
+    eeg, mask = arrays.inputs["eeg"][0], arrays.masks["eeg"][0]
+    assert eeg.shape == mask.shape == (CHANNELS, LENGTH)
+    steps = 777 * 128 // 500
+    assert np.allclose(eeg[:, :steps], resample(known[:-1], steps, axis=1), atol=1e-4)
+    assert not eeg[:, steps:].any()
+    assert mask[:, :steps].all()
+    assert not mask[:, steps:].any()
+    assert arrays.inputs["prompt"].tolist() == [[1, 2, 1]]
+
+
+def test_a_slow_wave_keeps_its_height_and_rate():
+    seconds = np.arange(2500) / 500
+    slow = np.tile(20 * np.sin(2 * np.pi * 6 * seconds), (104, 1)).astype(np.float32)
+    expected = 20 * np.sin(2 * np.pi * 6 * np.arange(640) / 128)
+    assert np.abs(resampled(slow)[0] - expected).max() < 0.1
+
+
+def test_the_corpus_the_prompts_and_who_read_are_told_by_the_files_name_and_the_name_is_not_kept(tmp_path):
+    for name in ("resultsZAB_SR.mat", "resultsYCD_TSR.mat"):
+        (tmp_path / name[7:10]).mkdir()
+        write_results(tmp_path / name[7:10] / name, [(f"{name} one.", signals(300)), (f"{name} two.", signals(300))])
+    data = opened(tmp_path)
+    frame = data.frame
+    assert frame.groupby("archive")["corpus"].first().to_dict() == {"zuco1": 0.0, "zuco2": 1.0}
+    prompts = dict(zip(frame["archive"], data.read(np.arange(4)).inputs["prompt"].tolist(), strict=True))
+    assert prompts == {"zuco1": [1, 1, 2], "zuco2": [2, 2, 1]}
+    assert frame["subject"].nunique() == 2
+    kept = " ".join([*frame.index, *frame["subject"]])
+    assert "ZAB" not in kept
+    assert "YCD" not in kept
+
+
+def test_a_folder_without_such_files_and_no_folder_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"resultsZAB_SR\.mat"):
+        opened(tmp_path)
+    with pytest.raises(DataError, match="--data"):
+        Zuco()
+
+
+def test_the_same_sentence_of_two_readers_is_one_sentence(tmp_path):
+    for person in ("ZAB", "ZCD"):
+        write_results(
+            tmp_path / f"results{person}_SR.mat", [("One  and\n two.", signals(300)), ("Other.", signals(300))]
+        )
+    frame = opened(tmp_path).frame
+    assert frame["sentence"].nunique() == 2
+    assert set(frame["text:sentence"]) == {"One and two.", "Other."}
+
+
+# --- sides ------------------------------------------------------------------------------------------------------------
+
+
+def labels(counts, shared=0):
+    rows = [(a, t, f"{a}-{t}-{at}") for (a, t), n in counts.items() for at in range(n)]
+    rows += [(a, t, f"shared {at}") for a, t in counts for at in range(shared)]
+    return pd.DataFrame(rows, columns=["archive", "task", "sentence"])
+
+
+def test_sentences_that_stand_twice_are_learnt_from_and_a_tenth_of_each_task_is_tested():
+    counts = {("zuco1", "SR"): 400, ("zuco1", "NR"): 280, ("zuco2", "NR"): 329}
+    table = labels(counts, shared=20)
+    sides = official_sides(table)
+    assert set(sides[table["sentence"].str.startswith("shared")]) == {"train"}
+    for (archive, task), count in counts.items():
+        mine = sides[(table["archive"] == archive) & (table["task"] == task)]
+        assert (mine == "test").sum() == (mine == "validation").sum() == round(0.1 * (count + 20))
+
+
+def test_sides_are_the_same_however_often_and_in_which_order_a_sentence_is_read():
+    table = labels({("zuco1", "SR"): 50, ("zuco2", "NR"): 40})
+    once = dict(zip(table["sentence"], official_sides(table), strict=True))
+    several = pd.concat([table, table, table]).sample(frac=1, random_state=0)
+    again = official_sides(several)
+    assert all(once[name] == side for name, side in zip(several["sentence"], again, strict=True))
+    assert list(once.values()).count("test") == 9
+
+
+def test_the_published_sides_are_those_of_a_protocol(tmp_path):
+    for person in ("ZAB", "ZCD"):
+        write_results(tmp_path / f"results{person}_SR.mat", [(f"Sentence {at}.", signals(260)) for at in range(20)])
+    data = opened(tmp_path).keeping_apart(["sentence"])
+    from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+
+    (split,) = SubjectHoldout(SubjectHoldoutConfig(column="official", apart=("sentence",))).splits(data, "", 0)
+    assert [len(side) for side in (split.train, split.validation, split.test)] == [32, 4, 4]
+    assert data.spec.judged_on == "unseen sentences, seen subjects"
+
+
+def test_every_subject_reads_every_sentence_so_keeping_both_apart_is_refused(tmp_path):
+    for person in ("ZAB", "ZCD", "ZEF"):
+        write_results(tmp_path / f"results{person}_SR.mat", [(f"Sentence {at}.", signals(260)) for at in range(5)])
+    study = pellucid.study("eeg-text").settings() | {
+        "dataset": "zuco",
+        "data": str(tmp_path),
+        "protocols": ["subject-holdout", "retrieval"],
+    }
+    study["options"] = {"zuco": {"cache": False}}
+    study["training"] |= {"batch_size": 2}
+    with pytest.raises(DataError, match="got 1"):
+        pellucid.study(study).run(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
