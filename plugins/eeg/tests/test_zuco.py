@@ -32,7 +32,7 @@ def findings(data):
 
 
 def test_words_and_signals_come_back_as_they_were_written(tmp_path):
-    said = ["Henry's café – “très” bon.", "A sign outside of the plane: 𝄞."]
+    said = ["Henry's café: “très” bon.", "A sign outside of the plane: 𝄞."]
     known = [signals(300), signals(400, 1)]
     write_results(tmp_path / "resultsZAB_SR.mat", list(zip(said, known, strict=True)))
     found = list(read_readings(tmp_path / "resultsZAB_SR.mat"))
