@@ -97,8 +97,8 @@ class RandomT5(EncoderDecoder):
             dropout_rate=0.0,
             pad_token_id=PAD,
             eos_token_id=END,
-            decoder_start_token_id=PAD,
         )
+        config.decoder_start_token_id = PAD
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.frozen = T5ForConditionalGeneration(config).eval().requires_grad_(False)

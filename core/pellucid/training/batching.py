@@ -95,7 +95,8 @@ def distinct_batches(order: Sequence[int] | np.ndarray, values: np.ndarray, size
             f"batches of {size} samples with different values in column {named!r} cannot be made of {here}: lower [training] "
             "batch_size, or learn from more"
         )
-    waiting, batches = deque(int(at) for at in order), []
+    waiting = deque(int(at) for at in order)
+    batches: list[np.ndarray] = []
     while True:
         batch: list[int] = []
         used: set[int] = set()
