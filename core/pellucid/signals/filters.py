@@ -118,7 +118,7 @@ def settling_s(
         filters += [sections for _, sections in _notches(rate_hz, line_hz, quality)]
     # The second half of each section is the denominator.
     slowest = [max(abs(root) for one in sections for root in np.roots(one[3:])) for sections in filters]
-    return sum(np.log(left) / np.log(max(pole, 1e-9)) for pole in slowest) / rate_hz
+    return float(sum(np.log(left) / np.log(max(pole, 1e-9)) for pole in slowest) / rate_hz)
 
 
 def check_edges(edges: dict[str, float], rate_hz: float) -> None:

@@ -94,9 +94,8 @@ class AeonEeg(Dataset):
         whole = _frame(table, config.problem, notes["classes"])
         copies = table["values"].duplicated().to_numpy()
         if copies.any():
-            sides = ", ".join(
-                f"{count} to {_TO[side]}" for side, count in table["split"][copies].value_counts(sort=False).items()
-            )
+            there = table["split"][copies].tolist()
+            sides = ", ".join(f"{there.count(side)} to {words}" for side, words in _TO.items() if side in there)
             done = "left out" if config.copies == "left_out" else "kept on one side of a split"
             self.findings += (Finding(f"{copies.sum()} cases", "copies of earlier cases", sides, done),)
         self._rows = np.flatnonzero(~copies) if config.copies == "left_out" else np.arange(len(table))
