@@ -203,3 +203,14 @@ def test_sidecars_are_inherited_and_the_nearest_wins(tmp_path):
     assert sidecar(one, "channels.tsv") == root / "task-tap_channels.tsv"
     assert recording_of(path).rate_hz == RATE
     assert noise(1, 1).shape == (1, RATE)
+
+
+def test_a_table_that_says_another_unit_than_the_file_is_listed_and_the_file_counts(tmp_path):
+    root = bids_tree(tmp_path / "ds", people=("01", "02"))
+    before = opened(root, **TAPPING)
+    (root / "task-tap_channels.tsv").write_text("name\ttype\tunits\n" + "".join(f"{one}\tEEG\tV\n" for one in NAMES))
+    after = opened(root, **TAPPING)
+    assert {(one.what, one.where) for one in after.findings} == {
+        ("its table says another unit than the file", "Fp1, C3, Cz, C4, O2: the table says V")
+    }
+    np.testing.assert_array_equal(before.read(np.arange(9)).inputs["eeg"], after.read(np.arange(9)).inputs["eeg"])

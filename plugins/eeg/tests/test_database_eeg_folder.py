@@ -254,3 +254,38 @@ def test_frame_holds_no_name_and_options_that_do_not_agree_are_refused(tmp_path)
     for wrong in ({"cut": "events", "step_s": 1}, {"onset_s": 1}, {"target": "subject"}):
         with pytest.raises(ValueError, match=r"step_s|onset_s|target"):
             EegFolderConfig(**wrong)
+
+
+def test_samples_that_lie_beside_a_header_are_part_of_what_a_store_is_made_from(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "a.vhdr").write_text(
+        "BrainVision Data Exchange Header File Version 1.0\n[Common Infos]\nCodepage=UTF-8\nDataFile=a.eeg\nMarkerFile=a.vmrk\n"
+        "DataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels=5\nSamplingInterval=15625\n[Binary Infos]\n"
+        "BinaryFormat=IEEE_FLOAT_32\n[Channel Infos]\n"
+        + "".join(f"Ch{i + 1}={name},,1,µV\n" for i, name in enumerate(NAMES)),
+        encoding="utf-8",
+    )
+    (folder / "a.vmrk").write_text(
+        "Brain Vision Data Exchange Marker File, Version 1.0\n[Common Infos]\nCodepage=UTF-8\nDataFile=a.eeg\n[Marker Infos]\n"
+        "Mk1=Comment,rest,1,640,0\nMk2=Comment,tapping,641,640,0\n"
+    )
+    options = {"classes": {"Comment/rest": "rest", "Comment/tapping": "tapping"}}
+    for seed in (1, 2):
+        signals = noise(5, 20, seed=seed).astype("<f4")
+        (folder / "a.eeg").write_bytes(np.ascontiguousarray(signals.T).tobytes())
+        data = opened(folder, **options)
+        assert data.frame["label"].tolist() == [0] * 5 + [1] * 5
+        np.testing.assert_allclose(data[0].inputs["eeg"], signals[:, : 2 * RATE], atol=1e-3)
+
+
+def test_another_label_of_a_recording_is_another_label_and_no_reason_to_prepare_it_again(tmp_path, monkeypatch):
+    folder = tree_of_folders(tmp_path / "data", people=2)
+    options = {"labels": "table", "label": "kind", "classes": {"a": "well", "b": "ill"}}
+    (folder / "recordings.csv").write_text("path,kind\nrest/p0.edf,a\ntask/p1.edf,b\n")
+    assert opened(folder, **options).frame["label"].iloc[[0, -1]].tolist() == [0, 1]
+    from pellucid_eeg.windows import storing
+
+    monkeypatch.setattr(storing, "_make", lambda *_: pytest.fail("prepared again"))
+    (folder / "recordings.csv").write_text("path,kind\nrest/p0.edf,b\ntask/p1.edf,a\n")
+    assert opened(folder, **options).frame["label"].iloc[[0, -1]].tolist() == [1, 0]

@@ -163,7 +163,6 @@ def _source(
         pseudonym(who, config.namespace),
         label,
         events=decode,
-        unit=config.unit_where_unknown,
         facts={"trigger_mask": mask},
         columns={"split": table[config.split][row]} if config.split and table is not None else {},
     )

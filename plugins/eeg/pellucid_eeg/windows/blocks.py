@@ -113,4 +113,6 @@ def prepared_windows(
                 places = here[i : i + some, None] + np.arange(length)
                 windows = np.ascontiguousarray(done.signals_uv[:, places].transpose(1, 0, 2))
                 yield Part(rows[i : min(i + some, count)], windows, done.known, done.done)
+            # Not kept while the next block is read and filtered.
+            del signals, done, windows
             rows = rows[count:]

@@ -119,8 +119,7 @@ class Windows(Dataset):
         self._row = np.concatenate([np.arange(size) for size in sizes])
         self._masked = any(store.notes["masked"] for store in stores)
         frames = [
-            _rows(source, store, labels.target, self.config.namespace)
-            for source, store in zip(sources, stores, strict=True)
+            _rows(source, store, labels, self.config.namespace) for source, store in zip(sources, stores, strict=True)
         ]
         self.frame = pd.concat(frames)
         findings = [
@@ -217,13 +216,13 @@ def _wanted(config: WindowsConfig, sources: Sequence[Source], name: str) -> tupl
     return common
 
 
-def _rows(source: Source, store: Prepared, target: str, namespace: str) -> pd.DataFrame:
+def _rows(source: Source, store: Prepared, labels: Labels, namespace: str) -> pd.DataFrame:
     sample = source.place.sample
     columns: dict[str, Any] = {
         "subject": source.subject,
         "recording": pseudonym(store.notes["digest"], namespace),
         **source.columns,
-        target: store.table["label"].to_numpy(float),
+        labels.target: source.label if labels.by == "recording" else store.table["label"].to_numpy(float),
         "start_s": store.table["start_s"].to_numpy(float),
     }
     return pd.DataFrame(columns, index=pd.Index([f"{sample}-{at:05d}" for at in range(len(store))], name="sample"))

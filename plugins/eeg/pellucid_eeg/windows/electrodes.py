@@ -11,9 +11,10 @@ from pellucid.errors import DataError, nearest
 from pellucid_eeg.edf_files.headers import read_header
 from pellucid_eeg.edf_files.reading import open_checked
 from pellucid_eeg.preparing.record import Preparation
-from pellucid_eeg.recordings.electrodes import EARS, SCALP, canonical, channel_of, unknown_doubt
+from pellucid_eeg.recordings.electrodes import EARS, SCALP, canonical, channel_of, shown, unknown_doubt
 from pellucid_eeg.recordings.foreign import open_foreign
 from pellucid_eeg.recordings.recording import EegRecording
+from pellucid_eeg.recordings.units import microvolts_per
 
 __all__ = ["EDF", "Asked", "asked_of", "is_edf", "labels_in", "open_asked", "scalp_of", "selected"]
 
@@ -84,9 +85,18 @@ def scalp_of(labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def open_asked(
-    path: Path, asked: Asked, unit_where_unknown: str | None = None
+    path: Path, asked: Asked, unit_of_table: str = "", unit_where_unknown: str = ""
 ) -> tuple[EegRecording, tuple[tuple[str, str, str], ...]]:
     """Open a file with the channels that are asked for, and what is doubtful about it: what, where, done.
+
+    Parameters
+    ----------
+    path : Path
+    asked : Asked
+    unit_of_table : str
+        What a table beside the file says; it counts where the file says nothing.
+    unit_where_unknown : str
+        What counts where neither says anything.
 
     Raises
     ------
@@ -95,8 +105,19 @@ def open_asked(
     """
     picked = _picked(labels_in(path), asked, path.name)
     if is_edf(path):
-        recording, doubts = open_checked(path, channels=picked, unit_where_unknown=unit_where_unknown)
-        return recording, tuple((one.what, one.where, one.done) for one in doubts)
+        unit = unit_of_table or unit_where_unknown or None
+        recording, doubts = open_checked(path, channels=picked, unit_where_unknown=unit)
+        found = [(one.what, one.where, one.done) for one in doubts]
+        signals = {one.label: one for one in read_header(path).signals}
+        other = [
+            label
+            for label in picked
+            if microvolts_per(signals[label].unit) not in (None, microvolts_per(unit_of_table))
+        ]
+        if unit_of_table and other:
+            told = f"{shown(other)}: the table says {unit_of_table}"
+            found.append(("its table says another unit than the file", told, "read as the file says"))
+        return recording, tuple(found)
     return open_foreign(path).of_channels(picked), ()
 
 

@@ -13,7 +13,10 @@ from pellucid.data import pseudonym
 from pellucid.data.unusable import Place
 from pellucid_eeg.recordings.recording import EegRecording
 
-__all__ = ["Labels", "Source", "called", "place_of"]
+__all__ = ["Labels", "Source", "called", "companions", "place_of"]
+
+BESIDE = (".eeg", ".vmrk", ".dat", ".fdt")
+"""Files of the same name that a BrainVision header or an EEGLAB set is read with."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Source:
     bad_channels : tuple of str
         By the names that the file gives them.
     unit : str
-        Of channels whose file does not say it.
+        What a table says of its channels, for those whose file does not say it; where it says another, the file's counts.
     rate_hz : float, optional
         What a table says of its rate; a file that says another is refused.
     facts : mapping
@@ -98,3 +101,10 @@ def called(path: Path, folder: Path, namespace: str) -> str:
 def place_of(path: Path, folder: Path, namespace: str) -> Place:
     """Where a recording is, and what it is called."""
     return Place(called(path, folder, namespace), path, path.relative_to(folder).as_posix())
+
+
+def companions(path: Path) -> list[Path]:
+    """A recording's file, and those of its name that hold its samples or marks."""
+    if path.suffix.lower() not in (".vhdr", ".set"):
+        return [path]
+    return [path, *(one for ending in BESIDE if (one := path.with_suffix(ending)).is_file())]

@@ -23,7 +23,7 @@ from pellucid_eeg.windows.labels import contradictions, labelled_events, labels_
 from pellucid_eeg.windows.places import Cut, around_events, one_after_the_other
 from pellucid_eeg.windows.scanning import scanned
 from pellucid_eeg.windows.settings import WindowsConfig
-from pellucid_eeg.windows.sources import Labels, Source
+from pellucid_eeg.windows.sources import Labels, Source, companions
 
 __all__ = ["FORMAT", "Making", "stored"]
 
@@ -58,12 +58,17 @@ class Making:
     def facts(self, source: Source) -> dict[str, Any]:
         """What a store's key is made of, beside the files."""
         config, labels = self.config, self.labels
+        units = [config.doubtful_units, config.unit_where_unknown, source.unit]
+        # A label of the whole recording is put on when the store is opened: another one is no reason to prepare again.
+        said = None
+        if labels is not None and labels.by == "events":
+            said = [list(labels.of.items()), labels.otherwise]
         return {
             "format": FORMAT, "preparation": self.preparation.model_dump(mode="json"), "wanted": self.asked.wanted,
             "window_s": config.window_s, "cut": config.cut, "step_s": config.step_s, "onset_s": config.onset_s,
-            "covered": config.covered, "precision": config.precision, "units": [config.doubtful_units, source.unit],
-            "labels": None if labels is None else [list(labels.of.items()), labels.by, labels.otherwise],
-            "bad": source.bad_channels, "own": dict(source.facts),
+            "covered": config.covered, "precision": config.precision, "units": units, "labels": said,
+            "bad": source.bad_channels, "rate_hz": source.rate_hz,
+            "own": dict(source.facts),
         }  # fmt: skip
 
 
@@ -82,14 +87,15 @@ def stored(source: Source, making: Making, folder: Path, given: EegRecording | N
     Returns
     -------
     Prepared
-        Arrays ``signals`` (shape (electrode, time)) and ``known`` (shape (electrode,)), table ``start_s`` and ``label``.
+        Arrays ``signals`` (shape (electrode, time)) and ``known`` (shape (electrode,)), table ``start_s`` and ``label`` (by its
+        events; NaN where labels are of whole recordings).
 
     Raises
     ------
     DataError
         If it cannot be used. Nothing is kept then.
     """
-    files = [] if given is not None else [source.place.path, *source.sidecars]
+    files = [] if given is not None else [*companions(source.place.path), *source.sidecars]
     if given is None and not source.place.path.is_file():
         raise DataError(f"{source.place.path.name}: there is no such file; check its place, or fetch it again")
     key = made_from(making.facts(source), files) if given is None else source.place.sample
@@ -144,8 +150,7 @@ def _opened(
     elif source.opens is not None:
         recording = selected(source.opens(source.place.path), making.asked)
     else:
-        unit = source.unit or making.config.unit_where_unknown or None
-        recording, doubts = open_asked(source.place.path, making.asked, unit)
+        recording, doubts = open_asked(source.place.path, making.asked, source.unit, making.config.unit_where_unknown)
     if source.rate_hz is not None and abs(recording.rate_hz / source.rate_hz - 1) > 1e-6:
         raise DataError(
             f"{source.place.path.name}: has {recording.rate_hz:g} samples a second, and the table beside it says {source.rate_hz:g}; "
@@ -195,11 +200,11 @@ def _cut(
             first = float(events["onset_s"].iloc[outside].min())
             findings.append(("events whose window was not recorded", f"{lost}, the first at {first:.3f} s", "left out"))
         values = events["label"].to_numpy(float)[cut.event] if len(cut) else np.zeros(0)
-        return cut, values if by_events else np.full(len(cut), source.label)
+        return cut, values if by_events else np.full(len(cut), np.nan)
     step = max(1, round((config.step_s or config.window_s) * rate_hz))
     cut = one_after_the_other(segments, ratio, rate_hz, length, step)
     if named is None or labels is None:
-        return cut, np.full(len(cut), source.label)
+        return cut, np.full(len(cut), np.nan)
     found = labels_of(
         cut.start_s, length / rate_hz, named, len(labels.names), otherwise=labels.otherwise, covered=config.covered
     )
