@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
 import torch
 from pydantic import Field, model_validator
-from scipy.signal import butter, sosfreqz
 from torch import Tensor
-from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
@@ -18,6 +15,7 @@ from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.errors import DataError, StudyError
 from pellucid.regions import TimeSpan
 from pellucid.representation import Representation
+from pellucid.signals.bands import Bands
 from pellucid_eeg.encoders.windows import spans
 from pellucid_eeg.examples import example
 
@@ -77,7 +75,6 @@ class CommonSpatialPatterns(Encoder):
     patterns: Tensor
     contrast: Tensor
     share: Tensor
-    gain: Tensor
 
     def __init__(self, config: CspConfig) -> None:
         super().__init__()
@@ -96,11 +93,7 @@ class CommonSpatialPatterns(Encoder):
         self.register_buffer("patterns", torch.eye(channels)[: config.components].clone())
         self.register_buffer("contrast", torch.zeros(config.components, dtype=torch.int64))
         self.register_buffer("share", torch.full((config.components,), 0.5))
-        self.padding = min(spec.length - 1, round(spec.rate_hz))
-        hz = np.fft.rfftfreq(spec.length + 2 * self.padding, 1 / spec.rate_hz)
-        sos = butter(config.order, config.band_hz, "bandpass", fs=spec.rate_hz, output="sos")
-        _, response = sosfreqz(sos, hz, fs=spec.rate_hz)
-        self.register_buffer("gain", torch.tensor(np.abs(response) ** 2, dtype=torch.float32), persistent=False)
+        self.band = Bands([config.band_hz], spec.length, spec.rate_hz, config.order)
 
     @classmethod
     def example_data(cls) -> Dataset:
@@ -117,13 +110,7 @@ class CommonSpatialPatterns(Encoder):
         x, known = self.read(batch), self.known(batch)
         if known is not None:
             x = torch.where(known, x, torch.zeros_like(x))
-        # Mirrored at its ends through the first and the last value, as filters that run both ways do.
-        first, last = 2 * x[..., :1], 2 * x[..., -1:]
-        inner = functional.pad(x, (self.padding, self.padding), "reflect")
-        inner[..., : self.padding] = first - inner[..., : self.padding]
-        inner[..., len(inner[0, 0]) - self.padding :] = last - inner[..., len(inner[0, 0]) - self.padding :]
-        passed = torch.fft.irfft(torch.fft.rfft(inner) * self.gain, inner.shape[-1])
-        passed = passed[..., self.padding : self.padding + x.shape[-1]]
+        passed = self.band(x)[0]
         if self.config.relative:
             passed = passed / passed.square().mean((1, 2), keepdim=True).clamp(min=LEAST_POWER).sqrt()
         return passed
