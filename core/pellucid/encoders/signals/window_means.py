@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import Field
-from torch import Tensor
 
 from pellucid.batch import Batch
 from pellucid.data.spec import Signal
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
-from pellucid.errors import StudyError
+from pellucid.encoders.signals.windows import Windows
 from pellucid.representation import Representation
 
 
@@ -52,29 +51,19 @@ class WindowMeans(Encoder):
         (spec,) = config.inputs.values()
         assert isinstance(spec, Signal)
         self.spec = spec
-        self.width = max(round(config.window_s * spec.rate_hz), 1)
-        self.count = spec.length // self.width
-        if not self.count:
-            raise StudyError(
-                f"encoder 'window-means': windows of {config.window_s:g} s are longer than the signal of "
-                f"{spec.length / spec.rate_hz:g} s"
-            )
+        self.windows = Windows(spec, config.window_s, "window-means")
 
     @property
     def names(self) -> tuple[str, ...]:
         """Channel, and when the window begins."""
-        begins = [at * self.width / self.spec.rate_hz for at in range(self.count)]
+        begins = self.windows.begins_s
         return tuple(f"{channel} {begin:.3f} s" for channel in self.spec.channels for begin in begins)
 
     def forward(self, batch: Batch) -> Representation:
         """Means, channel after channel."""
-        x, known = self._windows(self.read(batch)), self.known(batch)
+        x, known = self.windows.of(self.read(batch)), self.known(batch)
         if known is None:
             return Representation(x.mean(-1).flatten(1), self.names)
-        there = self._windows(known).to(x.dtype)
+        there = self.windows.of(known).to(x.dtype)
         means = (x * there).sum(-1) / there.sum(-1).clamp(min=1)
         return Representation(means.flatten(1), self.names)
-
-    def _windows(self, x: Tensor) -> Tensor:
-        """Shape (sample, channel, window, time)."""
-        return x[..., : self.count * self.width].unflatten(-1, (self.count, self.width))
