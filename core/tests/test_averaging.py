@@ -103,6 +103,20 @@ def test_the_mean_is_what_is_judged_and_kept_while_the_steps_go_on_from_where_th
     assert float(walking.at.detach()) == pytest.approx(means[kept], abs=1e-5)
 
 
+@pytest.mark.parametrize("averaging", [0.0, 1.5])
+def test_the_last_epoch_is_kept_if_asked_for_although_an_earlier_one_was_better(averaging):
+    settings = TrainingSettings(
+        epochs=12, batch_size=2, learning_rate=0.02, schedule="constant", patience=2, averaging=averaging
+    )
+    best, last = Walking(), Walking()
+    stopped = train(best, numbers(8), numbers(4), settings, stage="walk")
+    progress = train(last, numbers(8), numbers(4), settings.model_copy(update={"keep": "last"}), stage="walk")
+    assert stopped.best_epoch < stopped.epoch < 12
+    assert (progress.best_epoch, progress.epoch) == (12, 12)
+    assert progress.validation[-1] > min(progress.validation)
+    assert float(last.at.detach()) > float(best.at.detach()) + 0.1
+
+
 def test_the_rate_of_one_cycle_rises_for_a_quarter_and_falls_to_nothing():
     walking = Walking()
     settings = TrainingSettings(epochs=10, batch_size=2, learning_rate=0.01, schedule="one-cycle", patience=None)

@@ -30,10 +30,10 @@ class TrainingSettings(Frozen):
     clip_norm : float, optional
         Longest gradient; longer ones are scaled down.
     patience : int, optional
-        Stop after so many epochs without a better loss on the validation subjects. The best epoch is kept either way.
+        Stop after so many epochs without a better loss on the validation subjects.
     keep : {"best", "last"}
-        Which epoch is kept: the best on the validation subjects, or the last one, without stopping early: for losses that
-        say little of few validation samples (a contrastive one of four sentences).
+        Which epoch is kept: the best on the validation subjects, or the last one whatever they say, without stopping early: a
+        few of them are a poor judge of a schedule that is made to be gone through, and of a contrastive loss.
     mixed_precision : {"no", "bf16", "fp16"}
     joint : bool
         Encoders that could be trained alone learn together with each head instead; their own loss is added.
