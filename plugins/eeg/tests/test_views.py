@@ -46,10 +46,28 @@ def test_evidence_has_a_map_of_its_own_and_shades_its_time(ax):
     evidence = np.zeros((19, 200))
     evidence[3, 100:110] = 1
     butterfly(ax, waves(), spec(), Shown(evidence=evidence))
-    assert "raises / lowers" in titles(ax)
+    (over_time,) = [inside for inside in ax.child_axes if inside.get_title() == "evidence"]
+    # Nothing lowers the output here, so of the two ends of the colours that of what raises it alone is reached.
+    image = over_time.images[0]
+    assert image.get_clim() == (-10, 10)
+    assert np.nanmax(image.get_array()) > 8
+    assert np.nanmin(image.get_array()) > -0.1
+    assert image.cmap(1.0)[0] > image.cmap(1.0)[2]
+    assert [label.get_text() for label in ax.child_axes[-1].get_yticklabels()] == ["lowers", "0", "raises"]
     shaded = [patch for patch in ax.child_axes[0].patches if patch.get_alpha()]
     starts = sorted(patch.get_x() for patch in shaded)
     assert (starts[0], starts[-1], len(starts)) == (500, 545, 10)
+
+
+def test_axes_say_milliseconds_and_which_way_is_positive_and_how_many_electrodes(ax):
+    values = waves()
+    values[0] = np.nan
+    butterfly(ax, values, spec(), Shown())
+    lines = ax.child_axes[0]
+    assert (lines.get_xlabel(), lines.get_ylabel()) == ("time (ms)", "uV, positive up")
+    assert lines.get_title(loc="left") == "18 electrodes, one line each; 1 not known"
+    bottom, top = lines.get_ylim()
+    assert bottom < 0 < 20 <= top
 
 
 def test_a_place_alone_is_drawn_with_half_of_its_length_around(ax):

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.regions import TimeSpan
-from pellucid.views import INK, LOWERS, RAISES, Shown, sized
+from pellucid.views import INK, LOWERS, NEUTRAL, RAISES, Shown, evidence_colours, sized
 from pellucid_eeg.views.scalp import draw_map, drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
     from pellucid.data.spec import Signal
 
@@ -22,15 +23,16 @@ MAPS = 4
 APART_S = 0.06
 """Least time between two maps: neighbouring peaks of one wave look alike."""
 
-EVIDENCE = "PuOr_r"
-"""Colours of what raises (orange) and lowers (purple) an output; another map than that of voltages."""
+WIDTH, APART = 0.155, 0.165
+"""Of the maps, as shares of the picture's width."""
 
 
 @sized(lambda values, spec, shown: (7.0, 4.3 if drawable(spec.channels) else 2.6))
 def butterfly(ax: Axes, values: npt.NDArray[np.floating], spec: Signal, shown: Shown) -> None:
     """A butterfly plot, shaded where evidence or marked places are, over maps at peaks of the global field power.
 
-    With evidence the last map is that of the evidence, summed over time.
+    Positive is up and red. With evidence the last map is that of the evidence, summed over time: orange raises the output
+    and blue lowers it, as in the shading.
 
     Parameters
     ----------
@@ -52,13 +54,21 @@ def butterfly(ax: Axes, values: npt.NDArray[np.floating], spec: Signal, shown: S
     lines.plot(time_ms, field, color="#1b7f5c", linewidth=1.4, label="global field power")
     _shade(lines, time_ms, spec, shown)
     lines.set_xlim(1e3 * begin_s, 1e3 * end_s)
-    lines.set_xlabel("ms", fontsize=7, labelpad=1)
-    lines.set_ylabel(spec.units, fontsize=7, labelpad=1)
+    lines.axhline(0, color=NEUTRAL, linewidth=0.6, zorder=1)
+    lines.set_title(_what(values, spec), fontsize=7, loc="left", pad=3)
+    lines.set_xlabel("time (ms)", fontsize=7, labelpad=1)
+    lines.set_ylabel(f"{spec.units}, positive up", fontsize=7, labelpad=1)
     lines.tick_params(labelsize=6)
     lines.spines[["top", "right"]].set_visible(False)
     lines.legend(fontsize=6, frameon=False, loc="upper right")
     if rows:
         _maps(ax, values, peaks(field, spec.rate_hz, begin_s, end_s, MAPS), spec, shown, rows)
+
+
+def _what(values: npt.NDArray[np.floating], spec: Signal) -> str:
+    known = int(np.isfinite(values).any(1).sum())
+    kind = "electrodes" if drawable(spec.channels) else "channels"
+    return f"{known} {kind}, one line each" + (f"; {len(values) - known} not known" if known < len(values) else "")
 
 
 def peaks(field: npt.NDArray[np.floating], rate_hz: float, begin_s: float, end_s: float, most: int) -> list[int]:
@@ -131,19 +141,28 @@ def _maps(
     """Maps of the electrodes in these rows at peaks, and of the evidence."""
     names = tuple(spec.channels[at] for at in rows)
     reach = max((float(np.nanmax(np.abs(values[list(rows), at]))) for at in at_peaks), default=0.0) or 1.0
-    width = 0.9 / (MAPS + 1)
     image = None
     for place, at in enumerate(at_peaks):
-        inside = ax.inset_axes((0.04 + width * place, 0.0, width * 0.9, 0.36))
+        inside = ax.inset_axes((0.02 + APART * place, 0.0, WIDTH, 0.36))
         image = draw_map(inside, values[list(rows), at], names, reach)
         inside.set_title(f"{1e3 * at / spec.rate_hz:.0f} ms", fontsize=7, pad=2)
     if image is not None:
-        bar = ax.inset_axes((0.955, 0.04, 0.012, 0.28))
-        ax.figure.colorbar(image, cax=bar)
-        bar.set_title(spec.units, fontsize=6, pad=2)
-        bar.tick_params(labelsize=5)
+        _bar(ax, image, 0.03 + APART * len(at_peaks), spec.units)
     if shown.evidence is not None:
         total = shown.evidence[list(rows)].sum(1)
-        inside = ax.inset_axes((0.03 + width * MAPS, 0.0, width * 0.9, 0.36))
-        draw_map(inside, total, names, float(np.abs(total).max()) or 1.0, EVIDENCE)
-        inside.set_title("raises / lowers", fontsize=7, pad=2)
+        inside = ax.inset_axes((0.775, 0.0, WIDTH, 0.36))
+        most = float(np.abs(total).max()) or 1.0
+        image = draw_map(inside, total, names, most, evidence_colours(), smooth=False)
+        inside.set_title("evidence", fontsize=7, pad=2)
+        # No numbers: what a window of time is worth is drawn over all its samples, so a sum over them has no unit.
+        _bar(ax, image, 0.935, "").set_yticks([-most, 0, most], ["lowers", "0", "raises"])
+
+
+def _bar(ax: Axes, image: AxesImage, left: float, title: str) -> Axes:
+    inside = ax.inset_axes((left, 0.06, 0.012, 0.24))
+    bar = ax.figure.colorbar(image, cax=inside)
+    bar.outline.set_visible(False)
+    inside.locator_params(nbins=5)
+    inside.set_title(title, fontsize=6, pad=3)
+    inside.tick_params(labelsize=5, length=2, pad=1)
+    return inside

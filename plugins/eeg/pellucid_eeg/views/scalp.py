@@ -12,10 +12,14 @@ from pellucid_eeg.recordings.electrodes import SCALP, canonical, template_montag
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.image import AxesImage
 
 FEWEST = 4
 """Electrodes that make a map; fewer say too little of what lies between them."""
+
+DOT = 1.5
+"""Size of an electrode in points: as mne draws them, sixty would hide the map."""
 
 
 def drawable(channels: tuple[str, ...]) -> tuple[int, ...]:
@@ -25,8 +29,9 @@ def drawable(channels: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def draw_map(
-    ax: Axes, values: npt.NDArray[np.floating], channels: tuple[str, ...], reach: float, colours: str = "RdBu_r"
-) -> AxesImage:
+    ax: Axes, values: npt.NDArray[np.floating], channels: tuple[str, ...], reach: float,
+    colours: str | Colormap = "RdBu_r", smooth: bool = True,
+) -> AxesImage:  # fmt: skip
     """Draw one value for each electrode over the scalp.
 
     Parameters
@@ -38,8 +43,11 @@ def draw_map(
         Names of the scalp's electrodes; see :func:`drawable`.
     reach : float
         Colours go from minus this to plus this.
-    colours : str
-        A colour map with a middle.
+    colours : str or Colormap
+        With a middle.
+    smooth : bool
+        As a potential is between electrodes. Without, nothing swings further than what stands at the electrodes: what is no
+        potential may be 0 beside a large number.
     """
     import mne
 
@@ -47,8 +55,11 @@ def draw_map(
     info = _info(tuple(canonical(name) for name, there in zip(channels, known, strict=True) if there))
     image, _ = mne.viz.plot_topomap(
         np.asarray(values, float)[known], info, axes=ax, show=False, contours=4, cmap=colours, vlim=(-reach, reach),
-        sensors="k.", extrapolate="head",
+        sensors="k.", extrapolate="head", image_interp="cubic" if smooth else "linear",
     )  # fmt: skip
+    for line in ax.lines:
+        if line.get_marker() == ".":
+            line.set_markersize(DOT)
     return image
 
 
