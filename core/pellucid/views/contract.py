@@ -96,6 +96,35 @@ def sized(size: Callable[[np.ndarray, Any, Shown], tuple[float, float]]) -> Call
     return said
 
 
+DrawsChannels = Callable[["Axes", np.ndarray, tuple[str, ...]], bool]
+"""Draws one number from 0 up for each channel into an axis; False where it cannot, and has drawn nothing."""
+
+
+def with_channels(draw: DrawsChannels) -> Callable[[Drawing], Drawing]:
+    """Say how a number for each channel is drawn where this view draws an input: on a map of where channels are.
+
+    Examples
+    --------
+    >>> def on_the_scalp(ax, numbers, channels):
+    ...     return False
+    >>> @with_channels(on_the_scalp)
+    ... def traces(ax, values, spec, shown): ...
+    >>> channels_of(traces) is on_the_scalp
+    True
+    """
+
+    def said(view: Drawing) -> Drawing:
+        view.channels = draw  # type: ignore[attr-defined]
+        return view
+
+    return said
+
+
+def channels_of(view: View) -> DrawsChannels | None:
+    """How a view draws a number for each channel, if it says so."""
+    return getattr(view, "channels", None)
+
+
 def is_to_scale(view: View) -> bool:
     """Whether a view's picture has a size of its own."""
     return hasattr(view, "inches")

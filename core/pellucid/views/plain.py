@@ -21,6 +21,7 @@ from pellucid.views.drawing import (
     mark_style,
     scale_bar,
 )
+from pellucid.views.spectra import about_bands, spectra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +75,13 @@ def middle(region: Region | None, axis: int, length: int) -> int:
 
 
 def signal(ax: Axes, values: np.ndarray, spec: Signal, shown: Shown) -> None:
-    """Draw the channels of a signal below each other over seconds: evidence as shading behind them, places as boxes."""
+    """Draw the channels of a signal below each other over seconds: evidence as shading behind them, places as boxes.
+
+    Where places lie between frequencies it draws spectra instead.
+    """
+    if about_bands(shown):
+        spectra(ax, values, spec, shown)
+        return
     seconds = np.arange(values.shape[1]) / spec.rate_hz
     only = shown.only if isinstance(shown.only, TimeSpan) else None
     spans = [(m, m.region) for m in shown.regions if isinstance(m.region, TimeSpan)]

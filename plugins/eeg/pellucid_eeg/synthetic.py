@@ -207,5 +207,6 @@ def _spec(config: EegSyntheticConfig) -> DataSpec:
         namespace=NAME,
         covariates=Vector(names=("rms_uv",), units=("uV",)),
         trivial=("rms_uv",),
+        views={"eeg": "eeg/butterfly"},
         about=f"{seen}Made up: no person stands behind it. A score here tells about the method, not about brains.",
     )

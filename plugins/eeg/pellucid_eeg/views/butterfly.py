@@ -9,7 +9,10 @@ import numpy.typing as npt
 
 from pellucid.regions import TimeSpan
 from pellucid.views import INK, LOWERS, NEUTRAL, RAISES, Shown, evidence_colours, sized
-from pellucid_eeg.views.scalp import draw_map, drawable
+from pellucid.views.contract import with_channels
+from pellucid.views.spectra import about_bands
+from pellucid_eeg.views.bands import bands
+from pellucid_eeg.views.scalp import draw_map, draw_shares, drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,12 +30,14 @@ WIDTH, APART = 0.155, 0.165
 """Of the maps, as shares of the picture's width."""
 
 
+@with_channels(draw_shares)
 @sized(lambda values, spec, shown: (7.0, 4.3 if drawable(spec.channels) else 2.6))
 def butterfly(ax: Axes, values: npt.NDArray[np.floating], spec: Signal, shown: Shown) -> None:
     """A butterfly plot, shaded where evidence or marked places are, over maps at peaks of the global field power.
 
     Positive is up and red. With evidence the last map is that of the evidence, summed over time: orange raises the output
-    and blue lowers it, as in the shading.
+    and blue lowers it, as in the shading. Where places lie between frequencies it draws spectra and maps of those bands
+    instead: see :func:`~pellucid_eeg.views.bands.bands`.
 
     Parameters
     ----------
@@ -42,6 +47,9 @@ def butterfly(ax: Axes, values: npt.NDArray[np.floating], spec: Signal, shown: S
     spec : Signal
     shown : Shown
     """
+    if about_bands(shown):
+        bands(ax, values, spec, shown)
+        return
     ax.set_axis_off()
     ax.set_title(shown.caption, fontsize=8)
     rows = drawable(spec.channels)

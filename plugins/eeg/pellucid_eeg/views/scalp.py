@@ -29,9 +29,14 @@ def drawable(channels: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def draw_map(
-    ax: Axes, values: npt.NDArray[np.floating], channels: tuple[str, ...], reach: float,
-    colours: str | Colormap = "RdBu_r", smooth: bool = True,
-) -> AxesImage:  # fmt: skip
+    ax: Axes,
+    values: npt.NDArray[np.floating],
+    channels: tuple[str, ...],
+    reach: float,
+    colours: str | Colormap = "RdBu_r",
+    low: float | None = None,
+    smooth: bool = True,
+) -> AxesImage:
     """Draw one value for each electrode over the scalp.
 
     Parameters
@@ -44,7 +49,9 @@ def draw_map(
     reach : float
         Colours go from minus this to plus this.
     colours : str or Colormap
-        With a middle.
+        With a middle, where ``low`` is left out.
+    low : float, optional
+        Where colours begin, if not at minus ``reach``.
     smooth : bool
         As a potential is between electrodes. Without, nothing swings further than what stands at the electrodes: what is no
         potential may be 0 beside a large number.
@@ -54,13 +61,27 @@ def draw_map(
     known = np.isfinite(values)
     info = _info(tuple(canonical(name) for name, there in zip(channels, known, strict=True) if there))
     image, _ = mne.viz.plot_topomap(
-        np.asarray(values, float)[known], info, axes=ax, show=False, contours=4, cmap=colours, vlim=(-reach, reach),
-        sensors="k.", extrapolate="head", image_interp="cubic" if smooth else "linear",
+        np.asarray(values, float)[known], info, axes=ax, show=False, contours=4, cmap=colours,
+        vlim=(-reach if low is None else low, reach), sensors="k.", extrapolate="head",
+        image_interp="cubic" if smooth else "linear",
     )  # fmt: skip
     for line in ax.lines:
         if line.get_marker() == ".":
             line.set_markersize(DOT)
     return image
+
+
+def draw_shares(ax: Axes, numbers: npt.NDArray[np.floating], channels: tuple[str, ...]) -> bool:
+    """Draw shares, from white for none, over the scalp; False where too few channels stand on it."""
+    rows = drawable(channels)
+    if len(rows) < len(channels):
+        return False
+    top = float(np.nanmax(numbers, initial=0.0)) or 1.0
+    image = draw_map(ax, np.asarray(numbers, float), channels, top, "Oranges", low=0.0)
+    bar = ax.figure.colorbar(image, ax=ax, fraction=0.06, pad=0.03, ticks=[0.0, top], format="{x:.0%}")
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=6, length=2)
+    return True
 
 
 @lru_cache(maxsize=32)
