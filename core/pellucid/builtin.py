@@ -58,6 +58,7 @@ PLUGIN = Plugin(
     protocols={
         "absorption": "pellucid.protocols.dictionaries.absorption:Absorption",
         "code-circuits": "pellucid.protocols.dictionaries.circuits:CodeCircuits",
+        "codes-audit": "pellucid.protocols.codes.audit:CodesAudit",
         "concept-audit": "pellucid.protocols.concepts.audit:ConceptAudit",
         "concept-confidence": "pellucid.protocols.dictionaries.confidence:ConceptConfidence",
         "dictionary-downstream": "pellucid.protocols.dictionaries.downstream:DictionaryDownstream",

@@ -244,7 +244,7 @@ def test_tokens_without_codes_are_refused_and_the_right_ones_are_found_among_sev
         NGramNaiveBayes(NGramNaiveBayesConfig(units=("x:q0",), target=TWO, tokens={"x": plain}))
     head = NGramNaiveBayes(NGramNaiveBayesConfig(units=("x:q0",), target=TWO, tokens={"y": plain, "x": SHAPE}))
     assert head.tokens_name == "x"
-    with pytest.raises(StudyError, match="did you mean 'x[12]'"):
+    with pytest.raises(StudyError, match=r"did you mean 'x[12]'"):
         NGramNaiveBayes(
             NGramNaiveBayesConfig(units=("x:q0",), target=TWO, tokens={"x1": SHAPE, "x2": SHAPE}, tokens_name="x3")
         )

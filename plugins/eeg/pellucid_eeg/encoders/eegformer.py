@@ -73,6 +73,8 @@ class EegFormer(Encoder):
     """
 
     tags = EncoderTags(accepts=("signal",), trains_alone=True, gives_codes=True)
+    patch_axis = "frequency (Hz)"
+    patch_values = "amplitude (white noise: 1)"
     config_type = EegFormerConfig
     config: EegFormerConfig
 
@@ -171,6 +173,12 @@ class EegFormer(Encoder):
         """What is encoded of each token, shape (sample, token, bin of its band)."""
         x, _, _ = standardised(self.read(batch), self.known(batch))
         return patches(self.spectrum(x), self.config.patch, self.config.stride).flatten(1, 2)
+
+    def patch_positions(self) -> Tensor:
+        """Frequency of each value of :meth:`patches`, Hz; NaN behind the end of the spectrum."""
+        bins = torch.arange(self.config.patch) + self.config.stride * torch.arange(self.count)[:, None]
+        hz = (bins * self.spec.rate_hz / self.spec.length).masked_fill(bins >= self.bins, torch.nan)
+        return hz.repeat(len(self.spec.channels), 1)
 
     def latents(self, spectrum: Tensor) -> Tensor:
         """Latents of patches, shape (sample, channel, patch, width)."""

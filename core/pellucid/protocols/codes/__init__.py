@@ -1,0 +1,1 @@
+"""What codes of a codebook say, on subjects that nothing was learnt from."""

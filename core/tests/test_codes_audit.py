@@ -1,0 +1,237 @@
+"""The audit of codes, on codes whose every occurrence is planted: usage, odds, places, chance, figures, refusals."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.stats import entropy
+
+from pellucid.batch import Batch
+from pellucid.data.arrays import ArrayDataset
+from pellucid.data.spec import Binary, DataSpec, Signal
+from pellucid.data.splits import Split
+from pellucid.data.subjects import pseudonym
+from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
+from pellucid.errors import LeakageError
+from pellucid.heads.codes.naive_bayes import NGramNaiveBayes, NGramNaiveBayesConfig
+from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.codes.audit import CodesAudit, CodesAuditConfig
+from pellucid.protocols.codes.selected import dealt
+from pellucid.regions import FrequencyBand, TimeSpan
+from pellucid.representation import Representation, Tokens, TokenShape
+from pellucid.training.fit import Sides, fit_model
+from pellucid.training.settings import TrainingSettings
+
+CHANNELS = ("a", "b", "c", "d")
+LINE, CODES = 6, 9
+PAIR = (7, 8)
+"""Codes that stand side by side in class ``yes`` alone, in channel ``c``, from the third token on."""
+
+
+class Written(Encoder):
+    """Codes that are written in the signal itself: a value is its code."""
+
+    tags = EncoderTags(accepts=("signal",), gives_codes=True)
+    config_type = EncoderConfig
+    patch_axis: ClassVar[str] = "frequency (Hz)"
+    patch_values: ClassVar[str] = "code"
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        # As it is built it reads nothing; what it learns is to read.
+        self.register_buffer("gain", torch.zeros(()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("mean",)
+
+    @property
+    def token_shapes(self):
+        return {"": TokenShape(count=len(CHANNELS) * LINE, width=1, codebook=CODES, line=LINE)}
+
+    def forward(self, batch: Batch) -> Representation:
+        x = (self.gain * self.read(batch)).flatten(1)
+        regions = tuple(FrequencyBand((name,), 2.0 * at, 2.0 * at + 2) for name in CHANNELS for at in range(LINE))
+        tokens = Tokens(x[..., None], regions, x.round().long())
+        return Representation(x.mean(1, keepdim=True), self.names, {"": tokens})
+
+    def patches(self, batch: Batch) -> torch.Tensor:
+        return self.read(batch).flatten(1)[..., None]
+
+    def patch_positions(self) -> torch.Tensor:
+        return (2.0 * torch.arange(LINE) + 1).repeat(len(CHANNELS))[:, None]
+
+
+class Made(ArrayDataset):
+    def planted(self, output: str):
+        yes = self.frame["answer"].to_numpy() == 1
+        there = (TimeSpan(("c",), 0.0, 6.0),)
+        return [there if output == "yes" and one else () for one in yes]
+
+
+def data(*, subjects: int = 30, samples: int = 20, told: float = 1.0, constant: bool = False, seed: int = 0) -> Made:
+    rng = np.random.default_rng(seed)
+    count = subjects * samples
+    who = np.repeat(np.arange(subjects), samples)
+    answer = (who % 2 if constant else np.arange(count) % 2).astype(float)
+    codes = rng.integers(0, 7, (count, len(CHANNELS), LINE))
+    shown = (answer == 1) & (rng.random(count) < told) if told else rng.random(count) < 0.5
+    codes[shown, 2, 2:4] = PAIR
+    frame = pd.DataFrame(
+        {"subject": [pseudonym(one, "written") for one in who], "answer": answer},
+        index=pd.Index([f"s{at:04d}" for at in range(count)], name="sample"),
+    )
+    spec = DataSpec(
+        name="written",
+        inputs={"x": Signal(channels=CHANNELS, length=LINE, rate_hz=1.0, units="1")},
+        targets={"answer": Binary(names=("no", "yes"))},
+        namespace="written",
+        about="Made up.",
+    )
+    return Made(spec, frame, {"x": codes.astype(np.float32)})
+
+
+def fold(dataset: Made, number: int = 0) -> FittedFold:
+    subjects = dataset.frame["subject"].to_numpy()
+    names = np.unique(subjects)
+    sides = [np.flatnonzero(np.isin(subjects, some)) for some in np.array_split(names, 3)]
+    train, validation, test = (sides[(at + number) % 3] for at in range(3))
+    encoder = Written(EncoderConfig(inputs={"x": dataset.spec.input("x")}))
+    learning = Sides(dataset.subset(train), dataset.subset(validation), "answer")
+    encoder.gain.fill_(1.0)
+    encoder.learned_from = learning.learned_from
+    config = NGramNaiveBayesConfig(
+        units=("x:mean",), target=dataset.spec.target("answer"), tokens={"x": encoder.token_shapes[""]}, fewest=5
+    )
+    model, _ = fit_model({"x": encoder}, NGramNaiveBayes(config), learning, TrainingSettings(epochs=1))
+    split = Split(number, train, validation, test)
+    return FittedFold(dataset, "answer", split, {"bayes": model}, None, 0)
+
+
+def context(dataset: Made, **options) -> Context:
+    tags = {"bayes": NGramNaiveBayes.tags}
+    return Context(dataset.spec, "answer", tags, "nothing", 0, **({"encoders": {"x": Written.tags}} | options))
+
+
+def audited(dataset: Made, **options):
+    audit = CodesAudit(CodesAuditConfig(**({"shown": 1, "lines": 1, "replicates": 200} | options)))
+    rows = audit.examine(fold(dataset)).assign(fold=0)
+    return {result.metric: result for result in audit.conclude(rows, context(dataset))}, rows
+
+
+def test_the_n_gram_that_was_planted_is_chosen_and_found_where_it_was_planted():
+    dataset = data()
+    found, rows = audited(dataset)
+    odds = found["log_odds:yes"]
+    assert odds.passed
+    assert odds.low > 3
+    assert abs(odds.chance) < 1
+    assert "codes" in odds.sentence or "code 7" in odds.sentence
+    for metric in ("in_lines:yes", "in_start:yes", "in_planted:yes"):
+        assert found[metric].value == 1
+        assert found[metric].passed
+    # Of n-grams of no class a quarter are in the commonest of four channels, a little more by choice.
+    assert found["in_planted:yes"].chance < 0.5
+    assert odds.n_samples == len(rows) == 200
+    assert odds.n_subjects == 10
+
+
+def test_log_odds_are_those_of_plain_counting_among_the_test_subjects():
+    dataset = data(told=0.5)
+    found, _ = audited(dataset, longest=1, fewest=1)
+    test = fold(dataset).split.test
+    codes, answer = dataset.read(test).inputs["x"], dataset.frame["answer"].to_numpy()[test]
+    # Both codes of the pair are equally good in training up to ties; each occurs once where the other does.
+    sides = []
+    for side in (1, 0):
+        some = codes[answer == side]
+        sides.append(np.log(((some == 7).sum() + 1) / (some.size + CODES)))
+    assert found["log_odds:yes"].value == pytest.approx(sides[0] - sides[1], rel=1e-6)
+
+
+def test_usage_and_perplexity_are_those_of_plain_counting_and_beside_those_of_the_encoder_as_it_was_built():
+    dataset = data(told=0.5)
+    found, _ = audited(dataset)
+    codes = dataset.read(fold(dataset).split.test).inputs["x"].astype(int)
+    counts = np.bincount(codes.ravel(), minlength=CODES)
+    assert found["usage"].value == 1
+    assert found["perplexity"].value == pytest.approx(np.exp(entropy(counts)))
+    assert found["perplexity"].low < found["perplexity"].value < found["perplexity"].high
+    # As it is built it writes the same code everywhere.
+    assert found["perplexity"].baseline == pytest.approx(1)
+    assert found["usage"].baseline == found["usage"].chance == pytest.approx(1 / CODES)
+    assert found["log_odds:yes"].baseline == pytest.approx(0, abs=0.05)
+
+
+def test_where_labels_say_nothing_of_codes_no_odds_pass():
+    for seed in range(4):
+        found, _ = audited(data(told=0.0, seed=seed), shown=3)
+        for one in ("no", "yes"):
+            assert not found[f"log_odds:{one}"].passed, seed
+            assert abs(found[f"log_odds:{one}"].value) < 1
+
+
+def test_labels_of_whole_subjects_are_dealt_among_subjects_and_others_within():
+    rng = np.random.default_rng(0)
+    subjects = np.repeat(list("abcdef"), 4)
+    constant = np.repeat([[True], [False], [True], [False], [False], [True]], 4, axis=0)
+    moved = [dealt(constant, subjects, rng) for _ in range(20)]
+    for one in moved:
+        assert sum(one[::4, 0]) == 3
+        assert (one.reshape(6, 4) == one.reshape(6, 4)[:, :1]).all()
+    assert any((one != constant).any() for one in moved)
+    mixed = rng.random((24, 1)) < 0.5
+    # Subjects' samples need not stand together.
+    order = rng.permutation(24)
+    again = dealt(mixed[order], subjects[order], rng)
+    for name in "abcdef":
+        own = subjects[order] == name
+        assert again[own].sum() == mixed[order][own].sum()
+    assert any((dealt(mixed, subjects, rng) != mixed).any() for _ in range(5))
+
+
+def test_rows_survive_parquet_and_give_the_same_results_and_a_figure_a_class():
+    dataset = data(told=0.7)
+    audit = CodesAudit(CodesAuditConfig(replicates=200, permutations=5))
+    rows = pd.concat(
+        [audit.examine(fold(dataset, number)).assign(fold=number) for number in range(3)], ignore_index=True
+    )
+    buffer = io.BytesIO()
+    rows.to_parquet(buffer, index=False)
+    kept = pd.read_parquet(buffer)
+    first, second = audit.conclude(rows, context(dataset)), audit.conclude(kept, context(dataset))
+    assert [dataclasses.astuple(one)[:7] for one in first] == [dataclasses.astuple(one)[:7] for one in second]
+    assert {one.n_subjects for one in first} == {30}
+    figures = audit.figures(kept, context(dataset))
+    assert len(figures) == 2
+    (figure,) = (one for caption, one in figures.items() if "“yes”" in caption)
+    figure.canvas.draw() if hasattr(figure.canvas, "draw") else None
+    texts = [text.get_text() for ax in figure.axes for text in ax.texts]
+    assert "codes 7 8" in texts
+    assert any("100% of them at 4 to 8 Hz" in text and "c 100%" in text for text in texts)
+
+
+def test_subjects_that_a_part_has_learnt_from_are_refused():
+    one = fold(data())
+    leaky = dataclasses.replace(one, split=dataclasses.replace(one.split, test=one.split.train))
+    with pytest.raises(LeakageError):
+        CodesAudit().examine(leaky)
+
+
+def test_a_study_without_codes_is_told_so_and_models_without_codes_have_no_rows():
+    dataset = data()
+    assert "eegformer" in CodesAudit().unfit(context(dataset, encoders={}))
+    assert CodesAudit().unfit(context(dataset)) == ""
+
+
+def test_models_that_share_an_encoder_are_audited_once():
+    one = fold(data())
+    both = dataclasses.replace(one, models={**one.models, "again": one.models["bayes"]})
+    assert set(CodesAudit(CodesAuditConfig(permutations=5)).examine(both)["part"]) == {"bayes"}
