@@ -18,7 +18,6 @@ from pellucid.protocols.base import Context
 from pellucid.protocols.codes.conclusions import IN_FIRST_ROW, CodesConclusions, classes_of
 from pellucid.protocols.codes.selected import Coded, Selected, Vocabulary
 from pellucid.regions import FrequencyBand, Region, TimeSpan, around
-from pellucid.report.places import place
 from pellucid.views import INK, LOWERS, NEUTRAL, RAISES
 from pellucid.views.choice import view_for
 from pellucid.views.contract import channels_of
@@ -72,10 +71,10 @@ def table_of(
 
 
 def _without_channels(region: Region) -> str:
-    """Where a region is, in words, but for its channels."""
+    """Where a band or a span is, in words, but for its channels; nothing for other regions."""
     if isinstance(region, FrequencyBand):
         return f"{region.low_hz:.3g} to {region.high_hz:.3g} Hz"
-    return f"{region.start_s:.3g} to {region.stop_s:.3g} s" if isinstance(region, TimeSpan) else place(region)
+    return f"{region.start_s:.3g} to {region.stop_s:.3g} s" if isinstance(region, TimeSpan) else ""
 
 
 class _Patterns:
@@ -174,7 +173,7 @@ def _intervals(one: str, count: int, conclusions: CodesConclusions) -> list[tupl
 def _words(ax: Axes, entry: Mapping[str, Any], channels: tuple[str, ...]) -> None:
     ax.set_axis_off()
     told = [f"{entry['times']:.0f} times, {entry['share']:.2%} of all n-grams"]
-    if "where" in entry:
+    if entry.get("where"):
         told.append(f"{entry['at_start']:.0%} of them at {entry['where']}")
     if len(channels) == len(entry["lines"]):
         best = [at for at in np.argsort(-np.asarray(entry["lines"]), kind="stable")[:NAMED] if entry["lines"][at] > 0]
