@@ -12,12 +12,16 @@ from pellucid.testing.instances import need, opened
 def study_is_valid_and_its_parts_fit(component: Component) -> None:
     """Every key is known, every component is installed, and encoders, heads and protocols fit the data."""
     from pellucid.assembly import build_protocols, check_columns, check_fit, context_of
-    from pellucid.studies import study
+    from pellucid.studies import dataset, study
 
     asked = study(plugins.resource(component.target))
     need(bool(asked.title), component, "has no title")
     _, assessments = build_protocols(asked)
-    data = opened(plugins.find("dataset", asked.dataset)).keeping_apart(asked.apart)
+    data = opened(plugins.find("dataset", asked.dataset))
+    if asked.target and asked.target not in data.spec.targets:
+        # The study's own options of the dataset ask for another target than the default ones do.
+        data = dataset(asked.dataset, **asked.options.get(asked.dataset, {}))
+    data = data.keeping_apart(asked.apart)
     data = data.labelled(asked.target) if asked.target else data
     check_columns(asked, data)
     check_fit(asked, data.spec, assessments, context_of(asked, data.spec), data)
