@@ -26,6 +26,8 @@ PLUGIN = Plugin(
         "shallow-convnet": "pellucid_eeg.encoders.convnets:ShallowConvNet",
     },
     studies={
+        "eeg-codes": "pellucid_eeg/studies/eeg-codes.toml",
+        "eeg-codes-visual": "pellucid_eeg/studies/eeg-codes-visual.toml",
         "eeg-text": "pellucid_eeg/studies/eeg-text.toml",
         "eeg-text-subjects": "pellucid_eeg/studies/eeg-text-subjects.toml",
         "eeg-visual": "pellucid_eeg/studies/eeg-visual.toml",

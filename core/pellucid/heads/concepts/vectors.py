@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
-from pellucid.errors import DataError, StudyError
+from pellucid.errors import DataError
 from pellucid.explanation import Explanation
 from pellucid.heads.base import HeadTags, PredictorConfig, Stage
 from pellucid.heads.concepts.ratings import concepts_of, rated
