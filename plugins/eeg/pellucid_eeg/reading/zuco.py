@@ -64,8 +64,8 @@ class Zuco(Dataset):
     One sample is a sentence: 104 channels in uV, brought from 500 to 128 Hz by a Fourier transform, padded with zeros to ten
     seconds and masked; nothing is filtered or scaled. ``prompt`` holds the numbers of task, dataset and reader. The target
     ``corpus`` says whether the sentence is from movie reviews or from biographies; where the task was to look for a relation the
-    prompt gives it away, so mind the control. The column ``official`` has the split by sentence that GLIM was trained on, as far as its rule is known: with
-    ``apart = ["sentence"]`` and ``column = "official"`` results are of unseen sentences and seen subjects.
+    prompt gives it away, so mind the control. The column ``official`` has the split by sentence that GLIM was trained on, as far as
+    its rule is known: with ``apart = ["sentence"]`` and ``column = "official"`` results are of unseen sentences and seen subjects.
 
     Parameters
     ----------
