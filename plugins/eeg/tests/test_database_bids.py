@@ -214,3 +214,14 @@ def test_a_table_that_says_another_unit_than_the_file_is_listed_and_the_file_cou
         ("its table says another unit than the file", "Fp1, C3, Cz, C4, O2: the table says V")
     }
     np.testing.assert_array_equal(before.read(np.arange(9)).inputs["eeg"], after.read(np.arange(9)).inputs["eeg"])
+
+
+def test_a_table_that_was_changed_is_read_again(tmp_path):
+    root = bids_tree(tmp_path / "ds", people=("01", "02"))
+    before = opened(root, **TAPPING).frame["label"].to_numpy()
+    path = root / "sub-02" / "eeg" / "sub-02_task-tap_run-1_events.tsv"
+    text = path.read_text()
+    path.write_text(text.replace("rest", "x").replace("tapping", "rest").replace("x", "tapping"))
+    after = opened(root, **TAPPING).frame["label"].to_numpy()
+    assert np.array_equal(before[:20], after[:20])
+    assert (before[20:] != after[20:]).sum() == 16

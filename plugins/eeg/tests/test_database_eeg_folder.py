@@ -289,3 +289,16 @@ def test_another_label_of_a_recording_is_another_label_and_no_reason_to_prepare_
     monkeypatch.setattr(storing, "_make", lambda *_: pytest.fail("prepared again"))
     (folder / "recordings.csv").write_text("path,kind\nrest/p0.edf,b\ntask/p1.edf,a\n")
     assert opened(folder, **options).frame["label"].iloc[[0, -1]].tolist() == [1, 0]
+
+
+def test_other_classes_and_another_share_are_other_labels(tmp_path):
+    folder = tree_of_events(tmp_path / "data", people=1)
+    first = opened(folder, **TAPPING).frame["label"].to_numpy()
+    turned = opened(folder, classes={"tapping": "tapping", "rest": "rest"}).frame["label"].to_numpy()
+    pure = first == 1 - turned
+    # Windows that lie half in each are of the first class, whichever that is.
+    assert pure.sum() == 16
+    assert set(first[~pure]) == set(turned[~pure]) == {0.0}
+    with_rest = opened(folder, classes={"tapping": "tapping"}, otherwise="rest").frame["label"].to_numpy()
+    # Eight lie in it, and four lie half in it.
+    assert (with_rest == 1).sum() == 12
