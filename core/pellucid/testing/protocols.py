@@ -5,24 +5,20 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 from unittest import SkipTest
 
 import numpy as np
 
 from pellucid import plugins
-from pellucid.data.arrays import ArrayDataset
-from pellucid.data.splits import Split, inner_split
 from pellucid.errors import LeakageError, NotMeasurable
 from pellucid.part import configured
 from pellucid.plugins import Component
 from pellucid.protocols.base import Assessment, Context, FittedFold, Protocol, Splitting
 from pellucid.result import NotMeasured
+from pellucid.testing.folds import TARGET, aligned_fold, dictionary_fold, fitted_fold
 from pellucid.testing.instances import need, options_of
 from pellucid.testing.planted import planted
-
-TARGET = "binary"
 
 
 def _made(component: Component) -> Protocol:
@@ -71,98 +67,6 @@ def protocol_keeps_subjects_apart(component: Component) -> None:
                 need(not both, component, f"fold {split.fold}: {len(both)} of {column!r} stand in {one} and in {other}")
 
 
-@lru_cache(maxsize=1)
-def fitted_fold() -> tuple[FittedFold, Context]:
-    """Models of four families fitted for a moment on planted images and numbers, and subjects they have not seen."""
-    from pellucid.assembly import build_encoders, build_head, encoders_of
-    from pellucid.protocols.baseline import TrivialBaseline
-    from pellucid.studies import Study
-    from pellucid.training.fit import Session, Sides, fit_encoder, fit_model
-
-    data = planted(("image", "vector"), samples=160, subjects=50)
-    study = Study.from_mapping(
-        {
-            "title": "contract",
-            "dataset": "planted",
-            "target": TARGET,
-            "encoder": [
-                {"input": "image", "name": "vae-gaussian", "latent": 4},
-                {"input": "vector", "name": "identity"},
-            ],
-            "head": [
-                {"name": "latent-traversal", "reads": ["image"]},
-                {"name": "linear"},
-                {"name": "mlp"},
-                {"name": "concept-bottleneck"},
-            ],
-            "training": {"epochs": 4, "batch_size": 32, "learning_rate": 0.01},
-        }
-    )
-    sets, labels = Splitting.sets(data), Splitting.strata(data, TARGET)
-    rest, test = inner_split(sets, labels, validation=0.4, seed=0)
-    learn, stop = inner_split(sets[rest], labels[rest], validation=0.25, seed=1)
-    split = Split(0, rest[learn], rest[stop], test)
-    sides = Sides(data.subset(split.train), data.subset(split.validation), TARGET)
-    encoders = build_encoders(study, data.spec, seed="contract")
-    for prefix, encoder in encoders.items():
-        fit_encoder(encoder, sides, study.training, name=prefix, session=Session())
-    models: dict[str, Any] = {}
-    for entry in study.head:
-        own = encoders_of(entry, encoders)
-        head = build_head(entry, own, data.spec, TARGET, seed="contract")
-        models[entry.part], _ = fit_model(own, head, sides, study.training, name=entry.part, session=Session())
-    baseline = TrivialBaseline(data.spec, TARGET).fit(sides.train)
-    tags = {part: model.head.tags for part, model in models.items()}
-    trained = [f"encoder {prefix}" for prefix in encoders] + [f"head {part}" for part in models]
-    fold = FittedFold(data, TARGET, split, models, baseline, 0, training={name: study.training for name in trained})
-    return fold, Context(data.spec, TARGET, tags, baseline.name, 0)
-
-
-POSITIONS = 3
-"""Rows of each sample that the dictionary of :func:`dictionary_fold` sees."""
-
-
-@lru_cache(maxsize=1)
-def dictionary_fold() -> tuple[FittedFold, Context]:
-    """A dictionary fitted for a moment on rows as they are collected from layers, several a sample, in a study without a target."""
-    from pellucid.assembly import build_encoders, build_head, encoders_of
-    from pellucid.protocols.dictionaries.pooled import POSITION, SOURCE
-    from pellucid.studies import Study
-    from pellucid.training.fit import Sides, fit_model
-
-    whole = planted(("vector",), samples=300, subjects=150)
-    source, position = np.divmod(np.arange(len(whole) * POSITIONS), POSITIONS)
-    names = whole.frame.index.to_numpy()[source]
-    frame = whole.frame.iloc[source].assign(**{SOURCE: names, POSITION: position})
-    frame.index = frame[SOURCE] + "@" + frame[POSITION].astype(str)
-    rows = whole.read(source).inputs["vector"]
-    shaken = rows + np.random.default_rng(0).normal(0, 0.1, rows.shape)
-    data = ArrayDataset(whole.spec, frame, {"vector": shaken.astype(np.float32)})
-    study = Study.from_mapping(
-        {
-            "title": "contract of dictionaries",
-            "dataset": "planted",
-            "encoder": [{"input": "vector", "name": "identity"}],
-            "head": [{"name": "sae-topk", "features": 8, "k": 2}],
-            "training": {"epochs": 4, "batch_size": 64, "learning_rate": 0.01},
-        }
-    )
-    sets, labels = Splitting.sets(data), Splitting.strata(data, "")
-    rest, test = inner_split(sets, labels, validation=0.4, seed=0)
-    learn, stop = inner_split(sets[rest], labels[rest], validation=0.2, seed=1)
-    split = Split(0, rest[learn], rest[stop], test)
-    encoders = build_encoders(study, data.spec, seed="contract")
-    (entry,) = study.head
-    head = build_head(entry, encoders_of(entry, encoders), data.spec, "", seed="contract")
-    sides = Sides(data.subset(split.train), data.subset(split.validation))
-    model, _ = fit_model(encoders, head, sides, study.training, name=entry.part)
-    trained = [f"encoder {prefix}" for prefix in encoders] + [f"head {entry.part}"]
-    fold = FittedFold(
-        data, "", split, {entry.part: model}, None, 0, training={name: study.training for name in trained}
-    )
-    return fold, Context(data.spec, "", {entry.part: model.head.tags}, "", 0)
-
-
 def _assessed(component: Component) -> tuple[Assessment, FittedFold, Context]:
     protocol = _made(component)
     if not isinstance(protocol, Assessment):
@@ -177,43 +81,6 @@ def _fold_for(protocol: Assessment) -> tuple[FittedFold, Context]:
     if protocol.of_texts:
         return aligned_fold()
     return fitted_fold() if protocol.of_predictors else dictionary_fold()
-
-
-@lru_cache(maxsize=1)
-def aligned_fold() -> tuple[FittedFold, Context]:
-    """Signals aligned for a moment with their captions by a text model that can also write."""
-    from pellucid.assembly import build_encoders, build_head
-    from pellucid.studies import Study
-    from pellucid.training.fit import Sides, fit_model
-
-    data = planted(("image",), samples=120, subjects=40)
-    study = Study.from_mapping(
-        {
-            "title": "contract of alignment",
-            "dataset": "planted",
-            "encoder": [{"input": "image", "name": "cnn", "tokens": True}],
-            "head": [
-                {
-                    "name": "aligned-text",
-                    "text": {"kind": "t5", "width": 16, "vocabulary": 64, "length": 12, "beams": 1},
-                    "attention_heads": 2,
-                }
-            ],
-            "training": {"epochs": 2, "batch_size": 8, "distinct": "text:caption"},
-        }
-    )
-    sets = Splitting.sets(data)
-    flat = np.zeros(len(data))
-    rest, test = inner_split(sets, flat, validation=0.4, seed=0)
-    learn, stop = inner_split(sets[rest], flat[rest], validation=0.25, seed=1)
-    split = Split(0, rest[learn], rest[stop], test)
-    encoders = build_encoders(study, data.spec, seed="contract")
-    (entry,) = study.head
-    head = build_head(entry, encoders, data.spec, "", seed="contract")
-    sides = Sides(data.subset(split.train), data.subset(split.validation))
-    model, _ = fit_model(encoders, head, sides, study.training, name=entry.part)
-    fold = FittedFold(data, "", split, {entry.part: model}, None, 0)
-    return fold, Context(data.spec, "", {entry.part: model.head.tags}, "", 0)
 
 
 def _subjects(fold: FittedFold) -> dict[str, str]:
