@@ -16,7 +16,7 @@ from made_dictionaries import explained_variance, names
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pellucid.edits.activations import Clamp, Edit, Steer, applied
+from pellucid.edits import Clamp, Edit, Steer, applied
 from pellucid.heads.dictionaries import TopK
 from pellucid.measures.class_tree import ClassTree
 from pellucid.measures.novelty import Mahalanobis, detection, reconstruction_error

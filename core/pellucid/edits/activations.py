@@ -1,14 +1,13 @@
-"""Edits of activations: along a direction, or by features of a dictionary with all that it does not explain left as it was."""
+"""Edits of activations: what one is, how it is applied to a layer and taken back, and the plainest, along a direction."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Real
-from operator import index
 from typing import Any
 
 import torch
@@ -16,9 +15,7 @@ from torch import Tensor, nn
 
 from pellucid.activations.layers import Channels, Layout, channels_of, find_layer
 from pellucid.errors import ContractError
-from pellucid.fingerprint import hexadecimal, layer_fingerprint, origin
-from pellucid.heads.dictionaries.base import Dictionary
-from pellucid.measures.dictionaries.edits import clamped, without
+from pellucid.fingerprint import layer_fingerprint, origin
 from pellucid.model import Model
 
 
@@ -75,7 +72,7 @@ class Steer(Edit):
                 f"{int((~torch.isfinite(direction)).sum())} of {len(direction)} numbers of the direction {self.name!r} are NaN or "
                 "infinite: every row would become so"
             )
-        object.__setattr__(self, "strength", _number("strength", self.strength))
+        object.__setattr__(self, "strength", plain_number("strength", self.strength))
 
     def __call__(self, x: Tensor) -> Tensor:
         """``x + strength * direction``."""
@@ -90,130 +87,6 @@ class Steer(Edit):
         """Name, strength and length."""
         length = float(torch.linalg.vector_norm(self.direction))
         return {"edit": "steer", "name": self.name, "strength": self.strength, "length": length}
-
-
-@dataclass(frozen=True, eq=False)
-class _OfFeatures(Edit):
-    dictionary: Dictionary
-    features: Sequence[int]
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.dictionary, Dictionary):
-            raise ContractError(
-                f"features are of a dictionary, but this is a {type(self.dictionary).__name__}: of a model take its head (model.head)"
-            )
-        try:
-            # Numbers of a tensor are never equal to one another for a set: each must be known as the number it is.
-            features = tuple(index(feature) for feature in self.features)
-        except TypeError:
-            raise ContractError(f"features are whole numbers in a list, not {self.features!r}") from None
-        object.__setattr__(self, "features", features)
-        many = self.dictionary.config.features
-        for feature in features:
-            if not 0 <= feature < many:
-                raise ContractError(f"no feature {feature}: this dictionary has {many}, from 0 to {many - 1}")
-        if len(set(features)) < len(features):
-            raise ContractError(f"features {list(features)}: name each once, or it would be taken away more than once")
-
-    @property
-    def units(self) -> int:
-        """Of the dictionary."""
-        return len(self.dictionary.config.units)
-
-    @property
-    def origin(self) -> str:
-        """What the dictionary has learnt from."""
-        return self.dictionary.origin
-
-    def changed(self, x: Tensor, edit: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """Rows in which an edit has changed the codes of these features; what the dictionary does not explain stays.
-
-        Parameters
-        ----------
-        x : Tensor, shape (row, unit)
-        edit : callable
-            From codes, shape (row, feature), and positions of features to codes.
-        """
-        at = torch.tensor(list(self.features), dtype=torch.int64, device=x.device)
-        codes = self.dictionary.encode(x)
-        # Only what changes is decoded: rows in which nothing does stay the same to the last bit.
-        return x + (edit(codes, at) - codes)[:, at] @ self.dictionary.atoms[at].to(x)
-
-    def described(self, edit: str) -> dict[str, Any]:
-        """What edits of features have in common; the dictionary by its class and the digest of all its numbers."""
-        digest = hexadecimal([("", self.dictionary)])
-        of = {"class": type(self.dictionary).__name__, "fingerprint": digest}
-        return {"edit": edit, "features": [int(one) for one in self.features], "dictionary": of}
-
-
-@dataclass(frozen=True, eq=False)
-class Remove(_OfFeatures):
-    """Take features of a dictionary away: ``x - sum_j code_j * atom_j`` over these features.
-
-    The same as decoding the other codes and adding the error that the dictionary makes on the row itself.
-
-    Parameters
-    ----------
-    dictionary : Dictionary
-    features : sequence of int
-    """
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Without the features."""
-        return self.changed(x, without)
-
-    def describe(self) -> dict[str, Any]:
-        """Which features, and of which dictionary."""
-        return self.described("remove")
-
-
-@dataclass(frozen=True, eq=False)
-class Clamp(_OfFeatures):
-    """Set features of a dictionary to one code where they are on, as :func:`~pellucid.measures.dictionaries.edits.clamped` does.
-
-    Parameters
-    ----------
-    dictionary : Dictionary
-    features : sequence of int
-    value : float
-        In units of the codes.
-    everywhere : bool
-        Whether they are set where they are off too.
-    """
-
-    value: float = 0.0
-    everywhere: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "value", _number("value", self.value))
-        if not isinstance(self.everywhere, bool):
-            raise ContractError(f"everywhere is True or False, not {self.everywhere!r}")
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """With the features at the value."""
-        return self.changed(x, lambda codes, at: clamped(codes, at, self.value, everywhere=self.everywhere))
-
-    def describe(self) -> dict[str, Any]:
-        """Which features, of which dictionary, the value, and where."""
-        return {**self.described("clamp"), "value": self.value, "everywhere": self.everywhere}
-
-
-def _number(name: str, given: Any) -> float:
-    """A plain number, from one or from a tensor or array of one; the record of an edit is JSON.
-
-    Raises
-    ------
-    ContractError
-        If it is none, or NaN or infinite.
-    """
-    known = isinstance(given, Real) or (getattr(given, "shape", None) == () and hasattr(given, "item"))
-    number = given.item() if known and hasattr(given, "item") else given
-    if not known or isinstance(number, bool | complex) or not isinstance(number, Real):
-        raise ContractError(f"{name} is a number, not {given!r}")
-    if not math.isfinite(number):
-        raise ContractError(f"{name} is {float(number)}: expected a number that every row can bear")
-    return float(number)
 
 
 Where = Callable[[tuple[int, ...]], Tensor | None]
@@ -313,3 +186,26 @@ def applied(
             )
     finally:
         handle.remove()
+
+
+def plain_number(name: str, given: Any) -> float:
+    """A plain number, from one or from a tensor or array of one; the record of an edit is JSON.
+
+    Parameters
+    ----------
+    name : str
+        Of the setting, for messages.
+    given : float, or Tensor or ndarray of one number
+
+    Raises
+    ------
+    ContractError
+        If it is none, or NaN or infinite.
+    """
+    known = isinstance(given, Real) or (getattr(given, "shape", None) == () and hasattr(given, "item"))
+    number = given.item() if known and hasattr(given, "item") else given
+    if not known or isinstance(number, bool | complex) or not isinstance(number, Real):
+        raise ContractError(f"{name} is a number, not {given!r}")
+    if not math.isfinite(number):
+        raise ContractError(f"{name} is {float(number)}: expected a number that every row can bear")
+    return float(number)
