@@ -157,7 +157,7 @@ class Cav(ScaledHead):
 
         Raises
         ------
-        ContractError
+        DataError
             If no training sample has a concept, or all have it.
         """
         seen = [(self.standardised(z).detach(), *self._yes(batch)) for z, batch in parts]
