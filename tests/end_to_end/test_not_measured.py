@@ -159,6 +159,7 @@ def test_a_run_that_was_cut_off_knows_still_what_could_not_be_measured(run, tmp_
             pellucid.study(SETTINGS).run(tmp_path / "run", watcher=Impatient())
     again = pellucid.study(SETTINGS).run(tmp_path / "run", watcher=Watcher())
     assert again.not_measured == run.not_measured
+    assert {one.folds for one in again.not_measured if one.protocol == "code-circuits"} == {(1,)}
     assert again.document["results"] == run.document["results"]
 
 
