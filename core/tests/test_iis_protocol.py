@@ -209,13 +209,13 @@ def test_known_people_are_refused_and_the_figure_has_both_libraries():
         Iis().examine(dataclasses.replace(fold, split=dataclasses.replace(fold.split, test=np.arange(600))))
 
 
-def test_units_of_tiny_numbers_are_as_good_as_any():
+def test_units_count_alike_however_small_their_numbers_and_however_far_from_zero():
     data = dataset()
-    x = data.read(np.arange(len(data))).inputs["x"]
-    tiny = ArrayDataset(data.spec, data.frame, {"x": (x.astype(np.float64) * 1e-9).astype(np.float32)})
-    one, other = (concluded(each, epochs=4, learning_rates=(1e-1,))[1] for each in (data, tiny))
+    x = (data.read(np.arange(len(data))).inputs["x"].astype(np.float64) - 3) / 7
+    other = ArrayDataset(data.spec, data.frame, {"x": (np.logspace(-9, 3, UNITS) * (30 + x)).astype(np.float32)})
+    plain, moved = (concluded(each, epochs=4, learning_rates=(1e-1,))[1] for each in (data, other))
     for name in ("iis", "standard_accuracy"):
-        assert other[name].value == pytest.approx(one[name].value, abs=0.02)
+        assert moved[name].value == pytest.approx(plain[name].value, abs=0.02)
 
 
 def planted_rows(standard: int, kept: tuple[int, ...], random: tuple[int, ...], usual: float) -> pd.DataFrame:
