@@ -318,3 +318,38 @@ def test_the_warm_up_is_the_likelihood_of_a_linear_layer_on_standardised_units()
     first, second = ConceptBottleneckSparse(warm).stages()
     assert (first.share, first.learns, second.learns) == (0.25, ("plain",), ("body", "choice"))
     assert not second.encoders
+
+
+def test_concept_vectors_teach_encoders_the_concepts_that_are_known_and_pay_for_weights():
+    random = torch.Generator().manual_seed(3)
+    x = 2 + 3 * torch.randn(40, 2, generator=random)
+    ratings = torch.stack(
+        [torch.randint(1, 6, (40,), generator=random), torch.randint(0, 2, (40,), generator=random)], 1
+    )
+    known = torch.rand(40, 2, generator=random) < 0.6
+    labels = (x[:, :1] > 2).float()
+    z = Representation(x, ("a", "b"))
+    batch = Batch({"x": x}, targets=labels, concepts=ratings.float(), concept_mask=known)
+    head = Cav(Cav.config_type(units=("a", "b"), target=Binary(names=("no", "yes")), concepts=RATED, l2=0.7))
+    head.prepare([(z, batch)])
+    weight, bias = torch.tensor([[0.05, -0.02], [0.01, 0.08]]), torch.tensor([0.3, -0.6])
+    with torch.no_grad():
+        head.concept_weight.copy_(weight)
+        head.concept_bias.copy_(bias)
+    standard = (x - x.mean(0)) / x.std(0, unbiased=False)
+    chance = (10 * standard @ weight.T + bias).sigmoid()
+    has = torch.stack([ratings[:, at] > ratings[known[:, at], at].float().mean() for at in range(2)], 1)
+    each = -torch.where(has, chance, 1 - chance).log()
+    torch.testing.assert_close(head.concept_loss(z, batch), each[known].mean(), atol=1e-5, rtol=1e-5)
+    # With nobody's rating there is nothing to learn, and nothing breaks.
+    nobody = Batch({"x": x}, targets=labels, concepts=ratings.float(), concept_mask=torch.zeros_like(known))
+    assert head.concept_loss(z, nobody) == 0
+    first, second = head.stages()
+    assert (first.share, first.learns, second.learns, second.encoders) == (0.5, ("concept",), ("outcome",), False)
+    first.finish([(z, batch)])
+    with torch.no_grad():
+        head.outcome_weight.copy_(torch.tensor([[0.03, -0.04]]))
+    said = head(z)[:, 0]
+    likelihood = torch.nn.functional.binary_cross_entropy_with_logits(said, labels[:, 0])
+    penalty = 0.5 * 0.7 * (0.3**2 + 0.4**2)
+    torch.testing.assert_close(head.loss(z, batch), likelihood + penalty, atol=1e-5, rtol=1e-5)
