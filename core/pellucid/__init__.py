@@ -22,12 +22,14 @@ _HOMES = {
     "LeakageError": "pellucid.errors",
     "UnknownComponent": "pellucid.errors",
     "ContractError": "pellucid.errors",
+    "NotMeasurable": "pellucid.errors",
 }
 
 __all__ = [
     "ContractError",
     "DataError",
     "LeakageError",
+    "NotMeasurable",
     "PellucidError",
     "RunError",
     "Study",
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
         ContractError,
         DataError,
         LeakageError,
+        NotMeasurable,
         PellucidError,
         RunError,
         StudyError,

@@ -22,7 +22,7 @@ from pellucid.training.loop import Watcher
 
 PEOPLE, POSITIONS, UNITS = 90, 4, 6
 RESULT = {"protocol", "metric", "part", "value", "low", "high", "chance", "baseline", "baseline_name", "higher_is_better",
-          "n_samples", "n_subjects", "passed", "sentence"}  # fmt: skip
+          "n_samples", "n_subjects", "passed", "sentence", "judged_on"}  # fmt: skip
 SETTINGS = {
     "name": "small",
     "title": "What does it know?",
@@ -79,7 +79,7 @@ def data() -> ArrayDataset:
 @pytest.fixture(scope="module")
 def patched():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Study, "open_dataset", lambda self, folder=None: data() if folder is None else others(folder))
+        patch.setattr(Study, "open_dataset", lambda self, folder=None, *_: data() if folder is None else others(folder))
         yield
 
 
