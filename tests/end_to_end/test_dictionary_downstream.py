@@ -240,9 +240,9 @@ def test_what_it_cannot_measure_is_said_before_anything_is_fitted(run, folder, t
 def test_a_dictionary_of_something_else_than_the_layer_cannot_stand_in_its_place(run, folder):
     some, spec = made(folder, "some"), folder.spec.input("activations")
     apart = Identity(Identity.config_type(inputs={"activations": spec}, columns=spec.names[:-1]))
-    with pytest.raises(DataError, match="no dictionary of this study reads the input 'activations' alone, whole"):
+    with pytest.raises(DataError, match="“it” does not read the input 'activations' alone, whole"):
         results(run, folder, Model({"activations": apart}, some.head).eval())
-    with pytest.raises(DataError, match="no dictionary of this study reads"):
+    with pytest.raises(DataError, match="“it” does not read"):
         results(run, folder, Model({"activations": some.encoders["activations"], "again": apart}, some.head).eval())
     plain = ArrayDataset(folder.spec, folder.frame, {"activations": np.zeros((len(folder), spec.shape[0]), np.float32)})
     with pytest.raises(DataError, match="is no folder of collected activations"):
