@@ -302,6 +302,11 @@ def test_alive_features_are_those_of_test_rows_and_the_baseline_has_as_many_comp
     assert not on[11]
     assert found["alive"].value == pytest.approx(float(on.double().mean()))
     assert found["alive"].n_samples == len(test)
+    beside = {name: (one.higher_is_better, one.chance, one.baseline) for name, one in found.items()}
+    assert beside["alive"] == (True, 0, 1)
+    assert beside["l0"] == (False, ATOMS, ATOMS)
+    assert beside["explained_variance"][:2] == beside["cossim"][:2] == (True, 0)
+    assert not beside["coherence"][0]
     train = made.representation(data.subset(fold.split.train)).values.double()
     codes = float((made.head.encode(train.float()) != 0).sum(1).double().mean())
     count = max(1, round(codes))
