@@ -25,6 +25,7 @@ from pellucid.protocols.dictionaries.labelled import Side
 from pellucid.protocols.dictionaries.metrics import DictionaryMetrics
 from pellucid.protocols.dictionaries.pooled import Pooled
 from pellucid.protocols.measuring import concluded, examined
+from pellucid.protocols.dictionaries.stability import DictionaryStability
 from pellucid.report.features import _shown
 
 UNITS, ATOMS, POSITIONS, PEOPLE = 12, 16, 5, 120
@@ -384,3 +385,23 @@ def test_the_report_shows_the_surest_feature_of_every_label_before_the_second_of
     assert _shown(sure) == [1, 3, 2, 4]
     many = {at: ("is a (y)", 0.9, at / 1000) for at in range(20)}
     assert _shown(many) == list(range(8))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "setting", "taken", "refused"),
+    [
+        (DictionaryFeatures, "false_discoveries", (1e-6, 0.999), (0, 1)),
+        (DictionaryFeatures, "permutations", (1,), (0,)),
+        (DictionaryMetrics, "replicates", (100,), (99,)),
+        (DictionaryStability, "seeds", (1,), (0,)),
+        (DictionaryStability, "share", (1e-6, 1), (0, 1.001)),
+        (DictionaryStability, "recovered", (1e-6, 0.999), (0, 1)),
+        (DictionaryStability, "replicates", (100,), (99,)),
+    ],
+)
+def test_settings_reach_as_far_as_they_make_sense(protocol, setting, taken, refused):
+    for value in taken:
+        assert getattr(protocol.config_type(**{setting: value}), setting) == value
+    for value in refused:
+        with pytest.raises(ValueError, match=r"greater than|less than"):
+            protocol.config_type(**{setting: value})
