@@ -137,11 +137,11 @@ def concluded(protocol, reads, data=None):
 
 def test_a_model_that_reads_signals_finds_every_sentence_and_noise_is_at_chance():
     found = concluded(Retrieval(), "signal")
-    score, noise, check = (found[name] for name in ("rank1_of_24", "rank1_of_24:noise", "noise_control_rank1"))
+    score, noise, check = (found[name] for name in ("rank1_of_24", "rank1_of_24_on_noise", "noise_control_rank1"))
     assert score.value == 1.0
     assert (score.chance, score.baseline) == (1 / 24, noise.value)
     assert found["rank5_of_24"].chance == 5 / 24
-    assert found["rank1_of_24:no_prompts"].value == 1.0
+    assert found["rank1_of_24_without_prompts"].value == 1.0
     assert abs(noise.value - 1 / 24) < 0.06
     assert check.passed
     assert "NOT AT CHANCE" not in score.sentence + check.sentence
@@ -149,12 +149,12 @@ def test_a_model_that_reads_signals_finds_every_sentence_and_noise_is_at_chance(
 
 def test_a_score_that_a_prompt_gives_is_found_out_by_the_control_and_says_so():
     found = concluded(Retrieval(), "prompt", readings(leak=True))
-    assert found["rank1_of_24"].value == found["rank1_of_24:noise"].value == 1.0
+    assert found["rank1_of_24"].value == found["rank1_of_24_on_noise"].value == 1.0
     assert not found["noise_control_rank1"].passed
     assert "NOT AT CHANCE" in found["rank1_of_24"].sentence
     assert "NOT AT CHANCE" in found["noise_control_rank1"].sentence
     # Without its prompts nothing is left of it: all sentences are equally like, and a tie is a draw by lot.
-    assert found["rank1_of_24:no_prompts"].value == pytest.approx(1 / 24)
+    assert found["rank1_of_24_without_prompts"].value == pytest.approx(1 / 24)
 
 
 def test_a_model_that_says_the_same_of_everything_is_at_chance_exactly():
@@ -215,20 +215,20 @@ def test_noise_has_the_scale_of_the_signals_no_mask_and_the_same_prompts():
 
 def test_labels_are_told_by_their_sentences_beside_the_majority_and_the_text_itself():
     found = concluded(ZeroShot(), "signal")
-    score = found["kind:top1"]
+    score = found["top1:kind"]
     assert score.value > 0.95
     assert score.chance == pytest.approx(1 / 3)
     assert (score.baseline, score.baseline_name) == (18 / 30, "majority class")
-    assert found["kind:top1:raw_text"].value == 1.0
-    assert found["noise_control:kind:top1"].passed
-    assert "kind:top3" not in found
+    assert found["top1_of_raw_text:kind"].value == 1.0
+    assert found["noise_control_top1:kind"].passed
+    assert "top3:kind" not in found
 
 
 def test_a_label_that_a_prompt_gives_away_is_found_out():
     found = concluded(ZeroShot(), "prompt", readings(leak=True))
-    assert found["kind:top1"].value == 1.0
-    assert not found["noise_control:kind:top1"].passed
-    assert "NOT AT CHANCE" in found["kind:top1"].sentence
+    assert found["top1:kind"].value == 1.0
+    assert not found["noise_control_top1:kind"].passed
+    assert "NOT AT CHANCE" in found["top1:kind"].sentence
 
 
 def test_naming_the_commonest_class_always_is_no_failure_of_the_control():
@@ -237,18 +237,20 @@ def test_naming_the_commonest_class_always_is_no_failure_of_the_control():
     noise = rows["condition"] == NOISE
     rows.loc[noise, "above"] = np.where(rows.loc[noise, "label"] == 0, 0, 1)
     found = {r.metric: r for r in ZeroShot().conclude(rows, context)}
-    assert found["kind:top1:noise"].value == pytest.approx(18 / 30)
-    assert found["noise_control:kind:top1"].passed
+    assert found["top1_on_noise:kind"].value == pytest.approx(18 / 30)
+    assert found["noise_control_top1:kind"].passed
 
 
 # --- who is new -------------------------------------------------------------------------------------------------------
 
 
 def test_every_result_says_that_sentences_are_new_and_subjects_are_not():
-    for one in concluded(Retrieval(), "signal").values():
-        assert one.judged_on == "unseen sentences, seen subjects"
-        assert one.sentence.endswith("Judged on unseen sentences, seen subjects.")
-        assert one.n_subjects == SENTENCES
+    found = concluded(Retrieval(), "signal")
+    told = [one.sentence for one in found.values() if one.sentence]
+    assert {one.judged_on for one in found.values()} == {"unseen sentences, seen subjects"}
+    assert {one.n_subjects for one in found.values()} == {SENTENCES}
+    assert len(told) > 1
+    assert all(sentence.endswith("Judged on unseen sentences, seen subjects.") for sentence in told)
 
 
 # --- the head ---------------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def test_every_result_and_the_report_say_that_subjects_are_seen(run):
     done, _ = run
     assert done.finished
     found = {(r.protocol, r.metric) for r in done.results}
-    assert {("retrieval", "rank1_of_4"), ("zero-shot", "corpus:top1"), ("generated-text", "bleu1")} <= found
+    assert {("retrieval", "rank1_of_4"), ("zero-shot", "top1:corpus"), ("generated-text", "bleu1")} <= found
     assert {r.judged_on for r in done.results} == {LABEL}
     assert all(LABEL in r.sentence for r in done.results if r.sentence)
     page = done.report.read_text("utf-8")

@@ -23,8 +23,8 @@ from pellucid.seeds import seed_of
 
 SIGNAL, NOISE, NO_PROMPTS, TEXT = "signal", "noise", "no prompts", "raw text"
 
-SHOWN = {SIGNAL: "", NOISE: ":noise", NO_PROMPTS: ":no_prompts", TEXT: ":raw_text"}
-"""What a metric's name ends in, by condition."""
+SHOWN = {SIGNAL: "", NOISE: "_on_noise", NO_PROMPTS: "_without_prompts", TEXT: "_of_raw_text"}
+"""What a metric's name says of the condition."""
 
 
 def aligned(fold: FittedFold) -> dict[str, Model]:

@@ -56,10 +56,10 @@ class Retrieval(Assessment):
     Test samples are dealt into blocks in which no sentence stands twice; what fills no last block is left out.
     ``rank1_of_24`` is the share whose own sentence comes first. The same is measured
 
-    - ``:noise`` of Gaussian noise in place of every signal, with nothing masked and prompts as they are. It must be at
+    - ``_on_noise`` of Gaussian noise in place of every signal, with nothing masked and prompts as they are. It must be at
       chance: if not, the check ``noise_control`` is not passed, and the score itself says so;
-    - ``:no_prompts`` with prompts of zeros, where there are prompts;
-    - ``:raw_text`` of a variant of the sentence in place of the signal, where the dataset has variants: what the frozen
+    - ``_without_prompts`` with prompts of zeros, where there are prompts;
+    - ``_of_raw_text`` of a variant of the sentence in place of the signal, where the dataset has variants: what the frozen
       text model and the pooling allow at best.
 
     The baseline is the score on noise. Intervals are over what the protocol keeps apart.
@@ -156,7 +156,11 @@ class Retrieval(Assessment):
             if condition == SIGNAL and not kept:
                 verdict += f" THE CONTROL IS NOT AT CHANCE: noise reaches {beside:.1%}, so this figure is not owed to signals alone."
             results.append(
-                Result(metric=f"rank{rank}_of_{size}{SHOWN[str(condition)]}", sentence=told + verdict, **what)
+                Result(
+                    metric=f"rank{rank}_of_{size}{SHOWN[str(condition)]}",
+                    sentence=told + verdict if condition == SIGNAL else "",
+                    **what,
+                )
             )
             if condition == NOISE:
                 said = "as it must be" if kept else "NOT AT CHANCE: something other than signals tells sentences apart"

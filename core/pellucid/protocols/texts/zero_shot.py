@@ -59,10 +59,10 @@ class ZeroShotConfig(Config):
 class ZeroShot(Assessment):
     """How often the sentence of the true class is the likest to a sample, beside always naming the commonest class.
 
-    ``<target>:top1`` is accuracy. The baseline names the commonest classes of those judged, chance is a draw by lot. The
-    same is measured ``:noise`` (Gaussian noise in place of signals, prompts as they are), ``:no_prompts``, and ``:raw_text``:
+    ``top1:<target>`` is accuracy. The baseline names the commonest classes of those judged, chance is a draw by lot. The
+    same is measured ``_on_noise`` (Gaussian noise in place of signals, prompts as they are), ``_without_prompts``, and ``_of_raw_text``:
     the true sentence itself in place of the signal, which is all that the labels' sentences can tell of a text. On noise a
-    model may name one class always, and must not beat the commonest: if it does, ``noise_control:<target>`` is not passed
+    model may name one class always, and must not beat the commonest: if it does, ``noise_control_top1:<target>`` is not passed
     and the score says so. It happens where a prompt gives the class away.
     """
 
@@ -151,7 +151,13 @@ class ZeroShot(Assessment):
             end = "."
             if condition == SIGNAL and not kept:
                 end = f". THE CONTROL IS NOT AT CHANCE: noise reaches {beside:.1%}, so this figure is not owed to signals alone."
-            results.append(Result(metric=f"{target}:top{top}{SHOWN[str(condition)]}", sentence=told + end, **what))
+            results.append(
+                Result(
+                    metric=f"top{top}{SHOWN[str(condition)]}:{target}",
+                    sentence=told + end if condition == SIGNAL else "",
+                    **what,
+                )
+            )
             if condition == NOISE:
                 said = (
                     "as it must be"
@@ -159,7 +165,7 @@ class ZeroShot(Assessment):
                     else "NOT AT CHANCE: something other than signals, a prompt perhaps, tells the classes apart"
                 )
                 results.append(
-                    Result(metric=f"noise_control:{target}:top{top}", passed=kept, sentence=f"{told}: {said}.", **what)
+                    Result(metric=f"noise_control_top{top}:{target}", passed=kept, sentence=f"{told}: {said}.", **what)
                 )
         return results
 
