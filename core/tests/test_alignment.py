@@ -16,7 +16,7 @@ from pellucid.heads.base import Head, HeadConfig, HeadTags
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.texts.conditions import NO_PROMPTS, NOISE, SIGNAL, shown
-from pellucid.protocols.texts.ranks import placed
+from pellucid.protocols.texts.ranks import at_chance, placed
 from pellucid.protocols.texts.retrieval import Retrieval, RetrievalConfig
 from pellucid.protocols.texts.zero_shot import ZeroShot
 from pellucid.representation import Representation, Tokens, TokenShape
@@ -189,6 +189,16 @@ def test_places_count_what_is_nearer_and_what_is_as_near():
     likeness = np.array([[0.5, 0.5, 0.9, 0.1], [0.2, 0.4, 0.6, 0.8]])
     above, ties = placed(likeness, np.array([0, 3]))
     assert (above.tolist(), ties.tolist()) == ([1, 0], [1, 0])
+
+
+def test_few_subjects_do_not_make_an_honest_control_look_false_and_a_leak_is_still_seen():
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"subject": np.repeat(["a", "b"], 100), "fold": 0})
+    kept = [at_chance((rng.random(200) < 0.2).astype(float), rows, 0.2, 0) for _ in range(200)]
+    assert np.mean(kept) > 0.97
+    assert not at_chance((rng.random(200) < 0.4).astype(float), rows, 0.2, 0)
+    assert not at_chance((rng.random(200) < 0.05).astype(float), rows, 0.2, 0)
+    assert at_chance((rng.random(200) < 0.05).astype(float), rows, 0.2, 0, one_sided=True)
 
 
 # --- conditions -------------------------------------------------------------------------------------------------------
