@@ -9,7 +9,7 @@ from pellucid.batch import Batch
 from pellucid.data.spec import Signal, Text
 from pellucid.errors import StudyError
 from pellucid_eeg.encoders.glim import Glim, GlimConfig
-from pellucid_eeg.encoders.glim_blocks import Attention, PromptedBlock, place_table
+from pellucid_eeg.encoders.glim_blocks import Attention, place_table
 
 SMALL = {"width": 16, "blocks": 2, "merging_blocks": 2, "heads": 4, "queries": 4, "query_width": 24, "silent": {}}
 
@@ -102,21 +102,21 @@ def test_masked_moments_change_nothing_and_real_ones_do(prepare):
 
 
 def test_padding_is_as_if_it_were_not_there():
-    """Without its padding a short signal says the same, which a mask that only zeroes values would not reach."""
+    """Padded to 32 moments a signal of 20 says what a network for 20 says of it, with the same weights.
+
+    That masked values change nothing is not enough: they are zeros by then, and attention must not look at these either.
+    """
     model = shaken(encoder())
-    short = batch(1, seed=3)
-    short = replace(short, masks={"eeg": (torch.arange(32) < 20).expand(1, 12, 32)})
-    block, x = model.over_time[0], torch.randn(1, 32, 16)
-    real = torch.arange(32)[None] < 20
-    alone = PromptedBlock(16, 4, 20)
-    state = block.state_dict()
-    # What a prompt does to each moment is a row for each; the first twenty scales and shifts are those of the long block.
-    for name in ("moments.weight", "moments.bias"):
+    short = Glim(GlimConfig(inputs=inputs(length=20), **SMALL)).eval()
+    state = model.state_dict()
+    # What a prompt does to each moment is a row for each, scales first and shifts after them.
+    for name in [key for key in state if ".moments." in key]:
         state[name] = torch.cat([state[name][:20], state[name][32:52]])
-    alone.load_state_dict(state)
-    prompt = torch.randn(1, 16)
-    with torch.no_grad():
-        assert torch.allclose(block(x, prompt, real)[:, :20], alone(x[:, :20], prompt, real[:, :20]), atol=1e-5)
+    short.load_state_dict(state)
+    one = batch(3)
+    padded = replace(one, masks={"eeg": (torch.arange(32) < 20).expand(3, 12, 32)})
+    alone = replace(one, inputs={**one.inputs, "eeg": one.inputs["eeg"][:, :, :20]}, masks={})
+    assert torch.allclose(said(model, padded), said(short, alone), atol=1e-5)
 
 
 def test_a_signal_that_is_missing_altogether_says_nothing_and_no_nan():
