@@ -13,7 +13,7 @@ from pellucid.protocols.metrics import Metric, metrics_of
 from pellucid.protocols.predicted import Predictions
 from pellucid.protocols.prediction_figures import COLOURS, GREY, MARKS
 from pellucid.result import Result
-from pellucid.statistics.bootstrap import Interval, interval, subject_weights
+from pellucid.statistics.bootstrap import LEVEL, Interval, interval, subject_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ def ranking(target: Target) -> tuple[Metric, ...]:
     return tuple(one for one in metrics_of(target) if one.name.partition(":")[0] in ("auroc", "spearman"))
 
 
-def conclusions(rows: pd.DataFrame, part: str, context: Context, replicates: int) -> Iterator[Result]:
+def conclusions(rows: pd.DataFrame, part: str, context: Context, replicates: int, controls: int) -> Iterator[Result]:
     """How well a part puts samples of noise in order, beside chance and what it reaches on the data.
 
     Parameters
@@ -39,12 +39,15 @@ def conclusions(rows: pd.DataFrame, part: str, context: Context, replicates: int
     part : str
     context : Context
     replicates : int
+    controls : int
+        Models of the study: intervals are of 95 % for all of them together (Bonferroni), or a study of many would fail often.
     """
     target = context.spec.target(context.target)
     noise, data = (_predictions(rows, target, what) for what in ("noise", "data"))
     weights = subject_weights(noise.subjects, noise.folds, replicates=replicates, seed=context.seed)
+    level = 1 - (1 - LEVEL) / (controls * len(ranking(target)))
     for metric in ranking(target):
-        found = interval(metric.statistic(noise), weights)
+        found = interval(metric.statistic(noise), weights, level=level)
         usual = float(metric.statistic(data)(np.ones(len(rows))))
         if np.isnan(found.value) or np.isnan(usual):
             # One class alone in the folds that were examined: nothing can be put in order.
@@ -94,7 +97,7 @@ def drawn(results: Sequence[Result]) -> dict[str, Figure]:
     figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=8)
     caption = (
         "A control: the same models, learnt and judged on noise in place of the data. On noise a model must be at chance (dotted). "
-        "Bars: 95 % intervals over subjects."
+        "Bars: intervals over subjects, of 95 % for all together."
     )
     return {caption: figure}
 
@@ -118,10 +121,14 @@ def _verdict(part: str, word: str, found: Interval, chance: float, usual: float,
     on_data = f"on the data it is {usual:.3f}"
     if passed:
         return f"{told}, which is chance ({chance:g}), as it must be where there is nothing to find; {on_data}."
-    side = "better" if found.value > chance else "worse"
+    luck = "By chance alone about one study in fifteen has such a control, of few subjects more: another seed tells."
+    if found.value < chance:
+        return (
+            f"{told}, worse than chance ({chance:g}), though there is nothing to find; {on_data}. Something makes labels of the test "
+            f"side go against those of the training side: look at how the split was made. {luck}"
+        )
     return (
-        f"{told}, {side} than chance ({chance:g}), though there is nothing to find; {on_data}, and not to be relied upon until this is "
+        f"{told}, better than chance ({chance:g}), though there is nothing to find; {on_data}, and not to be relied upon until this is "
         "explained. The label comes through another way than the values: look for the same measurement or person on both sides of "
-        "the split, masks or absent covariates that go by the label, and names or an order of samples that a part reads. By chance "
-        "alone about one such control in fifteen fails, of few subjects more: another seed tells."
+        f"the split, masks or absent covariates that go by the label, and names or an order of samples that a part reads. {luck}"
     )

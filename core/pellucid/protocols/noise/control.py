@@ -54,12 +54,12 @@ class NoiseControl(Assessment):
     samples, the same for all. Equal samples stay equal. Noise of the same spectrum (random phases), or with each sample's own mean and
     deviation, would be no control: power, size and spectrum are what many classes differ by.
 
-    - ``auroc_on_noise`` (of numbers ``spearman_on_noise``): passed if chance lies in its interval. Its baseline is the study's
-      own model on the data themselves, the same test samples.
+    - ``auroc_on_noise`` (of numbers ``spearman_on_noise``): passed if chance lies in its interval, which is of 95 % for all models
+      of the study together. Its baseline is the study's own model on the data themselves, the same test samples.
 
     Not passed means that the label comes through another way than what was measured: the same measurement or person on both
     sides of the split, masks or gaps that go by the label, names or an order that somebody reads; or that this is one of the
-    controls that fail by chance alone: one in fifteen from 16 subjects on, one in eight of eight. Passed does not mean that
+    studies in which one fails by chance alone: one in fifteen from 16 subjects on, one in eight of eight. Passed does not mean that
     there is no leak: values that carry more than they should (an amplifier, a hospital) are noise here like all others.
 
     It fits models: a study takes about twice as long with all of its folds.
@@ -115,7 +115,7 @@ class NoiseControl(Assessment):
             result
             for part in context.predictors
             if len(own := rows[rows["part"] == part])
-            for result in conclusions(own, part, context, self.config.replicates)
+            for result in conclusions(own, part, context, self.config.replicates, len(context.predictors))
         ]
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
