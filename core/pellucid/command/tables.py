@@ -154,6 +154,8 @@ def print_findings(out: Console, kept: Sequence[Finding], listed_in: Path | None
     for group in groups:
         if group.done == findings.LEFT_OUT:
             out.print(Text(f"  {group.what}: {group.examples}"), soft_wrap=True)
+        elif group.done != findings.KEPT:
+            out.print(Text(f"  {group.what}: {group.examples}; {group.done}"), soft_wrap=True)
     if listed_in is not None:
         out.print(f'All of it: under "findings" in {listed_in}', soft_wrap=True)
     elif any(group.done != findings.LEFT_OUT or group.samples > NAMED for group in groups):

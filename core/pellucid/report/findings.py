@@ -9,7 +9,7 @@ from typing import Any
 from pellucid.report.names import plural, sentence_case
 
 EXAMPLES = 3
-LEFT_OUT = "left out"
+LEFT_OUT, KEPT = "left out", "kept"
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,9 @@ def _them(samples: set[str]) -> str:
 
 
 def _found(what: str, done: str, samples: Mapping[str, list[str]], named: int) -> Found:
+    everywhere = {tuple(dict.fromkeys(places)) for places in samples.values()}
+    if len(samples) > named and len(everywhere) == 1 and (places := next(iter(everywhere))):
+        return Found(sentence_case(what), done, len(samples), f"in all of them {'; '.join(places)}")
     first = [f"{sample} ({'; '.join(dict.fromkeys(places))})" if places else sample
              for sample, places in list(samples.items())[:named]]  # fmt: skip
     more = len(samples) - len(first)
