@@ -16,6 +16,7 @@ from pellucid.errors import DataError, StudyError
 from pellucid.regions import TimeSpan
 from pellucid.representation import Representation
 from pellucid.signals.bands import Bands
+from pellucid_eeg.encoders.absent import Together, filled, from_before, untold
 from pellucid_eeg.encoders.windows import spans
 from pellucid_eeg.examples import example
 
@@ -75,6 +76,7 @@ class CommonSpatialPatterns(Encoder):
     patterns: Tensor
     contrast: Tensor
     share: Tensor
+    covariance: Tensor
 
     def __init__(self, config: CspConfig) -> None:
         super().__init__()
@@ -92,6 +94,8 @@ class CommonSpatialPatterns(Encoder):
         self.register_buffer("filters", torch.eye(channels)[: config.components].clone())
         self.register_buffer("patterns", torch.eye(channels)[: config.components].clone())
         self.register_buffer("contrast", torch.zeros(config.components, dtype=torch.int64))
+        self.register_buffer("covariance", torch.eye(channels))
+        self.register_load_state_dict_pre_hook(from_before)
         self.register_buffer("share", torch.full((config.components,), 0.5))
         self.band = Bands([config.band_hz], spec.length, spec.rate_hz, config.order)
 
@@ -106,13 +110,20 @@ class CommonSpatialPatterns(Encoder):
         return tuple(f"csp{number}" for number in range(self.config.components))
 
     def filtered(self, batch: Batch) -> Tensor:
-        """What is looked at of a batch, shape (sample, channel, time); masked values are 0."""
+        """What is looked at of a batch, shape (sample, channel, time).
+
+        Masked values are 0; of an electrode that is masked throughout, what the others let expect.
+        """
         x, known = self.read(batch), self.known(batch)
         if known is not None:
             x = torch.where(known, x, torch.zeros_like(x))
-        passed = self.band(x)[0]
+        passed = filled(self.band(x)[0], known, self.covariance)
         if self.config.relative:
-            passed = passed / passed.square().mean((1, 2), keepdim=True).clamp(min=LEAST_POWER).sqrt()
+            # Of all channels: those that are absent have the power that the others tell, and what they do not tell beside it.
+            rest = untold(known, self.covariance)
+            less = 0.0 if rest is None else rest.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
+            power = passed.square().mean((1, 2), keepdim=True) / (1 - less)
+            passed = passed / power.clamp(min=LEAST_POWER).sqrt()
         return passed
 
     def prepare(self, batches: Iterable[Batch]) -> None:
@@ -127,8 +138,10 @@ class CommonSpatialPatterns(Encoder):
         """
         sums: dict[int, Tensor] = {}
         counts: dict[int, int] = {}
+        together = Together(len(self.spec.channels))
         for batch in batches:
             x, labels = self.filtered(batch).double(), self._classes(batch)
+            together.add(x.float(), self.known(batch))
             covariances = x @ x.transpose(1, 2) / x.shape[2]
             for label in labels.unique().tolist():
                 mine = covariances[labels == label]
@@ -145,6 +158,7 @@ class CommonSpatialPatterns(Encoder):
         self.patterns.copy_(patterns)
         self.contrast.copy_(torch.tensor(classes)[contrast])
         self.share.copy_(share)
+        self.covariance.copy_(together.covariance)
 
     def _classes(self, batch: Batch) -> Tensor:
         labels = batch.targets
@@ -160,8 +174,11 @@ class CommonSpatialPatterns(Encoder):
 
     def forward(self, batch: Batch) -> Representation:
         """Log power of each component."""
-        power = (self.filters @ self.filtered(batch)).square().mean(2).clamp(min=LEAST_POWER)
-        values, there = power.log(), self.present(batch)
+        power = (self.filters @ self.filtered(batch)).square().mean(2)
+        rest = untold(self.known(batch), self.covariance)
+        if rest is not None:
+            power = power + ((self.filters @ rest) * self.filters).sum(2)
+        values, there = power.clamp(min=LEAST_POWER).log(), self.present(batch)
         if there is not None:
             values = values * there[:, None]
         return Representation(values, self.names)

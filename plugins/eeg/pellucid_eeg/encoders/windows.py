@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from pellucid.encoders.signals.reading import SignalNetwork, SignalNetworkConfig
 from pellucid.errors import StudyError
 from pellucid.regions import TimeSpan
 from pellucid.representation import Representation, Tokens, TokenShape
+from pellucid_eeg.encoders.absent import Together, filled, from_before
 
 
 class EegNetworkConfig(SignalNetworkConfig):
@@ -31,12 +32,38 @@ class EegNetworkConfig(SignalNetworkConfig):
 class EegNetwork(SignalNetwork):
     """A network whose last layer has features at cells of time; a unit is one feature at one cell, ``f3@0`` and so on.
 
-    The published networks end in a layer over all of these, which is the head ``linear`` here.
+    The published networks end in a layer over all of these, which is the head ``linear`` here. In place of an electrode that is
+    masked they read what the others let expect, see :mod:`pellucid_eeg.encoders.absent`.
     """
 
     config: EegNetworkConfig
     features: int
     windows: tuple[tuple[int, int], ...]
+    covariance: Tensor
+    centre: Tensor
+
+    def __init__(self, config: EegNetworkConfig) -> None:
+        super().__init__(config)
+        self.register_buffer("covariance", torch.eye(len(self.spec.channels)))
+        self.register_buffer("centre", torch.zeros(len(self.spec.channels), 1))
+        self.register_load_state_dict_pre_hook(from_before)
+
+    def prepare(self, batches: Iterable[Batch]) -> None:
+        """Learn mean and deviation, where BatchNorms begin, and how channels go together."""
+        together = Together(len(self.spec.channels))
+
+        def watched() -> Iterator[Batch]:
+            for batch in batches:
+                together.add(self.read(batch), self.known(batch))
+                yield batch
+
+        super().prepare(watched())
+        self.centre.copy_((together.means - self.mean) / self.deviation)
+        self.covariance.copy_(together.covariance / (self.deviation * self.deviation.T))
+
+    def signal(self, batch: Batch) -> Tensor:
+        """What the network sees of a batch, shape (sample, channel, time)."""
+        return filled(super().signal(batch), self.known(batch), self.covariance, self.centre)
 
     @property
     def names(self) -> tuple[str, ...]:
