@@ -68,7 +68,7 @@ class Mixed(Dataset):
 def mixed(monkeypatch):
     """A folder with 5 known patients (10 samples) and 24 others (48 samples)."""
     data = Mixed(everybody(0).subset(np.arange(10)), everybody(1))
-    monkeypatch.setattr(Study, "open_dataset", lambda self, data_=None: data)
+    monkeypatch.setattr(Study, "open_dataset", lambda self, data_=None, learnt=None: data)
     return data
 
 
@@ -89,7 +89,7 @@ def test_the_rest_is_scored_as_if_nobody_else_were_there(run, mixed, tmp_path, m
     assert (written["n_subjects"], written["n_samples"]) == (24, 48)
     assert {results.get("prediction", "auroc", part).n_samples for part in ("additive", "mlp")} == {48}
     alone = mixed.subset(np.arange(10, 58))
-    monkeypatch.setattr(Study, "open_dataset", lambda self, data=None: alone)
+    monkeypatch.setattr(Study, "open_dataset", lambda self, data=None, learnt=None: alone)
     again = pellucid.evaluate(run.path, "f", tmp_path / "alone.json")
     assert [r.to_json() for r in results] == [r.to_json() for r in again]
     document = json.loads((tmp_path / "alone.json").read_text())

@@ -39,7 +39,7 @@ class Told(Watcher):
 def test_findings_stand_in_run_json_and_in_an_evaluation(tmp_path, monkeypatch):
     whole = Study.open_dataset
 
-    def opened(self, data=None):
+    def opened(self, data=None, learnt=None):
         root = whole(self).source
         root.findings = FOUND
         # Other people than the run has learnt from, of the same kind.

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from scipy.signal import butter, sosfiltfilt
 
 from pellucid.data.arrays import ArrayDataset
+from pellucid.data.dataset import Dataset
 from pellucid.data.spec import Binary, DataSpec, Frozen, MultiClass, Signal, Vector
 from pellucid.data.subjects import pseudonym
 from pellucid.errors import DataError, nearest
@@ -19,6 +20,7 @@ from pellucid_datasets.electroencephalograms import discharges, imagery
 from pellucid_datasets.electroencephalograms.scalp import DISCHARGES, IMAGERY
 
 NAME = "eeg-synthetic"
+INPUT = "eeg"
 
 ORDER = 4
 """Of the Butterworth filter, which runs both ways."""
@@ -102,9 +104,19 @@ class EegSynthetic(ArrayDataset):
         recorded = [part for subject in people for part in _recorded(config, subject)]
         signals = np.concatenate([x for x, _ in recorded])
         frame = pd.concat([rows for _, rows in recorded])
-        frame["rms_uv"] = np.sqrt(np.square(signals, dtype=np.float64).mean((1, 2)))
+        frame["rms_uv"] = _rms(signals)
         frame.index = pd.Index(frame.pop("sample"), name="sample")
-        super().__init__(_spec(config), frame, {"eeg": signals})
+        super().__init__(_spec(config), frame, {INPUT: signals})
+
+    @classmethod
+    def of_objects_like(cls, objects: Any, config: EegSyntheticConfig, learnt: DataSpec) -> Dataset:
+        """Recordings that are open already, see :func:`~pellucid_eeg.preparing.given.samples_of`; absent electrodes interpolated."""
+        from pellucid_eeg.preparing.given import samples_of
+        from pellucid_eeg.preparing.record import Preparation
+
+        low, high = config.band_hz or (None, None)
+        preparation = Preparation(absent="interpolated", high_pass_hz=low, low_pass_hz=high)
+        return samples_of(objects, learnt, INPUT, preparation, lambda x: {"rms_uv": _rms(x)})
 
     def planted(self, output: str) -> list[tuple[Region, ...]]:
         """Where a class can be seen, one tuple a sample: some channels for the whole time, or nothing in another class.
@@ -145,6 +157,11 @@ class EegSynthetic(ArrayDataset):
                 f"dataset {NAME!r} has no class {output!r}{nearest(output, table)}; classes: {', '.join(table)}"
             )
         return table[output]
+
+
+def _rms(signals: np.ndarray) -> np.ndarray:
+    found: np.ndarray = np.sqrt(np.square(signals, dtype=np.float64).mean((1, 2)))
+    return found
 
 
 def _recorded(config: EegSyntheticConfig, subject: int) -> list[tuple[np.ndarray, pd.DataFrame]]:
@@ -194,7 +211,7 @@ def _spec(config: EegSyntheticConfig) -> DataSpec:
     return DataSpec(
         name=NAME,
         inputs={
-            "eeg": Signal(
+            INPUT: Signal(
                 channels=channels,
                 length=round(config.length_s * config.rate_hz),
                 rate_hz=config.rate_hz,
@@ -207,6 +224,6 @@ def _spec(config: EegSyntheticConfig) -> DataSpec:
         namespace=NAME,
         covariates=Vector(names=("rms_uv",), units=("uV",)),
         trivial=("rms_uv",),
-        views={"eeg": "eeg/butterfly"},
+        views={INPUT: "eeg/butterfly"},
         about=f"{seen}Made up: no person stands behind it. A score here tells about the method, not about brains.",
     )

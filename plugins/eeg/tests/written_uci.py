@@ -11,12 +11,18 @@ CHANNELS = ("FP1", "FP2", "CZ", "PZ", "PO1", "O1", "O2", "X", "Y", "nd")
 
 
 def write_trial(
-    folder: Path, person: str, number: int, condition: str, signals: np.ndarray, error: bool = False
+    folder: Path,
+    person: str,
+    number: int,
+    condition: str,
+    signals: np.ndarray,
+    error: bool = False,
+    channels: tuple[str, ...] = CHANNELS,
 ) -> Path:
     """Write one trial of shape (channel, 256) in uV; the file."""
     lines = [f"# {person}.rd", "# 120 trials, 64 chans, 416 samples 368 post_stim samples", "# 3.906000 msecs uV"]
     lines.append(f"# {condition}{' err' if error else ''} , trial {number}")
-    for at, (name, values) in enumerate(zip(CHANNELS, signals, strict=True)):
+    for at, (name, values) in enumerate(zip(channels, signals, strict=True)):
         lines.append(f"# {name} chan {at}")
         lines += [f"{number} {name} {sample} {value:.3f}" for sample, value in enumerate(values)]
     path = folder / person / f"{person}.rd.{number:03d}.gz"

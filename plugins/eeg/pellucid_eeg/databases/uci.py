@@ -20,6 +20,7 @@ from pellucid.data.spec import Frozen, Signal
 from pellucid.errors import DataError
 from pellucid_eeg.databases.uci_trials import RATE_HZ, SAMPLES, Trial, read_trial
 from pellucid_eeg.preparing.applying import prepare, windows_of
+from pellucid_eeg.preparing.montage import asked_of, described_as, differences
 from pellucid_eeg.preparing.record import Preparation
 from pellucid_eeg.recordings.electrodes import canonical
 
@@ -84,7 +85,9 @@ class UciEeg(Dataset):
     config_type = UciEegConfig
     config: UciEegConfig
 
-    def __init__(self, config: UciEegConfig | None = None, data: Path | None = None) -> None:
+    def __init__(
+        self, config: UciEegConfig | None = None, data: Path | None = None, *, learnt: DataSpec | None = None
+    ) -> None:
         self.config = config = config or UciEegConfig()
         if data is None:
             raise DataError(f"{NAME} has no usual place: --data names the folder that holds one folder for each person")
@@ -93,8 +96,10 @@ class UciEeg(Dataset):
         if not config.cache:
             self._temporary = tempfile.TemporaryDirectory(prefix="pellucid-")
             folder = Path(self._temporary.name)
-        facts = {"format": FORMAT, "preparation": config.preparation.model_dump(mode="json")}
-        self._store = prepared(folder / NAME, made_from(facts, files), lambda to: _read(to, files, config.preparation))
+        like = None if learnt is None else _signal_of(learnt)
+        preparation = config.preparation if like is None else asked_of(config.preparation, like)
+        facts = {"format": FORMAT, "preparation": preparation.model_dump(mode="json"), "like": like is not None}
+        self._store = prepared(folder / NAME, made_from(facts, files), lambda to: _read(to, files, preparation, like))
         notes = self._store.notes
         if notes["broken"] and not config.skip_broken:
             raise _refused(notes["broken"], len(files))
@@ -103,7 +108,21 @@ class UciEeg(Dataset):
         )
         self.frame = _frame(self._store.table, config)
         self.spec = _spec(notes, config)
+        if learnt is not None:
+            self.spec = described_as(self.spec, learnt)
         self.check()
+
+    @classmethod
+    def opened_like(cls, config: UciEegConfig, data: Path | None, learnt: DataSpec) -> UciEeg:
+        """Other trials, brought to the electrodes and the rate that models have learnt from; findings say what was done."""
+        return cls(config, data, learnt=learnt)
+
+    @classmethod
+    def of_objects_like(cls, objects: Any, config: UciEegConfig, learnt: DataSpec) -> Dataset:
+        """Recordings that are open already, see :func:`~pellucid_eeg.preparing.given.samples_of`."""
+        from pellucid_eeg.preparing.given import samples_of
+
+        return samples_of(objects, learnt, INPUT, config.preparation)
 
     def read(self, indices: npt.NDArray[np.integer]) -> Arrays:
         """Some trials, in the order asked for; with a mask if an electrode of any trial is not known."""
@@ -134,7 +153,21 @@ def _files(folder: Path) -> list[Path]:
     return found
 
 
-def _read(to: Preparing, files: Sequence[Path], preparation: Preparation) -> pd.DataFrame:
+def _signal_of(learnt: DataSpec) -> Signal:
+    """The signals that models have learnt from.
+
+    Raises
+    ------
+    DataError
+        If they have learnt from none.
+    """
+    signal = learnt.inputs.get(INPUT)
+    if not isinstance(signal, Signal):
+        raise DataError(f"{NAME}: the models have learnt from no input {INPUT!r}, so trials cannot be made like theirs")
+    return signal
+
+
+def _read(to: Preparing, files: Sequence[Path], preparation: Preparation, like: Signal | None) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     broken: list[tuple[str, str]] = []
     left_out: list[tuple[str, str, str, str]] = []
@@ -156,6 +189,10 @@ def _read(to: Preparing, files: Sequence[Path], preparation: Preparation) -> pd.
             left_out.append((name, "cannot be used", broken[-1][1], "left out"))
             continue
         findings += [(name, "flat channel", ", ".join(flat), "; ".join(done.done) or "kept")] if flat else []
+        if like is not None:
+            # All trials have one rate: where models have learnt from another, their study asks for it.
+            told = differences(done.good, like.rate_hz, done.there, like, preparation)
+            findings += [(name, *one) for one in told]
         if not usable[0]:
             left_out.append((name, f"swings by more than {preparation.reject_uv:g} uV", "", "left out"))
             continue

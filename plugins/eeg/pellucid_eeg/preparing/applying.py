@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pellucid.errors import DataError, nearest
 from pellucid.signals.filters import filtered, without_line
 from pellucid.signals.resampling import resampled
+from pellucid_eeg.preparing.montage import named, near
 from pellucid_eeg.preparing.record import Preparation
 
 
@@ -26,12 +27,18 @@ class Prepared:
     rate_hz : float
     done : tuple of str
         What was done about electrodes, in words; empty where all were there.
+    good : tuple of str
+        Electrodes that were there and of use.
+    there : ndarray of bool, shape (electrode,)
+        Which were there themselves, and not made up.
     """
 
     signals_uv: npt.NDArray[np.float32]
     known: npt.NDArray[np.bool_]
     rate_hz: float
     done: tuple[str, ...]
+    good: tuple[str, ...]
+    there: npt.NDArray[np.bool_]
 
 
 def prepare(
@@ -75,12 +82,13 @@ def prepare(
     known = np.array([name in found for name in wanted])
     out[known] = signals[[found[name] for name in wanted if name in found]]
     done: tuple[str, ...] = ()
+    there = known.copy()
     if not known.all():
         lacking = [name for name, there in zip(wanted, known, strict=True) if not there]
         done = (_make_up(out, known, lacking, signals, names, wanted, preparation),)
         if preparation.absent == "interpolated":
             known = np.ones(len(wanted), bool)
-    return Prepared(out, known, preparation.rate_hz or rate_hz, done)
+    return Prepared(out, known, preparation.rate_hz or rate_hz, done, tuple(names), there)
 
 
 def windows_of(
@@ -124,11 +132,17 @@ def _make_up(
     names: list[str], wanted: Sequence[str], preparation: Preparation,
 ) -> str:  # fmt: skip
     """Fill the rows of electrodes that are not there; what was done, in words."""
-    some = ", ".join(lacking[:6]) + (f" and {len(lacking) - 6} more" if len(lacking) > 6 else "")
+    some = named(lacking)
     if preparation.absent == "refused":
         raise DataError(
             f"electrodes {some} are not there, or bad; ask for those that every recording has (option electrodes), or say "
             'what stands for them: absent = "interpolated" or "masked"'
+        )
+    share = near(names, wanted)
+    if share < preparation.least_near:
+        raise DataError(
+            f"only {share:.0%} of the {len(wanted)} electrodes that are asked for are there or have a neighbour that is, of "
+            f"{len(names)} good ones; {preparation.least_near:.0%} are the least (least_near). From so few the others cannot be told"
         )
     if preparation.absent == "masked":
         return f"{some} masked"

@@ -25,6 +25,9 @@ class Preparation(Frozen):
     absent : {"refused", "interpolated", "masked"}
         What becomes of an electrode that a recording lacks, or that is bad: the recording is broken; spherical splines over
         the others (Perrin et al. 1989) stand for it; or it is 0 and masked.
+    least_near : float
+        Share of these electrodes that must be there, or have a neighbour that is (30 degrees on the head), for absent ones to be
+        made up or masked. A recording with fewer is broken.
     high_pass_hz, low_pass_hz : float, optional
         Butterworth of order 4, forward and backward.
     line_hz : float, optional
@@ -41,6 +44,7 @@ class Preparation(Frozen):
 
     electrodes: tuple[str, ...] = ()
     absent: Absent = "refused"
+    least_near: float = Field(default=0.6, ge=0, le=1)
     high_pass_hz: float | None = Field(default=None, gt=0)
     low_pass_hz: float | None = Field(default=None, gt=0)
     line_hz: float | None = Field(default=None, gt=0)
