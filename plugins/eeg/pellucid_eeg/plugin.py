@@ -28,6 +28,7 @@ PLUGIN = Plugin(
     studies={
         "eeg-codes": "pellucid_eeg/studies/eeg-codes.toml",
         "eeg-codes-visual": "pellucid_eeg/studies/eeg-codes-visual.toml",
+        "eeg-synthetic": "pellucid_eeg/studies/eeg-synthetic.toml",
         "eeg-text": "pellucid_eeg/studies/eeg-text.toml",
         "eeg-text-subjects": "pellucid_eeg/studies/eeg-text-subjects.toml",
         "eeg-visual": "pellucid_eeg/studies/eeg-visual.toml",
