@@ -22,6 +22,8 @@ def readable(name: str, written: str = "") -> str:
     --------
     >>> readable("covariates:area_mm2", "mm2"), readable("ratings:internal_structure"), readable("ratings:spiculation:sd")
     ('area', 'internal structure · ratings', 'disagreement on spiculation · ratings')
+    >>> readable("bands:C3 8-13 Hz"), readable("shape:long-axis")
+    ('C3 8-13 Hz · bands', 'long axis · shape')
     """
     where, colon, what = name.partition(":")
     if not colon or what == "sd":
@@ -33,7 +35,8 @@ def readable(name: str, written: str = "") -> str:
         what = f"number_of_{what.removeprefix('n_')}"
     elif first and last.casefold() == written.casefold():
         what = first
-    text = what.replace("_", " ").replace("-", " ")
+    # From one number to another: "C3 8-13 Hz".
+    text = re.sub(r"(?<!\d)-|-(?!\d)", " ", what.replace("_", " "))
     text = f"disagreement on {text}" if spread else text
     return text if where in ("", "covariates", "concepts") else f"{text} · {where.replace('_', ' ')}"
 
