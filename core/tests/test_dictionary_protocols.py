@@ -24,8 +24,8 @@ from pellucid.protocols.dictionaries.features import DictionaryFeatures, associa
 from pellucid.protocols.dictionaries.labelled import Side
 from pellucid.protocols.dictionaries.metrics import DictionaryMetrics
 from pellucid.protocols.dictionaries.pooled import Pooled
-from pellucid.protocols.measuring import concluded, examined
 from pellucid.protocols.dictionaries.stability import DictionaryStability
+from pellucid.protocols.measuring import concluded, examined
 from pellucid.report.features import _shown
 
 UNITS, ATOMS, POSITIONS, PEOPLE = 12, 16, 5, 120

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pellucid_datasets.electroencephalograms.waves import band, falling
 from sklearn.metrics import roc_auc_score
 
 from pellucid import plugins
@@ -16,7 +17,6 @@ from pellucid.heads.functions.lda import Lda
 from pellucid.training.fit import Sides, fit_encoder, fit_model
 from pellucid.training.settings import TrainingSettings
 from pellucid_datasets.electroencephalograms.scalp import field
-from pellucid_datasets.electroencephalograms.waves import band, falling
 from pellucid_eeg.encoders.absent import Together, filled
 from pellucid_eeg.recordings.electrodes import TEN_TWENTY, positions
 
