@@ -91,7 +91,8 @@ def test_atoms_that_are_there_are_stable_and_those_of_noise_are_not(planted):
     assert cosines.shape == (8,)
     assert (cosines > 0.9).mean() == found["stable_features"].value
     assert all(len(one) == 0 for one in examined["cosines"].iloc[1:])
-    assert f"{(cosines > 0.9).sum()} are stable" in found["stable_features"].sentence
+    assert f"{(cosines > 0.9).sum()} are stable: 2 other seeds have them too" in found["stable_features"].sentence
+    assert "are stable: another seed has them too" in results(planted, seeds=1)[0]["stable_features"].sentence
 
 
 def test_its_mean_is_the_measure_and_its_lowest_is_over_all_other_seeds():
@@ -129,6 +130,42 @@ def test_activity_is_counted_over_test_rows():
     assert examined["codes"].sum() == codes.sum()
     by_person = pd.Series(codes[:, stable].sum(1)).groupby(test.frame["subject"].to_numpy()).sum()
     assert dict(zip(examined["subject"], examined["stable_codes"], strict=True)) == by_person.to_dict()
+
+
+def test_an_atom_and_its_negative_are_the_same_only_where_codes_have_either_sign(planted, monkeypatch):
+    said = []
+
+    def watched(every, *, signed):
+        said.append(signed)
+        return compared(every, signed=signed)
+
+    monkeypatch.setattr("pellucid.protocols.dictionaries.stability.compared", watched)
+    results(planted)
+    assert said == [False] * 3
+    said.clear()
+    results(fitted(rows("atoms"), "sae-topk", k=2))
+    assert said == [True] * 3
+
+
+def test_each_seed_learns_from_the_share_of_training_rows_that_was_asked_for_drawn_anew(planted, monkeypatch):
+    learnt = []
+
+    def watched(model, part, sides, training, **options):
+        learnt.append((list(sides.train.frame.index), options["seed"]))
+        return fit_again(model, part, sides, training, **options)
+
+    monkeypatch.setattr("pellucid.protocols.dictionaries.stability.fit_again", watched)
+    results(planted, share=0.3)
+    whole = planted.dataset.frame.index[planted.split.train]
+    (one, first), (other, second) = learnt
+    assert len(one) == len(other) == round(0.3 * len(whole))
+    assert set(one) | set(other) <= set(whole)
+    assert 0.2 < len(set(one) & set(other)) / len(one) < 0.4
+    assert len(set(one)) == len(one)
+    assert first != second
+    learnt.clear()
+    results(planted)
+    assert [each for each, _ in learnt] == [list(whole)] * 2
 
 
 def test_a_seed_is_another_seed_and_the_same_one_again():

@@ -353,3 +353,7 @@ def test_concept_vectors_teach_encoders_the_concepts_that_are_known_and_pay_for_
     likelihood = torch.nn.functional.binary_cross_entropy_with_logits(said, labels[:, 0])
     penalty = 0.5 * 0.7 * (0.3**2 + 0.4**2)
     torch.testing.assert_close(head.loss(z, batch), likelihood + penalty, atol=1e-5, rtol=1e-5)
+    places = head.explained(z)
+    found = head.explain(z, "yes")
+    torch.testing.assert_close(found.contributions, places * torch.tensor([0.3, -0.4]), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found.baseline + found.contributions.sum(1), said, atol=1e-5, rtol=1e-5)
