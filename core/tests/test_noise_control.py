@@ -187,6 +187,15 @@ def test_equal_measurements_stay_equal_but_not_what_is_one_value_throughout_or_f
     assert len(np.unique(copied(few).read(np.arange(3)).inputs["vector"][:, 0])) == 3
 
 
+def test_what_lies_under_a_mask_makes_no_difference():
+    data = recorded(masks=half_known)
+    x, known = data._inputs["signal"], data._masks["signal"]
+    x[1], known[0], known[1] = x[0], known[0] & (np.arange(32) < 20), known[0] & (np.arange(32) < 20)
+    x[1, :, 25] += 9
+    noise = copied(data).read(np.arange(2)).inputs["signal"]
+    np.testing.assert_array_equal(noise[0], noise[1])
+
+
 # --- leaks are found --------------------------------------------------------------------------------------------------
 
 
