@@ -49,7 +49,7 @@ def test_its_components_are_listed_with_what_they_are_for(outside):
     printed = pellucid(outside, "list").stdout
     assert "example 0.1.0" in printed
     for name, summary in [
-        ("band-power", "Log power of each channel"),
+        ("pulse-power", "Log power of each channel"),
         ("pulse", "Pulse waves of two sensors"),
         ("pulse-rhythm", "Fast or slow"),
     ]:
@@ -162,7 +162,7 @@ def test_a_plugin_that_breaks_its_contract_is_told_what_and_exits_1(tmp_path):
     assert broken != text
     path.write_text(broken, "utf-8")
     pip_install(source, tmp_path / "installed")
-    done = pellucid(tmp_path / "installed", "check", "band-power")
+    done = pellucid(tmp_path / "installed", "check", "pulse-power")
     assert done.returncode == 1
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
     assert any("encodes a sample differently when others are in the batch" in line for line in failed), done.stdout

@@ -6,7 +6,7 @@ PLUGIN = Plugin(
     name="example",
     # Written out and not imported: it says for which contract this plugin was made, whatever pellucid is installed.
     api=1,
-    encoders={"band-power": "pellucid_example.band_power:BandPower"},
+    encoders={"pulse-power": "pellucid_example.band_power:BandPower"},
     datasets={"pulse": "pellucid_example.pulse:Pulse"},
     views={"pulse-wave": "pellucid_example.drawing:pulse_wave"},
     measures={"loudness": "pellucid_example.drawing:loudness"},
