@@ -153,6 +153,20 @@ def test_soft_tokens_learn_to_make_a_frozen_model_write():
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
+def test_a_model_that_was_taught_writes_what_it_reads_and_is_frozen_afterwards():
+    settings = SmallT5(width=32, vocabulary=32, heads=4, length=12, beams=1, taught=250)
+    model = text_model(settings)
+    model.learn(TEXTS)
+    assert model.write(model.read(TEXTS[:1]).values) == TEXTS[:1]
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    again = text_model(settings)
+    again.learn(list(reversed(TEXTS)))
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
+    untaught = text_model(settings.model_copy(update={"taught": 0}))
+    untaught.learn(TEXTS)
+    assert untaught.write(untaught.read(TEXTS[:1]).values) != TEXTS[:1]
+
+
 # --- published models -------------------------------------------------------------------------------------------------
 
 

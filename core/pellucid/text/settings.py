@@ -49,10 +49,13 @@ class Tables(OwnWords):
 
 
 class SmallT5(OwnWords):
-    """A T5 with random weights.
+    """A T5 with random weights, which may be taught the texts of the training side before it is frozen.
 
     Parameters
     ----------
+    taught : int
+        Steps in which it learns to write a text that it reads, before anything is aligned with it; 0: none, and what it then
+        writes makes no sense, whatever it is given.
     layers : int
         Of its encoder, and of its decoder.
     heads : int
@@ -62,6 +65,7 @@ class SmallT5(OwnWords):
     """
 
     kind: Literal["t5"] = "t5"
+    taught: int = Field(default=0, ge=0)
     layers: int = Field(default=1, ge=1)
     heads: int = Field(default=4, ge=1)
     beams: int = Field(default=2, ge=1)

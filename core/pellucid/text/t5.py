@@ -17,6 +17,8 @@ from pellucid.text.models import TextModel, TextStates
 from pellucid.text.settings import Pretrained, SmallT5
 from pellucid.text.words import END, PAD, Vocabulary
 
+TEACHING_RATE, TEACHING_BATCH = 3e-3, 32
+
 IGNORED = -100
 """Label of padding, of which the cross-entropy of transformers takes no notice."""
 
@@ -73,7 +75,7 @@ class EncoderDecoder(TextModel):
 
 
 class RandomT5(EncoderDecoder):
-    """A small T5 that nothing was ever taught, over the words of the training side.
+    """A small T5 over the words of the training side, taught nothing but, where that is set, to write again what it reads.
 
     Parameters
     ----------
@@ -113,8 +115,29 @@ class RandomT5(EncoderDecoder):
         return super().train(False)
 
     def learn(self, texts: Iterable[str]) -> None:
-        """The commonest words, with those of the prefix."""
-        self.vocabulary.learn(self.settings.prefix + text for text in texts)
+        """The commonest words, with those of the prefix; and, where that is set, to write again what it reads."""
+        known = list(texts)
+        self.vocabulary.learn(self.settings.prefix + text for text in known)
+        if self.settings.taught:
+            self._teach(sorted(set(known)))
+
+    def _teach(self, texts: list[str]) -> None:
+        device = self.vocabulary.table.device
+        self.frozen.requires_grad_(True)
+        learning = torch.optim.Adam(self.frozen.parameters(), lr=TEACHING_RATE)
+        chance = torch.Generator().manual_seed(self.settings.seed)
+        with torch.enable_grad():
+            for _ in range(self.settings.taught):
+                drawn = torch.randint(len(texts), (min(TEACHING_BATCH, len(texts)),), generator=chance).tolist()
+                read, known = self.numbers([self.settings.prefix + texts[at] for at in drawn])
+                written, real = self.numbers([texts[at] for at in drawn])
+                loss = self.frozen(
+                    input_ids=read.to(device), attention_mask=known.long(), labels=written.masked_fill(~real, IGNORED)
+                ).loss
+                learning.zero_grad()
+                loss.backward()
+                learning.step()
+        self.frozen.requires_grad_(False)
 
     def model(self) -> Any:
         """The T5."""

@@ -119,6 +119,17 @@ def test_padding_is_as_if_it_were_not_there():
     assert torch.allclose(said(model, padded), said(short, alone), atol=1e-5)
 
 
+def test_a_channel_that_is_masked_while_others_are_not_reads_as_zero():
+    model, one = shaken(encoder()), batch()
+    mask = one.masks["eeg"].clone()
+    mask[:, 3] = False
+    gone = replace(one, masks={"eeg": mask})
+    other = one.inputs["eeg"].clone()
+    other[:, 3] = 1000
+    assert torch.equal(said(model, gone), said(model, gone.with_input("eeg", other)))
+    assert not torch.allclose(said(model, gone), said(model, one))
+
+
 def test_a_signal_that_is_missing_altogether_says_nothing_and_no_nan():
     model = shaken(encoder())
     one = batch()
