@@ -9,6 +9,8 @@ from scipy.signal import resample
 
 import pellucid
 from pellucid.errors import DataError
+from pellucid.testing.real_data import real_data
+from pellucid.text.words import UNKNOWN, Vocabulary
 from pellucid_eeg.reading.zuco import CHANNELS, LENGTH, Zuco, ZucoConfig, official_sides, resampled
 from pellucid_eeg.reading.zuco_example import write_results
 from pellucid_eeg.reading.zuco_files import read_readings
@@ -196,6 +198,34 @@ def test_the_same_sentence_of_two_readers_is_one_sentence(tmp_path):
     frame = opened(tmp_path).frame
     assert frame["sentence"].nunique() == 2
     assert set(frame["text:sentence"]) == {"One and two.", "Other."}
+
+
+# --- real sentences ---------------------------------------------------------------------------------------------------
+
+
+def test_the_real_sentences_of_two_tasks_are_written_read_and_dealt_out(tmp_path):
+    """Words of ZuCo 1.0 as its authors publish them with features; the signals are made up here."""
+    folder = real_data("eeg", "zuco1-word-features")
+    files = {"SR": "zuco.sentiment-ternary.4eeg.5et.freq.avg.8.tsv", "TSR": "zuco.relext.4eeg.5et.freq.avg.8.tsv"}
+    said = {}
+    for task, file in files.items():
+        blocks = (folder / file).read_text("utf-8").split("\n\n")
+        said[task] = [" ".join(row.split("\t")[3] for row in block.splitlines()) for block in blocks if block.strip()]
+        # A few channels and moments would do as well, but the reader asks for all channels.
+        write_results(tmp_path / f"resultsZAB_{task}.mat", [(text, signals(250)) for text in said[task]])
+    assert {task: len(some) for task, some in said.items()} == {"SR": 400, "TSR": 300}
+    frame = opened(tmp_path).frame
+    assert len(frame) == 700
+    assert set(frame["text:sentence"]) == {" ".join(text.split()) for some in said.values() for text in some}
+    tested = frame[frame["official"] == "test"].groupby("task")["sentence"].nunique()
+    # Sentences that stand twice are one line: a tenth of those that differ.
+    different = {task: len(set(some)) for task, some in said.items()}
+    assert tested.to_dict() == {task: round(0.1 * count) for task, count in different.items()}
+    words = Vocabulary(8192)
+    words.learn(frame["text:sentence"])
+    known = words.encode(frame["text:sentence"].tolist(), 128)
+    assert len(words.numbers) > 4000
+    assert float((known == UNKNOWN).float().mean()) == 0
 
 
 # --- sides ------------------------------------------------------------------------------------------------------------
