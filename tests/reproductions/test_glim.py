@@ -15,6 +15,7 @@ from pellucid.assembly import build_encoders, build_head
 from pellucid.batch import collate
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+from pellucid.protocols.texts.generated import GeneratedText
 from pellucid.protocols.texts.retrieval import Retrieval
 from pellucid.studies import Study
 from pellucid.training.batching import batches_of
@@ -140,3 +141,27 @@ def test_values_that_are_masked_change_nothing(seed):
         assert torch.equal(model.eval()(batch), model(batch.with_input("eeg", absurd)))
         seen = batch.inputs["eeg"] + 5 * torch.randn(batch.inputs["eeg"].shape)
         assert np.abs((model(batch) - model(batch.with_input("eeg", seen))).numpy()).max(1).min() > 1e-3
+
+
+@pytest.mark.nightly
+def test_what_is_written_of_signals_is_nearer_to_the_truth_than_to_other_sentences_and_than_what_is_written_of_noise():
+    """Beyond the acceptance test: the text side is a small T5 that has learnt to write the training side's sentences."""
+    data, split, study = prepared(0)
+    text = {"kind": "t5", "width": 64, "heads": 4, "length": 24, "vocabulary": 64, "taught": 1500}
+    settings = study.settings()
+    settings["head"][0]["text"] = text
+    writing = Study.from_mapping(settings)
+    encoders = build_encoders(writing, data.spec, seed="glim")
+    head = build_head(writing.head[0], encoders, data.spec, "", seed="0/glim")
+    sides = Sides(data.subset(split.train), data.subset(split.validation))
+    model, _ = fit_model(encoders, head, sides, writing.training, name="writing")
+    fold = FittedFold(data, "", split, {"writing": model}, None, 0)
+    context = Context(data.spec, "", {"writing": model.head.tags}, "", 0)
+    found = {r.metric: r for r in GeneratedText().concluded(GeneratedText().examine(fold).assign(fold=0), context)}
+    for metric in ("bleu1", "bleu2", "rouge1"):
+        one = found[metric]
+        print(
+            f"\n{metric} {one.value:.3f} ({one.low:.3f} to {one.high:.3f}), others {one.chance:.3f}, noise {one.baseline:.3f}"
+        )
+        assert one.low > one.chance
+        assert one.low > one.baseline
