@@ -66,7 +66,7 @@ class Together:
 
 
 def from_before(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Let weights be loaded that were kept before these were: what is masked is read as 0 then, as it was."""
+    """Let weights be loaded that were kept before these were: of what is masked nothing is expected then."""
     for name in ("covariance", "centre"):
         if hasattr(module, name):
             state.setdefault(f"{prefix}{name}", getattr(module, name))
