@@ -235,7 +235,10 @@ def test_a_label_that_goes_with_nothing_is_read_by_chance():
 def test_several_labels_are_averaged_and_told_one_by_one():
     data = rows()
     _, results = assessed(probing(), data, model(data))
-    each = [results[f"auroc_k1_yes ({label})"].value for label in ("loud", "quiet", "coin")]
+    # In the order of the data's labels.
+    names = [f"auroc_k1_yes ({label})" for label in ("loud", "quiet", "coin")]
+    assert [metric for metric in results if metric.startswith("auroc_k1_")] == names
+    each = [results[name].value for name in names]
     assert results["auroc_k1"].value == pytest.approx(np.mean(each))
     assert each[0] == each[1] == 1.0
     assert "mean of 3 labels" in results["auroc_k1"].sentence
