@@ -220,6 +220,14 @@ def test_one_feature_reads_what_was_planted_and_single_units_do_not():
     assert one.chance == pytest.approx(0.5, abs=0.1)
 
 
+def test_where_no_label_can_be_read_half_is_what_knowing_nothing_reaches():
+    data = rows()
+    data.frame["loud"] = 0.0
+    (nothing,) = assessed(probing(labels=("loud",)), data, model(data))[1].values()
+    assert np.isnan(nothing.value)
+    assert (nothing.chance, nothing.baseline) == (0.5, 0.5)
+
+
 def test_a_label_that_goes_with_nothing_is_read_by_chance():
     found = []
     for seed in range(6):
