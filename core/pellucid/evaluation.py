@@ -20,6 +20,7 @@ from pellucid.protocols.base import FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.protocols.measuring import concluded, examined
 from pellucid.protocols.usual import Usual
+from pellucid.report.names import listed
 from pellucid.result import NotMeasured, Result, Results
 from pellucid.run import FORMAT, Run
 
@@ -108,20 +109,23 @@ def assess(
     whole = _opened(done, data, skip_broken)
     study, models, kept = done.study, done.models(), done.kept()
     usual = Usual.from_json(kept["usual"])
-    seen = whole.made_by | usual.learned_from
+    parts = {"what its data were made by": whole.made_by, "what it keeps of what is usual": usual.learned_from}
     baseline = None
     if study.target:
         baseline = TrivialBaseline.from_json(kept["baseline"], whole.spec, study.target)
-        seen = seen | baseline.learned_from
-    for model in models.values():
-        seen = seen | model.learned_from
+        parts[f"its trivial baseline, {baseline.name}"] = baseline.learned_from
+    parts = {f"“{name}”": model.learned_from for name, model in models.items()} | parts
+    seen = LearnedFrom()
+    for one in parts.values():
+        seen = seen | one
     if seen and whole.spec.namespace not in seen.namespaces:
         # The models' own record is checked by its digest; the study, which says how to open the data, is not.
         raise RunError(
             f"{run}: its models have learnt from subjects named otherwise (namespace) than those of {data or 'the dataset'}, so "
             "leakage cannot be ruled out: run.json was changed; restore it"
         )
-    dataset = _unknown(whole, study.target, seen, f"{run} has learnt from", data, skip_known)
+    who = f"{run} has learnt from"
+    dataset = _unknown(whole, study.target, seen, parts, who, data, skip_known)
     nobody = np.array([], np.int64)
     split = Split(0, nobody, nobody, np.arange(len(dataset)))
     fold = FittedFold(dataset, study.target, split, models, baseline, study.training.seed, usual)
@@ -189,8 +193,9 @@ def _counts(dataset: Dataset) -> dict[str, int]:
 
 
 def _unknown(
-    dataset: Dataset, target: str, seen: LearnedFrom, who: str, data: str | Path | None, skip: bool
-) -> Dataset:
+    dataset: Dataset, target: str, seen: LearnedFrom, parts: Mapping[str, LearnedFrom], who: str, data: str | Path | None,
+    skip: bool,
+) -> Dataset:  # fmt: skip
     """The samples that nothing was learnt from; all of them, or without ``skip`` a refusal."""
     # Where the two cannot be compared (another salt, columns of other names) this says so.
     shared = seen.shared_with(dataset.learned_from)
@@ -204,6 +209,9 @@ def _unknown(
         for column, n in shared.items()
     )
     told = f"{who} {counts} ({int(known.sum())} of {len(dataset)} samples) in {data or 'its own dataset'}"
+    told += (
+        f"; of its parts, {listed(name for name, one in parts.items() if one.shared_with(dataset.learned_from))} have"
+    )
     if known.all():
         raise LeakageError(f"{told}: nobody is left to score it on. Evaluate it on other {several}")
     if not skip:

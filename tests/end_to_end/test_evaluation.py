@@ -77,6 +77,9 @@ def test_a_folder_with_known_subjects_is_refused_with_counts_and_the_way_out(run
         pellucid.evaluate(run.path, "some/folder", tmp_path / "out.json")
     said = str(caught.value)
     assert "has learnt from 5 of 29 patients (10 of 58 samples) in some/folder" in said
+    for part in ("“additive”", "“mlp”", "its trivial baseline, ", "what it keeps of what is usual"):
+        assert part in said.partition("of its parts, ")[2]
+    assert "what its data were made by" not in said
     assert "--skip-known" in said
     assert not any(str(name) in said for name in mixed.frame["subject"])
     assert not (tmp_path / "out.json").exists()
