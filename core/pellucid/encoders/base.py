@@ -46,6 +46,9 @@ class EncoderTags:
         Whether two calls in evaluation mode give the same values.
     gives_codes : bool
         Whether its tokens have codes: entries of a codebook.
+    measures : str
+        The physical unit of all its values, ``{}`` standing for that of its input: ``"{}"`` for a mean, ``"ln {}2"`` for
+        the logarithm of a power. Empty: they have none, or each its own.
     """
 
     accepts: tuple[str, ...]
@@ -54,6 +57,7 @@ class EncoderTags:
     decodes: bool = False
     deterministic: bool = True
     gives_codes: bool = False
+    measures: str = ""
 
 
 class Encoder(Part):

@@ -99,6 +99,14 @@ class RunFolder:
         units = self.explanations[["part", "unit", "comparable"]].drop_duplicates()
         return {str(part): 1 - float(some["comparable"].astype(bool).mean()) for part, some in units.groupby("part")}
 
+    @cached_property
+    def units(self) -> dict[str, str]:
+        """Physical units of explained units, by their names, where an encoder says them of all its own."""
+        written = self.document.get("units") or {}
+        names = self.explanations["unit"].unique() if written else ()
+        prefixes = {name: str(name).partition(":")[0] for name in names}
+        return {name: written[prefix] for name, prefix in prefixes.items() if prefix in written}
+
     @property
     def shown(self) -> tuple[str, ...]:
         """Names of the models whose cases are shown: the interpretable ones, or the first where there is none."""

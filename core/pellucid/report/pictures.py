@@ -146,7 +146,7 @@ def view_of(run: RunFolder, name: str) -> View:
 def units_of(run: RunFolder) -> dict[str, str]:
     """Physical units of named numbers, by ``input:name``."""
     spec = run.spec
-    found: dict[str, str] = {}
+    found = dict(run.units)
     vectors: dict[str, Any] = {name: one for name, one in spec.inputs.items() if one.kind == "vector"}
     if spec.covariates is not None:
         vectors[COVARIATES] = spec.covariates

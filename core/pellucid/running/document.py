@@ -84,6 +84,7 @@ def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
             for s in splits
         },
         "parts": {part: {"tags": asdict(tags)} for part, tags in task.context.parts.items()},
+        "units": units_said(task),
         "baseline_name": task.context.baseline_name,
         "black_box": _black_box(task.context.parts),
         "results": [],
@@ -95,6 +96,17 @@ def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
         write_json(folder / DOCUMENT, document)
     task.together()
     return document
+
+
+def units_said(task: Task) -> dict[str, str]:
+    """Physical unit of all that an encoder says, by its prefix, where there is one."""
+    found = {}
+    for entry in task.study.encoder:
+        form = task.context.encoders[entry.prefix].measures
+        written = [getattr(task.dataset.spec.input(name), "units", None) for name in entry.reads]
+        if form and len(written) == 1 and isinstance(written[0], str):
+            found[entry.prefix] = form.format(written[0])
+    return found
 
 
 def _black_box(parts: Mapping[str, HeadTags]) -> str | None:

@@ -36,7 +36,7 @@ class WindowMeans(Encoder):
     Blankertz et al. (2011), doi:10.1016/j.neuroimage.2010.06.048, without their choice of intervals and their shrinkage.
     """
 
-    tags = EncoderTags(accepts=("signal",))
+    tags = EncoderTags(accepts=("signal",), measures="{}")
     config_type = WindowMeansConfig
     config: WindowMeansConfig
 

@@ -65,7 +65,7 @@ class WindowPowers(Encoder):
     baseline.
     """
 
-    tags = EncoderTags(accepts=("signal",))
+    tags = EncoderTags(accepts=("signal",), measures="ln {}2")
     config_type = WindowPowersConfig
     config: WindowPowersConfig
     usual: Tensor
