@@ -61,6 +61,8 @@ def role(run: RunFolder, part: str) -> str:
         return "trivial baseline"
     if part == run.black_box:
         return "black box"
+    if part in run.tags and run.tags[part].needs_texts:
+        return "aligned with text"
     if part in run.tags and not run.tags[part].predicts:
         return "gives codes, learnt without labels"
     if part in run.interpretable:
@@ -131,8 +133,10 @@ def _same(metric: str, first: str | None) -> bool:
 def summary(run: RunFolder) -> dict[str, Any]:
     """What was asked, of whom, and the answer in sentences."""
     if not any(tags.predicts for tags in run.tags.values()):
+        aligned = any(tags.needs_texts for tags in run.tags.values())
+        asked = "Which text belongs to a sample?" if aligned else "What does a learnt representation hold?"
         return {
-            "question": "What does a learnt representation hold?", "whom": "", "answer": [], "verdict": "",
+            "question": asked, "whom": "", "answer": [], "verdict": "",
             "chosen": False, "main": None,
         }  # fmt: skip
     metric = words.headline(run.results)

@@ -56,7 +56,8 @@ def test_every_result_and_the_report_say_that_subjects_are_seen(run):
     assert all(LABEL in r.sentence for r in done.results if r.sentence)
     page = done.report.read_text("utf-8")
     assert f"All scores are of {LABEL}. Nothing is said about other subjects." in page
-    assert "noise" in page
+    assert "Which text belongs to a sample?" in page
+    assert "aligned with text" in page
     document = json.loads((done.path / "run.json").read_text("utf-8"))
     sides = document["subjects"]["0"]
     assert set(sides["train"]) == {"sentence"}
