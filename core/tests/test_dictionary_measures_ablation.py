@@ -12,7 +12,6 @@ from pellucid.measures.dictionaries.ablation import (
     NS,
     ablate,
     feature_effects,
-    reported_direction,
     scr_score,
     spurious_correlation_removal,
     targeted_probe_perturbation,
@@ -198,13 +197,6 @@ def test_without_a_gap_there_is_nothing_to_remove():
     assert scr_score(0.5, 0.502, 0.502) == pytest.approx(1.0)
     with pytest.warns(UserWarning, match="scr is not defined"):
         assert math.isnan(scr_score(math.nan, 0.5, 1.0))
-
-
-def test_the_direction_with_the_lower_base_accuracy_is_reported():
-    one = removed(mixed=False)[0]
-    better = one._replace(base=one.base + 0.1)
-    assert reported_direction(one, better) is one
-    assert reported_direction(better, one) is one
 
 
 def test_what_does_not_fit_is_refused():

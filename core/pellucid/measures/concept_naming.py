@@ -152,10 +152,20 @@ def rule_scores(has: np.ndarray, fires: np.ndarray) -> RuleScores:
     (0.5, 1.0, 0.667)
     """
     one, other = np.asarray(has, np.float64), np.asarray(fires, np.float64)
-    both, having, firing = other.T @ one, one.sum(0), other.sum(0)[:, None]
+    return scores_of_counts(other.T @ one, one.sum(0), other.sum(0)[:, None], len(one))
+
+
+def scores_of_counts(both: np.ndarray, having: np.ndarray, firing: np.ndarray, known: np.ndarray | int) -> RuleScores:
+    """Precision, recall and F1 of rules from counts that go together by broadcasting; samples may be weighted.
+
+    Parameters
+    ----------
+    both, having, firing, known : ndarray
+        Samples that have the concept and fire, that have it, that fire, and all of which it is known.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
         # A constant latent's F1 would be that of its frequency; the same number by chance stands beside it.
-        chance = 2 * (firing * having / len(one)) / (firing + having)
+        chance = 2 * (firing * having / known) / (firing + having)
         return RuleScores(both / having, both / firing, 2 * both / (having + firing), chance)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -90,6 +91,24 @@ def ablate(x: Tensor, codes: Tensor, features: Tensor, decode: Decode) -> Tensor
     return with_error(x, codes, without(codes, features), decode)
 
 
+def own_and_others(off: Tensor) -> tuple[Tensor, Tensor]:
+    """What each probe has without the features of its own class, and the mean of what it has without another class's.
+
+    Parameters
+    ----------
+    off : Tensor, shape (class, ..., class)
+        Of the probe of a class (last) when the features of a class (first) are off.
+
+    Returns
+    -------
+    Tensor, Tensor, shape (..., class)
+        The second is NaN where there is one class alone.
+    """
+    own = off.diagonal(dim1=0, dim2=-1)
+    others = (off.sum(0) - own) / (len(off) - 1) if len(off) > 1 else torch.full_like(own, torch.nan)
+    return own, others
+
+
 def tpp_score(accuracy: Tensor, ablated: Tensor) -> float:
     """``mean_i [(A_i - A_ii) - mean_{j != i} (A_j - A_ij)]``: what a class loses by its own features, less others' loss.
 
@@ -104,10 +123,8 @@ def tpp_score(accuracy: Tensor, ablated: Tensor) -> float:
     >>> tpp_score(torch.tensor([1.0, 1.0]), torch.tensor([[0.5, 1.0], [1.0, 0.5]]))
     0.5
     """
-    lost = exact(accuracy) - exact(ablated)
-    count = len(lost)
-    own = lost.diagonal()
-    others = (lost.sum(1) - own) / (count - 1) if count > 1 else torch.full_like(own, torch.nan)
+    # Summed over classes it is the same whether a class's features are compared or, as here, its probe.
+    own, others = own_and_others(exact(accuracy) - exact(ablated))
     return defined((own - others).mean(), "tpp", "it takes two classes at least, each with rows")
 
 
@@ -175,6 +192,13 @@ def targeted_probe_perturbation(
     return found
 
 
+def given_back(base: np.ndarray, ablated: np.ndarray, oracle: np.ndarray) -> np.ndarray:
+    """:func:`scr_score` of many accuracies at once, all of one shape; NaN where one is not defined."""
+    gap = oracle - base
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(gap < LEAST_GAP, np.where(np.isnan(gap), np.nan, 0.0), (ablated - base) / gap)
+
+
 def scr_score(base: float, ablated: float, oracle: float) -> float:
     """``(ablated - base) / (oracle - base)``: share of what confounding cost that the ablation gives back.
 
@@ -186,9 +210,8 @@ def scr_score(base: float, ablated: float, oracle: float) -> float:
     base, ablated, oracle : float
         Accuracies: of the confounded probe, of the same with features off, and of the probe that was not confounded.
     """
-    if oracle - base < LEAST_GAP:
-        return 0.0
-    return defined((ablated - base) / (oracle - base), "scr", "an accuracy is not defined")
+    score = given_back(*np.array([base, ablated, oracle])[:, None])
+    return defined(float(score[0]), "scr", "an accuracy is not defined")
 
 
 def spurious_correlation_removal(
@@ -233,14 +256,6 @@ def spurious_correlation_removal(
         for n in ns
     }
     return Removal({n: scr_score(base, found, fair) for n, found in accuracy.items()}, base, fair, accuracy)
-
-
-def reported_direction(first: Removal, second: Removal) -> Removal:
-    """The direction to report, of the two in which label and confounder can be told: that with the lower base accuracy.
-
-    There the confounder is stronger than the label, so that there is something to remove.
-    """
-    return second if second.base < first.base else first
 
 
 def _as_it_is(values: Tensor) -> Tensor:

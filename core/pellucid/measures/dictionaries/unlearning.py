@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
@@ -15,9 +16,6 @@ from pellucid.measures.dictionaries.exactness import defined, indices_of_stronge
 
 LEAST_RETAINED = 0.99
 """Share of its accuracy on everything else that a model must keep for a setting to count."""
-
-Edit = Callable[[Tensor], Tensor]
-"""Codes, shape (..., feature), to edited codes."""
 
 
 class Setting(NamedTuple):
@@ -35,6 +33,31 @@ SETTINGS = tuple(Setting(*each) for each in product((0.001, 0.01), (10, 20), (25
 """The sixteen settings of SAEBench."""
 
 
+@dataclass(frozen=True)
+class Clamping:
+    """An edit of codes: features set to a value where they are on; with no features it changes nothing.
+
+    Parameters
+    ----------
+    features : Tensor of int
+    value : float
+    """
+
+    features: Tensor
+    value: float
+
+    def __call__(self, codes: Tensor) -> Tensor:
+        """Edited codes, shape (..., feature)."""
+        return clamped(codes, self.features, self.value)
+
+
+UNTOUCHED = Clamping(torch.zeros(0, dtype=torch.int64), 0.0)
+"""The edit that changes nothing."""
+
+Judge = Callable[[Clamping], tuple[float, float]]
+"""Accuracy on the topic to forget and on everything else under an edit of codes."""
+
+
 class Outcome(NamedTuple):
     """What one setting did."""
 
@@ -44,6 +67,20 @@ class Outcome(NamedTuple):
     """Accuracy on the topic to forget."""
     retain: float
     """Accuracy on everything else."""
+
+
+class Trial(NamedTuple):
+    """What all settings did, and what is without any change."""
+
+    forget: float
+    retain: float
+    outcomes: list[Outcome]
+
+    @property
+    def best(self) -> Outcome | None:
+        """Of the settings that keep 0.99 of the accuracy elsewhere the first that forgets most; None if there is none."""
+        kept = [each for each in self.outcomes if each.retain >= LEAST_RETAINED * self.retain]
+        return min(kept, key=lambda each: each.forget, default=None)
 
 
 class Unlearning(NamedTuple):
@@ -76,7 +113,7 @@ def unlearning_features(forget_density: Tensor, retain_density: Tensor, setting:
 def unlearning(
     forget_density: Tensor,
     retain_density: Tensor,
-    judge: Callable[[Edit], tuple[float, float]],
+    judge: Judge,
     *,
     settings: Sequence[Setting] = SETTINGS,
 ) -> Unlearning:
@@ -109,22 +146,23 @@ def unlearning(
     ----------
     Farrell et al. (2024), arXiv:2410.19278; settings of SAEBench.
     """
+    trial = tried(forget_density, retain_density, judge, settings)
+    score = torch.nan if trial.best is None else 1 - trial.best.forget
+    return Unlearning(
+        defined(score, "unlearning", "no setting keeps the accuracy elsewhere"), trial.best, trial.outcomes
+    )
+
+
+def tried(forget_density: Tensor, retain_density: Tensor, judge: Judge, settings: Sequence[Setting]) -> Trial:
+    """Every setting judged, after no change at all: see :func:`unlearning`, which scores the best."""
     if forget_density.ndim != 1 or forget_density.shape != retain_density.shape:
         raise DataError(
             f"densities have shapes {tuple(forget_density.shape)} and {tuple(retain_density.shape)}, expected "
             "(feature,) twice"
         )
-    _, original = judge(lambda codes: codes)
+    before = judge(UNTOUCHED)
     outcomes = []
     for setting in settings:
         features = unlearning_features(forget_density, retain_density, setting)
-        forget, retain = judge(_clamping(features, -setting.strength))
-        outcomes.append(Outcome(setting, features, forget, retain))
-    kept = [each for each in outcomes if each.retain >= LEAST_RETAINED * original]
-    best = min(kept, key=lambda each: each.forget, default=None)
-    score = torch.nan if best is None else 1 - best.forget
-    return Unlearning(defined(score, "unlearning", "no setting keeps the accuracy elsewhere"), best, outcomes)
-
-
-def _clamping(features: Tensor, value: float) -> Edit:
-    return lambda codes: clamped(codes, features, value)
+        outcomes.append(Outcome(setting, features, *judge(Clamping(features, -setting.strength))))
+    return Trial(*before, outcomes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.measures.concept_naming import chosen_names, enrichment
+from pellucid.measures.concept_naming import chosen_names, enrichment, scores_of_counts
 from pellucid.protocols.dictionaries.pooled import LABEL, Pooled
 from pellucid.statistics.false_discovery import benjamini_hochberg
 
@@ -100,15 +100,14 @@ class Rules:
 
     def scores(self, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Precision, recall and F1, shape (..., named); NaN where no sample has, fires, or either."""
-        both, having, firing, _ = self.counts(np.ones(len(self.has)) if weights is None else weights)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return both / having, both / firing, 2 * both / (having + firing)
+        found = scores_of_counts(*self.counts(np.ones(len(self.has)) if weights is None else weights))
+        return found.precision, found.recall, found.f1
 
     def by_chance(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The same of features that fire as often, whatever a sample has."""
-        _, having, firing, known = self.counts(np.ones(len(self.has)))
+        both, having, firing, known = self.counts(np.ones(len(self.has)))
         with np.errstate(invalid="ignore", divide="ignore"):
-            return firing / known, having / known, 2 * firing * having / known / (firing + having)
+            return firing / known, having / known, scores_of_counts(both, having, firing, known).chance_f1
 
 
 def found_names(strength: np.ndarray, fires: np.ndarray, attributes: np.ndarray, top: int, level: float) -> Names:

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pellucid.errors import NotMeasurable
-from pellucid.measures.dictionaries.ablation import feature_effects
+from pellucid.measures.dictionaries.ablation import feature_effects, own_and_others
 from pellucid.measures.dictionaries.exactness import indices_of_strongest
 from pellucid.protocols.base import Context
 from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, Counts, LabelRows
@@ -136,9 +136,7 @@ class TargetedPerturbation(ByLabels):
             for which, sets in (("", chosen), ("random_", drawn)):
                 # Label whose features are off first, label whose probe is asked last.
                 off = torch.stack([torch.stack([right(features) for features in some]).mean(0) for some in sets])
-                own = torch.stack([off[at, :, at] for at in range(len(labels))], 1)
-                columns[f"{which}own:{n}"] = own
-                columns[f"{which}others:{n}"] = (off.sum(0) - own) / (len(labels) - 1)
+                columns[f"{which}own:{n}"], columns[f"{which}others:{n}"] = own_and_others(off)
         frames = []
         for at, label in enumerate(labels):
             judge = test.known(label)

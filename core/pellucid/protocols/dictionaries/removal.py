@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pellucid.errors import NotMeasurable
-from pellucid.measures.dictionaries.ablation import LEAST_GAP, feature_effects
+from pellucid.measures.dictionaries.ablation import LEAST_GAP, feature_effects, given_back
 from pellucid.measures.dictionaries.exactness import indices_of_strongest
 from pellucid.measures.dictionaries.linear_probes import LinearProbes
 from pellucid.protocols.base import Context
@@ -62,13 +62,7 @@ class RemovedRows(LabelRows):
     def given_back(self, name: str) -> Statistic:
         """Share of what being misled costs; 0 where it costs nothing."""
         base, oracle, ablated = self.fair("base"), self.fair("oracle"), self.fair(name)
-
-        def at(weights: np.ndarray) -> np.ndarray:
-            low, gap = base(weights), oracle(weights) - base(weights)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                return np.where(gap < LEAST_GAP, np.where(np.isnan(gap), np.nan, 0.0), (ablated(weights) - low) / gap)
-
-        return at
+        return lambda weights: given_back(base(weights), ablated(weights), oracle(weights))
 
     def results(self) -> Iterator[Result]:
         """The score for each number of features."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pellucid.errors import NotMeasurable
 from pellucid.measures.dictionaries.linear_probes import LinearProbes
-from pellucid.measures.dictionaries.unlearning import LEAST_RETAINED, Setting, unlearning_features
+from pellucid.measures.dictionaries.unlearning import LEAST_RETAINED, Clamping, Setting, tried
 from pellucid.protocols.base import Context
 from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, Counts, LabelRows
 from pellucid.protocols.dictionaries.codes import label_called
@@ -187,7 +187,8 @@ class Unlearned(ByLabels):
         )
         before = probes.logits(train.x)
 
-        def accuracies(logits: Tensor) -> tuple[float, float]:
+        def accuracies(edit: Clamping) -> tuple[float, float]:
+            logits = before + _change(train, edit.features, -edit.value, sides.atoms, probes.weight)
             has = torch.from_numpy(np.flatnonzero(said == 1))
             others = []
             for at, label in enumerate(labels[1:], start=1):
@@ -196,18 +197,13 @@ class Unlearned(ByLabels):
                 others.append(float(right[truth == 1].mean() + right[truth == 0].mean()) / 2)
             return float((logits[has, 0] > 0).double().mean()), float(np.mean(others))
 
-        lowest, original = accuracies(before)
         settings = [
             Setting(*each) for each in product(self.config.retain_densities, self.config.tops, self.config.strengths)
         ]
-        best = (settings[0], torch.zeros(0, dtype=torch.int64))
-        for setting in settings:
-            features = unlearning_features(forget_density, retain_density, setting)
-            change = _change(train, features, setting.strength, sides.atoms, probes.weight)
-            forgets, retains = accuracies(before + change)
-            if retains >= LEAST_RETAINED * original and forgets < lowest:
-                lowest, best = forgets, (setting, features)
-        return best
+        trial = tried(forget_density, retain_density, accuracies, settings)
+        if trial.best is None or trial.best.forget >= trial.forget:
+            return settings[0], torch.zeros(0, dtype=torch.int64)
+        return trial.best.setting, trial.best.features
 
 
 def _change(side: Side, features: Tensor, strength: float, atoms: Tensor, weight: Tensor) -> Tensor:
