@@ -139,7 +139,7 @@ def test_samples_at_one_place_are_one_place_and_people_count_alike(tmp_path):
         covariates=Vector(names=("x_mm", "y_mm")),
     )
     folder = layer_folder(tmp_path / "acts", values, (3,), spec, samples)
-    placed = over_coordinates(axis_dictionary(UNITS), folder, ("x_mm", "y_mm"), 4, degrees=False, one_a_subject=False)
+    placed = over_coordinates(axis_dictionary(UNITS), folder, ("x_mm", "y_mm"), 4, degrees=False, draw=None)
     table = samples.assign(value=values[:, :, 4].mean(1)).dropna()
     by_person = table.groupby(["x_mm", "y_mm", "subject"])["value"].mean()
     expected = by_person.groupby(["x_mm", "y_mm"]).mean()

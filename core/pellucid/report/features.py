@@ -69,7 +69,7 @@ def gather(
     facts: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {}
     for part, model in parts.items():
-        pooled = Pooled.of(model, fold.test(part))
+        pooled = Pooled.of(model, fold.test(part), seed=fold.seed)
         found = (assessment or DictionaryFeatures()).associated(pooled)
         shown = _shown(found)
         patterns = _patterns(model, fold.test(part), shown)

@@ -112,7 +112,7 @@ class CodeCircuits(OfDictionaries):
         import pandas as pd
 
         test = fold.test(part)
-        name, some = examples(model, test, self.config.label)
+        name, some = examples(model, test, self.config.label, fold.seed)
         nodes = permutation_null(
             some.codes, some.positive, self.config.kind, permutations=self.config.permutations, seed=fold.seed
         )

@@ -103,7 +103,7 @@ class ConceptConfidence(OfDictionaries):
         train = fold.dataset.subset(fold.split.train)
         for part, model in dictionaries(fold).items():
             test = fold.test(part)
-            naming, tried = Pooled.of(model, train), Pooled.of(model, test)
+            naming, tried = (Pooled.of(model, one, seed=fold.seed) for one in (train, test))
             raw = [[Pooled.of(model, one, raw=True, sign=sign) for one in (train, test)] for sign in (1, -1)]
             frames.append(self._table(naming, tried, raw, fold.seed).assign(part=part))
         return pd.concat(frames, ignore_index=True)

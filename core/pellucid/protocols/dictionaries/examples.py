@@ -13,6 +13,7 @@ from pellucid.measures.output_codes import NONE_ACTIVE
 from pellucid.model import Model
 from pellucid.protocols.dictionaries.codes import coded, label_called, label_names, labels_and_ratings
 from pellucid.protocols.dictionaries.pooled import POSITION, SOURCE
+from pellucid.statistics.drawing import one_a_subject
 
 NO_POSITIONS = "these rows do not say which sample and position they are of: collect activations"
 
@@ -40,8 +41,8 @@ class Examples:
     rows: np.ndarray
 
 
-def examples(model: Model, data: Dataset, label: str) -> tuple[str, Examples]:
-    """The label that was meant, and examples of both kinds.
+def examples(model: Model, data: Dataset, label: str, seed: int = 0) -> tuple[str, Examples]:
+    """The label that was meant, and examples of both kinds; ``seed`` draws one sample of each subject.
 
     Raises
     ------
@@ -58,7 +59,8 @@ def examples(model: Model, data: Dataset, label: str) -> tuple[str, Examples]:
         raise DataError(NO_POSITIONS)
     sources, positions = frame[SOURCE].astype(str).to_numpy(), frame[POSITION].to_numpy(int)
     subjects = frame[data.spec.groups[0]].astype(str).to_numpy()
-    chosen = _one_a_subject(sources, subjects, said)
+    first = np.unique(sources, return_index=True)[1]
+    chosen = np.sort(sources[one_a_subject(subjects, seed, first[np.isfinite(said[first])])])
     kinds = np.unique(said[np.isin(sources, chosen)])
     if len(kinds) < 2:
         whom = (
@@ -101,11 +103,3 @@ def label_meant(asked: str, spec: DataSpec) -> str:
     """
     begun = [name for name in label_names(spec) if name.startswith(asked)]
     return begun[0] if begun else label_called(asked, spec)
-
-
-def _one_a_subject(sources: np.ndarray, subjects: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Names of samples, one of each subject by lot, among those of which the label is known; sorted."""
-    first = np.unique(sources, return_index=True)[1]
-    first = first[np.isfinite(label[first])]
-    order = np.random.default_rng(0).permutation(first)
-    return np.sort(sources[order[np.unique(subjects[order], return_index=True)[1]]])

@@ -72,7 +72,7 @@ class DictionaryFeatures(OfDictionaries):
         frames = []
         for part, model in dictionaries(fold).items():
             test = fold.test(part)
-            pooled, raw = Pooled.of(model, test), Pooled.of_units(model, test)
+            pooled, raw = Pooled.of(model, test, seed=fold.seed), Pooled.of_units(model, test, fold.seed)
             if not any(_varies(values[pooled.one_a_subject]) for values in pooled.attributes.values()):
                 raise NotMeasurable(
                     f"{len(pooled.one_a_subject)} {fold.dataset.spec.group_word[1]} are tested, one sample each, and each label or "

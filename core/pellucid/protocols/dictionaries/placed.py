@@ -16,6 +16,7 @@ from pellucid.measures.neighbours import nearest_neighbours, row_standardised
 from pellucid.model import Model
 from pellucid.protocols.dictionaries.codes import coded
 from pellucid.protocols.dictionaries.pooled import POSITION, SOURCE
+from pellucid.statistics.drawing import one_a_subject
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def neighbours_in_layer(
 
 
 def over_coordinates(
-    model: Model, data: Dataset, columns: Sequence[str], neighbours: int, *, degrees: bool, one_a_subject: bool
+    model: Model, data: Dataset, columns: Sequence[str], neighbours: int, *, degrees: bool, draw: int | None
 ) -> Placed:
     """Places are where samples lie; those at the very same coordinates are averaged into one place.
 
@@ -120,8 +121,8 @@ def over_coordinates(
         Nearest others of each place.
     degrees : bool
         Whether the two columns are latitude and longitude: what is near is asked on the globe then.
-    one_a_subject : bool
-        Take of each subject one sample, by lot.
+    draw : int, optional
+        Seed by which one sample of each subject is drawn; all samples without it.
 
     Raises
     ------
@@ -132,11 +133,9 @@ def over_coordinates(
     names, first, of = np.unique(source, return_index=True, return_inverse=True)
     coordinates = data.frame[list(columns)].to_numpy(np.float64)[first]
     known = np.isfinite(coordinates).all(1)
-    taken = known.copy()
-    if one_a_subject:
-        order = np.random.default_rng(0).permutation(np.flatnonzero(known))
-        taken = np.zeros(len(names), bool)
-        taken[order[np.unique(subjects[first][order], return_index=True)[1]]] = True
+    taken = np.flatnonzero(known)
+    if draw is not None:
+        taken = one_a_subject(subjects[first], draw, taken)
     where, place = np.unique(coordinates[taken], axis=0, return_inverse=True)
     if len(where) <= neighbours:
         raise NotMeasurable(

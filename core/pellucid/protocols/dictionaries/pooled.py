@@ -13,6 +13,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.model import Model
 from pellucid.protocols.dictionaries.codes import LABEL, coded, labels_and_ratings
 from pellucid.statistics.association import Associations, with_label, with_rating
+from pellucid.statistics.drawing import one_a_subject
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,8 @@ class Pooled:
         Of all samples.
     attributes : dict of str to ndarray, shape (sample,)
         Labels and ratings; see :func:`~pellucid.protocols.dictionaries.codes.labels_and_ratings`.
+    seed : int
+        By which :attr:`one_a_subject` is drawn.
     """
 
     samples: np.ndarray
@@ -50,9 +53,10 @@ class Pooled:
     counts: np.ndarray
     rows: int
     attributes: dict[str, np.ndarray]
+    seed: int = 0
 
     @classmethod
-    def of(cls, model: Model, data: Dataset, *, raw: bool = False, sign: int = 1) -> Pooled:
+    def of(cls, model: Model, data: Dataset, *, raw: bool = False, sign: int = 1, seed: int = 0) -> Pooled:
         """Codes of a dataset; ``raw``: the representation's own units instead, the largest value of each, times ``sign``."""
         frame = data.frame
         source, names = whole_samples(data)
@@ -84,20 +88,19 @@ class Pooled:
         subjects = frame[data.spec.groups[0]].astype(str).to_numpy()[first]
         if not raw:
             places[codes == 0] = -1
-        return cls(names, subjects, codes.numpy(), places.numpy(), counts.numpy(), len(frame), attributes)
+        return cls(names, subjects, codes.numpy(), places.numpy(), counts.numpy(), len(frame), attributes, seed)
 
     @classmethod
-    def of_units(cls, model: Model, data: Dataset) -> Pooled:
+    def of_units(cls, model: Model, data: Dataset, seed: int = 0) -> Pooled:
         """The representation's own units twice: the largest value of each over a sample's positions, then of what it is times -1."""
-        both = [cls.of(model, data, raw=True, sign=sign) for sign in (1, -1)]
+        both = [cls.of(model, data, raw=True, sign=sign, seed=seed) for sign in (1, -1)]
         codes, places = (np.concatenate([getattr(one, name) for one in both], axis=1) for name in ("codes", "places"))
         return replace(both[0], codes=codes, places=places, counts=np.concatenate([one.counts for one in both]))
 
     @cached_property
     def one_a_subject(self) -> np.ndarray:
-        """Position of one sample of each subject, by lot: samples of one subject are no independent witnesses."""
-        order = np.random.default_rng(0).permutation(len(self.subjects))
-        return np.sort(order[np.unique(self.subjects[order], return_index=True)[1]])
+        """Position of one sample of each subject, by lot: see :func:`~pellucid.statistics.drawing.one_a_subject`."""
+        return one_a_subject(self.subjects, self.seed)
 
     def associations(self, name: str, values: np.ndarray | None = None) -> Associations:
         """Of all features with a label or a rating (or with other ``values`` of it), one sample a subject."""

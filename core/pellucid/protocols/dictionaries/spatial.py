@@ -160,7 +160,7 @@ class SpatialAutocorrelation(OfDictionaries):
         import pandas as pd
 
         config, test = self.config, fold.test(part)
-        placed, grid = self._placed(model, test)
+        placed, grid = self._placed(model, test, fold.seed)
         found = self._tested(placed.codes, placed, fold.seed, config.dealings)
         if not np.isfinite(found.values).any():
             raise NotMeasurable(
@@ -199,11 +199,12 @@ class SpatialAutocorrelation(OfDictionaries):
             rows[f"{IN_FIRST_ROW}{name}"] = [values.tolist(), *([] for _ in range(len(rows) - 1))]
         return rows
 
-    def _placed(self, model: Model, test: Any) -> tuple[Placed, Grid | None]:
+    def _placed(self, model: Model, test: Any, seed: int) -> tuple[Placed, Grid | None]:
         config = self.config
         if config.coordinates:
             return over_coordinates(
-                model, test, config.coordinates, config.neighbours, degrees=config.degrees, one_a_subject=config.one_a_subject
+                model, test, config.coordinates, config.neighbours, degrees=config.degrees,
+                draw=seed if config.one_a_subject else None,
             ), None  # fmt: skip
         placed = over_positions(model, test, config.links, diagonal=config.diagonal)
         folder = layer_of(test)
