@@ -143,6 +143,11 @@ class Dataset(ABC):
         )
 
     @property
+    def subjects(self) -> np.ndarray:
+        """Whom each sample is of, str, shape (sample,): the first of the group columns."""
+        return self.frame[self.spec.groups[0]].astype(str).to_numpy()
+
+    @property
     def learned_from(self) -> LearnedFrom:
         """The record that a part carries once it has learnt from these samples."""
         return LearnedFrom.of({c: self.frame[c] for c in self.spec.groups}, self.spec.namespace)

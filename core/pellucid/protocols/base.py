@@ -243,6 +243,6 @@ def rows_of(part: str, samples: Dataset, columns: Mapping[str, np.ndarray]) -> p
     names = {
         "part": part,
         "sample": frame.index.astype(str),
-        "subject": frame[samples.spec.groups[0]].astype(str).to_numpy(),
+        "subject": samples.subjects,
     }
     return pd.DataFrame(names | dict(columns))

@@ -91,7 +91,7 @@ class Prediction(Assessment):
                 {
                     "part": part,
                     "sample": samples.frame.index.astype(str),
-                    "subject": samples.frame[samples.spec.groups[0]].astype(str).to_numpy(),
+                    "subject": samples.subjects,
                     "threshold": threshold,
                 }
             )

@@ -69,7 +69,7 @@ def _explained(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
         for column, name in enumerate(found.names):
             values[:, column] = raw[name][at] if name in raw else values[:, column]
         row = {
-            "sample": np.asarray(found.samples), "subject": samples.frame[samples.spec.groups[0]].astype(str).to_numpy()[at],
+            "sample": np.asarray(found.samples), "subject": samples.subjects[at],
             "label": labels[at, output if labels.shape[1] > 1 else 0],
             "predicted": _predicted(target, chances[at], model.threshold.value, output), "probability": chances[at, output],
             "output": found.output.numpy(), "baseline": found.baseline.numpy(), "gap": found.gap.numpy(),

@@ -172,9 +172,9 @@ class CodesAudit(Assessment):
     def _dealt(
         self, fold: FittedFold, train: Dataset, test: Dataset, member: list[np.ndarray], time: int
     ) -> list[np.ndarray]:
-        column, rng = fold.dataset.spec.groups[0], np.random.default_rng(seed_of(fold.seed, "labels dealt anew", time))
+        rng = np.random.default_rng(seed_of(fold.seed, "labels dealt anew", time))
         sides = zip((train, test), member, strict=True)
-        return [dealt(labels, side.frame[column].astype(str).to_list(), rng) for side, labels in sides]
+        return [dealt(labels, side.subjects.tolist(), rng) for side, labels in sides]
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """Every figure of every part with codes."""

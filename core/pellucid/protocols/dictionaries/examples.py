@@ -58,7 +58,7 @@ def examples(model: Model, data: Dataset, label: str, seed: int = 0) -> tuple[st
     if SOURCE not in frame:
         raise DataError(NO_POSITIONS)
     sources, positions = frame[SOURCE].astype(str).to_numpy(), frame[POSITION].to_numpy(int)
-    subjects = frame[data.spec.groups[0]].astype(str).to_numpy()
+    subjects = data.subjects
     first = np.unique(sources, return_index=True)[1]
     chosen = np.sort(sources[one_a_subject(subjects, seed, first[np.isfinite(said[first])])])
     kinds = np.unique(said[np.isin(sources, chosen)])

@@ -79,7 +79,7 @@ class Side:
         x, codes, on, positive = ((each / positions[:, None]).float() for each in sums)
         first = np.unique(source, return_index=True)[1]
         said = {name: values[first] for name, values in labels_and_ratings(data).items() if name.startswith(LABEL)}
-        subjects = data.frame[data.spec.groups[0]].astype(str).to_numpy()[first]
+        subjects = data.subjects[first]
         return cls(names, subjects, x, codes, on, positive, positions, said)
 
     def counts(self, label: str) -> tuple[int, int]:

@@ -92,7 +92,7 @@ def _sums(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
 
     head, test = model.head, fold.test(part)
     assert isinstance(head, Dictionary)
-    subjects = test.frame[test.spec.groups[0]].astype(str).to_numpy()
+    subjects = test.subjects
     names, subject = np.unique(subjects, return_inverse=True)
     units, features = len(head.config.units), head.config.features
     found = {name: np.zeros(len(names)) for name in ("rows", "error", "cosine", "l0", "pca_error", "pca_cosine")}

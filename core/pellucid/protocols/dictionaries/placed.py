@@ -174,7 +174,7 @@ def _samples(data: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Sample and subject of each row."""
     frame = data.frame
     source = frame[SOURCE].astype(str).to_numpy() if SOURCE in frame else frame.index.astype(str).to_numpy()
-    return source.astype(str), frame[data.spec.groups[0]].astype(str).to_numpy().astype(str)
+    return source.astype(str), data.subjects
 
 
 def _means(

@@ -85,7 +85,7 @@ class Pooled:
         assert codes is not None
         first = np.unique(source, return_index=True)[1]
         attributes = {name: values[first] for name, values in labels_and_ratings(data).items()}
-        subjects = frame[data.spec.groups[0]].astype(str).to_numpy()[first]
+        subjects = data.subjects[first]
         if not raw:
             places[codes == 0] = -1
         return cls(names, subjects, codes.numpy(), places.numpy(), counts.numpy(), len(frame), attributes, seed)

@@ -142,7 +142,7 @@ class DictionaryStability(OfDictionaries):
             fixed[f"{name}stable"] = float((lowest[name] > self.config.recovered).mean())
         own = lowest[""]
         stable = own > self.config.recovered
-        names, of = np.unique(test.frame[test.spec.groups[0]].astype(str).to_numpy(), return_inverse=True)
+        names, of = np.unique(test.subjects, return_inverse=True)
         counts = {name: np.zeros(len(names)) for name in ("codes", "stable_codes")}
         for at, _, codes in coded(model, test):
             on = (codes != 0).numpy()

@@ -213,7 +213,7 @@ class Measured:
         for at, name in enumerate(head.concept_names):
             found[f"concept:{name}"], found[f"rated:{name}"] = _numpy(predicted[:, at]), _numpy(ratings[:, at])
         yes = view.yes_or_no(labels)
-        sets = self.test.frame[self.test.spec.groups[0]].astype(str).to_numpy()
+        sets = self.test.subjects
         found["yes"] = yes.astype(np.float64)
         found["leak_soft"], found["leak_hard"] = leakage_scores(
             _numpy(handed_on), _numpy(whole), yes, sets, seed=self.seed

@@ -107,7 +107,7 @@ class LatentClusters(Assessment):
             rows = {
                 "part": part,
                 "sample": test.frame.index.astype(str),
-                "subject": test.frame[test.spec.groups[0]].astype(str).to_numpy(),
+                "subject": test.subjects,
                 "encoder": prefix,
                 "label": tested,
                 "cluster": place.cluster,

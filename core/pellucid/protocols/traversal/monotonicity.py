@@ -147,7 +147,7 @@ class TraversalMonotonicity(Assessment):
                     rows = {
                         "part": part,
                         "sample": samples.frame.index.astype(str),
-                        "subject": samples.frame[samples.spec.groups[0]].astype(str).to_numpy(),
+                        "subject": samples.subjects,
                         "encoder": prefix,
                         "output": output,
                         "measure": name,
