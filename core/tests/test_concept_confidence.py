@@ -18,12 +18,8 @@ from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
-from pellucid.protocols.dictionaries.confidence import (
-    ConceptConfidence,
-    ConceptConfidenceConfig,
-    ConfidenceRows,
-    dealt_among,
-)
+from pellucid.protocols.dictionaries.confidence import ConceptConfidence, ConceptConfidenceConfig, dealt_among
+from pellucid.protocols.dictionaries.confidence_rows import ConfidenceRows
 from pellucid.protocols.dictionaries.naming import Attributes, Names, Rules
 from pellucid.protocols.dictionaries.pooled import Pooled
 

@@ -17,7 +17,8 @@ from pellucid.heads.mlp import Mlp
 from pellucid.model import Model
 from pellucid.protocols.audited import ONCE_A_FOLD
 from pellucid.protocols.base import Context, FittedFold
-from pellucid.protocols.interpretability.score import Iis, IisConfig, Retained
+from pellucid.protocols.interpretability.retained import Retained
+from pellucid.protocols.interpretability.score import Iis, IisConfig
 
 UNITS, PEOPLE = 16, 500
 QUICK = {"concepts": 20, "epochs": 8, "learning_rates": (1e-2, 1e-1), "batch_size": 64, "ratios": (0.0, 0.5, 0.9, 0.98)}

@@ -19,8 +19,9 @@ from pellucid.activations.collecting import collect
 from pellucid.activations.dataset import ActivationsConfig, ActivationsFolder
 from pellucid.activations.of_run import collect_run, layers_of
 from pellucid.batch import collate
-from pellucid.data.dataset import Dataset, Subset
+from pellucid.data.dataset import Dataset
 from pellucid.data.subjects import LearnedFrom
+from pellucid.data.subset import Subset
 from pellucid.edits import Remove, applied
 from pellucid.errors import ContractError, DataError, LeakageError, RunError, StudyError
 from pellucid.fingerprint import layer_fingerprint

@@ -17,8 +17,8 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 
 from pellucid.batch import Batch
-from pellucid.data.dataset import Subset
 from pellucid.data.splits import components_of, subject_folds
+from pellucid.data.subset import Subset
 from pellucid.encoders.augment import moved
 from pellucid.errors import LeakageError
 from pellucid.heads.functions.linear import Linear

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from pellucid.batch import Batch
-from pellucid.data.dataset import Subset
+from pellucid.data.subset import Subset
 from pellucid.encoders.signals.xresnet1d import XResNet1d
 from pellucid.errors import LeakageError
 from pellucid.heads.tokens import LinearTokens

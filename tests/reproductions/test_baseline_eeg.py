@@ -17,7 +17,8 @@ from scipy.signal import butter, sosfiltfilt
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from pellucid.batch import Batch
-from pellucid.data.dataset import Dataset, Subset
+from pellucid.data.dataset import Dataset
+from pellucid.data.subset import Subset
 from pellucid.errors import LeakageError
 from pellucid.heads.functions.lda import Lda
 from pellucid.heads.functions.linear import Linear

@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
 from pellucid.batch import Batch
-from pellucid.data.dataset import Subset
+from pellucid.data.subset import Subset
 from pellucid.errors import ContractError
 from pellucid.model import Model
 from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig

@@ -38,7 +38,7 @@ SkipBroken = Annotated[
 @app.command("list")
 def list_installed(kind: Kind = None) -> None:
     """What is installed, by plugin, with what each is for; broken plugins with the reason."""
-    from pellucid.command.tables import show_installed
+    from pellucid.command.component_tables import show_installed
 
     show_installed(kind)
 
@@ -49,11 +49,11 @@ def info(
 ) -> None:
     """The card of a component or dataset: shapes, units, licence, citation, paper, options."""
     from pellucid import plugins
-    from pellucid.command import listing, tables
+    from pellucid.command import component_tables, listing, tables
 
     out = tables.console()
     for component in plugins.named(name):
-        tables.print_description(out, listing.describe(component))
+        component_tables.print_description(out, listing.describe(component))
 
 
 @app.command()
@@ -141,13 +141,13 @@ def activations(
 ) -> None:
     """Collect what a layer of a finished run says of its data: rows for dictionaries, shuffled, with their samples."""
     from pellucid.activations import of_run
-    from pellucid.command import tables
+    from pellucid.command import component_tables, tables
 
     if everybody and fold is not None:
         raise StudyError("--everybody and --fold name two models: leave one of them out")
     which = None if everybody else fold or 0
     if layer is None:
-        tables.print_layers(tables.console(), of_run.layers_of(folder, head, which, data))
+        component_tables.print_layers(tables.console(), of_run.layers_of(folder, head, which, data))
         return
     for given, known, option in ((channels, ("first", "last"), "channels"), (dtype, ("float32", "float16"), "dtype")):
         if given is not None and given not in known:

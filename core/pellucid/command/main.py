@@ -31,6 +31,6 @@ def main() -> None:
 
 
 def _overview(kind: str | None) -> None:
-    from pellucid.command.tables import show_installed
+    from pellucid.command.component_tables import show_installed
 
     show_installed(kind)

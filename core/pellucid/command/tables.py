@@ -1,10 +1,10 @@
-"""Tables in a terminal: what is installed, what a component is, what a run found."""
+"""Tables in a terminal: what a run found."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,7 @@ from pellucid.report.names import interval, listed, number, sentence_case
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pellucid.command.listing import Description
     from pellucid.data.samples import Finding
-    from pellucid.plugins import Component, Installed
     from pellucid.result import Result, Results
     from pellucid.run import Run
 
@@ -42,81 +40,12 @@ def console(*, errors: bool = False) -> Console:
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
 
 
-def _plain(*columns: str, heads: bool = False) -> Table:
+def plain(*columns: str, heads: bool = False) -> Table:
+    """A table without lines, its columns named or not."""
     table = Table(box=None, show_header=heads, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for at, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=at == 0)
     return table
-
-
-def print_overview(out: Console, components: Mapping[str, list[tuple[Component, str]]], installed: Installed) -> None:
-    """Components by plugin and kind; then the plugins that did not load, each with its reason and mend."""
-    for plugin, rows in components.items():
-        if not rows:
-            continue
-        out.print(Text(f"{plugin} {installed.versions[plugin]}", style="bold"))
-        table = _plain("kind", "name", "what it is for")
-        last = ""
-        for component, summary in rows:
-            table.add_row(
-                f"  {component.kind if component.kind != last else ''}",
-                Text(component.name, style="cyan"),
-                Text(summary),
-            )
-            last = component.kind
-        out.print(table)
-        out.print()
-    for broken in installed.broken:
-        out.print(Text(f"{broken.name}: did not load", style="bold red"))
-        out.print(f"  why:  {broken.reason}")
-        out.print(f"  mend: {broken.mend}")
-        out.print()
-
-
-def print_description(out: Console, description: Description) -> None:
-    """The card of one component."""
-    component = description.component
-    out.print(
-        Text(f"{component.qualified}", style="bold cyan")
-        + Text(f"  {component.kind} of plugin {component.plugin}", style="dim")
-    )
-    out.print(Text(description.summary))
-    if description.about:
-        out.print()
-        out.print(Text(description.about))
-    if description.facts:
-        out.print()
-        table = _plain("", "")
-        for name, value in description.facts:
-            table.add_row(Text(name, style="bold"), Text(value))
-        out.print(table)
-    if description.options:
-        out.print()
-        table = _plain("option", "type", "default", "what it does", heads=True)
-        for option in description.options:
-            table.add_row(Text(option.name, style="cyan"), option.type, option.default, Text(option.about))
-        out.print(table)
-    if description.references:
-        out.print()
-        out.print(Text("Paper", style="bold"))
-        out.print(Text(description.references))
-    out.print()
-
-
-def show_installed(kind: str | None) -> None:
-    """Print what is installed, and which plugins did not load and why."""
-    from pellucid import plugins
-    from pellucid.command import listing
-
-    print_overview(console(), listing.overview(kind), plugins.installed())
-
-
-def print_layers(out: Console, layers: Iterable[tuple[str, str, tuple[int, ...]]]) -> None:
-    """Layers of a model with what they say of one sample."""
-    table = _plain("layer", "module", "of one sample", heads=True)
-    for name, kind, shape in layers:
-        table.add_row(name, kind, " x ".join(map(str, shape)) or "one number")
-    out.print(table)
 
 
 def print_run(out: Console, run: Run, *, everything: bool = False) -> None:
@@ -255,7 +184,7 @@ def _print_headline(
 
 def _scores(rows: list[Result], black_box: str | None, group_word: Sequence[str]) -> Table:
     one, several = group_word
-    table = _plain(
+    table = plain(
         "measure", "model", "score", f"95 % interval over {several}", "chance", "trivial baseline", "", heads=True
     )
     last = ""
@@ -273,7 +202,7 @@ def _scores(rows: list[Result], black_box: str | None, group_word: Sequence[str]
 
 def _outcomes(checks: list[Result]) -> Table:
     """One line a model; below it what the audit's failed checks found."""
-    table = _plain("", "")
+    table = plain("", "")
     for part in dict.fromkeys(r.part for r in checks):
         failed = [r for r in checks if r.part == part and not r.passed]
         audited = [r for r in failed if r.protocol == words.AUDIT]
@@ -288,7 +217,7 @@ def _outcomes(checks: list[Result]) -> Table:
 
 
 def _checks(checks: list[Result]) -> Table:
-    table = _plain("model", "check", "outcome", "what was found", heads=True)
+    table = plain("model", "check", "outcome", "what was found", heads=True)
     last = ""
     for r in checks:
         outcome = Text("passed", style="green") if r.passed else Text("NOT passed", style="bold red")

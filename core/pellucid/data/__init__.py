@@ -1,7 +1,7 @@
 """Datasets: what a sample is, how samples are grouped by subject, and who stands on which side of a split."""
 
 from pellucid.data.arrays import ArrayDataset
-from pellucid.data.dataset import Dataset, Subset
+from pellucid.data.dataset import Dataset
 from pellucid.data.samples import Arrays, Finding, Sample
 from pellucid.data.spec import (
     Binary,
@@ -24,6 +24,7 @@ from pellucid.data.spec import (
 )
 from pellucid.data.splits import Split
 from pellucid.data.subjects import LearnedFrom, pseudonym
+from pellucid.data.subset import Subset
 
 __all__ = [
     "ArrayDataset",

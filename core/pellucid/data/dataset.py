@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+
+    from pellucid.data.subset import Subset
 
 
 class Dataset(ABC):
@@ -162,6 +163,8 @@ class Dataset(ABC):
         IndexError
             For a position that does not exist.
         """
+        from pellucid.data.subset import Subset
+
         at = np.asarray(indices)
         if at.dtype == bool:
             raise TypeError("a subset is asked for by positions, not by a mask: use np.flatnonzero(mask)")
@@ -276,39 +279,3 @@ class Dataset(ABC):
             Names the column, and the first sample concerned.
         """
         check_frame(self.frame, self.spec)
-
-
-class Subset(Dataset):
-    """Some samples of another dataset, in an order of their own."""
-
-    def __init__(self, source: Dataset, indices: np.ndarray) -> None:
-        if len(indices) and (indices.min() < 0 or indices.max() >= len(source)):
-            raise IndexError(f"subset asks for samples {indices.min()}..{indices.max()} of {len(source)}")
-        # A subset of a subset reads from the root, so that a chain of splits costs one look-up.
-        self.source: Dataset = source.source if isinstance(source, Subset) else source
-        self.indices: np.ndarray = source.indices[indices] if isinstance(source, Subset) else indices
-        self.spec = source.spec
-        self.made_by, self.origin = source.made_by, source.origin
-        self.findings = source.findings
-
-    @cached_property
-    def frame(self) -> pd.DataFrame:  # type: ignore[override]
-        """Rows of the samples in this subset."""
-        return self.source.frame.iloc[self.indices]
-
-    def planted(self, output: str) -> list[tuple[Region, ...]] | None:
-        """Of these samples."""
-        found = self.source.planted(output)
-        return None if found is None else [found[index] for index in self.indices]
-
-    def published(self, target: str) -> tuple[Published, ...]:
-        """Those of the source, where no sample that is labelled for the target is left out."""
-        scores = self.source.published(target)
-        if not scores:
-            return ()
-        labelled = ~np.isnan(self.source.target_values(target)).any(axis=1)
-        return scores if set(np.flatnonzero(labelled)) <= set(self.indices.tolist()) else ()
-
-    def read(self, indices: np.ndarray) -> Arrays:
-        """Read from the source."""
-        return self.source.read(self.indices[indices])

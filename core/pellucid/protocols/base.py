@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pellucid.data.dataset import Dataset, Subset
+from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec
 from pellucid.data.splits import Split, components_of
+from pellucid.data.subset import Subset
 from pellucid.errors import ContractError
 from pellucid.part import Config
 from pellucid.result import NotMeasured, Result

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from pellucid.activations.dataset import ActivationsFolder
 from pellucid.activations.layers import ACTIVATIONS
-from pellucid.data.dataset import Dataset, Subset
+from pellucid.data.dataset import Dataset
+from pellucid.data.subset import Subset
 from pellucid.edits.activations import Edit
 from pellucid.encoders.identity import Identity
 from pellucid.errors import DataError, NotMeasurable, PellucidError, RunError

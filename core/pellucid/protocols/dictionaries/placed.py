@@ -10,7 +10,8 @@ from scipy import sparse
 
 from pellucid.activations.dataset import ActivationsFolder
 from pellucid.activations.places import position_neighbours
-from pellucid.data.dataset import Dataset, Subset
+from pellucid.data.dataset import Dataset
+from pellucid.data.subset import Subset
 from pellucid.errors import DataError, NotMeasurable
 from pellucid.measures.neighbours import nearest_neighbours, row_standardised
 from pellucid.model import Model

@@ -13,7 +13,8 @@ from pellucid.activations.collecting import input_of_layer, kept_positions
 from pellucid.activations.dataset import ActivationsFolder
 from pellucid.activations.layers import ACTIVATIONS, Layout, channels_of, watching
 from pellucid.batch import Batch, collate
-from pellucid.data.dataset import Dataset, Subset
+from pellucid.data.dataset import Dataset
+from pellucid.data.subset import Subset
 from pellucid.data.targets import Target
 from pellucid.edits.activations import Edit, applied
 from pellucid.encoders.identity import Identity

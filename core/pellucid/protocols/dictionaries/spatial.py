@@ -27,16 +27,14 @@ from pellucid.protocols.dictionaries.placed import (
     over_coordinates,
     over_positions,
 )
+from pellucid.protocols.dictionaries.spatial_maps import IN_FIRST_ROW, maps_of
 from pellucid.result import Result
 from pellucid.statistics.false_discovery import benjamini_hochberg
-from pellucid.views.patterns import Grid, draw_pattern, draw_scatter
+from pellucid.views.patterns import Grid
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-IN_FIRST_ROW = "first:"
-"""Begins the names of columns that hold a list in the first row of a part and fold, and empty ones below."""
 
 SHOWN = 6
 """Features of a dictionary that are drawn."""
@@ -267,6 +265,7 @@ class SpatialAutocorrelation(OfDictionaries):
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
         """Maps of the strongest features of each dictionary, of the first fold."""
         found: dict[str, Figure] = {}
+        config = self.config
         for part in dictionary_parts(context):
             own = rows[rows["part"] == part]
             if not len(own):
@@ -275,32 +274,5 @@ class SpatialAutocorrelation(OfDictionaries):
             shown = [int(at) for at in first[f"{IN_FIRST_ROW}shown"]]
             if shown:
                 caption = f"Mean code over places, of the features of “{part}” whose neighbouring places are most alike"
-                found[caption] = _maps(first, shown, self.config)
+                found[caption] = maps_of(first, shown, config.coordinates, north_up=config.degrees)
         return found
-
-
-def _maps(first: pd.Series, shown: list[int], config: SpatialAutocorrelationConfig) -> Figure:
-    from matplotlib.figure import Figure
-
-    maps = np.asarray(first[f"{IN_FIRST_ROW}maps"], float).reshape(len(shown), -1)
-    where = np.asarray(first[f"{IN_FIRST_ROW}where"], float).reshape(maps.shape[1], -1)
-    kept = str(first[f"{ONCE_A_FOLD}grid"])
-    grid = Grid.from_json(json.loads(kept)) if kept else None
-    across = min(len(shown), 3)
-    down = -(-len(shown) // across)
-    width, height = (2.7, 2.3) if grid is None else grid.size_in
-    figure = Figure(figsize=(min(width, 2.9) * across, (height + 0.25) * down), layout="constrained")
-    for ax, feature, values in zip(figure.subplots(down, across, squeeze=False).ravel(), shown, maps, strict=False):
-        if grid is None:
-            # A map has north up.
-            turned = slice(None, None, -1) if config.degrees else slice(None)
-            draw_scatter(ax, values, where[:, turned], config.coordinates[turned])
-        else:
-            whole = np.full(int(np.prod(grid.shape)), np.nan)
-            whole[where[:, 0].astype(int)] = values
-            draw_pattern(ax, whole, grid)
-        said = f"f{feature}: I {first[f'{IN_FIRST_ROW}i'][feature]:.2f}"
-        ax.set_title(", ".join(filter(None, [said, ax.get_title()])), fontsize=9)
-    for ax in figure.axes[len(shown) : down * across]:
-        ax.set_axis_off()
-    return figure
