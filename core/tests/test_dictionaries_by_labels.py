@@ -19,7 +19,7 @@ from pellucid.errors import LeakageError, NotMeasurable
 from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.heads.functions.linear import Linear
 from pellucid.measures.dictionaries.ablation import ablate
-from pellucid.measures.dictionaries.edits import clamped, with_error
+from pellucid.measures.dictionaries.code_edits import clamped, with_error
 from pellucid.measures.dictionaries.exactness import indices_of_strongest
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold

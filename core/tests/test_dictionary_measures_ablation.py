@@ -17,7 +17,7 @@ from pellucid.measures.dictionaries.ablation import (
     targeted_probe_perturbation,
     tpp_score,
 )
-from pellucid.measures.dictionaries.edits import clamped, with_error, without
+from pellucid.measures.dictionaries.code_edits import clamped, with_error, without
 from pellucid.measures.dictionaries.linear_probes import balanced_rows, fit_linear_probes
 from pellucid.measures.dictionaries.probing import mean_pool
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pellucid.errors import DataError
-from pellucid.measures.dictionaries.edits import with_error
+from pellucid.measures.dictionaries.code_edits import with_error
 from pellucid.measures.dictionaries.ravel import Pairs, disentanglement, interchange, learned_mask
 from pellucid.measures.dictionaries.sparsity import density
 from pellucid.measures.dictionaries.unlearning import SETTINGS, Setting, unlearning, unlearning_features

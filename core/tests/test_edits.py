@@ -13,7 +13,7 @@ from torch import nn
 from pellucid.edits import Clamp, Remove, Steer, applied, record, recorded
 from pellucid.errors import ContractError, RunError
 from pellucid.heads.dictionaries import TopK, TopKConfig
-from pellucid.measures.dictionaries.edits import with_error, without
+from pellucid.measures.dictionaries.code_edits import with_error, without
 
 
 def dictionary(units: int = 6) -> TopK:

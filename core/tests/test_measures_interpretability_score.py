@@ -10,9 +10,9 @@ import torch
 
 from pellucid.errors import DataError
 from pellucid.heads.concepts.few_concepts import FewConceptsClassifier, kept, only_strongest
+from pellucid.measures.classifier_training import LabelledRows, fitted
 from pellucid.measures.concept_libraries import cluster_concepts, prototype_concepts, unit_concepts
 from pellucid.measures.interpretability_score import RATIOS, RetentionCurve, interpretability_score, retention_curve
-from pellucid.measures.sparse_concept_classifier import LabelledRows, fitted
 
 
 def noise(*shape, seed=0):

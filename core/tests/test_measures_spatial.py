@@ -17,7 +17,7 @@ from pellucid.measures.neighbours import (
     row_standardised,
     sequence_neighbours,
 )
-from pellucid.measures.spatial import moran, morans_i
+from pellucid.measures.spatial import moran_test, morans_i
 from pellucid.statistics.false_discovery import benjamini_hochberg
 
 
@@ -140,15 +140,15 @@ def test_it_is_the_double_sum_of_the_books_for_any_weights():
     expected = [by_double_sum(column, weights) for column in x.T]
     np.testing.assert_allclose(morans_i(x, weights), expected, atol=1e-12)
     np.testing.assert_allclose(morans_i(x, sparse.coo_array(weights)), expected, atol=1e-12)
-    found = moran(x, weights, permutations=20)
+    found = moran_test(x, weights, permutations=20)
     np.testing.assert_allclose(found.values, expected, atol=1e-12)
     assert found.expected == pytest.approx(-1 / 39)
 
 
 def test_units_do_not_matter_and_neither_does_the_sign():
     x, weights = np.random.default_rng(4).normal(size=(80, 3)), nearest_neighbours(places(80), 6)
-    one = moran(x, weights, permutations=99, seed=5)
-    other = moran(-1e3 * x + 1e4, weights, permutations=99, seed=5)
+    one = moran_test(x, weights, permutations=99, seed=5)
+    other = moran_test(-1e3 * x + 1e4, weights, permutations=99, seed=5)
     np.testing.assert_allclose(one.values, other.values, atol=1e-9)
     np.testing.assert_array_equal(one.p_greater, other.p_greater)
     # What varies little beside its mean varies all the same.
@@ -162,7 +162,7 @@ def test_constant_and_rarely_active_features_are_nan_with_a_warning_and_spoil_no
     x[:19, 3], x[:20, 4] = 1.0, 1.0
     weights = nearest_neighbours(points)
     with pytest.warns(UserWarning, match="of 5 features, 2 are constant and 1 are active at fewer than 20 places"):
-        found = moran(x, weights, permutations=99)
+        found = moran_test(x, weights, permutations=99)
     unknown = [False, True, True, True, False]
     for numbers in (found.values, found.z, found.p_greater, found.p_two_sided, found.p_folded, found.q_two_sided):
         assert np.isnan(numbers).tolist() == unknown
@@ -180,7 +180,7 @@ def test_constant_and_rarely_active_features_are_nan_with_a_warning_and_spoil_no
 def test_a_planted_bump_is_found_and_noise_is_not():
     points = places()
     noise = np.random.default_rng(7).normal(size=(300, 200))
-    found = moran(np.column_stack([bump(points), noise]), nearest_neighbours(points), permutations=999)
+    found = moran_test(np.column_stack([bump(points), noise]), nearest_neighbours(points), permutations=999)
     assert found.values[0] > 0.6
     assert found.p_greater[0] == found.p_folded[0] == 0.001
     assert found.p_two_sided[0] == 0.002
@@ -197,11 +197,11 @@ def test_a_planted_bump_is_found_and_noise_is_not():
 def test_permutation_p_values_are_counts_over_permutations():
     # Three places on a line and a single one: of six orders, each third puts the one into the middle.
     line, x = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], float), np.array([[0.0], [1.0], [0.0]])
-    found = moran(x, line, permutations=20_000, least_active=0)
+    found = moran_test(x, line, permutations=20_000, least_active=0)
     assert found.values[0] == pytest.approx(-1.0)
     assert found.p_greater[0] == 1.0
     assert found.p_two_sided[0] == pytest.approx(2 / 3, abs=0.02)
-    turned = moran(np.array([[1.0], [0.0], [0.0]]), line, permutations=20_000, least_active=0)
+    turned = moran_test(np.array([[1.0], [0.0], [0.0]]), line, permutations=20_000, least_active=0)
     assert turned.values[0] == pytest.approx(-0.25)
     assert turned.p_greater[0] == pytest.approx(2 / 3, abs=0.02)
     assert turned.p_two_sided[0] == 1.0
@@ -215,7 +215,7 @@ def test_permutation_p_values_are_counts_over_permutations():
 
 def test_anticorrelated_neighbours_are_seen_by_the_two_sided_test_only():
     board = (np.indices((12, 12)).sum(0) % 2).reshape(-1, 1) * 2.0 - 1
-    found = moran(board, grid_neighbours((12, 12)), permutations=199)
+    found = moran_test(board, grid_neighbours((12, 12)), permutations=199)
     assert found.values[0] == pytest.approx(-1.0)
     assert found.p_greater[0] == 1.0
     assert found.p_two_sided[0] == 0.01
@@ -224,14 +224,14 @@ def test_anticorrelated_neighbours_are_seen_by_the_two_sided_test_only():
 
 def test_features_say_the_same_alone_and_in_company(monkeypatch):
     x, weights = np.random.default_rng(8).normal(size=(50, 4)), nearest_neighbours(places(50), 4)
-    together = moran(x, weights, permutations=40, seed=2)
-    alone = moran(x[:, 2:3], weights, permutations=40, seed=2)
+    together = moran_test(x, weights, permutations=40, seed=2)
+    alone = moran_test(x[:, 2:3], weights, permutations=40, seed=2)
     assert alone.p_greater[0] == together.p_greater[2]
     assert alone.z[0] == pytest.approx(together.z[2])
     monkeypatch.setattr("pellucid.measures.spatial.BLOCK", 450)
-    in_blocks = moran(x, weights, permutations=40, seed=2)
+    in_blocks = moran_test(x, weights, permutations=40, seed=2)
     np.testing.assert_array_equal(in_blocks.p_greater, together.p_greater)
-    assert not np.array_equal(moran(x, weights, permutations=40, seed=3).p_greater, together.p_greater)
+    assert not np.array_equal(moran_test(x, weights, permutations=40, seed=3).p_greater, together.p_greater)
 
 
 # --- the local measure ------------------------------------------------------------------------------------------------
@@ -340,7 +340,7 @@ def test_esda_says_the_same():
     x = np.column_stack(
         [bump(points), 0.4 * bump(points) + 0.4 * rng.random(120), rng.normal(size=120), rng.exponential(size=120)]
     )
-    found, local = moran(x, matrix, permutations=9999), local_moran(x, matrix, permutations=1999)
+    found, local = moran_test(x, matrix, permutations=9999), local_moran(x, matrix, permutations=1999)
     for at in range(x.shape[1]):
         np.random.seed(at)  # noqa: NPY002
         peer = esda.Moran(x[:, at], peer_weights, permutations=9999)

@@ -19,7 +19,7 @@ from pellucid.data.spec import Graph, Text, Trajectory, Volume
 from pellucid.errors import DataError, LeakageError, NotMeasurable
 from pellucid.heads.functions.linear import Linear
 from pellucid.measures.neighbours import grid_neighbours, nearest_neighbours, sequence_neighbours
-from pellucid.measures.spatial import moran
+from pellucid.measures.spatial import moran_test
 from pellucid.protocols.base import Context
 from pellucid.protocols.dictionaries.placed import on_globe, over_coordinates, over_positions
 from pellucid.protocols.dictionaries.spatial import SpatialAutocorrelation, SpatialAutocorrelationConfig
@@ -96,10 +96,10 @@ def test_features_of_a_region_are_found_and_chance_finds_none(tmp_path):
     # By another path: the plain measure of the planted codes, and of what the layer says.
     near = nearest_neighbours(samples[["x_mm", "y_mm"]].to_numpy(), 8)
     with pytest.warns(UserWarning, match="1 are active at fewer"):
-        known = moran(true.astype(np.float32).astype(float), near, permutations=9)
+        known = moran_test(true.astype(np.float32).astype(float), near, permutations=9)
     np.testing.assert_allclose(rows["first:i"].iloc[0], known.values, atol=1e-4)
     said = folder.read(np.argsort(folder.sources)).inputs["activations"]
-    turned = moran(np.delete(said, 3, axis=1), near, permutations=999)
+    turned = moran_test(np.delete(said, 3, axis=1), near, permutations=999)
     assert abs(result.baseline - (benjamini_hochberg(turned.p_two_sided) <= 0.05).sum()) <= 1
     assert set(rows["sample"]) == set(samples.index)
     assert result.n_subjects == 240
@@ -115,7 +115,7 @@ def test_chance_is_the_mean_count_over_places_dealt_anew(tmp_path):
     counts = []
     for _ in range(100):
         dealt = np.delete(true, 3, axis=1)[random.permutation(len(true))]
-        counts.append((benjamini_hochberg(moran(dealt, near, permutations=199).p_two_sided) <= 0.5).sum())
+        counts.append((benjamini_hochberg(moran_test(dealt, near, permutations=199).p_two_sided) <= 0.5).sum())
     assert result.chance == pytest.approx(np.mean(counts), abs=4 * np.std(counts) / np.sqrt(50))
     assert 0.2 < result.chance < result.value
 

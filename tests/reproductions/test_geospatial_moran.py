@@ -12,7 +12,7 @@ from made_dictionaries import names
 
 from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.measures.neighbours import nearest_neighbours
-from pellucid.measures.spatial import moran
+from pellucid.measures.spatial import moran_test
 from pellucid.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.reproduction
@@ -57,11 +57,11 @@ def test_features_of_a_dictionary_are_regions_that_no_single_unit_is(seed):
     # Features of few places are not asked, as everywhere; they would have no correlation to speak of.
     codes = codes[:, (codes != 0).sum(0) >= 20]
     near = nearest_neighbours(where[test], 8)
-    found = moran(codes, near, permutations=1999, seed=seed)
+    found = moran_test(codes, near, permutations=1999, seed=seed)
     patterned = found.q_two_sided < 0.05
     alike = np.abs(np.corrcoef(regions[test].T, codes.T)[:REGIONS, REGIONS:])
     hits = (alike[:, patterned].max(1) > 0.8).sum()
-    units = moran(rows[test].astype(float), near, permutations=1999, seed=seed)
+    units = moran_test(rows[test].astype(float), near, permutations=1999, seed=seed)
     best = np.abs(np.corrcoef(regions[test].T, rows[test].T)[:REGIONS, REGIONS:]).max(1)
     print(
         f"\nseed {seed}: {hits} of {REGIONS} regions, correlations {np.sort(alike[:, patterned].max(1)).round(2)}; {patterned.sum()} of "

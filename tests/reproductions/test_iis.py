@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
+from pellucid.measures.classifier_training import LabelledRows
 from pellucid.measures.concept_libraries import unit_concepts
 from pellucid.measures.interpretability_score import RATIOS, RetentionCurve, retention_curve
-from pellucid.measures.sparse_concept_classifier import LabelledRows
 
 pytestmark = [pytest.mark.reproduction, pytest.mark.xdist_group("iis")]
 

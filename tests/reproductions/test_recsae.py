@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.measures.concept_naming import UNNAMED, NamedLatents, name_latents
-from pellucid.measures.dictionaries.edits import with_error, without
+from pellucid.measures.dictionaries.code_edits import with_error, without
 
 pytestmark = [pytest.mark.reproduction, pytest.mark.xdist_group("recsae")]
 

@@ -14,7 +14,7 @@ from pellucid.edits.activations import Edit, plain_number
 from pellucid.errors import ContractError
 from pellucid.fingerprint import hexadecimal
 from pellucid.heads.dictionaries.base import Dictionary
-from pellucid.measures.dictionaries.edits import clamped, without
+from pellucid.measures.dictionaries.code_edits import clamped, without
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ class Remove(_OfFeatures):
 
 @dataclass(frozen=True, eq=False)
 class Clamp(_OfFeatures):
-    """Set features of a dictionary to one code where they are on, as :func:`~pellucid.measures.dictionaries.edits.clamped` does.
+    """Set features of a dictionary to one code where they are on, as :func:`~pellucid.measures.dictionaries.code_edits.clamped` does.
 
     Parameters
     ----------

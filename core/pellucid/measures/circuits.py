@@ -83,7 +83,7 @@ def mean_difference(outputs: np.ndarray, positive: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Null:
+class PermutationNull:
     """Scores beside those of labels dealt anew: the null distribution of a permutation test.
 
     Parameters
@@ -115,7 +115,7 @@ def permutation_null(
     edges: bool = False,
     permutations: int = 200,
     seed: int = 0,
-) -> Null:
+) -> PermutationNull:
     """Scores of nodes or edges, and how far they exceed what the same codes give with labels dealt anew.
 
     Heads differ in how many codes they use, and so in what they score by accident; ``z`` is free of that and ranks heads
@@ -135,7 +135,9 @@ def permutation_null(
     return _null(found)
 
 
-def difference_null(outputs: np.ndarray, positive: np.ndarray, *, permutations: int = 200, seed: int = 0) -> Null:
+def difference_null(
+    outputs: np.ndarray, positive: np.ndarray, *, permutations: int = 200, seed: int = 0
+) -> PermutationNull:
     """:func:`mean_difference`, and how far it exceeds what labels dealt anew give: the baseline of :func:`permutation_null`.
 
     Parameters
@@ -155,7 +157,7 @@ def _dealt(positive: np.ndarray, permutations: int, seed: int) -> np.ndarray:
     return np.stack([positive] + [rng.permutation(positive) for _ in range(permutations)]).astype(np.float64)
 
 
-def _null(found: np.ndarray) -> Null:
+def _null(found: np.ndarray) -> PermutationNull:
     """Of scores with the labels as they are, and then with labels dealt anew, shape (1 + dealing, ...)."""
     scores, others = found[0], found[1:]
     mean, spread = others.mean(0), others.std(0)
@@ -169,7 +171,7 @@ def _null(found: np.ndarray) -> Null:
     dealt = standard(others)
     if dealt.ndim == 3:
         dealt = np.where(np.triu(np.ones(dealt.shape[1:], bool), 1), dealt, np.nan)
-    return Null(scores, mean, spread, standard(scores), np.where(np.isnan(scores), np.nan, p), dealt)
+    return PermutationNull(scores, mean, spread, standard(scores), np.where(np.isnan(scores), np.nan, p), dealt)
 
 
 def elbow(scores: np.ndarray) -> float:

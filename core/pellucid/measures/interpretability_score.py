@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from pellucid.errors import DataError
 from pellucid.heads.concepts.few_concepts import FewConceptsClassifier, kept, linear_classifier
+from pellucid.measures.classifier_training import LEARNING_RATES, Fitted, LabelledRows, accuracy, fitted
 from pellucid.measures.concept_libraries import unit_concepts
-from pellucid.measures.sparse_concept_classifier import LEARNING_RATES, Fitted, LabelledRows, accuracy, fitted
 
 RATIOS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.98)
 """Shares of concepts that are set to zero, as in the paper's code."""

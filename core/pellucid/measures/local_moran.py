@@ -63,7 +63,7 @@ def local_moran(
     Parameters
     ----------
     features, weights, permutations, seed, least_active
-        See :func:`~pellucid.measures.spatial.moran`.
+        See :func:`~pellucid.measures.spatial.moran_test`.
 
     Returns
     -------

@@ -108,7 +108,7 @@ def morans_i(
     return _scale(matrix, centred) * _products(matrix, centred)
 
 
-def moran(
+def moran_test(
     features: np.ndarray,
     weights: sparse.sparray | np.ndarray,
     *,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import DataError
-from pellucid.measures.dictionaries.edits import Decode, with_error, without
+from pellucid.measures.dictionaries.code_edits import Decode, with_error, without
 from pellucid.measures.dictionaries.exactness import defined, exact, indices_of_strongest, same_rows
 from pellucid.measures.dictionaries.linear_probes import LinearProbes
 from pellucid.measures.dictionaries.probing import mean_difference

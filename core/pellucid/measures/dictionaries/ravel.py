@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import DataError
-from pellucid.measures.dictionaries.edits import Decode, with_error
+from pellucid.measures.dictionaries.code_edits import Decode, with_error
 from pellucid.measures.dictionaries.exactness import defined, same_rows
 
 Reader = Callable[[Tensor], Tensor]

@@ -34,7 +34,7 @@ class Weighted(NamedTuple):
 
 
 @dataclass(frozen=True)
-class OfEach:
+class MomentsBySubject:
     """Moments of each subject's rows, in the order of weights.
 
     Parameters
@@ -137,7 +137,7 @@ class SubjectMoments:
         self._mean[at] = torch.where(before[:, None] > 0, self._mean[at] + away * (count / total)[:, None], mean)
         self._count[at] = total
 
-    def of(self, subjects: Sequence[object] | np.ndarray) -> OfEach:
+    def of(self, subjects: Sequence[object] | np.ndarray) -> MomentsBySubject:
         """Moments of some subjects, in their order.
 
         Raises
@@ -146,8 +146,8 @@ class SubjectMoments:
             If a subject has no rows.
         """
         at = [self._place[str(name)] for name in subjects]
-        return OfEach(self._count.numpy()[at], self._mean.numpy()[at], self._squares.numpy()[at])
+        return MomentsBySubject(self._count.numpy()[at], self._mean.numpy()[at], self._squares.numpy()[at])
 
     def weighted(self, weights: np.ndarray) -> Weighted:
         """Moments of all rows when each subject counts with a weight, shape (..., subject)."""
-        return OfEach(self._count.numpy(), self._mean.numpy(), self._squares.numpy()).weighted(weights)
+        return MomentsBySubject(self._count.numpy(), self._mean.numpy(), self._squares.numpy()).weighted(weights)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import DataError
-from pellucid.measures.dictionaries.edits import clamped
+from pellucid.measures.dictionaries.code_edits import clamped
 from pellucid.measures.dictionaries.exactness import defined, indices_of_strongest
 
 LEAST_RETAINED = 0.99
@@ -128,7 +128,7 @@ def unlearning(
         Of the topic and of everything else, from rows that nothing is judged on.
     judge : callable
         Takes an edit of codes; gives the accuracy on the topic and on everything else of a model whose activations
-        are edited so (:func:`~pellucid.measures.dictionaries.edits.with_error` keeps the error of the dictionary).
+        are edited so (:func:`~pellucid.measures.dictionaries.code_edits.with_error` keeps the error of the dictionary).
         It is called with the edit that changes nothing first.
     settings : sequence of Setting
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from pellucid.data.dataset import Dataset
 from pellucid.errors import StudyError
 from pellucid.heads.base import Head
-from pellucid.measures.circuits import Kind, Null, difference_null, permutation_null
+from pellucid.measures.circuits import Kind, PermutationNull, difference_null, permutation_null
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD
@@ -142,11 +142,11 @@ class CodeCircuits(OfDictionaries):
             | {f"{ONCE_A_FOLD}{key}": value for key, value in fixed.items()}
         )  # fmt: skip
 
-    def _found(self, null: Null) -> np.ndarray:
+    def _found(self, null: PermutationNull) -> np.ndarray:
         bound = np.quantile(null.largest, 1 - self.config.false_alarms)
         return np.nan_to_num(null.z, nan=-np.inf) > bound
 
-    def _by_chance(self, null: Null) -> float:
+    def _by_chance(self, null: PermutationNull) -> float:
         """Mean count with labels dealt anew, of positions or of pairs."""
         above = null.dealt_z > np.quantile(null.largest, 1 - self.config.false_alarms)
         return float(above.reshape(len(above), -1).sum(1).mean())

@@ -29,7 +29,7 @@ from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
 from pellucid.protocols.base import Context, FittedFold, rows_of
 from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, dictionary_parts
-from pellucid.protocols.dictionaries.metrics import components_of, mean_codes
+from pellucid.protocols.dictionaries.metrics import components_of, mean_l0
 from pellucid.protocols.dictionaries.replaced import Constant, Project, Reconstruct, Replaced, only_encoder
 from pellucid.result import NotMeasured, Result
 from pellucid.run import Run, load
@@ -141,7 +141,7 @@ class DictionaryDownstream(OfDictionaries):
         return pd.concat(frames, ignore_index=True)
 
     def _ways(self, fold: FittedFold, made: Model) -> dict[str, Edit]:
-        count = max(1, min(len(made.head.config.units), round(mean_codes(fold, made))))
+        count = max(1, min(len(made.head.config.units), round(mean_l0(fold, made))))
         mean, basis = (one.float() for one in components_of(fold, made, count))
         encoder = only_encoder(made)
         centre = torch.zeros_like(mean) if self.config.ablation == "zero" else encoder.undone(mean[None])[0]

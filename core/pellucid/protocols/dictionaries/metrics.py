@@ -15,7 +15,7 @@ from pellucid.batch import collate
 from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.heads.dictionaries.centre import sampled
 from pellucid.measures.dictionaries.matching import coherence
-from pellucid.measures.dictionaries.subject_moments import OfEach, SubjectMoments
+from pellucid.measures.dictionaries.subject_moments import MomentsBySubject, SubjectMoments
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
@@ -98,7 +98,7 @@ def _sums(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
     found = {name: np.zeros(len(names)) for name in ("rows", "error", "cosine", "l0", "pca_error", "pca_cosine")}
     moments = SubjectMoments()
     on = torch.zeros(features, dtype=torch.int64)
-    codes_a_row = mean_codes(fold, model)
+    codes_a_row = mean_l0(fold, model)
     components = max(1, min(units, round(codes_a_row)))
     mean, basis = components_of(fold, model, components)
     for at, x, codes in coded(model, test):
@@ -134,8 +134,8 @@ def _sums(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
 
 
 @torch.no_grad()
-def mean_codes(fold: FittedFold, model: Model) -> float:
-    """Codes a row on the training side."""
+def mean_l0(fold: FittedFold, model: Model) -> float:
+    """Codes that are not zero, mean over the first 4096 rows of the training side: no more are read."""
     train = fold.dataset.subset(fold.split.train[:ROWS])
     counts = [float((codes != 0).sum(1).double().mean()) for _, _, codes in coded(model, train)]
     return counts[0]
@@ -190,7 +190,7 @@ class SummedRows(AuditedRows):
     def explained(self, error: str) -> Statistic:
         """Explained variance, of the squared errors in a column."""
         wrong = self.column(error)
-        moments = OfEach(self.column("rows"), np.stack(self.rows["mean"].tolist()), self.column("spread"))
+        moments = MomentsBySubject(self.column("rows"), np.stack(self.rows["mean"].tolist()), self.column("spread"))
 
         def at(weights: np.ndarray) -> np.ndarray:
             with np.errstate(invalid="ignore", divide="ignore"):

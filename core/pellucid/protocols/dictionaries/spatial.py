@@ -13,7 +13,7 @@ from pydantic import Field
 from pellucid.data.dataset import Dataset
 from pellucid.errors import DataError, NotMeasurable
 from pellucid.heads.base import Head
-from pellucid.measures.spatial import LEAST_ACTIVE, Moran, moran
+from pellucid.measures.spatial import LEAST_ACTIVE, Moran, moran_test
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD
@@ -218,7 +218,7 @@ class SpatialAutocorrelation(OfDictionaries):
         with warnings.catch_warnings():
             # What is left out is counted and said.
             warnings.filterwarnings("ignore", message="of .* features", category=UserWarning)
-            return moran(
+            return moran_test(
                 values, placed.neighbours, permutations=config.permutations, seed=seed, least_active=config.least_active,
                 dealings=dealings,
             )  # fmt: skip

@@ -12,9 +12,9 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from pellucid.data.splits import inner_split
+from pellucid.measures.classifier_training import LEARNING_RATES, LabelledRows
 from pellucid.measures.concept_libraries import cluster_concepts, prototype_concepts, unit_concepts
 from pellucid.measures.interpretability_score import RATIOS, RetentionCurve, retention_curve
-from pellucid.measures.sparse_concept_classifier import LEARNING_RATES, LabelledRows
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD
 from pellucid.protocols.base import Assessment, Context, FittedFold, Splitting, rows_of
