@@ -16,7 +16,6 @@ PLUGIN = Plugin(
         "vae-dirichlet": "pellucid.encoders.vae_dirichlet:VaeDirichlet",
         "vae-gaussian": "pellucid.encoders.vae_gaussian:VaeGaussian",
         "window-means": "pellucid.encoders.signals.window_means:WindowMeans",
-        "window-powers": "pellucid.encoders.signals.window_powers:WindowPowers",
         "xresnet1d": "pellucid.encoders.signals.xresnet1d:XResNet1d",
     },
     heads={

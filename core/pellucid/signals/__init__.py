@@ -1,1 +1,1 @@
-"""Operations on sampled signals that several domains need: filters, other rates, stretches. Arrays with time last, no torch."""
+"""Operations on sampled signals that several domains need: filters, bands, spectra, other rates, stretches. Time comes last."""

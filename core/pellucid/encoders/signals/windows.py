@@ -14,7 +14,8 @@ class Windows:
     Parameters
     ----------
     spec : Signal
-    window_s : float
+    window_s : float or None
+        One window, the whole signal, where there is none.
     encoder : str
         Name of who asks, for the message.
 
@@ -24,12 +25,12 @@ class Windows:
         If a window is longer than the signal.
     """
 
-    def __init__(self, spec: Signal, window_s: float, encoder: str) -> None:
-        self.width = max(round(window_s * spec.rate_hz), 1)
+    def __init__(self, spec: Signal, window_s: float | None, encoder: str) -> None:
+        self.width = spec.length if window_s is None else max(round(window_s * spec.rate_hz), 1)
         self.count = spec.length // self.width
         if not self.count:
             raise StudyError(
-                f"encoder {encoder!r}: windows of {window_s:g} s are longer than the signal of "
+                f"encoder {encoder!r}: windows of {self.width / spec.rate_hz:g} s are longer than the signal of "
                 f"{spec.length / spec.rate_hz:g} s"
             )
         self.begins_s = tuple(at * self.width / spec.rate_hz for at in range(self.count))

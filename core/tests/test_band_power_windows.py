@@ -1,4 +1,4 @@
-"""Powers over windows: those of scipy, named, blind to phase and to what is masked."""
+"""Power in bands over windows: that of scipy, named, blind to phase and to what is masked."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from scipy.signal import butter, sosfiltfilt
 
 from pellucid.batch import Batch
 from pellucid.data.spec import Signal
+from pellucid.encoders.signals.band_power import BandPower, BandPowerConfig
 from pellucid.encoders.signals.window_means import WindowMeans, WindowMeansConfig
-from pellucid.encoders.signals.window_powers import WindowPowers, WindowPowersConfig
 from pellucid.errors import StudyError
 from pellucid.signals.bands import Bands
 
@@ -19,8 +19,9 @@ BANDS = {"alpha": (8.0, 13.0), "beta": (13.0, 30.0)}
 SPEC = Signal(channels=("a", "b"), length=128, rate_hz=128, units="uV")
 
 
-def made(spec: Signal = SPEC, **options) -> WindowPowers:
-    return WindowPowers(WindowPowersConfig(inputs={"x": spec}, **{"bands_hz": BANDS, **options}))
+def made(spec: Signal = SPEC, **options) -> BandPower:
+    asked = {"bands_hz": BANDS, "window_s": 0.25, "method": "butterworth", **options}
+    return BandPower(BandPowerConfig(inputs={"x": spec}, **asked))
 
 
 def noise(samples: int = 6, seed: int = 0) -> torch.Tensor:
@@ -111,7 +112,7 @@ def test_what_is_masked_is_neither_a_step_nor_a_part_of_a_window():
 def test_bands_and_windows_that_a_signal_cannot_hold_are_refused():
     with pytest.raises(StudyError, match=r"20 to 64 Hz \(fast\), but signals of 128 samples a second end at 64 Hz"):
         made(bands_hz={"fast": (20.0, 64.0)})
-    with pytest.raises(StudyError, match="'window-powers': windows of 2 s are longer than the signal of 1 s"):
+    with pytest.raises(StudyError, match="'band-power': windows of 2 s are longer than the signal of 1 s"):
         made(window_s=2.0)
-    with pytest.raises(ValidationError, match=r"bands_hz\.alpha = "):
+    with pytest.raises(ValidationError, match=r"bands_hz: alpha = "):
         made(bands_hz={"alpha": (13.0, 8.0)})
