@@ -21,7 +21,7 @@ from pellucid.studies import Study
 from pellucid.training.batching import batches_of
 from pellucid.training.fit import Sides, fit_model
 from pellucid.training.reading import as_they_are
-from pellucid_eeg.reading.synthetic import ZucoSynthetic, ZucoSyntheticConfig
+from pellucid_eeg.zuco.synthetic import ZucoSynthetic, ZucoSyntheticConfig
 
 pytestmark = [pytest.mark.reproduction, pytest.mark.xdist_group("glim")]
 

@@ -13,8 +13,8 @@ PLUGIN = Plugin(
         "muse-n170": "pellucid_eeg.databases.muse:MuseN170",
         "tuh-eeg": "pellucid_eeg.databases.tuh:Tuh",
         "uci-eeg": "pellucid_eeg.databases.uci:UciEeg",
-        "zuco": "pellucid_eeg.reading.zuco:Zuco",
-        "zuco-synthetic": "pellucid_eeg.reading.synthetic:ZucoSynthetic",
+        "zuco": "pellucid_eeg.zuco.dataset:Zuco",
+        "zuco-synthetic": "pellucid_eeg.zuco.synthetic:ZucoSynthetic",
     },
     encoders={
         "csp": "pellucid_eeg.encoders.csp:CommonSpatialPatterns",

@@ -8,7 +8,7 @@ import pytest
 import pellucid
 from pellucid.errors import LeakageError
 from pellucid.evaluation import evaluate
-from pellucid_eeg.reading.zuco_example import write_results
+from pellucid_eeg.zuco.example import write_results
 
 LABEL = "unseen sentences, seen subjects"
 

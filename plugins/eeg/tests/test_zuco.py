@@ -11,9 +11,9 @@ import pellucid
 from pellucid.errors import DataError
 from pellucid.testing.real_data import real_data
 from pellucid.text.words import UNKNOWN, Vocabulary
-from pellucid_eeg.reading.zuco import CHANNELS, LENGTH, Zuco, ZucoConfig, official_sides, resampled
-from pellucid_eeg.reading.zuco_example import write_results
-from pellucid_eeg.reading.zuco_files import read_readings
+from pellucid_eeg.zuco.dataset import CHANNELS, LENGTH, Zuco, ZucoConfig, official_sides, resampled
+from pellucid_eeg.zuco.example import write_results
+from pellucid_eeg.zuco.files import read_readings
 
 
 def signals(steps, seed=0):

@@ -128,7 +128,7 @@ class Glim(Encoder):
     @classmethod
     def example_data(cls) -> Dataset:
         """A few made-up readings."""
-        from pellucid_eeg.reading.synthetic import ZucoSynthetic, ZucoSyntheticConfig
+        from pellucid_eeg.zuco.synthetic import ZucoSynthetic, ZucoSyntheticConfig
 
         return ZucoSynthetic(ZucoSyntheticConfig(sentences=8, recordings=4, channels=12, length=32))
 

@@ -20,9 +20,9 @@ from pellucid.data.prepared import Preparing, made_from, prepared
 from pellucid.data.samples import Arrays, Finding
 from pellucid.data.spec import Frozen, Sentences, Signal, Text, Vector
 from pellucid.errors import DataError
-from pellucid_eeg.reading.synthetic import PROMPT_NUMBERS, PROMPTS
-from pellucid_eeg.reading.zuco_files import RATE_HZ as RECORDED_HZ
-from pellucid_eeg.reading.zuco_files import ROWS, read_readings
+from pellucid_eeg.zuco.files import RATE_HZ as RECORDED_HZ
+from pellucid_eeg.zuco.files import ROWS, read_readings
+from pellucid_eeg.zuco.synthetic import PROMPT_NUMBERS, PROMPTS
 
 NAME = "zuco"
 FORMAT = 1
@@ -110,7 +110,7 @@ class Zuco(Dataset):
     @classmethod
     def example_data(cls) -> Dataset:
         """A folder as the archive is laid out, with two made-up readers."""
-        from pellucid_eeg.reading.zuco_example import example
+        from pellucid_eeg.zuco.example import example
 
         return example()
 

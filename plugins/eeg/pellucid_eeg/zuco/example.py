@@ -44,7 +44,7 @@ def write_results(path: Path, readings: Sequence[tuple[str, npt.NDArray[np.float
 
 def example() -> Dataset:
     """Two made-up readers, twelve sentences, one of which nobody recorded."""
-    from pellucid_eeg.reading.zuco import Zuco, ZucoConfig
+    from pellucid_eeg.zuco.dataset import Zuco, ZucoConfig
 
     chance = np.random.default_rng(0)
     with tempfile.TemporaryDirectory(prefix="pellucid-") as folder:
