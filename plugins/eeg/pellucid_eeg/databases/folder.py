@@ -15,9 +15,9 @@ from pellucid_eeg.edf_files.headers import subject_field
 from pellucid_eeg.edf_files.triggers import triggers
 from pellucid_eeg.recordings.foreign import KINDS
 from pellucid_eeg.recordings.recording import EegRecording
+from pellucid_eeg.windows.channels import EDF, is_edf
 from pellucid_eeg.windows.classes import ClassesConfig, class_of, labels_named
 from pellucid_eeg.windows.dataset import Windows
-from pellucid_eeg.windows.electrodes import EDF, is_edf
 from pellucid_eeg.windows.sources import Labels, Source, place_of
 
 NAME = "eeg-folder"

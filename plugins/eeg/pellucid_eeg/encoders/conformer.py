@@ -11,7 +11,7 @@ from torch.nn import functional
 from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
 from pellucid.representation import Representation, Tokens, TokenShape
-from pellucid_eeg.encoders.windows import EegNetwork, EegNetworkConfig, seen_by
+from pellucid_eeg.encoders.network import EegNetwork, EegNetworkConfig, seen_by
 from pellucid_eeg.examples import example
 
 WIDTH, KERNEL, POOL = 40, 25, (75, 15)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
-from pellucid_eeg.encoders.windows import EegNetwork, EegNetworkConfig, limit_norms, seen_by
+from pellucid_eeg.encoders.network import EegNetwork, EegNetworkConfig, limit_norms, seen_by
 from pellucid_eeg.examples import example
 
 SHALLOW_FILTERS, SHALLOW_KERNEL, SHALLOW_POOL = 40, 25, (75, 15)

@@ -17,7 +17,7 @@ from pellucid.regions import TimeSpan
 from pellucid.representation import Representation
 from pellucid.signals.bands import Bands
 from pellucid_eeg.encoders.absent import Together, filled, from_before, untold
-from pellucid_eeg.encoders.windows import spans
+from pellucid_eeg.encoders.network import spans
 from pellucid_eeg.examples import example
 
 RANK = 1e-7

@@ -10,7 +10,7 @@ from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
 from pellucid.errors import StudyError
 from pellucid_eeg.encoders.filters import filtered
-from pellucid_eeg.encoders.windows import EegNetwork, EegNetworkConfig, limit_norms
+from pellucid_eeg.encoders.network import EegNetwork, EegNetworkConfig, limit_norms
 from pellucid_eeg.examples import example
 
 POOLS = (4, 8)

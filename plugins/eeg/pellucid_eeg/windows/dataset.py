@@ -18,7 +18,7 @@ from pellucid.data.samples import Arrays, Finding
 from pellucid.data.unusable import left_out, refused
 from pellucid.errors import DataError
 from pellucid_eeg.recordings.electrodes import canonical, channel_of
-from pellucid_eeg.windows.electrodes import asked_of, labels_in, scalp_of
+from pellucid_eeg.windows.channels import asked_of, labels_in, scalp_of
 from pellucid_eeg.windows.given import given_recordings
 from pellucid_eeg.windows.settings import WindowsConfig
 from pellucid_eeg.windows.sources import Labels, Source

@@ -18,7 +18,7 @@ from pellucid_eeg.recordings.event_doubts import event_doubts
 from pellucid_eeg.recordings.quality import quality
 from pellucid_eeg.recordings.recording import EegRecording, Segment
 from pellucid_eeg.windows.blocks import prepared_windows, rates_of
-from pellucid_eeg.windows.electrodes import Asked, open_asked, selected
+from pellucid_eeg.windows.channels import Asked, open_asked, selected
 from pellucid_eeg.windows.labels import contradictions, labelled_events, labels_of
 from pellucid_eeg.windows.places import Cut, around_events, one_after_the_other
 from pellucid_eeg.windows.scanning import scanned

@@ -1,4 +1,4 @@
-"""Windows of time: which samples each cell of a network's last layer has seen, and what networks of such cells share."""
+"""What the published networks share: features at cells of time, which samples each cell has seen, and limits of weights."""
 
 from __future__ import annotations
 
