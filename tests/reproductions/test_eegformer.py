@@ -225,8 +225,9 @@ def test_n_grams_of_the_highest_odds_stand_in_bands_of_discharges(seed):
     assert sum(one.holds_a_peak for one in strongest(seed, STRONG)) >= 4
 
 
-def test_with_patches_of_4_hz_they_stand_in_bands_of_discharges_too():
-    placed = strongest(0, STRONG, 16)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_with_patches_of_4_hz_they_stand_in_bands_of_discharges_too(seed):
+    placed = strongest(seed, STRONG, 16)
     assert sum(one.holds_a_peak for one in placed) >= 4
     assert sum(one.on_channels * one.times for one in placed) / sum(one.times for one in placed) >= 0.8
 
