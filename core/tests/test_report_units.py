@@ -7,9 +7,6 @@ from types import SimpleNamespace
 from made_runs import run_folder
 
 from pellucid.data.spec import Signal, Vector
-from pellucid.encoders.identity import Identity
-from pellucid.encoders.signals.window_means import WindowMeans
-from pellucid.encoders.signals.window_powers import WindowPowers
 from pellucid.entries import EncoderEntry
 from pellucid.report.cases import bars_of
 from pellucid.report.folder import RunFolder
@@ -20,17 +17,16 @@ from pellucid.running.document import units_said
 def test_a_mean_is_in_the_units_of_its_signal_and_a_log_power_in_their_squares():
     entries = [
         EncoderEntry(name="window-means", label="means", input="eeg"),
-        EncoderEntry(name="window-powers", label="rhythms", input="eeg"),
+        EncoderEntry(name="band-power", label="rhythms", input="eeg"),
+        EncoderEntry(name="band-power", label="shares", input="eeg", relative="channel"),
         EncoderEntry(name="identity", input="ratings"),
     ]
-    tags = {"means": WindowMeans.tags, "rhythms": WindowPowers.tags, "ratings": Identity.tags}
     inputs = {
         "eeg": Signal(channels=("a",), length=9, rate_hz=9, units="uV"),
         "ratings": Vector(names=("margin",), units="mm"),
     }
     task = SimpleNamespace(
         study=SimpleNamespace(encoder=entries),
-        context=SimpleNamespace(encoders=tags),
         dataset=SimpleNamespace(spec=SimpleNamespace(input=inputs.__getitem__)),
     )
     assert units_said(task) == {"means": "uV", "rhythms": "ln uV2"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -46,9 +46,6 @@ class EncoderTags:
         Whether two calls in evaluation mode give the same values.
     gives_codes : bool
         Whether its tokens have codes: entries of a codebook.
-    measures : str
-        The physical unit of all its values, ``{}`` standing for that of its input: ``"{}"`` for a mean, ``"ln {}2"`` for
-        the logarithm of a power. Empty: they have none, or each its own.
     """
 
     accepts: tuple[str, ...]
@@ -57,7 +54,6 @@ class EncoderTags:
     decodes: bool = False
     deterministic: bool = True
     gives_codes: bool = False
-    measures: str = ""
 
 
 class Encoder(Part):
@@ -83,6 +79,14 @@ class Encoder(Part):
     def present(self, batch: Batch) -> Tensor | None:
         """See :meth:`~pellucid.batch.Batch.present`, of the one input."""
         return batch.present(self.input_name)
+
+    @classmethod
+    def unit(cls, options: Mapping[str, Any]) -> str:
+        """The physical unit of all its values with these settings, ``{}`` standing for that of its input.
+
+        ``"{}"`` for a mean, ``"ln {}2"`` for the logarithm of a power. Empty, the default: they have none, or each its own.
+        """
+        return ""
 
     @property
     def prompts(self) -> tuple[str, ...]:

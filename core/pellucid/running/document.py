@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pellucid import plugins
 from pellucid.data.splits import Split
 from pellucid.errors import RunError
 from pellucid.files import refuse_below_a_file, write_json
@@ -102,7 +103,7 @@ def units_said(task: Task) -> dict[str, str]:
     """Physical unit of all that an encoder says, by its prefix, where there is one."""
     found = {}
     for entry in task.study.encoder:
-        form = task.context.encoders[entry.prefix].measures
+        form = plugins.load("encoder", entry.name).unit(entry.options)
         written = [getattr(task.dataset.spec.input(name), "units", None) for name in entry.reads]
         if form and len(written) == 1 and isinstance(written[0], str):
             found[entry.prefix] = form.format(written[0])

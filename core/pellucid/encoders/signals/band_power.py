@@ -98,7 +98,7 @@ class BandPower(Encoder):
     logarithms in place of percentages of a baseline.
     """
 
-    tags = EncoderTags(accepts=("signal",), measures="ln {}2")
+    tags = EncoderTags(accepts=("signal",))
     config_type = BandPowerConfig
     config: BandPowerConfig
     usual: Tensor
@@ -107,6 +107,11 @@ class BandPower(Encoder):
     def example_options(cls) -> dict[str, Any]:
         """Settings to try it with on a short signal."""
         return {"bands_hz": {"slow": (1.0, 4.0), "fast": (4.0, 12.0)}, "stretch_s": 1.0}
+
+    @classmethod
+    def unit(cls, options: Mapping[str, Any]) -> str:
+        """The logarithm of that of the signal, squared; shares have none."""
+        return "ln {}2" if options.get("relative", "none") == "none" else ""
 
     def __init__(self, config: BandPowerConfig) -> None:
         super().__init__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -36,7 +37,7 @@ class WindowMeans(Encoder):
     Blankertz et al. (2011), doi:10.1016/j.neuroimage.2010.06.048, without their choice of intervals and their shrinkage.
     """
 
-    tags = EncoderTags(accepts=("signal",), measures="{}")
+    tags = EncoderTags(accepts=("signal",))
     config_type = WindowMeansConfig
     config: WindowMeansConfig
 
@@ -44,6 +45,11 @@ class WindowMeans(Encoder):
     def example_options(cls) -> dict[str, Any]:
         """Settings to try it with on a short signal."""
         return {"window_s": 0.1}
+
+    @classmethod
+    def unit(cls, options: Mapping[str, Any]) -> str:
+        """That of the signal."""
+        return "{}"
 
     def __init__(self, config: WindowMeansConfig) -> None:
         super().__init__()
