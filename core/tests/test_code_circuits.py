@@ -80,8 +80,8 @@ def results(rows: ArrayDataset, **options):
 
 def test_positions_with_other_codes_are_found_and_so_they_are_by_their_means():
     found, first = results(data("differ"))
-    assert np.flatnonzero(first["found"]).tolist() == [1, 4]
-    assert np.flatnonzero(first["difference_found"]).tolist() == [1, 4]
+    assert np.flatnonzero(first["first:found"]).tolist() == [1, 4]
+    assert np.flatnonzero(first["first:difference_found"]).tolist() == [1, 4]
     assert found["found"].value == found["found"].baseline == 2
     assert 0 < found["found"].chance < 0.2
     assert found["found"].n_samples == found["found"].n_subjects == PEOPLE // 2
@@ -90,7 +90,7 @@ def test_positions_with_other_codes_are_found_and_so_they_are_by_their_means():
 
 def test_codes_find_what_means_cannot():
     found, first = results(data("cancel"))
-    assert np.flatnonzero(first["found"]).tolist() == [1, 4]
+    assert np.flatnonzero(first["first:found"]).tolist() == [1, 4]
     assert found["found"].value == 2
     assert found["found"].baseline == 0
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +19,24 @@ if TYPE_CHECKING:
 
 ONCE_A_FOLD = "fold:"
 """Begins the names of columns that are the same for all rows of a model and fold."""
+
+FIRST_ROW = "first:"
+"""Begins the names of columns that hold something in the first row of a model and fold, and nothing below."""
+
+
+def in_first_row(lists: Mapping[str, Any], count: int) -> dict[str, list[list[float]]]:
+    """Columns for a model and fold of so many rows, with lists in the first and empty ones below."""
+    return {
+        f"{FIRST_ROW}{name}": [np.asarray(values, float).tolist(), *([] for _ in range(count - 1))]
+        for name, values in lists.items()
+    }
+
+
+def from_first_row(rows: pd.DataFrame, name: str) -> np.ndarray:
+    """A list that :func:`in_first_row` put into rows of one model and fold; rows of earlier versions may call it by its bare name."""
+    column = f"{FIRST_ROW}{name}"
+    kept = rows[column if column in rows else name]
+    return np.concatenate([np.asarray(one, float) for one in kept])
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from pellucid.fingerprint import hexadecimal
 from pellucid.model import Model, batches
 from pellucid.ngrams import NGrams
 from pellucid.part import Config
-from pellucid.protocols.audited import ONCE_A_FOLD
+from pellucid.protocols.audited import FIRST_ROW, ONCE_A_FOLD
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
-from pellucid.protocols.codes.conclusions import IN_FIRST_ROW, CodesConclusions, classes_of
+from pellucid.protocols.codes.conclusions import CodesConclusions, classes_of
 from pellucid.protocols.codes.selected import Coded, Selected, Vocabulary, dealt, sums
 from pellucid.protocols.codes.table import code_table, table_of
 from pellucid.representation import TokenShape, tokens_name
@@ -147,7 +147,7 @@ class CodesAudit(Assessment):
         rows[f"{ONCE_A_FOLD}untrained_vocabulary"] = len(before[0].keys)
         rows[f"{ONCE_A_FOLD}tokens"] = tokens_name(prefix, name)
         for key, value in first.items():
-            rows[f"{IN_FIRST_ROW}{key}"] = [json.dumps(value)] + [""] * (len(rows) - 1)
+            rows[f"{FIRST_ROW}{key}"] = [json.dumps(value)] + [""] * (len(rows) - 1)
         return rows
 
     def _vocabulary(self, codes: tuple[torch.Tensor, torch.Tensor], grams: NGrams) -> tuple[Vocabulary, Coded]:

@@ -13,13 +13,10 @@ import torch
 
 from pellucid.data.spec import Binary, MultiClass, MultiLabel, Target
 from pellucid.encoders.quantiser import perplexity
-from pellucid.protocols.audited import AuditedRows
+from pellucid.protocols.audited import FIRST_ROW, AuditedRows
 from pellucid.protocols.codes.selected import Floats, scores, sums
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Interval, Statistic
-
-IN_FIRST_ROW = "first:"
-"""Begins the names of columns that hold JSON in the first row of a part and fold, and nothing below."""
 
 UNTRAINED = "the encoder before it learnt by steps"
 
@@ -92,7 +89,7 @@ class CodesConclusions(AuditedRows):
 
     def first(self, name: str) -> list[Any]:
         """JSON of the first row of each fold."""
-        kept = [one for one in self.rows[f"{IN_FIRST_ROW}{name}"] if one]
+        kept = [one for one in self.rows[f"{FIRST_ROW}{name}"] if one]
         return [json.loads(one) for one in kept]
 
     def scores_of(self, one: str, weights: Floats) -> dict[str, Floats]:

@@ -14,8 +14,9 @@ from pellucid.data.spec import DataSpec
 from pellucid.encoders.base import Encoder
 from pellucid.encoders.coded import WithPatches
 from pellucid.model import batches
+from pellucid.protocols.audited import FIRST_ROW
 from pellucid.protocols.base import Context
-from pellucid.protocols.codes.conclusions import IN_FIRST_ROW, CodesConclusions, classes_of
+from pellucid.protocols.codes.conclusions import CodesConclusions, classes_of
 from pellucid.protocols.codes.selected import Coded, Selected, Vocabulary
 from pellucid.regions import FrequencyBand, Region, TimeSpan, around
 from pellucid.views import INK, LOWERS, NEUTRAL, RAISES
@@ -112,7 +113,7 @@ def code_table(rows: pd.DataFrame, part: str, context: Context, replicates: int)
     """One figure a class, by caption: the n-grams of the first fold that speak most for it."""
     fold = rows["fold"].min() if "fold" in rows else 0
     own = rows[rows["fold"] == fold] if "fold" in rows else rows
-    kept = json.loads(own[f"{IN_FIRST_ROW}table"].iloc[0])
+    kept = json.loads(own[f"{FIRST_ROW}table"].iloc[0])
     conclusions = CodesConclusions(own, part, context, replicates)
     found = {}
     for one in classes_of(context.spec.target(context.target)):

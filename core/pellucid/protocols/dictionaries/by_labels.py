@@ -54,6 +54,8 @@ MORE = "have more subjects on both sides, name labels of which there are enough,
 DRAWS = 10
 """How often features are drawn by lot to see what a choice of features is worth."""
 
+RANDOM = "as many features drawn by lot"
+
 
 def _each_once(numbers: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(numbers)) < len(numbers):

@@ -14,7 +14,7 @@ from pellucid.heads.base import Head
 from pellucid.measures.circuits import Kind, PermutationNull, difference_null, permutation_null
 from pellucid.model import Model
 from pellucid.part import Config
-from pellucid.protocols.audited import ONCE_A_FOLD
+from pellucid.protocols.audited import ONCE_A_FOLD, from_first_row, in_first_row
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, dictionary_parts, label_names
 from pellucid.protocols.dictionaries.examples import NO_POSITIONS, examples, label_meant
@@ -101,8 +101,8 @@ class CodeCircuits(OfDictionaries):
     def examine(self, fold: FittedFold) -> pd.DataFrame:
         """One row a part and example: ``positive``, and ``codes`` with the code of each position.
 
-        In the first row of a part and fold stand, of each position, ``positions``, ``score``, ``z``, ``found``, and for the
-        difference of means ``difference``, ``difference_z`` and ``difference_found``; they are empty in all others.
+        In the first row of a part and fold stand, of each position, ``first:positions``, ``first:score``, ``first:z``, ``first:found``, and
+        for the difference of means ``first:difference``, ``first:difference_z`` and ``first:difference_found``.
         """
         import pandas as pd
 
@@ -134,11 +134,10 @@ class CodeCircuits(OfDictionaries):
             )  # fmt: skip
             fixed["edges"], fixed["edges_chance"] = self._found(edges)[upper].sum(), self._by_chance(edges)
             fixed["both"] = (found[upper[0]] & found[upper[1]]).sum()
-        empty: list[list[float]] = [[] for _ in some.samples[1:]]
         return pd.DataFrame(
             {"part": part, "sample": some.samples, "subject": some.subjects, "positive": some.positive,
              "codes": some.codes.tolist()}
-            | {key: [np.asarray(values, float).tolist(), *empty] for key, values in lists.items()}
+            | in_first_row(lists, len(some.samples))
             | {f"{ONCE_A_FOLD}{key}": value for key, value in fixed.items()}
         )  # fmt: skip
 
@@ -202,9 +201,9 @@ def _by_position(rows: pd.DataFrame) -> Figure:
 
     figure = Figure(figsize=(5.2, 3.0), layout="constrained")
     ax = figure.subplots()
-    first = rows[rows["positions"].str.len() > 0].iloc[0]
+    positions = from_first_row(rows, "positions")
     for name, column, colour in (("codes", "z", "#0b4f8a"), ("difference of means", "difference_z", "#b0531a")):
-        ax.plot(first["positions"], first[column], ".-", color=colour, label=name)
+        ax.plot(positions, from_first_row(rows, column), ".-", color=colour, label=name)
     ax.set_xlabel("position")
     ax.set_ylabel("z against labels dealt anew")
     ax.legend(fontsize=8, frameon=False)

@@ -13,7 +13,7 @@ from pellucid.errors import NotMeasurable
 from pellucid.measures.dictionaries.ablation import feature_effects, own_and_others
 from pellucid.measures.dictionaries.exactness import indices_of_strongest
 from pellucid.protocols.base import Context
-from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, Counts, LabelRows
+from pellucid.protocols.dictionaries.by_labels import DRAWS, RANDOM, ByLabels, ByLabelsConfig, Counts, LabelRows
 from pellucid.protocols.dictionaries.codes import label_called
 from pellucid.protocols.dictionaries.labelled import STEPS, Labelled, loss_of
 from pellucid.result import Result
@@ -21,8 +21,6 @@ from pellucid.statistics.bootstrap import Statistic
 
 if TYPE_CHECKING:
     import pandas as pd
-
-RANDOM = "as many features drawn by lot"
 
 NS = (2, 5, 10, 20)
 """The smaller ones of SAEBench's numbers of features: its dictionaries have thousands."""

@@ -15,17 +15,16 @@ from pellucid.measures.dictionaries.linear_probes import LinearProbes
 from pellucid.measures.dictionaries.ravel import Pairs, Reader, interchange, learned_mask
 from pellucid.protocols.audited import ONCE_A_FOLD
 from pellucid.protocols.base import Context
-from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, LabelRows
+from pellucid.protocols.dictionaries.by_labels import DRAWS, RANDOM, ByLabels, ByLabelsConfig, LabelRows
 from pellucid.protocols.dictionaries.codes import LABEL, label_called
+from pellucid.protocols.dictionaries.label_pairs import dealt_combinations, two_labels
 from pellucid.protocols.dictionaries.labelled import STEPS, Labelled, Side
-from pellucid.protocols.dictionaries.removal import two_labels
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Statistic, weighted_mean
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RANDOM = "as many features drawn by lot"
 
 PARTS = ("cause_first", "cause_second", "isolation_first", "isolation_second")
 
@@ -148,8 +147,7 @@ class Ravel(ByLabels):
 
     def _readers(self, sides: Labelled, labels: tuple[str, str]) -> LinearProbes:
         """Probes from equally many training samples of all four combinations, so that neither leans on the other label."""
-        quadrants, random = sides.train.quadrants(*labels), np.random.default_rng(sides.seed)
-        of = [random.permutation(np.flatnonzero(quadrants == at)) for at in range(4)]
+        of = dealt_combinations(sides.train.quadrants(*labels), sides.seed)
         rows = np.concatenate([some[: min(map(len, of))] for some in of])
         truth = torch.stack([sides.train.truth(label)[rows] for label in labels], 1)
         return sides.fitted(rows, truth, self.config.steps)

@@ -15,10 +15,11 @@ from pellucid.measures.dictionaries.ablation import LEAST_GAP, feature_effects, 
 from pellucid.measures.dictionaries.exactness import indices_of_strongest
 from pellucid.measures.dictionaries.linear_probes import LinearProbes
 from pellucid.protocols.base import Context
-from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, Counts, LabelRows
+from pellucid.protocols.dictionaries.by_labels import DRAWS, RANDOM, ByLabels, ByLabelsConfig, Counts, LabelRows
 from pellucid.protocols.dictionaries.codes import LABEL, label_called
+from pellucid.protocols.dictionaries.label_pairs import dealt_combinations, two_labels
 from pellucid.protocols.dictionaries.labelled import STEPS, Labelled, loss_of
-from pellucid.protocols.dictionaries.perturbation import NS, RANDOM
+from pellucid.protocols.dictionaries.perturbation import NS
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Statistic, weighted_mean
 
@@ -159,21 +160,9 @@ class SpuriousRemoval(ByLabels):
         )
 
 
-def two_labels(protocol: str, context: Context, **named: str) -> str:
-    """Why a study does not name two different labels, or an empty string."""
-    for option, label in named.items():
-        if not label:
-            return f'name its label in the study: [options.{protocol}] {option} = "..."'
-    first, second = named.values()
-    if label_called(first, context.spec) == label_called(second, context.spec):
-        return f"{' and '.join(named)} are both {first!r}: name two labels"
-    return ""
-
-
 def _training_sets(quadrants: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Samples in which both labels agree, and samples of all four combinations equally often; about as many of each."""
-    random = np.random.default_rng(seed)
-    of = [random.permutation(np.flatnonzero(quadrants == at)) for at in range(4)]
+    of = dealt_combinations(quadrants, seed)
     each = min(len(some) for some in of)
     agreeing = min(len(of[0]), len(of[3]), 2 * each)
     return np.concatenate([of[0][:agreeing], of[3][:agreeing]]), np.concatenate([some[:each] for some in of])

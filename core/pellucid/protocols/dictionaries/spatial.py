@@ -16,7 +16,7 @@ from pellucid.heads.base import Head
 from pellucid.measures.spatial import LEAST_ACTIVE, Moran, moran_test
 from pellucid.model import Model
 from pellucid.part import Config
-from pellucid.protocols.audited import ONCE_A_FOLD
+from pellucid.protocols.audited import ONCE_A_FOLD, from_first_row, in_first_row
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, dictionary_parts
 from pellucid.protocols.dictionaries.features import UNITS
@@ -27,7 +27,7 @@ from pellucid.protocols.dictionaries.placed import (
     over_coordinates,
     over_positions,
 )
-from pellucid.protocols.dictionaries.spatial_maps import IN_FIRST_ROW, maps_of
+from pellucid.protocols.dictionaries.spatial_maps import maps_of
 from pellucid.result import Result
 from pellucid.statistics.false_discovery import benjamini_hochberg
 from pellucid.views.patterns import Grid
@@ -189,13 +189,11 @@ class SpatialAutocorrelation(OfDictionaries):
             "i": found.values, "q": q, "active": found.active.astype(float), "shown": np.array(shown, float),
             "maps": placed.codes[:, shown].T.ravel(), "where": placed.where.ravel(),
         }  # fmt: skip
-        rows = pd.DataFrame(
+        return pd.DataFrame(
             {"part": part, "sample": placed.samples, "subject": placed.subjects, "place": placed.at}
             | {f"{ONCE_A_FOLD}{name}": value for name, value in fixed.items()}
+            | in_first_row(lists, len(placed.samples))
         )
-        for name, values in lists.items():
-            rows[f"{IN_FIRST_ROW}{name}"] = [values.tolist(), *([] for _ in range(len(rows) - 1))]
-        return rows
 
     def _placed(self, model: Model, test: Any, seed: int) -> tuple[Placed, Grid | None]:
         config = self.config
@@ -270,8 +268,8 @@ class SpatialAutocorrelation(OfDictionaries):
             own = rows[rows["part"] == part]
             if not len(own):
                 continue
-            first = own.iloc[0]
-            shown = [int(at) for at in first[f"{IN_FIRST_ROW}shown"]]
+            first = own[own["fold"] == own["fold"].iloc[0]]
+            shown = [int(at) for at in from_first_row(first, "shown")]
             if shown:
                 caption = f"Mean code over places, of the features of “{part}” whose neighbouring places are most alike"
                 found[caption] = maps_of(first, shown, config.coordinates, north_up=config.degrees)

@@ -8,24 +8,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.protocols.audited import ONCE_A_FOLD
+from pellucid.protocols.audited import ONCE_A_FOLD, from_first_row
 from pellucid.views.patterns import Grid, draw_pattern, draw_scatter
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-IN_FIRST_ROW = "first:"
-"""Begins the names of columns that hold a list in the first row of a part and fold, and empty ones below."""
 
-
-def maps_of(first: pd.Series, shown: Sequence[int], coordinates: tuple[str, ...], *, north_up: bool) -> Figure:
+def maps_of(rows: pd.DataFrame, shown: Sequence[int], coordinates: tuple[str, ...], *, north_up: bool) -> Figure:
     """Mean codes over places, a panel a feature.
 
     Parameters
     ----------
-    first : Series
-        First row of a part and fold of ``spatial-autocorrelation``.
+    rows : DataFrame
+        Of one part and fold of ``spatial-autocorrelation``.
     shown : sequence of int
         Features whose maps it holds.
     coordinates : tuple of str
@@ -35,9 +32,10 @@ def maps_of(first: pd.Series, shown: Sequence[int], coordinates: tuple[str, ...]
     """
     from matplotlib.figure import Figure
 
-    maps = np.asarray(first[f"{IN_FIRST_ROW}maps"], float).reshape(len(shown), -1)
-    where = np.asarray(first[f"{IN_FIRST_ROW}where"], float).reshape(maps.shape[1], -1)
-    kept = str(first[f"{ONCE_A_FOLD}grid"])
+    maps, i = from_first_row(rows, "maps"), from_first_row(rows, "i")
+    maps = maps.reshape(len(shown), -1)
+    where = from_first_row(rows, "where").reshape(maps.shape[1], -1)
+    kept = str(rows[f"{ONCE_A_FOLD}grid"].iloc[0])
     grid = Grid.from_json(json.loads(kept)) if kept else None
     across = min(len(shown), 3)
     down = -(-len(shown) // across)
@@ -52,7 +50,7 @@ def maps_of(first: pd.Series, shown: Sequence[int], coordinates: tuple[str, ...]
             whole = np.full(int(np.prod(grid.shape)), np.nan)
             whole[where[:, 0].astype(int)] = values
             draw_pattern(ax, whole, grid)
-        said = f"f{feature}: I {first[f'{IN_FIRST_ROW}i'][feature]:.2f}"
+        said = f"f{feature}: I {i[feature]:.2f}"
         ax.set_title(", ".join(filter(None, [said, ax.get_title()])), fontsize=9)
     for ax in figure.axes[len(shown) : down * across]:
         ax.set_axis_off()
