@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,10 +120,16 @@ class Study(Frozen):
         ----------
         assignments : mapping
             Dotted key to value: ``{"training.epochs": 5, "options.nested-subject-cv.folds": 3, "encoder.0.latent": 8}``.
+            Options of a dataset or protocol that is no longer asked for go with it, unless they are set here.
         """
         settings = self.settings()
-        for key, value in assignments.items():
-            assign(settings, key, value)
+        # Before options are set: those that are set for what is not there are a mistake to be told of.
+        names = ("dataset", "protocols")
+        for key in sorted(assignments, key=lambda key: key.partition(".")[0] not in names):
+            assign(settings, key, assignments[key])
+            if key.partition(".")[0] in names:
+                asked = [settings["dataset"], *_names(settings["protocols"]), "prediction"]
+                settings["options"] = {name: some for name, some in settings["options"].items() if name in asked}
         return Study.from_mapping(settings, "study with --set")
 
     def skipping_broken(self) -> Study:
@@ -276,6 +282,11 @@ def _opened(name: str, data: str | Path | None, options: Mapping[str, Any], lear
     opened: Dataset = made(config, folder) if learnt is None else made.opened_like(config, folder, learnt)
     opened.check()
     return opened
+
+
+def _names(protocols: Any) -> Sequence[Any]:
+    """None where they are no list, which is refused later."""
+    return protocols if isinstance(protocols, list | tuple) else ()
 
 
 def _first_problem(error: ValidationError, settings: Mapping[str, Any]) -> str:

@@ -354,6 +354,17 @@ def test_a_study_that_cannot_run_says_why_and_writes_nothing(tmp_path, settings,
     assert not (tmp_path / "run").exists()
 
 
+def test_options_of_what_is_no_longer_asked_for_go_and_those_that_are_set_for_it_are_told_of():
+    other = changed(dataset="planted-nodules", protocols__0="subject-holdout", options__prediction__replicates=100)
+    assert other.options == {"prediction": {"replicates": 100}}
+    assert changed(protocols=["nested-subject-cv", "explanation-audit"]).options == pellucid.study(SETTINGS).options
+    for assignments in ({"options__planted-lesions__size": 8}, {"options__nested-subject-cv__folds": 3}):
+        with pytest.raises(StudyError, match="fits nothing in this study"):
+            changed(dataset="planted-nodules", protocols=["subject-holdout"], **assignments)
+    with pytest.raises(UnknownComponent, match="planted-nodule'; did you mean"):
+        changed(dataset="planted-nodule").open_dataset()
+
+
 def test_a_study_file_with_an_unknown_key_names_file_and_key(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('title = "t"\ndatset = "planted-lesions"\n')
