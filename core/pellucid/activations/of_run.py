@@ -18,6 +18,7 @@ from pellucid.activations.layers import ACTIVATIONS, Channels, channels_of, find
 from pellucid.activations.writer import Precision, Writer, check_place
 from pellucid.assembly import build_protocols
 from pellucid.batch import collate
+from pellucid.data.blocks import index_blocks
 from pellucid.data.dataset import Dataset
 from pellucid.encoders.base import Encoder
 from pellucid.errors import PellucidError, RunError
@@ -204,7 +205,7 @@ def untrained_copy(model: Model, training: Dataset, seed: int, target: str | Non
         torch.manual_seed(seed_of(seed, "untrained", name))
         made: Any = type(encoder)
         fresh[name] = made(encoder.config)
-        fresh[name].prepare(collate(training, at) for at in _pieces(len(training)))
+        fresh[name].prepare(collate(training, at) for at in index_blocks(len(training), 256))
     if target is None:
         return Model(fresh, copy.deepcopy(model.head)).eval()
     torch.manual_seed(seed_of(seed, "untrained", HEAD))
@@ -238,11 +239,6 @@ def _without_statistics(done: Run, why: str) -> RunError:
         f"to be collected, and the own data of {done.path} {why}. Put those back where the study has them, or collect without "
         "--untrained (from Python: untrained=False)"
     )
-
-
-def _pieces(count: int) -> Iterator[np.ndarray]:
-    for start in range(0, count, 256):
-        yield np.arange(start, min(start + 256, count))
 
 
 def _sides(done: Run, model: Model, dataset: Dataset, fold: int | None) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from pellucid.data.blocks import index_blocks
 from pellucid.data.published import Published
 from pellucid.data.samples import Arrays, Finding, Sample
 from pellucid.data.spec import DataSpec
@@ -262,8 +263,8 @@ class Dataset(ABC):
         total = hashlib.blake2b(self.spec.model_dump_json().encode(), digest_size=16)
         total.update("\x1f".join(map(str, self.frame.columns)).encode())
         total.update(pd.util.hash_pandas_object(self.frame, index=True).to_numpy().tobytes())
-        for start in range(0, len(self), 1024):
-            arrays = self.read(np.arange(start, min(start + 1024, len(self))))
+        for at in index_blocks(len(self), 1024):
+            arrays = self.read(at)
             for kind, named in (("input", arrays.inputs), ("mask", arrays.masks)):
                 for name in sorted(named):
                     total.update(f"{kind}\x1f{name}\x1f{named[name].dtype}".encode())

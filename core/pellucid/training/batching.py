@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pellucid.batch import Batch
+from pellucid.data.blocks import index_blocks
 from pellucid.errors import DataError
 from pellucid.training.settings import TrainingSettings
 
@@ -54,7 +55,7 @@ def watched_batches(samples: Samples, settings: TrainingSettings) -> list[np.nda
     """The batches in which validation samples are looked at, the same in every epoch."""
     if not settings.distinct:
         step = max(WATCHED, settings.batch_size)
-        return [np.arange(at, min(at + step, samples.count)) for at in range(0, samples.count, step)]
+        return list(index_blocks(samples.count, step))
     values = _column(samples, settings.distinct)
     # The validation side may have fewer different values than a training batch has places.
     size = min(settings.batch_size, len(np.unique(values)))

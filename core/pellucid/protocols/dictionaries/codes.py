@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pellucid.batch import collate
+from pellucid.data.blocks import index_blocks
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec
 from pellucid.errors import StudyError, nearest
@@ -63,8 +64,7 @@ class OfDictionaries(Assessment):
 def coded(model: Model, data: Dataset) -> Iterator[tuple[np.ndarray, Tensor, Tensor]]:
     """Positions in the data, representations and codes, some rows at a time."""
     head = model.eval().head
-    for start in range(0, len(data), ROWS):
-        at = np.arange(start, min(start + ROWS, len(data)))
+    for at in index_blocks(len(data), ROWS):
         x = model.encode(collate(data, at)).values
         yield at, x, head.encode(x)  # type: ignore[operator]
 

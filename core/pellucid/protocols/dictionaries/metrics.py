@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pellucid.batch import collate
+from pellucid.data.blocks import index_blocks
 from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.heads.dictionaries.centre import sampled
 from pellucid.measures.dictionaries.matching import coherence
@@ -145,8 +146,7 @@ def mean_l0(fold: FittedFold, model: Model) -> float:
 def components_of(fold: FittedFold, model: Model, count: int) -> tuple[Tensor, Tensor]:
     """Mean and leading principal components of the training rows, float64, shapes (unit,) and (unit, component)."""
     train = fold.dataset.subset(fold.split.train)
-    pieces = (np.arange(at, min(at + ROWS, len(train))) for at in range(0, len(train), ROWS))
-    seen = sampled(model.encode(collate(train, at)).values for at in pieces)
+    seen = sampled(model.encode(collate(train, at)).values for at in index_blocks(len(train), ROWS))
     mean = seen.mean.double()
     apart = seen.rows.double() - mean
     vectors = torch.linalg.eigh(apart.T @ apart).eigenvectors

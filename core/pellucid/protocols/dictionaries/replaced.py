@@ -13,6 +13,7 @@ from pellucid.activations.collecting import input_of_layer, kept_positions
 from pellucid.activations.dataset import ActivationsFolder
 from pellucid.activations.layers import ACTIVATIONS, Layout, channels_of, watching
 from pellucid.batch import Batch, collate
+from pellucid.data.blocks import index_blocks
 from pellucid.data.dataset import Dataset
 from pellucid.data.subset import Subset
 from pellucid.data.targets import Target
@@ -144,8 +145,7 @@ class Replaced:
         """Losses and divergences, shape (sample,) each."""
         found: dict[str, list[Tensor]] = {}
         target = self.model.predictor.config.target
-        for start in range(0, len(self.at), BATCH):
-            at = np.arange(start, min(start + BATCH, len(self.at)))
+        for at in index_blocks(len(self.at), BATCH):
             batch = collate(self.samples, at, self._target)
             clean = self._clean(batch, at)
             for way, edit in ({"clean": None} | ways).items():

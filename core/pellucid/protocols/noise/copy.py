@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from pellucid.data.blocks import index_blocks
 from pellucid.data.dataset import Dataset
 from pellucid.data.samples import Arrays
 from pellucid.data.spec import COVARIATES
@@ -70,8 +71,8 @@ class Marginals:
     def of(cls, train: Dataset) -> Marginals:
         """Learn them; values that are masked or absent are left out."""
         found: dict[str, _Seen] = {}
-        for start in range(0, len(train), CHUNK):
-            arrays = train.read(np.arange(start, min(start + CHUNK, len(train))))
+        for at in index_blocks(len(train), CHUNK):
+            arrays = train.read(at)
             for name, values in arrays.inputs.items():
                 kind, mask = train.spec.inputs[name].kind, arrays.masks.get(name)
                 known = np.ones(values.shape, bool) if mask is None else _over(mask, values)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pellucid.data import pseudonym
 from pellucid.data.samples import Finding
-from pellucid.errors import DataError, nearest
+from pellucid.errors import DataError, abridged, nearest
 from pellucid_eeg.edf_files.annotations import Annotations, read_annotations
 from pellucid_eeg.edf_files.headers import STATUS, EdfHeader, EdfSignal, read_header, subject_field
 from pellucid_eeg.edf_files.samples import EdfSamples, FileBytes
@@ -186,10 +186,7 @@ def _rates(header: EdfHeader, signals: Sequence[EdfSignal]) -> str:
     of: dict[int, list[str]] = {}
     for signal in signals:
         of.setdefault(signal.samples, []).append(shown_one(signal.label, header.signals.index(signal)))
-    told = [
-        f"{samples / header.record_s:g} Hz: {', '.join(names[:6])}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"
-        for samples, names in list(of.items())[:8]
-    ]
+    told = [f"{samples / header.record_s:g} Hz: {abridged(names, 6)}" for samples, names in list(of.items())[:8]]
     return "; ".join(told)
 
 
@@ -204,9 +201,8 @@ def _factors(file_name: str, header: EdfHeader, signals: Sequence[EdfSignal], un
             strange.append(f"{shown_one(signal.label, header.signals.index(signal))} in {shown_unit(signal.unit)}")
         factors.append(factor or assumed or 1.0)
     if strange:
-        more = f" and {len(strange) - 5} more" if len(strange) > 5 else ""
         raise DataError(
-            f"{file_name}: no known voltages: {', '.join(strange[:5])}{more}; name the channels that you want, or say which unit "
+            f"{file_name}: no known voltages: {abridged(strange)}; name the channels that you want, or say which unit "
             "an unknown one stands for"
         )
     return factors

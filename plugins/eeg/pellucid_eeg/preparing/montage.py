@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data.spec import DataSpec, Signal
-from pellucid.errors import DataError
+from pellucid.errors import DataError, abridged
 from pellucid_eeg.preparing.record import Preparation
 from pellucid_eeg.recordings.electrodes import SCALP, channel_of, positions
 
@@ -149,5 +149,4 @@ def named(electrodes: Sequence[str]) -> str:
     >>> named(["Fp1", "Fp2"]), named(list("abcdefgh"))
     ('Fp1, Fp2', 'a, b, c, d, e, f and 2 more')
     """
-    more = len(electrodes) - NAMED
-    return ", ".join(electrodes[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return abridged(electrodes, NAMED)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pellucid.errors import DataError, nearest
+from pellucid.errors import DataError, abridged, nearest
 from pellucid_eeg.edf_files.headers import read_header
 from pellucid_eeg.edf_files.reading import open_checked
 from pellucid_eeg.preparing.record import Preparation
@@ -149,7 +149,7 @@ def _picked(labels: Sequence[str], asked: Asked, name: str) -> list[str]:
         picked.append(label)
     lacking = [one for one in asked.wanted if one not in found]
     if not picked or (lacking and asked.absent_refused):
-        some = ", ".join(lacking[:6]) + (f" and {len(lacking) - 6} more" if len(lacking) > 6 else "")
+        some = abridged(lacking, 6)
         strange = unknown_doubt(labels)
         here = f"; it has channels that no electrode is called: {strange}" if strange else ""
         raise DataError(
