@@ -16,6 +16,7 @@ from pellucid.protocols.predicted import Predictions
 from pellucid.statistics.bootstrap import subject_weights
 from pellucid.statistics.calibration import reliability_curve
 from pellucid.statistics.ranking import auroc, over_folds, roc_curve
+from pellucid.views.drawing import NEUTRAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 LINES: tuple[Any, ...] = ("-", "--", "-.", (0, (3, 1, 1, 1, 1, 1)), (0, (5, 1)), (0, (1, 1)))
 MARKS = "osD^vP"
-GREY = "#6b7075"
 
 GRID = np.linspace(0.0, 1.0, 201)
 
@@ -65,7 +65,7 @@ def _roc(said: Mapping[str, Predictions]) -> dict[str, Figure]:
         last = at == len(said) - 1
         ax.plot(
             *curve,
-            color=GREY if last else COLOURS[at % len(COLOURS)],
+            color=NEUTRAL if last else COLOURS[at % len(COLOURS)],
             linestyle=":" if last else LINES[at % len(LINES)],
             linewidth=1.8,
             label=f"{part} ({area:.3f})",
@@ -73,7 +73,7 @@ def _roc(said: Mapping[str, Predictions]) -> dict[str, Figure]:
     if not ax.lines:
         return {}
     ax.plot([0, 1], [0, 1], color="#b9bec4", linewidth=0.9, zorder=0)
-    ax.annotate("chance", (0.62, 0.58), color=GREY, rotation=45, ha="center", va="center", fontsize=8)
+    ax.annotate("chance", (0.62, 0.58), color=NEUTRAL, rotation=45, ha="center", va="center", fontsize=8)
     yes, no = _classes(next(iter(said.values())))
     ax.set(xlabel=f"{no} called {yes} (1 - specificity)", ylabel=f"{yes} found (sensitivity)")
     ax.set(xlim=(0, 1), ylim=(0, 1.005), aspect="equal")
@@ -92,8 +92,8 @@ def _reliability(said: Mapping[str, Predictions], seed: int) -> dict[str, Figure
         curve = reliability_curve(p.labels[:, 0], p.outputs[:, 0], weights)
         ax.plot([0, 1], [0, 1], color="#b9bec4", linewidth=0.9, zorder=0)
         known = np.isfinite(curve.low)
-        ax.vlines(curve.predicted[known], curve.low[known], curve.high[known], color=GREY, linewidth=1.2)
-        colour = GREY if at == len(said) - 1 else COLOURS[at % len(COLOURS)]
+        ax.vlines(curve.predicted[known], curve.low[known], curve.high[known], color=NEUTRAL, linewidth=1.2)
+        colour = NEUTRAL if at == len(said) - 1 else COLOURS[at % len(COLOURS)]
         ax.plot(
             curve.predicted, curve.observed, color=colour, marker=MARKS[at % len(MARKS)], markersize=4, linewidth=1.2
         )
@@ -123,7 +123,7 @@ def _numbers(said: Mapping[str, Predictions]) -> dict[str, Figure]:
             truth, predicted = p.labels[:, column], p.outputs[:, column]
             ax.scatter(truth, predicted, s=6, alpha=0.5, color=COLOURS[at % len(COLOURS)], edgecolors="none")
             ends = [min(truth.min(), predicted.min()), max(truth.max(), predicted.max())]
-            ax.plot(ends, ends, color=GREY, linewidth=0.9, zorder=0)
+            ax.plot(ends, ends, color=NEUTRAL, linewidth=0.9, zorder=0)
             ax.set_title(part, fontsize=9)
             _plain(ax)
         for ax in panels[len(said) :]:

@@ -10,7 +10,8 @@ from pellucid.protocols.base import Context
 from pellucid.protocols.concepts.accuracy import rated, root_mean_square
 from pellucid.protocols.concepts.interventions import Curves
 from pellucid.protocols.concepts.part import AuditedPart
-from pellucid.protocols.prediction_figures import COLOURS, GREY
+from pellucid.protocols.prediction_figures import COLOURS
+from pellucid.views.drawing import NEUTRAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,8 +64,8 @@ def _curves(parts: list[AuditedPart]) -> Figure:
             label="learnt order",
         )
         value, low, high = audited.interval(curves.alone)
-        ax.axhspan(low, high, color=GREY, alpha=0.12, linewidth=0)
-        ax.axhline(value, color=GREY, linestyle=":", label="people's ratings alone")
+        ax.axhspan(low, high, color=NEUTRAL, alpha=0.12, linewidth=0)
+        ax.axhline(value, color=NEUTRAL, linestyle=":", label="people's ratings alone")
         ax.set_title(audited.part, fontsize=10, loc="left")
         ax.set_xlabel("concepts replaced")
         ax.set_xticks(steps)
@@ -94,7 +95,7 @@ def _errors(parts: list[AuditedPart]) -> Figure:
         )  # fmt: skip
     first = parts[0]
     usual = [first.value(root_mean_square(first.column(f"rated:{n}") - first.column(f"usual:{n}"))) for n in names]
-    ax.scatter(usual, rows, marker="|", s=120, color=GREY, label="training mean")
+    ax.scatter(usual, rows, marker="|", s=120, color=NEUTRAL, label="training mean")
     apart = [first.column(f"apart:{name}") for name in names]
     if any(np.isfinite(one).any() for one in apart):
         person = [first.value(root_mean_square(one)) if np.isfinite(one).any() else np.nan for one in apart]

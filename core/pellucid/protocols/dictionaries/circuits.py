@@ -20,6 +20,7 @@ from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, 
 from pellucid.protocols.dictionaries.examples import NO_POSITIONS, examples, label_meant
 from pellucid.protocols.dictionaries.pooled import SOURCE
 from pellucid.result import Result
+from pellucid.views.drawing import LOWERS, RAISES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -202,7 +203,7 @@ def _by_position(rows: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(5.2, 3.0), layout="constrained")
     ax = figure.subplots()
     positions = from_first_row(rows, "positions")
-    for name, column, colour in (("codes", "z", "#0b4f8a"), ("difference of means", "difference_z", "#b0531a")):
+    for name, column, colour in (("codes", "z", LOWERS), ("difference of means", "difference_z", RAISES)):
         ax.plot(positions, from_first_row(rows, column), ".-", color=colour, label=name)
     ax.set_xlabel("position")
     ax.set_ylabel("z against labels dealt anew")

@@ -13,6 +13,7 @@ from pellucid.protocols.dictionaries.features import UNITS
 from pellucid.protocols.dictionaries.naming import Rules
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Statistic
+from pellucid.views.drawing import LOWERS, NEUTRAL
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -118,10 +119,10 @@ class ConfidenceRows(AuditedRows):
         ax = figure.subplots()
         for y, (at, one) in enumerate(zip(order, drawn, strict=True)):
             if np.isfinite(one.low):
-                ax.plot([one.low, one.high], [y, y], "-", color="#0b4f8a")
-            ax.plot(one.value, y, "o", color="#0b4f8a", label="confidence" if y == 0 else None)
+                ax.plot([one.low, one.high], [y, y], "-", color=LOWERS)
+            ax.plot(one.value, y, "o", color=LOWERS, label="confidence" if y == 0 else None)
             ax.plot(
-                rules.by_chance()[2][at], y, "|", color="#6b7075", markersize=9, label="by chance" if y == 0 else None
+                rules.by_chance()[2][at], y, "|", color=NEUTRAL, markersize=9, label="by chance" if y == 0 else None
             )
         ax.set_yticks(range(len(order)), [f"feature {names[at][0]}: {names[at][1]}" for at in order], fontsize=8)
         ax.set_xlim(0, 1.02)

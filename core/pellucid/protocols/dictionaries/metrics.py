@@ -25,6 +25,7 @@ from pellucid.protocols.dictionaries.codes import ROWS, OfDictionaries, coded, d
 from pellucid.result import NotMeasured, Result
 from pellucid.seeds import seed_of
 from pellucid.statistics.bootstrap import REPLICATES, Interval, Statistic
+from pellucid.views.drawing import LOWERS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -226,7 +227,7 @@ def _trade_off(rows: pd.DataFrame, parts: list[str], context: Context) -> Figure
     for part in parts:
         own = SummedRows(rows[rows["part"] == part], part, context, 100)
         x, y = own.value(own.mean("l0")), own.value(own.explained("error"))
-        ax.plot(x, y, "o", color="#0b4f8a")
+        ax.plot(x, y, "o", color=LOWERS)
         ax.annotate(part, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
     ax.set_xlabel("codes a row (fewer are easier to read)")
     ax.set_ylabel("explained variance")

@@ -33,6 +33,7 @@ from pellucid.protocols.fit_again import fit_again
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES, Interval, Statistic
 from pellucid.training.fit import Sides
+from pellucid.views.drawing import NEUTRAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -288,7 +289,7 @@ def _curve(rows: pd.DataFrame, parts: list[str], protocol: DictionaryStability) 
         own = rows[(rows["part"] == part) & (rows["fold"] == rows["fold"].min())]
         cosines = np.sort(from_first_row(own, COSINES))[::-1]
         ax.plot((np.arange(len(cosines)) + 1) / len(cosines), cosines, label=part)
-    ax.axhline(protocol.config.recovered, color="#666", linewidth=1, linestyle="--")
+    ax.axhline(protocol.config.recovered, color=NEUTRAL, linewidth=1, linestyle="--")
     ax.set_xlabel("share of features")
     ax.set_ylabel("cosine with another seed's (lowest)")
     ax.legend(fontsize=8, frameon=False)

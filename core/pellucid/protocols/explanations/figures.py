@@ -9,8 +9,9 @@ import numpy as np
 
 from pellucid.protocols.base import Context
 from pellucid.protocols.explanations.rows import STEPS
-from pellucid.protocols.prediction_figures import COLOURS, GREY
+from pellucid.protocols.prediction_figures import COLOURS
 from pellucid.statistics.bootstrap import interval, subject_weights, weighted_mean
+from pellucid.views.drawing import NEUTRAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ def _curves(rows: pd.DataFrame, parts: list[str], context: Context) -> Figure:
     for part, axes in zip(parts, grid, strict=True):
         own = rows[rows["part"] == part]
         for name, ax in zip(("deletion", "insertion"), axes, strict=True):
-            _banded(ax, own, share, f"{name}_random_step", GREY, ":", "random order", context)
+            _banded(ax, own, share, f"{name}_random_step", NEUTRAL, ":", "random order", context)
             _banded(ax, own, share, f"{name}_step", COLOURS[0], "-", "explanation's order", context)
             ax.set_title(f"{part}: {name}", fontsize=10, loc="left")
         axes[0].set_ylabel(_height(context))

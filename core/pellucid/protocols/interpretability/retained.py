@@ -11,6 +11,7 @@ from pellucid.measures.interpretability_score import interpretability_score
 from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
 from pellucid.result import NotMeasured, Result
 from pellucid.statistics.bootstrap import Interval, Statistic, weighted_mean
+from pellucid.views.drawing import LOWERS, NEUTRAL
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -119,8 +120,8 @@ def drawn(curves: list[Retained]) -> Figure:
     figure = Figure(figsize=(3.6 * len(curves), 3.1), layout="constrained")
     for panel, curve in zip(np.atleast_1d(figure.subplots(1, len(curves), sharey=True)), curves, strict=True):
         for library, name, colour, mark in (
-            ("kept", "concepts", "#0b4f8a", "o"),
-            ("random", "random directions", "#6b7075", "s"),
+            ("kept", "concepts", LOWERS, "o"),
+            ("random", "random directions", NEUTRAL, "s"),
         ):
             found = [curve.interval(curve.retention(library, ratio)) for ratio in curve.ratios]
             value, low, high = (np.array([getattr(one, end) for one in found]) for end in ("value", "low", "high"))
@@ -129,7 +130,7 @@ def drawn(curves: list[Retained]) -> Figure:
                 panel.vlines(curve.ratios, low, high, color=colour, linewidth=1)
         usual = float(np.average(curve.column(f"{ONCE_A_FOLD}usual")))
         if standard := curve.value(curve.accuracy("standard")):
-            panel.axhline(usual / standard, color="#6b7075", linestyle=":", label="most frequent class")
+            panel.axhline(usual / standard, color=NEUTRAL, linestyle=":", label="most frequent class")
         panel.set_title(curve.part, fontsize=9)
         panel.set_xlabel("share of concepts set to zero")
         panel.set_ylim(bottom=0)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.protocols.prediction_figures import COLOURS, GREY, MARKS
+from pellucid.protocols.prediction_figures import COLOURS, MARKS
 from pellucid.result import Result
+from pellucid.views.drawing import NEUTRAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +37,8 @@ def drawn(rows: pd.DataFrame, results: Sequence[Result]) -> dict[str, Figure]:
         )  # fmt: skip
         if at == 0:
             oracle = [result.baseline for result in some]
-            ax.vlines(oracle, height - 0.15, height + 0.55, colors=GREY, label="learnt with nothing missing")
-    ax.axvline(0.5, color=GREY, linestyle=":", label="chance")
+            ax.vlines(oracle, height - 0.15, height + 0.55, colors=NEUTRAL, label="learnt with nothing missing")
+    ax.axvline(0.5, color=NEUTRAL, linestyle=":", label="chance")
     ax.set_yticks(range(len(parts)), parts)
     ax.set_ylim(len(parts) - 0.4, -0.6)
     ax.set_xlim(0, 1)
@@ -64,12 +65,12 @@ def worths(results: Sequence[Result]) -> dict[str, Figure]:
     ax = figure.subplots()
     for at, result in enumerate(some):
         sd = spread[result.part, result.metric.partition(":")[2]]
-        ax.hlines(at, result.value - sd, result.value + sd, colors=GREY, linewidth=5, alpha=0.5)
+        ax.hlines(at, result.value - sd, result.value + sd, colors=NEUTRAL, linewidth=5, alpha=0.5)
         ax.errorbar(
             [result.value], [at], xerr=np.nan_to_num([[result.value - result.low], [result.high - result.value]]).clip(min=0),
             fmt="o", color=COLOURS[0], capsize=2,
         )  # fmt: skip
-    ax.axvline(0, color=GREY, linestyle=":")
+    ax.axvline(0, color=NEUTRAL, linestyle=":")
     ax.set_yticks(range(len(some)), [f"{r.part}: {r.metric.partition(':')[2]}" for r in some])
     ax.set_ylim(len(some) - 0.5, -0.5)
     ax.set_xlabel("what reading the input adds to the score")

@@ -11,9 +11,10 @@ from pellucid.data.targets import Target
 from pellucid.protocols.base import Context
 from pellucid.protocols.metrics import Metric, metrics_of
 from pellucid.protocols.predicted import Predictions
-from pellucid.protocols.prediction_figures import COLOURS, GREY, MARKS
+from pellucid.protocols.prediction_figures import COLOURS, MARKS
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import LEVEL, Interval, interval, subject_weights
+from pellucid.views.drawing import NEUTRAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +89,7 @@ def drawn(results: Sequence[Result]) -> dict[str, Figure]:
     ax.errorbar(values, height, xerr=np.nan_to_num(ends).clip(min=0), fmt=MARKS[0], color=COLOURS[0], capsize=2,
                 label="on noise")  # fmt: skip
     ax.plot([r.baseline for r in results], height, MARKS[1], color=COLOURS[1], label="on the data")
-    ax.vlines([r.chance for r in results], height - 0.4, height + 0.4, colors=GREY, linestyles=":", label="chance")
+    ax.vlines([r.chance for r in results], height - 0.4, height + 0.4, colors=NEUTRAL, linestyles=":", label="chance")
     of = [r.metric.partition(":")[2] for r in results]
     ax.set_yticks(height, [f"{r.part}{f', {one}' if one else ''}" for r, one in zip(results, of, strict=True)])
     ax.set_ylim(len(results) - 0.4, -0.6)
