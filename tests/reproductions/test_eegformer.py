@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pellucid.batch import Batch, collate
-from pellucid.data.dataset import Subset
+from pellucid.data.subset import Subset
 from pellucid.encoders.quantiser import perplexity
 from pellucid.errors import LeakageError
 from pellucid.heads.codes.naive_bayes import NGramNaiveBayes, NGramNaiveBayesConfig
