@@ -14,6 +14,7 @@ from pellucid.errors import StudyError
 from pellucid.heads.aligned import AlignedText, AlignedTextConfig, clip_loss
 from pellucid.heads.base import Head, HeadConfig, HeadTags
 from pellucid.model import Model
+from pellucid.protocols import measuring
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.texts.conditions import NO_PROMPTS, NOISE, SIGNAL, shown
 from pellucid.protocols.texts.ranks import at_chance, placed
@@ -129,7 +130,8 @@ def folded(reads, data=None):
 
 def concluded(protocol, reads, data=None):
     fold, context = folded(reads, data)
-    return {r.metric: r for r in protocol.concluded(protocol.examine(fold).assign(fold=0), context)}
+    examined = measuring.Examined(protocol.examine(fold).assign(fold=0))
+    return {r.metric: r for r in measuring.concluded(protocol, [examined], context)[0]}
 
 
 # --- retrieval --------------------------------------------------------------------------------------------------------
