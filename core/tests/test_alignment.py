@@ -146,15 +146,15 @@ def test_a_model_that_reads_signals_finds_every_sentence_and_noise_is_at_chance(
     assert found["rank1_of_24_without_prompts"].value == 1.0
     assert abs(noise.value - 1 / 24) < 0.06
     assert check.passed
-    assert "NOT AT CHANCE" not in score.sentence + check.sentence
+    assert "control fails" not in score.sentence + check.sentence
 
 
 def test_a_score_that_a_prompt_gives_is_found_out_by_the_control_and_says_so():
     found = concluded(Retrieval(), "prompt", readings(leak=True))
     assert found["rank1_of_24"].value == found["rank1_of_24_on_noise"].value == 1.0
     assert not found["noise_control_rank1"].passed
-    assert "NOT AT CHANCE" in found["rank1_of_24"].sentence
-    assert "NOT AT CHANCE" in found["noise_control_rank1"].sentence
+    assert "The control fails" in found["rank1_of_24"].sentence
+    assert "the control fails" in found["noise_control_rank1"].sentence
     # Without its prompts nothing is left of it: all sentences are equally like, and a tie is a draw by lot.
     assert found["rank1_of_24_without_prompts"].value == pytest.approx(1 / 24)
 
@@ -240,7 +240,8 @@ def test_a_label_that_a_prompt_gives_away_is_found_out():
     found = concluded(ZeroShot(), "prompt", readings(leak=True))
     assert found["top1:kind"].value == 1.0
     assert not found["noise_control_top1:kind"].passed
-    assert "NOT AT CHANCE" in found["top1:kind"].sentence
+    assert "The control fails" in found["top1:kind"].sentence
+    assert "the control fails" in found["noise_control_top1:kind"].sentence
 
 
 def test_naming_the_commonest_class_always_is_no_failure_of_the_control():

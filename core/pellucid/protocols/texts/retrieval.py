@@ -154,7 +154,9 @@ class Retrieval(Assessment):
             }[str(condition)]
             verdict = f" (chance {chance:.1%}; interval over {whom})."
             if condition == SIGNAL and not kept:
-                verdict += f" THE CONTROL IS NOT AT CHANCE: noise reaches {beside:.1%}, so this figure is not owed to signals alone."
+                verdict += (
+                    f" The control fails: noise reaches {beside:.1%}, so this figure is not owed to signals alone."
+                )
             results.append(
                 Result(
                     metric=f"rank{rank}_of_{size}{SHOWN[str(condition)]}",
@@ -163,7 +165,11 @@ class Retrieval(Assessment):
                 )
             )
             if condition == NOISE:
-                said = "as it must be" if kept else "NOT AT CHANCE: something other than signals tells sentences apart"
+                said = (
+                    "as it must be"
+                    if kept
+                    else "the control fails, as something other than signals tells sentences apart"
+                )
                 results.append(
                     Result(
                         metric=f"noise_control_rank{rank}",

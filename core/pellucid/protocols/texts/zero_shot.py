@@ -150,7 +150,7 @@ class ZeroShot(Assessment):
             )
             end = "."
             if condition == SIGNAL and not kept:
-                end = f". THE CONTROL IS NOT AT CHANCE: noise reaches {beside:.1%}, so this figure is not owed to signals alone."
+                end = f". The control fails: noise reaches {beside:.1%}, so this figure is not owed to signals alone."
             results.append(
                 Result(
                     metric=f"top{top}{SHOWN[str(condition)]}:{target}",
@@ -162,7 +162,7 @@ class ZeroShot(Assessment):
                 said = (
                     "as it must be"
                     if kept
-                    else "NOT AT CHANCE: something other than signals, a prompt perhaps, tells the classes apart"
+                    else "the control fails, as something other than signals, a prompt perhaps, tells the classes apart"
                 )
                 results.append(
                     Result(metric=f"noise_control_top{top}:{target}", passed=kept, sentence=f"{told}: {said}.", **what)
