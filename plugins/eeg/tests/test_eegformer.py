@@ -103,6 +103,14 @@ def test_bands_hold_the_frequencies_of_their_patch():
     assert made.regions()[-1] == FrequencyBand(("O1",), 31.75, 32.0)
 
 
+@pytest.mark.parametrize(("length", "patch", "stride"), [(126, 8, 8), (127, 8, 8), (126, 64, 64), (14, 2, 4)])
+def test_a_patch_behind_the_end_of_the_spectrum_has_the_band_of_the_last_value_that_it_repeats(length, patch, stride):
+    last = bands(spec(length), patch, stride)[-1]
+    assert patches(torch.arange(length // 2 + 1.0), patch, stride)[-1].unique().tolist() == [length // 2]
+    assert last.low_hz == pytest.approx((length // 2 - 0.5) * 64 / length)
+    assert last.high_hz == pytest.approx(min(32.0, (length // 2 + 0.5) * 64 / length))
+
+
 # --- the encoder ------------------------------------------------------------------------------------------------------
 
 

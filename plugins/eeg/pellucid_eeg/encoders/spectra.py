@@ -81,6 +81,8 @@ def count_of(bins: int, length: int, stride: int) -> int:
 def bands(spec: Signal, length: int, stride: int) -> tuple[FrequencyBand, ...]:
     """The frequencies of each patch, channel by channel: a bin reaches half its width to both sides.
 
+    A patch that lies behind the end of the spectrum holds its last value alone, and has the band of that.
+
     Examples
     --------
     >>> spec = Signal(channels=("Cz",), length=8, rate_hz=8.0, units="uV")
@@ -90,6 +92,6 @@ def bands(spec: Signal, length: int, stride: int) -> tuple[FrequencyBand, ...]:
     bins, width_hz = spec.length // 2 + 1, spec.rate_hz / spec.length
     edges = []
     for at in range(count_of(bins, length, stride)):
-        first, last = at * stride, min(at * stride + length, bins)
+        first, last = min(at * stride, bins - 1), min(at * stride + length, bins)
         edges.append((max(0.0, (first - 0.5) * width_hz), min(spec.rate_hz / 2, (last - 0.5) * width_hz)))
     return tuple(FrequencyBand((channel,), *edge) for channel in spec.channels for edge in edges)
