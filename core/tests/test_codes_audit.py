@@ -197,6 +197,22 @@ def test_labels_of_whole_subjects_are_dealt_among_subjects_and_others_within():
     assert any((dealt(mixed, subjects, rng) != mixed).any() for _ in range(5))
 
 
+def test_a_few_subjects_with_two_labels_do_not_make_chance_of_what_tells_people_apart():
+    dataset = data(constant=True)
+    # One other sample in every third person: dealt within people alone, labels would say what they have said.
+    others = np.flatnonzero(np.arange(len(dataset)) % 60 == 0)
+    dataset.frame.loc[dataset.frame.index[others], "answer"] = 1.0
+    found, _ = audited(dataset)
+    assert found["log_odds:yes"].passed
+    assert abs(found["log_odds:yes"].chance) < 1
+    member = dataset.frame[["answer"]].to_numpy() == 1
+    again = dealt(member, dataset.subjects.tolist(), np.random.default_rng(0))
+    assert again.sum() == member.sum()
+    # Samples of one subject stay alike: 20 of each, so whole people change places.
+    assert sorted(again.reshape(30, 20).sum(1)) == sorted(member.reshape(30, 20).sum(1))
+    assert (again.reshape(30, 20).sum(1) != member.reshape(30, 20).sum(1)).any()
+
+
 def test_rows_survive_parquet_and_give_the_same_results_and_a_figure_a_class():
     dataset = data(told=0.7)
     audit = CodesAudit(CodesAuditConfig(replicates=200, permutations=5))

@@ -70,10 +70,10 @@ class CodesAudit(Assessment):
     - Place: whether they are in the lines, and at the place of a line, where they mostly are among the training samples; and,
       where the data know what was planted in which channel, whether they are there.
 
-    Chance is the same with labels dealt anew, among subjects where each has one label, else within each subject: everything is
-    chosen again, and n-grams of no class have places too. The baseline is the same encoder before it learnt by steps, its
-    statistics of training samples included. Where a code is says what the encoder read there; an encoder that relates places
-    to each other may write down at one what it has seen at another.
+    Chance is the same with labels dealt anew, among subjects where each has one label, within each where each has several, among
+    all where it is mixed: everything is chosen again, and n-grams of no class have places too. The baseline is the same encoder
+    before it learnt by steps, its statistics of training samples included. Where a code is says what the encoder read there; an
+    encoder that relates places to each other may write down at one what it has seen at another.
 
     Models that share an encoder are audited once.
 

@@ -199,9 +199,11 @@ def scores(found: Sums, vocabulary: float) -> Sums:
 
 
 def dealt(member: npt.NDArray[np.bool_], subjects: Sequence[str], rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Labels dealt anew: among subjects where each has one label alone, else within each subject.
+    """Labels dealt anew: among subjects where each has one label alone, within each where each has several.
 
-    Either way a subject's samples stay as alike as they are, and labels say nothing of them.
+    Where some subjects have one and some have several (healthy people, and patients with attacks), all are laid in a row, subject
+    after subject in an order by lot, and given out to another such row: dealt within each they would say nearly what they said.
+    A subject's samples stay as alike as they are, or nearly, and labels say nothing of them.
 
     Parameters
     ----------
@@ -209,11 +211,13 @@ def dealt(member: npt.NDArray[np.bool_], subjects: Sequence[str], rng: np.random
     subjects : sequence of str, one a sample
     """
     _, first, of = np.unique(np.asarray(subjects).astype(str), return_index=True, return_inverse=True)
-    if (member == member[first][of]).all():
+    several = np.isin(np.arange(len(first)), of[(member != member[first][of]).any(1)])
+    if not several.any():
         return np.asarray(member[first][rng.permutation(len(first))][of])
     # A stable sort by subject of samples in random order deals them within each.
     order, turned = np.argsort(of, kind="stable"), rng.permutation(len(member))
-    within = turned[np.argsort(of[turned], kind="stable")]
+    giving = of if several.all() else rng.permutation(len(first))[of]
+    given = turned[np.argsort(giving[turned], kind="stable")]
     found = np.empty_like(member)
-    found[order] = member[within]
+    found[order] = member[given]
     return found
