@@ -468,10 +468,8 @@ def test_where_nothing_needs_to_go_it_is_not_said_that_something_would_be_lost()
 def test_a_label_alone_is_not_forgotten_as_nobody_could_say_what_is_harmed():
     data = rows()
     data.frame[["quiet", "coin"]] = 0.0
-    _, results = assessed(unlearned(keep=()), data, model(data))
-    (nothing,) = results.values()
-    assert np.isnan(nothing.value)
-    assert "there is no other label with samples enough, which must not be harmed" in nothing.sentence
+    with pytest.raises(NotMeasurable, match="there is no other label with samples enough, which must not be harmed"):
+        assessed(unlearned(keep=()), data, model(data))
 
 
 def test_numbers_of_features_that_make_no_sense_are_refused():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pellucid_datasets.electroencephalograms.waves import band, falling
+from pellucid_datasets.electroencephalograms.noise import band_noise, pink_noise
 from sklearn.metrics import roc_auc_score
 
 from pellucid import plugins
@@ -31,7 +31,7 @@ def spec(channels) -> Signal:
 def mixed(count: int = 40, seed: int = 0) -> torch.Tensor:
     """Six channels with offsets; the last is nearly the mean of the first two."""
     rng = np.random.default_rng(seed)
-    x = 10 * falling((count, 6, LENGTH), RATE_HZ, rng)
+    x = 10 * pink_noise((count, 6, LENGTH), RATE_HZ, rng)
     x[:, 5] = (x[:, 0] + x[:, 1]) / 2 + 0.1 * rng.normal(size=(count, LENGTH))
     return torch.from_numpy((x + 1000 * np.arange(6)[:, None]).astype(np.float32))
 
@@ -149,18 +149,21 @@ def movements(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     rng, fixed = np.random.default_rng(seed), np.random.default_rng(99)
     places, y = positions(SIXTY), rng.permutation(np.arange(count) % 2)
     shape = (count, 1, 256)
-    x = 2 * falling((count, len(SIXTY), 256), RATE_HZ, rng)
+    x = 2 * pink_noise((count, len(SIXTY), 256), RATE_HZ, rng)
     for at, source in enumerate(positions(["C3", "C4"])):
         height = np.where(y == at, 1.0, 0.6) * rng.lognormal(0, 0.15, count)
         x += (
-            6 * height[:, None, None] * band(shape, RATE_HZ, 8, 13, rng) * field(places, 0.85 * source, source)[:, None]
+            6
+            * height[:, None, None]
+            * band_noise(shape, RATE_HZ, 8, 13, rng)
+            * field(places, 0.85 * source, source)[:, None]
         )
     for number in range(4):
         place = np.abs(fixed.standard_normal(3)) * [fixed.choice([-1, 1]), 1, 1]
         seen = field(places, 0.7 * place / np.linalg.norm(place), fixed.standard_normal(3))[:, None]
-        x += 6 * falling(shape, RATE_HZ, rng) * seen
+        x += 6 * pink_noise(shape, RATE_HZ, rng) * seen
         if number == 0:
-            x += 6 * rng.lognormal(0, 0.3, shape[:1])[:, None, None] * band(shape, RATE_HZ, 8.5, 11.5, rng) * seen
+            x += 6 * rng.lognormal(0, 0.3, shape[:1])[:, None, None] * band_noise(shape, RATE_HZ, 8.5, 11.5, rng) * seen
     return x.astype(np.float32), y.astype(float)
 
 
