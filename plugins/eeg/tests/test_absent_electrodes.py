@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pellucid_datasets.electroencephalograms.noise import band_noise, pink_noise
 from sklearn.metrics import roc_auc_score
 
 from pellucid import plugins
@@ -16,7 +15,8 @@ from pellucid.data import ArrayDataset, Binary, DataSpec, Signal
 from pellucid.heads.functions.lda import Lda
 from pellucid.training.fit import Sides, fit_encoder, fit_model
 from pellucid.training.settings import TrainingSettings
-from pellucid_datasets.electroencephalograms.scalp import field
+from pellucid_datasets.electroencephalograms.noise import band_noise, pink_noise
+from pellucid_datasets.electroencephalograms.scalp import dipole_potential
 from pellucid_eeg.encoders.absent import Together, filled
 from pellucid_eeg.recordings.electrodes import TEN_TWENTY, positions
 
@@ -156,11 +156,11 @@ def movements(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
             6
             * height[:, None, None]
             * band_noise(shape, RATE_HZ, 8, 13, rng)
-            * field(places, 0.85 * source, source)[:, None]
+            * dipole_potential(places, 0.85 * source, source)[:, None]
         )
     for number in range(4):
         place = np.abs(fixed.standard_normal(3)) * [fixed.choice([-1, 1]), 1, 1]
-        seen = field(places, 0.7 * place / np.linalg.norm(place), fixed.standard_normal(3))[:, None]
+        seen = dipole_potential(places, 0.7 * place / np.linalg.norm(place), fixed.standard_normal(3))[:, None]
         x += 6 * pink_noise(shape, RATE_HZ, rng) * seen
         if number == 0:
             x += 6 * rng.lognormal(0, 0.3, shape[:1])[:, None, None] * band_noise(shape, RATE_HZ, 8.5, 11.5, rng) * seen
