@@ -220,12 +220,13 @@ def test_one_feature_reads_what_was_planted_and_single_units_do_not():
     assert one.chance == pytest.approx(0.5, abs=0.1)
 
 
-def test_where_no_label_can_be_read_half_is_what_knowing_nothing_reaches():
+def test_where_no_label_can_be_read_it_is_said_with_what_was_left_out():
     data = rows()
     data.frame["loud"] = 0.0
-    (nothing,) = assessed(probing(labels=("loud",)), data, model(data))[1].values()
-    assert np.isnan(nothing.value)
-    assert (nothing.chance, nothing.baseline) == (0.5, 0.5)
+    with pytest.raises(
+        NotMeasurable, match=r"no label has samples enough \(left out: yes \(loud\) \(0 with and 240 without"
+    ):
+        assessed(probing(labels=("loud",)), data, model(data))
 
 
 def test_a_label_that_goes_with_nothing_is_read_by_chance():
