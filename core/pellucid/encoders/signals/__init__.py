@@ -1,1 +1,1 @@
-"""Networks over any signal: residual ones in one dimension, and what they share."""
+"""Encoders of any signal: means over windows, power in bands, residual networks, and what they share."""

@@ -1,1 +1,1 @@
-"""Networks made for electroencephalograms, and common spatial patterns."""
+"""Networks made for electroencephalograms, codes of their spectra, and common spatial patterns."""
