@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 from pydantic import Field
 
 from pellucid.data import pseudonym
@@ -13,8 +15,10 @@ from pellucid.data.table_file import below, table_file
 from pellucid.errors import DataError
 from pellucid_eeg.edf_files.headers import subject_field
 from pellucid_eeg.edf_files.triggers import triggers
-from pellucid_eeg.recordings.foreign import KINDS
+from pellucid_eeg.recordings.foreign import KINDS, is_raw
+from pellucid_eeg.recordings.objects import recording_of
 from pellucid_eeg.recordings.recording import EegRecording
+from pellucid_eeg.recordings.stim import stim_triggers
 from pellucid_eeg.windows.channels import EDF, is_edf
 from pellucid_eeg.windows.classes import ClassesConfig, class_of, labels_named
 from pellucid_eeg.windows.dataset import Windows
@@ -36,7 +40,8 @@ class EegFolderConfig(ClassesConfig):
         Who a recording is of: every file its own person, which is honest only where it is so; the folder that the file lies in;
         the code that an EDF header has; or a column of the table.
     trigger_mask : int, optional
-        Read triggers of BDF files: the bits of the Status channel that count. An event is then called ``trigger 5``.
+        Read triggers: the bits that count of the Status channel of BDF files, and of the stim channel of FIF files and of
+        ``mne.io.Raw``. An event is then called ``trigger 5``.
     table : str
         Below the folder, with one row for each file.
     path, subject, label, split : str
@@ -88,7 +93,10 @@ class EegFolder(Windows):
     @classmethod
     def of_objects(cls, objects: Any, config: EegFolderConfig) -> EegFolder:
         """Windows of recordings that are open already, without labels; see :func:`pellucid_eeg.windows.given.given_recordings`."""
-        made: EegFolder = cls._of_objects(NAME, objects, config, _labels(config))
+        several = list(objects) if isinstance(objects, list | tuple) else [objects]
+        if config.trigger_mask is not None and config.cut == "events":
+            several = [_with_triggers(one, config.trigger_mask) for one in several]
+        made: EegFolder = cls._of_objects(NAME, several, config, _labels(config))
         return made
 
 
@@ -124,6 +132,26 @@ def _sources(folder: Path, config: EegFolderConfig, labels: Labels) -> list[Sour
     return [_source(file, row, folder, table, config, labels) for row, file in enumerate(files)]
 
 
+def _has_triggers(one: Any) -> bool:
+    """Whether triggers are samples of a channel, and not events that the file lists."""
+    if isinstance(one, str | Path):
+        return str(one).lower().endswith((".bdf", ".fif", ".fif.gz"))
+    return is_raw(one) and "stim" in one.get_channel_types()
+
+
+def _triggers(one: Any, recording: EegRecording, mask: int) -> pd.DataFrame:
+    if isinstance(one, str | Path) and is_edf(one):
+        return triggers(one, mask)
+    return stim_triggers(one, recording, mask)
+
+
+def _with_triggers(one: Any, mask: int) -> Any:
+    if not _has_triggers(one):
+        return one
+    recording = recording_of(one)
+    return replace(recording, events=_triggers(one, recording, mask))
+
+
 def _source(
     file: Path, row: int, folder: Path, table: CsvTable | None, config: EegFolderConfig, labels: Labels
 ) -> Source:
@@ -153,10 +181,10 @@ def _source(
         who = table.full(config.subject)[row]
     mask = config.trigger_mask
     decode = None
-    if mask is not None and file.suffix.lower() == ".bdf":
+    if mask is not None and _has_triggers(file):
 
         def decode(recording: EegRecording) -> Any:
-            return triggers(file, mask)
+            return _triggers(file, recording, mask)
 
     return Source(
         place,

@@ -14,7 +14,17 @@ import numpy.typing as npt
 from pellucid.errors import DataError
 from pellucid_eeg.recordings.recording import EegRecording, Segment, event_table
 
-__all__ = ["KINDS", "MneSamples", "is_epochs", "is_raw", "of_epochs", "of_raw", "open_foreign"]
+__all__ = [
+    "KINDS",
+    "MneSamples",
+    "by_mne",
+    "is_epochs",
+    "is_raw",
+    "of_epochs",
+    "of_raw",
+    "open_foreign",
+    "opened_by_mne",
+]
 
 KINDS = {".vhdr": "read_raw_brainvision", ".set": "read_raw_eeglab", ".fif": "read_raw_fif", ".gz": "read_raw_fif"}
 """File endings, and the function of ``mne.io`` that reads them."""
@@ -54,7 +64,7 @@ class MneSamples:
         if self._raw is None:
             self._raw = _raw(self._path)
         name = os.path.basename(self._path)
-        values = _by_mne(name, lambda: self._raw.get_data(picks=list(self._rows), start=start, stop=stop))
+        values = by_mne(name, lambda: self._raw.get_data(picks=list(self._rows), start=start, stop=stop))
         return np.multiply(values, _UV, dtype=np.float64).astype(np.float32)
 
 
@@ -81,6 +91,11 @@ def open_foreign(path: Path | str) -> EegRecording:
     return _recording(raw, MneSamples(path, rows, int(raw.n_times)), rows, os.path.splitext(name)[0])
 
 
+def opened_by_mne(path: Path | str) -> Any:
+    """The ``mne.io.Raw`` of a file, its samples unread. It holds what the file says of the person: let nothing of it out."""
+    return _raw(os.fspath(path))
+
+
 def is_raw(object_: Any) -> bool:
     """Whether this is an ``mne.io.Raw``, by what it has: whoever has one has imported mne, and nobody else needs to."""
     return all(hasattr(object_, one) for one in ("info", "annotations", "n_times", "get_data", "first_time"))
@@ -94,7 +109,7 @@ def is_epochs(object_: Any) -> bool:
 def of_raw(raw: Any, name: str = "recording") -> EegRecording:
     """A recording from an ``mne.io.Raw``: its samples are copied, volts become microvolts, date and person stay behind."""
     rows = _rows(raw, name)
-    values = _by_mne(name, lambda: raw.get_data(picks=list(rows)))
+    values = by_mne(name, lambda: raw.get_data(picks=list(rows)))
     return _recording(raw, (values * _UV).astype(np.float32), rows, name)
 
 
@@ -104,7 +119,7 @@ def of_epochs(epochs: Any, name: str = "recording") -> EegRecording:
     The epochs follow one another in time, as if one had begun when the one before ended; when they were recorded is not kept.
     """
     rows = _rows(epochs, name)
-    values = _by_mne(name, lambda: epochs.get_data(picks=list(rows)))
+    values = by_mne(name, lambda: epochs.get_data(picks=list(rows)))
     count, channels, samples = values.shape
     if not count or not samples:
         raise DataError(f"{name}: there are no epochs; all may have been dropped")
@@ -137,10 +152,10 @@ def _raw(path: str) -> Any:
         raise DataError(f"{name}: there is no such file; check its place, or fetch the recording again")
     import mne
 
-    return _by_mne(name, lambda: getattr(mne.io, KINDS[ending])(path, preload=False, verbose="ERROR"))
+    return by_mne(name, lambda: getattr(mne.io, KINDS[ending])(path, preload=False, verbose="ERROR"))
 
 
-def _by_mne(name: str, read: Callable[[], Any]) -> Any:
+def by_mne(name: str, read: Callable[[], Any]) -> Any:
     """What mne reads; whatever it raises is one error without its words, as it may quote the file."""
     try:
         with warnings.catch_warnings():
