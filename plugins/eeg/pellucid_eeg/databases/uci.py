@@ -20,7 +20,7 @@ from pellucid.data.spec import Frozen, Signal
 from pellucid.errors import DataError
 from pellucid_eeg.databases.uci_trials import RATE_HZ, SAMPLES, Trial, read_trial
 from pellucid_eeg.preparing.applying import prepare, windows_of
-from pellucid_eeg.preparing.montage import asked_of, described_as, differences
+from pellucid_eeg.preparing.montage import asked_of, described_as, differences, signal_of
 from pellucid_eeg.preparing.record import Preparation
 from pellucid_eeg.recordings.electrodes import canonical
 
@@ -96,7 +96,7 @@ class UciEeg(Dataset):
         if not config.cache:
             self._temporary = tempfile.TemporaryDirectory(prefix="pellucid-")
             folder = Path(self._temporary.name)
-        like = None if learnt is None else _signal_of(learnt)
+        like = None if learnt is None else signal_of(learnt, INPUT)
         preparation = config.preparation if like is None else asked_of(config.preparation, like)
         facts = {"format": FORMAT, "preparation": preparation.model_dump(mode="json"), "like": like is not None}
         self._store = prepared(folder / NAME, made_from(facts, files), lambda to: _read(to, files, preparation, like))
@@ -151,20 +151,6 @@ def _files(folder: Path) -> list[Path]:
             f"{folder}: holds no trial; expected one folder for each person, with files such as co2a0000364.rd.000.gz"
         )
     return found
-
-
-def _signal_of(learnt: DataSpec) -> Signal:
-    """The signals that models have learnt from.
-
-    Raises
-    ------
-    DataError
-        If they have learnt from none.
-    """
-    signal = learnt.inputs.get(INPUT)
-    if not isinstance(signal, Signal):
-        raise DataError(f"{NAME}: the models have learnt from no input {INPUT!r}, so trials cannot be made like theirs")
-    return signal
 
 
 def _read(to: Preparing, files: Sequence[Path], preparation: Preparation, like: Signal | None) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from pellucid.errors import DataError, abridged
 from pellucid_eeg.preparing.record import Preparation
 from pellucid_eeg.recordings.electrodes import SCALP, channel_of, positions
 
-__all__ = ["NEAR_DEGREES", "asked_of", "described_as", "differences", "named", "near", "scalp_of"]
+__all__ = ["NEAR_DEGREES", "asked_of", "described_as", "differences", "named", "near", "scalp_of", "signal_of"]
 
 NEAR_DEGREES = 30.0
 """Seen from the middle of the head. Each electrode of the 10-10 system is that near to one of the 10-20 system."""
@@ -24,6 +24,20 @@ NAMED = 6
 def asked_of(preparation: Preparation, learnt: Signal) -> Preparation:
     """The preparation that brings recordings to the electrodes and the rate that models have learnt from."""
     return preparation.model_copy(update={"electrodes": learnt.channels, "rate_hz": learnt.rate_hz})
+
+
+def signal_of(learnt: DataSpec, input: str) -> Signal:
+    """The signals that models have learnt from.
+
+    Raises
+    ------
+    DataError
+        If they have learnt from none of this name.
+    """
+    signal = learnt.inputs.get(input)
+    if not isinstance(signal, Signal):
+        raise DataError(f"the models have learnt from no signals {input!r}, so recordings cannot be made like theirs")
+    return signal
 
 
 def described_as(spec: DataSpec, learnt: DataSpec) -> DataSpec:

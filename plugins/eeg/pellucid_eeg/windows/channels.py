@@ -32,7 +32,8 @@ class Asked:
     others : frozenset of str
         Electrodes that the reference needs.
     all_scalp : bool
-        Whether all others of the scalp are needed too: for their mean, or to interpolate from.
+        Whether all others of the scalp are needed too: for their mean, to interpolate from, or to tell whether what stands for
+        absent ones can be told at all.
     absent_refused : bool
         Whether every one of the wanted has to be there.
     """
@@ -62,7 +63,7 @@ def asked_of(preparation: Preparation, wanted: Sequence[str]) -> Asked:
     return Asked(
         tuple(canonical(name) for name in wanted),
         frozenset(canonical(name) for name in reference),
-        preparation.reference == "average" or preparation.absent == "interpolated",
+        preparation.reference == "average" or preparation.absent != "refused",
         preparation.absent == "refused",
     )
 
@@ -86,8 +87,8 @@ def scalp_of(labels: Sequence[str]) -> tuple[str, ...]:
 
 def open_asked(
     path: Path, asked: Asked, unit_of_table: str = "", unit_where_unknown: str = ""
-) -> tuple[EegRecording, tuple[tuple[str, str, str], ...]]:
-    """Open a file with the channels that are asked for, and what is doubtful about it: what, where, done.
+) -> tuple[EegRecording, tuple[tuple[str, str, str], ...], tuple[str, ...]]:
+    """Open a file with the channels that are asked for, what is doubtful about it (what, where, done), and all that it has.
 
     Parameters
     ----------
@@ -103,7 +104,8 @@ def open_asked(
     DataError
         If it cannot be read, an electrode is missing that has to be there, or two channels are one electrode.
     """
-    picked = _picked(labels_in(path), asked, path.name)
+    labels = labels_in(path)
+    picked = _picked(labels, asked, path.name)
     if is_edf(path):
         unit = unit_of_table or unit_where_unknown or None
         recording, doubts = open_checked(path, channels=picked, unit_where_unknown=unit)
@@ -117,8 +119,8 @@ def open_asked(
         if unit_of_table and other:
             told = f"{shown(other)}: the table says {unit_of_table}"
             found.append(("its table says another unit than the file", told, "read as the file says"))
-        return recording, tuple(found)
-    return open_foreign(path).of_channels(picked), ()
+        return recording, tuple(found), labels
+    return open_foreign(path).of_channels(picked), (), labels
 
 
 def selected(recording: EegRecording, asked: Asked) -> EegRecording:

@@ -17,9 +17,11 @@ from pellucid.data.prepared import Prepared
 from pellucid.data.samples import Arrays, Finding
 from pellucid.data.unusable import left_out, refused
 from pellucid.errors import DataError
+from pellucid_eeg.preparing.montage import described_as, signal_of
 from pellucid_eeg.recordings.electrodes import canonical, channel_of
 from pellucid_eeg.windows.channels import asked_of, labels_in, scalp_of
 from pellucid_eeg.windows.given import given_recordings
+from pellucid_eeg.windows.like import brought, told_of
 from pellucid_eeg.windows.settings import WindowsConfig
 from pellucid_eeg.windows.sources import Labels, Source
 from pellucid_eeg.windows.storing import Making, stored
@@ -29,23 +31,8 @@ __all__ = ["ENDINGS", "INPUT", "Windows"]
 INPUT = "eeg"
 
 ENDINGS = (
-    "edf",
-    "bdf",
-    "rec",
-    "vhdr",
-    "vmrk",
-    "eeg",
-    "set",
-    "fdt",
-    "fif",
-    "gz",
-    "tsv",
-    "json",
-    "csv",
-    "csv_bi",
-    "tse",
-    "ts",
-)
+    "edf", "bdf", "rec", "vhdr", "vmrk", "eeg", "set", "fdt", "fif", "gz", "tsv", "json", "csv", "csv_bi", "tse", "ts",
+)  # fmt: skip
 """Of files that an error may name."""
 
 
@@ -80,6 +67,9 @@ class Windows(Dataset):
         DataError
             If there is none, one cannot be used and none are to be skipped, or they do not fit together.
         """
+        unusable = [(one.place, one.unusable) for one in sources if one.unusable]
+        if unusable and len(unusable) == len(sources):
+            raise refused(unusable, len(sources), name)
         folder = cache_folder()
         if not self.config.cache:
             self._temporary = tempfile.TemporaryDirectory(prefix="pellucid-")
@@ -88,9 +78,11 @@ class Windows(Dataset):
         stores: list[Prepared] = []
         kept: list[Source] = []
         broken = []
-        unlabelled = [one for one in sources if labels.by == "recording" and np.isnan(one.label)]
+        unlabelled = [one for one in sources if labels.by == "recording" and np.isnan(one.label) and not one.unusable]
         for source in (one for one in sources if one not in unlabelled):
             try:
+                if source.unusable:
+                    raise DataError(source.unusable)
                 stores.append(stored(source, making, folder / name))
                 kept.append(source)
             except DataError as error:
@@ -113,7 +105,7 @@ class Windows(Dataset):
         covariates: Sequence[str], trivial: Sequence[str], group_word: tuple[str, str],
     ) -> None:  # fmt: skip
         _agree(sources, stores)
-        self._stores = list(stores)
+        self._stores, self._recordings = list(stores), [source.place.sample for source in sources]
         sizes = [len(store) for store in stores]
         self._of = np.repeat(np.arange(len(stores)), sizes)
         self._row = np.concatenate([np.arange(size) for size in sizes])
@@ -149,6 +141,24 @@ class Windows(Dataset):
             about=about,
         )
         self.check()
+
+    @classmethod
+    def opened_like(cls, config: Any, data: Path | None, learnt: DataSpec) -> Windows:
+        """Other recordings, brought to the electrodes and the rate that models have learnt from; findings say what was done."""
+        made: Any = cls
+        return cls._told(made(brought(config, signal_of(learnt, INPUT)), data), config, learnt)
+
+    @classmethod
+    def of_objects_like(cls, objects: Any, config: Any, learnt: DataSpec) -> Windows:
+        """Recordings that are open already, brought to the same; arrays have the models' electrodes and rate."""
+        return cls._told(cls.of_objects(objects, brought(config, signal_of(learnt, INPUT))), config, learnt)
+
+    @staticmethod
+    def _told(made: Any, config: WindowsConfig, learnt: DataSpec) -> Any:
+        signal = signal_of(learnt, INPUT)
+        made.findings = told_of(made.findings, made._recordings, made._stores, signal, config.preparation)
+        made.spec = described_as(made.spec, learnt)
+        return made
 
     @classmethod
     def _of_objects(cls, name: str, objects: Any, config: WindowsConfig, labels: Labels) -> Any:
@@ -200,7 +210,7 @@ def _wanted(config: WindowsConfig, sources: Sequence[Source], name: str) -> tupl
     if config.preparation.electrodes:
         return config.preparation.electrodes
     common: tuple[str, ...] | None = None
-    for source in sources:
+    for source in (one for one in sources if not one.unusable):
         try:
             opened = source.opens(source.place.path).channels if source.opens else labels_in(source.place.path)
         except DataError:

@@ -73,6 +73,8 @@ class Source:
         What else samples are made from; plain values, for the store's key.
     columns : mapping
         What the frame says of its windows beside the usual: a split, covariates.
+    unusable : str
+        Why it cannot be used, where its tables tell it before it is opened.
     """
 
     place: Place
@@ -86,6 +88,7 @@ class Source:
     rate_hz: float | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, Any] = field(default_factory=dict)
+    unusable: str = ""
 
     @classmethod
     def given(cls, name: str, namespace: str) -> Source:

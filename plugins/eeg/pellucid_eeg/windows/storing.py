@@ -18,20 +18,23 @@ from pellucid_eeg.recordings.event_doubts import event_doubts
 from pellucid_eeg.recordings.quality import quality
 from pellucid_eeg.recordings.recording import EegRecording, Segment
 from pellucid_eeg.windows.blocks import prepared_windows, rates_of
-from pellucid_eeg.windows.channels import Asked, open_asked, selected
+from pellucid_eeg.windows.channels import Asked, open_asked, scalp_of, selected
 from pellucid_eeg.windows.labels import contradictions, labelled_events, labels_of
 from pellucid_eeg.windows.places import Cut, around_events, one_after_the_other
 from pellucid_eeg.windows.scanning import scanned
 from pellucid_eeg.windows.settings import WindowsConfig
 from pellucid_eeg.windows.sources import Labels, Source, companions
 
-__all__ = ["FORMAT", "Making", "stored"]
+__all__ = ["FORMAT", "MADE_UP", "Making", "stored"]
 
-FORMAT = 1
+FORMAT = 2
 """To be raised whenever windows come out differently: what was kept before is then not found."""
 
 UNIT = "amplitudes cannot be microvolts"
 """The finding of :func:`~pellucid_eeg.recordings.quality.quality` about units."""
+
+MADE_UP = "electrodes made up"
+"""The finding that electrodes are interpolated or masked."""
 
 LARGEST = {"float16": 65_504.0, "float32": np.inf}
 
@@ -103,7 +106,7 @@ def stored(source: Source, making: Making, folder: Path, given: EegRecording | N
 
 
 def _make(to: Preparing, source: Source, making: Making, given: EegRecording | None) -> pd.DataFrame:
-    recording, found = _opened(source, making, given)
+    recording, found, labels = _opened(source, making, given)
     findings = list(found)
     names = tuple(canonical(one) for one in recording.channels)
     for one in quality(recording):
@@ -126,31 +129,35 @@ def _make(to: Preparing, source: Source, making: Making, given: EegRecording | N
     rate_hz, ratio = rates_of(recording, making.preparation)
     length = max(1, round(making.config.window_s * rate_hz))
     segments = tuple(one for one in seen.segments if _fits(one, recording, making, findings))
-    cut, labels = _cut(recording, source, making, (segments, ratio, rate_hz, length), findings)
+    cut, classes = _cut(recording, source, making, (segments, ratio, rate_hz, length), findings)
     kept, masked, done = _extend(to, recording, names, segments, cut, length, making, tuple(sorted(bad)), findings)
     if not len(kept):
         raise DataError(
             f"{source.place.path.name}: no window of {making.config.window_s:g} s is left of {recording.duration_s:g} s"
             f"{''.join(f'; {what}: {where}' for what, where, one in findings if one == 'left out')}"
         )
-    findings += [("electrodes made up", one, "kept") for one in done]
+    findings += [(MADE_UP, one, "kept") for one in done]
     to.notes |= {
         "rate_hz": rate_hz, "length": length, "masked": masked, "findings": findings, "digest": seen.digest,
         "references": sorted({channel_of(one).reference for one in recording.channels}),
+        "recorded_hz": recording.rate_hz, "there": [one for one in names if one not in bad],
+        "scalp": [one for one in scalp_of(labels) if one not in bad],
     }  # fmt: skip
-    return pd.DataFrame({"start_s": cut.start_s[kept], "label": labels[kept]})
+    return pd.DataFrame({"start_s": cut.start_s[kept], "label": classes[kept]})
 
 
 def _opened(
     source: Source, making: Making, given: EegRecording | None
-) -> tuple[EegRecording, tuple[tuple[str, str, str], ...]]:
+) -> tuple[EegRecording, tuple[tuple[str, str, str], ...], tuple[str, ...]]:
     doubts: tuple[tuple[str, str, str], ...] = ()
+    if given is None and source.opens is not None:
+        given = source.opens(source.place.path)
     if given is not None:
-        recording = selected(given, making.asked)
-    elif source.opens is not None:
-        recording = selected(source.opens(source.place.path), making.asked)
+        recording, labels = selected(given, making.asked), given.channels
     else:
-        recording, doubts = open_asked(source.place.path, making.asked, source.unit, making.config.unit_where_unknown)
+        recording, doubts, labels = open_asked(
+            source.place.path, making.asked, source.unit, making.config.unit_where_unknown
+        )
     if source.rate_hz is not None and abs(recording.rate_hz / source.rate_hz - 1) > 1e-6:
         raise DataError(
             f"{source.place.path.name}: has {recording.rate_hz:g} samples a second, and the table beside it says {source.rate_hz:g}; "
@@ -159,7 +166,7 @@ def _opened(
     if source.events is not None:
         recording = replace(recording, events=source.events(recording))
         doubts = tuple(one for one in doubts if "annotations" not in one[0])
-    return recording, (*doubts, *(one for one in event_doubts(recording) if one not in doubts))
+    return recording, (*doubts, *(one for one in event_doubts(recording) if one not in doubts)), labels
 
 
 def _fits(segment: Segment, recording: EegRecording, making: Making, findings: list[tuple[str, str, str]]) -> bool:
