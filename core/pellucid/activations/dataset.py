@@ -143,7 +143,9 @@ class ActivationsFolder(Dataset):
         from pellucid.studies import Study
 
         said = self.document["source"]
-        opened = Study.from_mapping(said["study"], str(self.folder)).open_dataset(said["data"])
+        # What was brought to the models' channels and rate has their description.
+        learnt = DataSpec.model_validate(said["spec"]) if said.get("brought") else None
+        opened = Study.from_mapping(said["study"], str(self.folder)).open_dataset(said["data"], learnt)
         if opened.digest() != said["digest"]:
             raise DataError(
                 f"the data of {self.folder} have changed since activations were collected; collect them again"

@@ -20,6 +20,7 @@ from pellucid.assembly import build_protocols
 from pellucid.batch import collate
 from pellucid.data.blocks import index_blocks
 from pellucid.data.dataset import Dataset
+from pellucid.data.samples import Finding
 from pellucid.encoders.base import Encoder
 from pellucid.errors import PellucidError, RunError
 from pellucid.fingerprint import HEAD, hexadecimal, in_head, layer_fingerprint
@@ -47,6 +48,8 @@ class Collected:
         Full path of the module.
     rows, units, samples : int
     seconds : float
+    findings : tuple of Finding
+        What was found in the data, and what was done to make them like those that the run has learnt from.
     """
 
     folder: Path
@@ -55,6 +58,7 @@ class Collected:
     units: int
     samples: int
     seconds: float
+    findings: tuple[Finding, ...] = ()
 
 
 def collect_run(
@@ -116,7 +120,7 @@ def collect_run(
     model = load(run, head=head, fold=fold)
     layer = find_layer(model, layer)
     channels = channels or channels_of(dict(model.named_modules())[layer])
-    dataset = done.study.open_dataset(data)
+    dataset = _opened(done, data)
     models: dict[str, Model] = {ACTIVATIONS: model}
     side = _sides(done, model, dataset, fold)
     if untrained:
@@ -164,7 +168,8 @@ def collect_run(
         if writer is not None:
             writer.close()
     units = writer.widths[ACTIVATIONS]
-    return Collected(folder, layer, writer.count, units, len(dataset), time.monotonic() - begun)
+    took = time.monotonic() - begun
+    return Collected(folder, layer, writer.count, units, len(dataset), took, tuple(dataset.findings))
 
 
 def layers_of(
@@ -173,7 +178,7 @@ def layers_of(
     """Layers that can be collected: path, class, and the shape of what they say of one sample."""
     done = Run(run)
     model = load(run, head=head, fold=fold)
-    dataset = done.study.open_dataset(data)
+    dataset = _opened(done, data)
     batch = collate(dataset, np.arange(1))
     for name, module in model.named_modules():
         if not name or isinstance(module, torch.nn.ModuleDict | torch.nn.ModuleList):
@@ -185,6 +190,11 @@ def layers_of(
         except Exception:  # noqa: BLE001 - a layer that is not called once or says no tensor is no layer to collect
             continue
         yield name, type(module).__name__, tuple(output.shape[1:])
+
+
+def _opened(done: Run, data: str | Path | None) -> Dataset:
+    """The run's own data as they are; others brought to what it has learnt from, where the dataset can."""
+    return done.study.open_dataset(data, None if data is None else done.learnt)
 
 
 def untrained_copy(model: Model, training: Dataset, seed: int, target: str | None = None) -> Model:
@@ -273,6 +283,7 @@ def _source(done: Run, dataset: Dataset, data: str | Path | None, input_name: st
         "dataset": done.study.dataset,
         "study": done.study.settings(),
         "data": str(Path(where).resolve()) if where else None,
+        "brought": data is not None,
         "digest": dataset.digest(),
         "spec": dataset.spec.model_dump(mode="json"),
         "input": input_name,

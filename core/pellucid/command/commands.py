@@ -162,6 +162,8 @@ def activations(
         f"{found.rows:,} rows of {found.units} units from {found.samples:,} samples in {found.seconds:.0f} s "
         f"({found.rows / max(found.seconds, 1e-9):,.0f} a second): {found.folder}, layer {found.layer}"
     )
+    if data is not None:
+        tables.print_findings(tables.console(), found.findings, None)
 
 
 @app.command()
