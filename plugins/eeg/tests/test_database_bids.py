@@ -225,3 +225,18 @@ def test_a_table_that_was_changed_is_read_again(tmp_path):
     after = opened(root, **TAPPING).frame["label"].to_numpy()
     assert np.array_equal(before[:20], after[:20])
     assert (before[20:] != after[20:]).sum() == 16
+
+
+def test_a_participant_without_a_row_can_be_left_out(tmp_path):
+    root = bids_tree(tmp_path / "ds")
+    text = (root / "participants.tsv").read_text()
+    (root / "participants.tsv").write_text(text.replace("sub-04", "sub-44"))
+    data = opened(root, skip_broken=True, **GROUPS)
+    assert data.frame["subject"].nunique() == 5
+    (told,) = [one for one in data.findings if one.done == "left out"]
+    assert told.what == "cannot be used"
+    assert "has no row in" in told.where
+    assert "sub-" not in told.where
+    (root / "participants.tsv").write_text(text.replace("sub-0", "sub-1"))
+    with pytest.raises(DataError, match=r"none of 6 recordings can be used.*has no row"):
+        opened(root, skip_broken=True, **GROUPS)

@@ -128,7 +128,18 @@ def _sources(root: Path, config: BidsEegConfig, labels: Labels) -> list[Source]:
         if not (root / PARTICIPANTS).is_file():
             raise DataError(f"{root}: has no {PARTICIPANTS}, and the columns {', '.join(columns)} are asked of it")
         table, rows = participants(root / PARTICIPANTS, columns)
-    return [_source(one, config, labels, table, rows) for one in found]
+    return [_usable(one, config, labels, table, rows) for one in found]
+
+
+def _usable(
+    one: BidsRecording, config: BidsEegConfig, labels: Labels, table: CsvTable | None, rows: dict[str, int]
+) -> Source:
+    """A recording, or why its tables do not let it be used."""
+    try:
+        return _source(one, config, labels, table, rows)
+    except DataError as error:
+        place = place_of(one.path, one.root, config.namespace)
+        return Source(place, pseudonym(one.entities["sub"], config.namespace), unusable=str(error))
 
 
 def _source(
@@ -141,7 +152,7 @@ def _source(
         row = rows.get(one.entities["sub"])
         if row is None:
             raise DataError(
-                f"{one.shown}: its participant has no row in {PARTICIPANTS}; write one, with n/a where nothing is known"
+                f"{one.path.name}: its participant has no row in {PARTICIPANTS}; write one, with n/a where nothing is known"
             )
         if config.split:
             columns["split"] = table[config.split][row]
@@ -190,7 +201,7 @@ def _rate(said: dict[str, Any], one: BidsRecording) -> float | None:
     if rate_hz is None or rate_hz == "n/a":
         return None
     if isinstance(rate_hz, bool) or not isinstance(rate_hz, int | float) or not 0 < rate_hz < 1e6:
-        raise DataError(f"{one.shown}: SamplingFrequency of its eeg.json is no rate; mend it")
+        raise DataError(f"{one.path.name}: SamplingFrequency of its eeg.json is no rate; mend it")
     return float(rate_hz)
 
 
