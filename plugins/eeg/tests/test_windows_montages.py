@@ -152,6 +152,22 @@ def test_electrodes_that_are_absent_are_made_up_and_said_of_each_recording(small
     assert auroc(found) > 0.85
 
 
+def test_neighbours_that_a_model_does_not_read_count_but_cannot_be_all_where_others_are_masked(small, tmp_path):
+    absent, run = small
+    # Seven of nineteen are there; the others have neighbours that the model does not read.
+    names = ("Fp1", "Fp2", "F7", "F8", "T7", "T8", "O1", *MORE)
+    data = run.study.open_dataset(folder(tmp_path / "near", names, [10]), run.learnt)
+    (what,) = {one.what for one in data.findings if one.what.startswith("lacks")}
+    assert what == "lacks electrodes that the models read (12 of 19)"
+    alone = folder(tmp_path / "alone", MORE, [10])
+    if absent == "masked":
+        with pytest.raises(DataError, match="none of the 19 electrodes that are asked for is there"):
+            run.study.open_dataset(alone, run.learnt)
+    else:
+        made = run.study.open_dataset(alone, run.learnt)
+        assert "interpolated from 16" in {one.done for one in made.findings}
+
+
 def test_a_tree_of_few_electrodes_is_read_by_a_run_of_many(large, tmp_path):
     out = tmp_path / "found.json"
     other = tree(tmp_path / "other", TEN_TWENTY, range(10, 14), rate=128)

@@ -145,6 +145,11 @@ def _make_up(
             f"{len(names)} good ones; {preparation.least_near:.0%} are the least (least_near). From so few the others cannot be told"
         )
     if preparation.absent == "masked":
+        if not known.any():
+            raise DataError(
+                f"none of the {len(wanted)} electrodes that are asked for is there, so that all would be masked; let the others tell "
+                'what they read: absent = "interpolated"'
+            )
         return f"{some} masked"
     from pellucid_eeg.preparing.splines import spline_weights
 
