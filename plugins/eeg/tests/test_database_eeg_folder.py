@@ -169,7 +169,9 @@ def test_electrodes_are_those_that_all_have_in_the_order_of_the_first(tmp_path):
     assert [one.what for one in data.findings if "reference" in one.what] == [
         "recorded against another reference than most"
     ]
-    masked = opened(tmp_path / "data", preparation=Preparation(electrodes=("Cz", "Pz"), absent="masked"), **TAPPING)
+    masked = opened(
+        tmp_path / "data", preparation=Preparation(electrodes=("Cz", "Pz"), absent="masked", least_near=0.5), **TAPPING
+    )
     known = masked.read(np.array([0, len(masked) - 1])).masks["eeg"][:, :, 0]
     assert known.tolist() == [[True, False], [True, True]]
 
