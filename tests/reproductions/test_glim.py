@@ -14,7 +14,7 @@ import torch
 from pellucid.assembly import build_encoders, build_head
 from pellucid.batch import collate
 from pellucid.protocols.base import Context, FittedFold
-from pellucid.protocols.measuring import Examined, concluded
+from pellucid.protocols.measuring import concluded, examined
 from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 from pellucid.protocols.texts.generated import GeneratedText
 from pellucid.protocols.texts.retrieval import Retrieval
@@ -76,8 +76,7 @@ def retrieved(seed):
     fold = fitted(seed)
     protocol = Retrieval()
     context = Context(fold.dataset.spec, "", {"aligned": fold.models["aligned"].head.tags}, "", seed)
-    examined = Examined(protocol.examine(fold).assign(fold=0))
-    found = {r.metric: r for r in concluded(protocol, [examined], context)[0]}
+    found = {r.metric: r for r in concluded(protocol, [examined(protocol, fold, context)], context)[0]}
     print(
         f"\nseed {seed}: "
         + ", ".join(f"{name} {r.value:.3f} ({r.low:.3f} to {r.high:.3f})" for name, r in found.items())
@@ -159,8 +158,7 @@ def test_what_is_written_of_signals_is_nearer_to_the_truth_than_to_other_sentenc
     model, _ = fit_model(encoders, head, sides, writing.training, name="writing")
     fold = FittedFold(data, "", split, {"writing": model}, None, 0)
     context = Context(data.spec, "", {"writing": model.head.tags}, "", 0)
-    examined = Examined(GeneratedText().examine(fold).assign(fold=0))
-    found = {r.metric: r for r in concluded(GeneratedText(), [examined], context)[0]}
+    found = {r.metric: r for r in concluded(GeneratedText(), [examined(GeneratedText(), fold, context)], context)[0]}
     for metric in ("bleu1", "bleu2", "rouge1"):
         one = found[metric]
         print(
