@@ -1,5 +1,7 @@
 """Signals aligned with text: the head against independent calculations, and protocols on models whose truth is known."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,7 +21,7 @@ from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.texts.conditions import NO_PROMPTS, NOISE, SIGNAL, shown
 from pellucid.protocols.texts.ranks import at_chance, placed
 from pellucid.protocols.texts.retrieval import Retrieval, RetrievalConfig
-from pellucid.protocols.texts.zero_shot import ZeroShot
+from pellucid.protocols.texts.zero_shot import ZeroShot, ZeroShotConfig
 from pellucid.representation import Representation, Tokens, TokenShape
 from pellucid.text.settings import SmallT5, Tables
 
@@ -129,9 +131,13 @@ def folded(reads, data=None):
 
 
 def concluded(protocol, reads, data=None):
+    return {r.metric: r for r in measured(protocol, reads, data)[0]}
+
+
+def measured(protocol, reads, data=None):
+    """Results, and what could not be measured."""
     fold, context = folded(reads, data)
-    examined = measuring.Examined(protocol.examine(fold).assign(fold=0))
-    return {r.metric: r for r in measuring.concluded(protocol, [examined], context)[0]}
+    return measuring.concluded(protocol, [measuring.examined(protocol, fold, context)], context)
 
 
 # --- retrieval --------------------------------------------------------------------------------------------------------
@@ -185,6 +191,24 @@ def test_fewer_sentences_than_a_block_make_a_smaller_one_with_its_own_chance():
     data = readings()
     found = concluded(Retrieval(), "signal", data.subset(np.arange(10 * RECORDINGS)))
     assert found["rank1_of_10"].chance == 0.1
+
+
+def test_one_sentence_is_not_measured_and_a_rank_that_all_sentences_have_says_so():
+    data = readings()
+    results, lacking = measured(Retrieval(), "signal", data.subset(np.arange(RECORDINGS)))
+    assert not results
+    assert "are all of one sentence" in lacking[0].because
+    results, lacking = measured(Retrieval(), "signal", data.subset(np.arange(4 * RECORDINGS)))
+    assert {r.metric for r in results} >= {"rank1_of_4", "noise_control_rank1"}
+    assert [one.metric for one in lacking] == ["rank5_of_4"]
+
+
+@pytest.mark.parametrize("settings", [{"ranks": (0,)}, {"ranks": (1, 24)}, {"block": 3, "ranks": (5,)}])
+def test_ranks_that_say_nothing_are_refused(settings):
+    with pytest.raises(ValueError, match=r"greater than or equal to 1|each is among the first"):
+        RetrievalConfig(**settings)
+    assert RetrievalConfig(block=6, ranks=(5,)).ranks == (5,)
+    assert RetrievalConfig(block=3).block == 3
 
 
 def test_places_count_what_is_nearer_and_what_is_as_near():
@@ -252,6 +276,43 @@ def test_naming_the_commonest_class_always_is_no_failure_of_the_control():
     found = {r.metric: r for r in ZeroShot().conclude(rows, context)}
     assert found["top1_on_noise:kind"].value == pytest.approx(18 / 30)
     assert found["noise_control_top1:kind"].passed
+
+
+def test_classes_whose_sentences_are_one_to_the_text_model_are_not_told_apart():
+    results, lacking = measured(ZeroShot(ZeroShotConfig(template="{label} zebra")), "signal")
+    assert results
+    assert not lacking
+    # "odd" and "loud" in one sentence each, the other words the same: as if neither word were known.
+    results, lacking = measured(ZeroShot(ZeroShotConfig(template="loud odd calm {label}")), "signal")
+    assert not results
+    assert "calm, loud, odd of “kind” are one to the text model" in lacking[0].because
+
+
+def test_labels_that_no_sample_has_are_not_measured():
+    data = readings()
+    data.frame["kind"] = np.nan
+    results, lacking = measured(ZeroShot(), "signal", data)
+    assert not results
+    assert "none of its 120 test samples has a label of kind" in lacking[0].because
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"template": "It is calm."}, "{label} where the name of a class belongs"),
+        ({"templates": {"kind": "It is {lable}."}}, "{label} where the name of a class belongs"),
+        ({"top": (0,)}, "greater than or equal to 1"),
+    ],
+)
+def test_templates_and_guesses_that_say_nothing_are_refused(settings, told):
+    with pytest.raises(ValueError, match=re.escape(told)):
+        ZeroShotConfig(**settings)
+
+
+def test_a_template_of_no_target_is_refused_before_anything_is_fitted():
+    _, context = folded("signal")
+    with pytest.raises(StudyError, match=r"names 'kimd'.*did you mean 'kind'"):
+        ZeroShot(ZeroShotConfig(templates={"kimd": "{label}"})).unfit(context)
 
 
 # --- who is new -------------------------------------------------------------------------------------------------------

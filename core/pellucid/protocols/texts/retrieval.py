@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pellucid.data.dataset import Dataset
-from pellucid.errors import DataError
+from pellucid.errors import NotMeasurable
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
@@ -25,7 +25,7 @@ from pellucid.protocols.texts.conditions import (
     vectors,
 )
 from pellucid.protocols.texts.ranks import at_chance, cosines, estimated, hits, placed
-from pellucid.result import Result
+from pellucid.result import NotMeasured, Result
 from pellucid.seeds import seed_of
 from pellucid.training.batching import distinct_batches
 
@@ -43,11 +43,19 @@ class RetrievalConfig(Config):
     block : int
         Sentences that a sample is compared with, its own among them; fewer where the test side has fewer.
     ranks : tuple of int
-        Among how many of the likest sentences its own must be.
+        Among how many of the likest sentences its own must be; fewer than a block has.
     """
 
     block: int = Field(default=24, ge=2)
-    ranks: tuple[int, ...] = Field(default=(1, 5), min_length=1)
+    ranks: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1, 5), min_length=1)
+
+    @model_validator(mode="after")
+    def _ranks_leave_some_out(self) -> RetrievalConfig:
+        if "ranks" in self.model_fields_set and max(self.ranks) >= self.block:
+            raise ValueError(
+                f"of {self.block} sentences each is among the first {max(self.ranks)}: set lower ranks or a larger block"
+            )
+        return self
 
 
 class Retrieval(Assessment):
@@ -86,7 +94,7 @@ class Retrieval(Assessment):
 
         Raises
         ------
-        DataError
+        NotMeasurable
             If the test side has one sentence only.
         """
         import pandas as pd
@@ -101,7 +109,10 @@ class Retrieval(Assessment):
         own = [some[0] for some in texts]
         names, codes = np.unique(own, return_inverse=True)
         if len(names) < 2:
-            raise DataError(f"protocol 'retrieval': the test side of fold {fold.split.fold} has one sentence only")
+            raise NotMeasurable(
+                f"its {len(own)} test samples are all of one sentence, so that there is none to take it for",
+                "judge on samples of more sentences",
+            )
         size = min(self.config.block, len(names))
         # By the samples' names, so that blocks do not depend on the order in which a dataset happens to have them.
         order = np.random.default_rng(seed_of(fold.seed, "blocks", fold.split.fold)).permutation(len(own))
@@ -120,14 +131,27 @@ class Retrieval(Assessment):
                 frames.append(rows_of(part, some, columns).assign(condition=condition, block=number, size=len(block)))
         return pd.concat(frames, ignore_index=True)
 
-    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result | NotMeasured]:
         """Scores by rank and condition, and whether noise is at chance."""
-        results = []
+        results: list[Result | NotMeasured] = []
         for part in dict.fromkeys(rows["part"]):
             mine = rows[rows["part"] == part]
+            size = int(mine["size"].min())
             for rank in self.config.ranks:
-                if rank < int(mine["size"].min()):
+                if rank < size:
                     results += self._scored(str(part), mine, rank, context)
+                else:
+                    because = f"there are {size} sentences to choose from, and every one is among the first {rank}"
+                    helps = "judge on samples of more sentences, or set lower ranks"
+                    results.append(
+                        NotMeasured(
+                            protocol=self.name,
+                            because=because,
+                            part=str(part),
+                            metric=f"rank{rank}_of_{size}",
+                            helps=helps,
+                        )
+                    )
         return results
 
     def _scored(self, part: str, mine: pd.DataFrame, rank: int, context: Context) -> list[Result]:

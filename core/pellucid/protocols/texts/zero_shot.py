@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from torch import Tensor
 
 from pellucid.data.spec import DataSpec
-from pellucid.errors import StudyError
+from pellucid.errors import NotMeasurable, StudyError, nearest
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
@@ -25,14 +26,25 @@ from pellucid.protocols.texts.conditions import (
     no_aligned,
     vectors,
 )
-from pellucid.protocols.texts.ranks import at_chance, cosines, estimated, hits, placed
-from pellucid.result import Result
+from pellucid.protocols.texts.ranks import EQUAL, at_chance, cosines, estimated, hits, placed
+from pellucid.result import NotMeasured, Result
 
 if TYPE_CHECKING:
     import pandas as pd
 
 KINDS = ("binary", "multiclass")
 BASELINE = "majority class"
+
+
+def _tells(template: str) -> str:
+    if "{label}" not in template:
+        raise ValueError(
+            "a template says {label} where the name of a class belongs; without, all classes have one sentence"
+        )
+    return template
+
+
+Template = Annotated[str, AfterValidator(_tells)]
 
 
 class ZeroShotConfig(Config):
@@ -51,9 +63,9 @@ class ZeroShotConfig(Config):
     """
 
     targets: tuple[str, ...] = ()
-    template: str = "{target} classification: It is {label}."
-    templates: Mapping[str, str] = Field(default_factory=dict)
-    top: tuple[int, ...] = Field(default=(1, 3), min_length=1)
+    template: Template = "{target} classification: It is {label}."
+    templates: Mapping[str, Template] = Field(default_factory=dict)
+    top: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1, 3), min_length=1)
 
 
 class ZeroShot(Assessment):
@@ -84,8 +96,14 @@ class ZeroShot(Assessment):
         Returns
         -------
         DataFrame
-            ``target``, ``condition``, ``label`` (the true class), ``classes`` (how many), ``above`` and ``ties`` (classes more
-            like the sample than the true one, and equally).
+            ``target``, ``condition``, ``label`` (the true class), ``classes`` (how many), ``alike`` (those whose sentences are one
+            to the text model, empty where there are none), ``above`` and ``ties`` (classes more like the sample than the true
+            one, and equally).
+
+        Raises
+        ------
+        NotMeasurable
+            If no test sample has a label.
         """
         import pandas as pd
 
@@ -105,20 +123,35 @@ class ZeroShot(Assessment):
                 continue
             labels = values[known].astype(np.int64)
             sentences = head.embed_texts([self._sentence(target, name) for name in names])
+            alike = _alike(names, sentences)
             for condition, found in said.items():
                 above, ties = placed(cosines(found[known], sentences), labels)
                 columns = {"label": labels, "above": above, "ties": ties}
                 frames.append(
                     rows_of(part, samples.subset(known), columns).assign(
-                        target=target, condition=condition, classes=len(names)
+                        target=target, condition=condition, classes=len(names), alike=alike
                     )
                 )
+        if not frames:
+            named = ", ".join(self._targets(fold.dataset.spec))
+            raise NotMeasurable(
+                f"none of its {len(samples)} test samples has a label of {named}", "judge on samples with labels"
+            )
         return pd.concat(frames, ignore_index=True)
 
-    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result | NotMeasured]:
         """Scores by target, number of guesses and condition, and whether noise beats the commonest class."""
-        results = []
+        results: list[Result | NotMeasured] = []
         for (part, target), mine in rows.groupby(["part", "target"], sort=False):
+            if alike := max(mine["alike"]):
+                because = f"sentences of the classes {alike} of “{target}” are one to the text model, which does not know the words"
+                helps = "name classes by words that its texts have, with the option templates"
+                results.append(
+                    NotMeasured(
+                        protocol=self.name, because=because, part=str(part), metric=f"top1:{target}", helps=helps
+                    )
+                )
+                continue
             for top in self.config.top:
                 if top < int(mine["classes"].iloc[0]):
                     results += self._scored(str(part), str(target), mine, top, context)
@@ -183,8 +216,19 @@ class ZeroShot(Assessment):
             raise StudyError(
                 f"protocol 'zero-shot': target {strange[0]!r} is {asked[strange[0]].kind}; a class for each sample is needed"
             )
+        if unknown := [name for name in self.config.templates if name not in asked]:
+            raise StudyError(
+                f"protocol 'zero-shot': templates names {unknown[0]!r}, which is none of its targets"
+                f"{nearest(unknown[0], list(asked))}; they are: {', '.join(asked)}"
+            )
         return {name: tuple(one.names) for name, one in asked.items() if one.kind in KINDS}
 
     def _sentence(self, target: str, label: str) -> str:
         template = self.config.templates.get(target, self.config.template)
         return template.replace("{target}", target[:1].upper() + target[1:]).replace("{label}", label)
+
+
+def _alike(names: tuple[str, ...], sentences: Tensor) -> str:
+    """Names of classes whose sentences have one vector, as those of words that a text model does not know."""
+    same = cosines(sentences, sentences) > 1 - EQUAL
+    return ", ".join(name for name, row in zip(names, same, strict=True) if row.sum() > 1)
