@@ -280,3 +280,11 @@ def test_a_model_of_signals_made_up_reads_what_is_open():
     made = kind.of_objects_like(given(waves(8, 8.5), channels), data.config, data.spec)
     assert made.read(np.arange(len(made))).inputs["eeg"].shape == (2, 8, 512)
     assert made.frame["rms_uv"].between(10, 20).all()
+
+
+@pytest.mark.parametrize("factor", [1e6, 1e-6])
+def test_microvolts_given_as_volts_and_volts_given_as_microvolts_are_refused(factor):
+    with pytest.raises(DataError, match="given-1: amplitudes cannot be microvolts: channels move by"):
+        read(given(factor * waves(19), TEN_TWENTY))
+    quiet, _ = read(given(0.02 * waves(19), TEN_TWENTY))
+    assert quiet.inputs["eeg"].std() < 1

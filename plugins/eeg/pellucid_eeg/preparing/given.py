@@ -20,6 +20,7 @@ from pellucid_eeg.preparing.record import Preparation
 from pellucid_eeg.recordings.foreign import is_epochs
 from pellucid_eeg.recordings.objects import recording_of
 from pellucid_eeg.recordings.recording import EegRecording
+from pellucid_eeg.recordings.units import unit_doubt
 
 __all__ = ["samples_of"]
 
@@ -50,7 +51,8 @@ def samples_of(
     Raises
     ------
     DataError
-        If no recording can be made from an object, electrodes are too few, samples are missing, or it is shorter than a window.
+        If no recording can be made from an object, electrodes are too few, samples are missing, its values cannot be microvolts, or
+        it is shorter than a window.
     """
     signal = learnt.inputs[input]
     assert isinstance(signal, Signal)
@@ -107,6 +109,11 @@ def _windows(
         if np.isnan(values).any():
             raise DataError(f"{called}: samples are missing in it; fill or cut out the gaps first")
         flat = [name for name, one in zip(rows, values, strict=True) if np.ptp(one) == 0]
+        low, high = np.percentile(values, [25, 75], axis=1)
+        if doubt := unit_doubt(high - low, tuple(rows)):
+            raise DataError(
+                f"{called}: amplitudes cannot be microvolts: {doubt}. Give its values in the unit that it says, which is V in mne"
+            )
         done = prepare(values, tuple(rows), recording.rate_hz, preparation, signal.channels, tuple({*bad, *flat}))
         length, begin = signal.length, 0
         if epochs:
