@@ -21,6 +21,7 @@ from pellucid.representation import tokens_name
 from pellucid.seeds import seed_of
 from pellucid.studies import Study
 from pellucid.training.fit import check_codes
+from pellucid.training.settings import TrainingSettings
 
 ALWAYS = "prediction"
 """The assessment that every study makes whose heads predict: an explanation of a model of unknown score is worth nothing."""
@@ -235,7 +236,7 @@ def check_fit(
 
 
 def check_columns(study: Study, dataset: Dataset) -> None:
-    """Refuse training by a column that the dataset does not have, before anything is trained.
+    """Refuse training by a column that cannot make batches, or without one that texts need, before anything is trained.
 
     Raises
     ------
@@ -243,11 +244,35 @@ def check_columns(study: Study, dataset: Dataset) -> None:
     """
     columns = list(map(str, dataset.frame.columns))
     for entry in (*study.encoder, *study.head):
-        name = study.training_of(entry).distinct
+        settings = study.training_of(entry)
+        name = settings.distinct
         if name and name not in columns:
             raise StudyError(
                 f"[training] distinct = {name!r}: dataset {dataset.spec.name!r} has no such column{nearest(name, columns)}; "
                 f"it has: {_listed(columns)}"
+            )
+        if name and (count := dataset.frame[name].nunique()) < settings.batch_size:
+            raise StudyError(
+                f"[training] distinct = {name!r}, batch_size = {settings.batch_size}: dataset {dataset.spec.name!r} has {count} "
+                "different values in this column; lower batch_size"
+            )
+    for head in study.head:
+        if plugins.load("head", head.name).tags.needs_texts:
+            _check_texts(head, study.training_of(head), dataset)
+
+
+def _check_texts(head: HeadEntry, settings: TrainingSettings, dataset: Dataset) -> None:
+    """Each text of a batch is a mismatch of the other samples: there must be others, and none with the same text."""
+    if settings.batch_size < 2:
+        raise StudyError(
+            f"head {head.part!r} compares the samples of a batch: [training] batch_size must be at least 2"
+        )
+    for name, text in dataset.spec.texts.items():
+        again = int(dataset.frame[column := text.columns(name)[0]].duplicated().sum())
+        if again and not settings.distinct:
+            raise StudyError(
+                f"head {head.part!r} takes the other texts of a batch for mismatches, and {again} of {len(dataset)} samples have "
+                f'a {name} that another has too: write [training] distinct = "{column}"'
             )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pellucid
-from pellucid.errors import LeakageError
+from pellucid.errors import LeakageError, StudyError
 from pellucid.evaluation import evaluate
 from pellucid_eeg.zuco.example import write_results
 
@@ -18,12 +18,13 @@ def written(folder, first, count=9):
     folder.mkdir()
     chance = np.random.default_rng(first)
     for person in ("ZAA", "ZBB"):
-        for task in ("SR", "NR"):
+        # The words by which zero-shot calls a corpus must stand in sentences: this text model knows no others.
+        for task, corpus in (("SR", "movie"), ("NR", "life")):
             readings = []
             for at in range(first, first + count):
                 signals = np.zeros((105, int(chance.integers(260, 400))))
                 signals[:-1] = chance.normal(0, 10, (104, signals.shape[1]))
-                readings.append((f"The {task} sentence number {at} is here.", signals))
+                readings.append((f"The {corpus} sentence number {at} is here.", signals))
             write_results(folder / f"results{person}_{task}.mat", readings)
     return folder
 
@@ -81,3 +82,20 @@ def test_a_loaded_model_says_how_much_each_soft_token_adds(run):
     assert explanation.names == ("soft token 1", "soft token 2")
     assert explanation.gap.abs().max() < 1e-4
     assert len(model.head.write(model.representation(data.subset([0])))) == 1
+
+
+@pytest.mark.parametrize(
+    ("training", "told"),
+    [
+        ({"distinct": ""}, 'sentence that another has too: write .training. distinct = "text:sentence"'),
+        ({"distinct": "sentence", "batch_size": 9}, "8 different values in this column; lower batch_size"),
+        ({"distinct": "subject", "batch_size": 3}, "2 different values in this column; lower batch_size"),
+        ({"distinct": "", "batch_size": 1}, "batch_size must be at least 2"),
+    ],
+)
+def test_batches_that_no_sentence_can_be_told_apart_in_are_refused_before_anything_is_written(tmp_path, training, told):
+    changes = {f"training.{key}": value for key, value in training.items()}
+    changes |= {f"options.zuco-synthetic.{key}": value for key, value in {"sentences": 8, "subjects": 2}.items()}
+    with pytest.raises(StudyError, match=told):
+        pellucid.study("eeg-text").with_settings(changes).run(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
