@@ -215,6 +215,13 @@ def test_a_holdout_has_the_shares_of_its_settings():
         list(SubjectHoldout().splits(cohort(["a", "a", "b", "b"], [0, 1, 0, 1]), "ill", 0))
 
 
+def test_a_holdout_of_too_few_sentences_speaks_of_sentences():
+    data = cohort(["a", "b", "c", "d"], [0, 1, 0, 1], sentence=["s1", "s1", "s2", "s2"])
+    data.spec = data.spec.model_copy(update={"groups": ("subject", "sentence")})
+    with pytest.raises(DataError, match=r"'cohort', target 'ill': .* at least 3 sentences, got 2: add sentences"):
+        list(SubjectHoldout(SubjectHoldoutConfig(apart=("sentence",))).splits(data, "ill", 0))
+
+
 def test_an_official_split_is_kept_as_it_is():
     side = ["Train", "train ", "val", "val", "test", "TEST"]
     data = cohort(["a", "b", "c", "d", "e", "f"], [0, 1] * 3, split=side)

@@ -64,7 +64,14 @@ class SubjectHoldout(Splitting):
         LeakageError
             If the official split has a subject on two sides.
         """
-        sets, strata = self.sets(dataset.keeping_apart(self.config.apart)), self.strata(dataset, target)
+        kept = dataset.keeping_apart(self.config.apart)
+        sets, strata = self.sets(kept), self.strata(dataset, target)
+        if not self._laid_down(dataset) and (count := len(np.unique(sets))) < 3:
+            several = kept.spec.group_word[1]
+            raise DataError(
+                f"{named(dataset, target)}: training, validation and test need at least 3 {several}, got {count}: add {several} "
+                f"({several} that share any group count as one)"
+            )
         side = self._official(dataset, sets) if self._laid_down(dataset) else self._drawn(sets, strata, seed)
         test = np.flatnonzero(side == "test")
         rest = np.flatnonzero(side != "test")
@@ -91,9 +98,6 @@ class SubjectHoldout(Splitting):
         return any(SIDES.get(word, "test") == "test" for word in _words(dataset, column).unique())
 
     def _drawn(self, sets: np.ndarray, strata: np.ndarray, seed: int) -> np.ndarray:
-        count = len(np.unique(sets))
-        if count < 3:
-            raise DataError(f"training, validation and test need at least 3 subjects, got {count}: add subjects")
         part = deal(sets, strata, [1 - self.config.test, self.config.test], seed)
         return np.where(part == 1, "test", "train")
 
