@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 from typing import ClassVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from pellucid.errors import LeakageError
 from pellucid.heads.codes.naive_bayes import NGramNaiveBayes, NGramNaiveBayesConfig
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.codes.audit import CodesAudit, CodesAuditConfig
+from pellucid.protocols.codes.conclusions import CodesConclusions, _usage
 from pellucid.protocols.codes.selected import dealt
 from pellucid.regions import FrequencyBand, TimeSpan
 from pellucid.representation import Representation, Tokens, TokenShape
@@ -168,6 +170,26 @@ def test_usage_and_perplexity_are_those_of_plain_counting_and_beside_those_of_th
     assert found["perplexity"].baseline == pytest.approx(1)
     assert found["usage"].baseline == found["usage"].chance == pytest.approx(1 / CODES)
     assert found["log_odds:yes"].baseline == pytest.approx(0, abs=0.05)
+
+
+def test_codes_that_single_subjects_have_lie_in_the_interval_and_folds_of_which_nobody_is_drawn_have_no_usage():
+    count = 16
+    uses = np.eye(count, dtype=int)
+    frame = {"subject": [f"p{at:02d}" for at in range(count)], "uses": uses.tolist(), "fold": np.arange(count) // 2}
+    frame["first:untrained_uses"] = [json.dumps([1] * count) if at % 2 == 0 else "" for at in range(count)]
+    context_ = context(data())
+    one_fold = pd.DataFrame(frame | {"fold": 0, "first:untrained_uses": [json.dumps([1] * count)] + [""] * (count - 1)})
+    for rows, expected in ((one_fold, 1.0), (pd.DataFrame(frame), 2 / count)):
+        usage, perplexity = CodesConclusions(rows, "bayes", context_, 200).results()
+        assert usage.value == pytest.approx(expected)
+        assert perplexity.value == pytest.approx(expected * count)
+        for one in (usage, perplexity):
+            assert one.low <= one.value <= one.high
+        assert usage.high <= 1
+        assert perplexity.high <= count
+    # Of the first fold nobody is drawn: it says nothing then, and not that no code is used.
+    some = CodesConclusions(pd.DataFrame(frame), "bayes", context_, 200)
+    assert some._over_folds(_usage, (np.arange(count) > 1).astype(float)) == pytest.approx(2 / count)
 
 
 def test_where_labels_say_nothing_of_codes_no_odds_pass():

@@ -16,7 +16,7 @@ from pellucid.encoders.quantiser import perplexity
 from pellucid.protocols.audited import FIRST_ROW, AuditedRows
 from pellucid.protocols.codes.selected import Floats, scores, sums
 from pellucid.result import Result
-from pellucid.statistics.bootstrap import Interval, Statistic
+from pellucid.statistics.bootstrap import Interval, Statistic, interval
 
 UNTRAINED = "the encoder before it learnt by steps"
 
@@ -59,8 +59,10 @@ class CodesConclusions(AuditedRows):
         with np.errstate(invalid="ignore"):
             return np.nanmean(found, 0)
 
-    def _of_counts(self, metric: str, measure: Any, chance: float, sentence: str) -> Result:
-        found = self.interval(lambda weights: self._over_folds(measure, weights))
+    def _of_counts(self, metric: str, measure: Any, most: float, chance: float, sentence: str) -> Result:
+        # Subjects drawn twice leave others out, and with them the codes that they alone have: replicates are too small.
+        found = interval(lambda weights: self._over_folds(measure, weights), self.weights, centred=True)
+        found = found._replace(low=max(found.low, chance), high=min(found.high, most))
         untrained = float(np.mean([measure(np.array(one, float)) for one in self.first("untrained_uses")]))
         return self.result(
             metric, found, higher=True, chance=chance, baseline=untrained, baseline_name=UNTRAINED,
@@ -74,13 +76,13 @@ class CodesConclusions(AuditedRows):
 
     def _usage(self) -> Result:
         return self._of_counts(
-            "usage", lambda counts: (counts > 0).mean(-1), 1 / self.codes,
+            "usage", _usage, 1.0, 1 / self.codes,
             f"{{value:.0%}} of the {self.codes} codes occur among these subjects; before the encoder learnt it is {{baseline:.0%}}.",
         )  # fmt: skip
 
     def _perplexity(self) -> Result:
         return self._of_counts(
-            "perplexity", _perplexity, 1.0,
+            "perplexity", _perplexity, self.codes, 1.0,
             f"Codes are as spread out as {{value:.1f}} of {self.codes} that are used alike; 1 is one code for everything, and before "
             "the encoder learnt it is {baseline:.1f}.",
         )  # fmt: skip
@@ -150,6 +152,10 @@ class CodesConclusions(AuditedRows):
         names = [entry["name"] for entry in self.first("table")[0]["rows"] if entry["class"] == one]
         where = "" if len(np.unique(self.folds)) == 1 else "in the first fold "
         return where + ", ".join(names)
+
+
+def _usage(counts: Floats) -> Floats:
+    return np.where(np.asarray(counts).sum(-1) > 0, (np.asarray(counts) > 0).mean(-1), np.nan)
 
 
 def _perplexity(counts: Floats) -> Floats:
