@@ -19,6 +19,7 @@ from pellucid.model import Model
 from pellucid.protocols import measuring
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.texts.conditions import NO_PROMPTS, NOISE, SIGNAL, shown
+from pellucid.protocols.texts.generated import others
 from pellucid.protocols.texts.ranks import at_chance, placed
 from pellucid.protocols.texts.retrieval import Retrieval, RetrievalConfig
 from pellucid.protocols.texts.zero_shot import ZeroShot, ZeroShotConfig
@@ -313,6 +314,18 @@ def test_a_template_of_no_target_is_refused_before_anything_is_fitted():
     _, context = folded("signal")
     with pytest.raises(StudyError, match=r"names 'kimd'.*did you mean 'kind'"):
         ZeroShot(ZeroShotConfig(templates={"kimd": "{label}"})).unfit(context)
+
+
+# --- what is written --------------------------------------------------------------------------------------------------
+
+
+def test_chance_of_what_is_written_is_had_from_other_sentences_alone_whoever_has_read_them():
+    sentences = [f"sentence {at % 3}" for at in range(60)]
+    drawn = others(sentences, 0)
+    assert all(sentences[at] != one for at, one in zip(drawn, sentences, strict=True))
+    assert len(set(drawn.tolist())) > 20
+    assert (others(sentences, 1) != drawn).any()
+    assert others(["one"] * 2, 0).tolist() == [0, 1]
 
 
 # --- who is new -------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -38,7 +38,7 @@ class GeneratedText(Assessment):
     """BLEU-1, BLEU-2 and ROUGE-1 recall of what models write of test samples, freely: no true word is given.
 
     Against all variants of the sentence together, and as ``_raw`` against the sentence itself. Chance is the same texts
-    compared with the truth of another sample; the baseline is what the model writes of noise. A text model that writes the
+    compared with the truth of a sample of another sentence; the baseline is what the model writes of noise. A text model that writes the
     same of everything has a score too, that of its commonest words: only the difference from these two says anything.
     Never compare with scores of words predicted after true ones.
     """
@@ -63,8 +63,8 @@ class GeneratedText(Assessment):
         Returns
         -------
         DataFrame
-            ``condition``, ``written``, and for variants, for the sentence (``_raw``) and for those of another sample
-            (``_chance``): the counts of :func:`~pellucid.text.scores.bleu_counts` and ``rouge1``.
+            ``condition``, ``written``, and for variants, for the sentence (``_raw``) and for those of a sample of
+            another sentence (``_chance``): the counts of :func:`~pellucid.text.scores.bleu_counts` and ``rouge1``.
         """
         import pandas as pd
 
@@ -76,7 +76,7 @@ class GeneratedText(Assessment):
 
         samples, head = fold.test(part), head_of(model)
         texts = samples.text_values(head.text_name)
-        lot = np.random.default_rng(seed_of(fold.seed, "texts dealt anew", fold.split.fold)).permutation(len(texts))
+        lot = others([some[0] for some in texts], seed_of(fold.seed, "texts dealt anew", fold.split.fold))
         true = {
             "": [some[1:] or some for some in texts],
             "_raw": [some[:1] for some in texts],
@@ -128,6 +128,22 @@ class GeneratedText(Assessment):
                         )
                     )
         return results
+
+
+def others(sentences: Sequence[str], seed: int) -> np.ndarray:
+    """For each sample one of another sentence, drawn by lot, int64, shape (sample,); itself where there is one sentence alone.
+
+    Not a mere permutation: of few sentences that many people have read, a good share would stay with their own.
+
+    Examples
+    --------
+    >>> others(["a", "a", "b"], 0)[:2].tolist()
+    [2, 2]
+    """
+    chance, own = np.random.default_rng(seed), np.unique(np.asarray(sentences), return_inverse=True)[1]
+    strangers = [np.flatnonzero(own != one) for one in range(own.max() + 1)]
+    drawn = [chance.choice(strangers[one]) if len(strangers[one]) else at for at, one in enumerate(own)]
+    return np.array(drawn, np.int64)
 
 
 def _statistic(rows: pd.DataFrame, metric: str, end: str) -> Statistic:
