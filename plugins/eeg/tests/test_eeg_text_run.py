@@ -1,12 +1,13 @@
 """A study of reading EEG from files to report, and an evaluation on other sentences of the same readers."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 import pellucid
-from pellucid.errors import LeakageError, StudyError
+from pellucid.errors import LeakageError, RunError, StudyError
 from pellucid.evaluation import evaluate
 from pellucid_eeg.zuco.example import write_results
 
@@ -72,6 +73,15 @@ def test_an_evaluation_on_other_sentences_says_it_too_and_known_sentences_are_re
     assert {r.judged_on for r in results} == {LABEL}
     with pytest.raises(LeakageError, match="sentences"):
         evaluate(done.path, place / "data")
+
+
+def test_a_run_that_was_cut_off_is_told_how_it_goes_on(run, tmp_path):
+    done, place = run
+    cut = shutil.copytree(done.path, tmp_path / "cut")
+    document = json.loads((cut / "run.json").read_text("utf-8")) | {"state": "running"}
+    (cut / "run.json").write_text(json.dumps(document), "utf-8")
+    with pytest.raises(RunError, match=r"is not finished: .*continues it, with the same --set and --data"):
+        evaluate(cut, place / "data")
 
 
 def test_a_loaded_model_says_how_much_each_soft_token_adds(run):
