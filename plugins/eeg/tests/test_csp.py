@@ -157,6 +157,31 @@ def test_a_common_reference_takes_a_direction_and_not_the_method(trials):
         full.prepare([some(Batch({"eeg": x}), y < 2, y)])
 
 
+def test_training_samples_that_lack_an_electrode_do_not_make_it_quieter(trials):
+    batch, data = trials
+    y, rng = batch.targets[:, 0].numpy(), np.random.default_rng(0)
+    two, x = y < 2, batch.inputs["eeg"].numpy()
+    known = np.ones(x.shape, bool)
+    for channel in (3, 9):
+        known[rng.random(len(x)) < 0.6, channel] = False
+    encoder = csp(data.spec.input("eeg"), components=2, relative=False)
+    signals = torch.from_numpy(np.where(known, x, 1e3))[two]
+    labels = torch.from_numpy(y[two]).float()[:, None]
+    encoder.prepare([Batch({"eeg": signals}, {"eeg": torch.from_numpy(known[two])}, labels)])
+    passed = encoder.filtered(Batch({"eeg": torch.from_numpy(x)})).double().numpy()
+    means = np.zeros((2, 22, 22))
+    for label in range(2):
+        for one in range(22):
+            for other in range(22):
+                both = known[:, one, 0] & known[:, other, 0] & (y == label)
+                means[label, one, other] = (passed[both, one] * passed[both, other]).mean()
+    expected = components(torch.from_numpy(means), 2)[0].numpy()
+    turned = np.sign((encoder.filters.numpy() * expected).sum(1))[:, None]
+    np.testing.assert_allclose(
+        encoder.filters.numpy() * turned, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max()
+    )
+
+
 def test_what_it_cannot_learn_from_is_refused(trials):
     batch, data = trials
     spec = data.spec.input("eeg")

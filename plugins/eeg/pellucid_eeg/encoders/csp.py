@@ -127,7 +127,7 @@ class CommonSpatialPatterns(Encoder):
         return passed
 
     def prepare(self, batches: Iterable[Batch]) -> None:
-        """Learn filters from the mean covariance of each class.
+        """Learn filters from the mean covariance of each class; of two channels by the samples in which both are known.
 
         Raises
         ------
@@ -137,22 +137,24 @@ class CommonSpatialPatterns(Encoder):
             If there is one class alone, or fewer directions than components.
         """
         sums: dict[int, Tensor] = {}
-        counts: dict[int, int] = {}
+        counts: dict[int, Tensor] = {}
         together = Together(len(self.spec.channels))
         for batch in batches:
-            x, labels = self.filtered(batch).double(), self._classes(batch)
-            together.add(x.float(), self.known(batch))
-            covariances = x @ x.transpose(1, 2) / x.shape[2]
+            x, labels, known = self.filtered(batch).double(), self._classes(batch), self.known(batch)
+            together.add(x.float(), known)
+            there = torch.ones_like(x) if known is None else known.double()
+            x, values = x * there, there @ there.transpose(1, 2)
+            covariances, seen = x @ x.transpose(1, 2) / values.clamp(min=1), (values > 0).double()
             for label in labels.unique().tolist():
-                mine = covariances[labels == label]
-                sums[label] = sums.get(label, torch.zeros_like(mine[0])) + mine.sum(0)
-                counts[label] = counts.get(label, 0) + len(mine)
+                mine = labels == label
+                sums[label] = sums.get(label, 0) + covariances[mine].sum(0)
+                counts[label] = counts.get(label, 0) + seen[mine].sum(0)
         classes = sorted(sums)
         if not 2 <= len(classes) <= MOST_CLASSES:
             raise DataError(
                 f"encoder 'csp' tells 2 to {MOST_CLASSES} classes apart, but the training samples have {len(classes)}"
             )
-        means = torch.stack([sums[label] / counts[label] for label in classes])
+        means = torch.stack([sums[label] / counts[label].clamp(min=1) for label in classes])
         found, patterns, contrast, share = components(means, self.config.components)
         self.filters.copy_(found)
         self.patterns.copy_(patterns)
