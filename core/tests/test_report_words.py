@@ -80,3 +80,11 @@ def test_an_explanation_with_one_failed_check_has_not_passed_its_audit():
 def test_audits_are_grouped_by_model_and_keep_their_outcome(tmp_path):
     found = checks(RunFolder.read(run_folder(tmp_path, gallery=False)), "explanation-audit")
     assert {part: [check.passed for check in checks] for part, checks in found.items()} == {"weighted": [True, False]}
+
+
+def test_of_five_subjects_no_verdict_is_given():
+    few = result("weighted", "x", 0.9, baseline=0.8, n_subjects=5)
+    told = " ".join(words.answer(few, None, {"kind": "regression"}))
+    assert "0.100 better; 5 subjects are too few for a verdict" in told
+    enough = result("weighted", "x", 0.9, baseline=0.8, n_subjects=6)
+    assert "too few" not in " ".join(words.answer(enough, None, {"kind": "regression"}))

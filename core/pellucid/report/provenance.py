@@ -9,6 +9,7 @@ from typing import Any
 
 from pellucid.report.folder import RunFolder
 from pellucid.report.names import sentence_case
+from pellucid.run import DOCUMENT
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def facts(run: RunFolder) -> list[Fact]:
         Fact("Access", card.get("how") or card.get("access", "")),
         Fact("Digest of the data", str(data.get("digest", ""))),
         Fact(sentence_case(run.spec.group_word[1]), _subjects(run)),
-        Fact("To repeat it", command if isinstance(command, str) else " ".join(command)),
+        Fact("To repeat it", f"{command if isinstance(command, str) else ' '.join(command)}, with the settings in {DOCUMENT}"),
         Fact("Seed", str(document.get("seed", ""))),
         Fact("Started", str(document.get("started", ""))),
         Fact("Took", _duration(document.get("duration_s"))),

@@ -117,6 +117,9 @@ CONTROL = "noise-control"
 CODES = ("latent-clusters", "traversal-monotonicity")
 """The protocols that examine a learnt code."""
 
+FEW_SUBJECTS = 6
+"""Of fewer no verdict is given: resampling so few says little of others."""
+
 FIRST = ("auroc", "mae", "rmse", "r2", "accuracy", "balanced accuracy")
 """The metric that speaks for a model: the first of these that was measured."""
 
@@ -227,6 +230,8 @@ def _compared(result: Result, other: float, apart: Result | None) -> str:
     how = f"the interpretable model is {number(abs(result.value - other))} {'better' if better else 'worse'}"
     if not all(math.isfinite(end) for end in ends):
         return how
+    if result.n_subjects < FEW_SUBJECTS:
+        return f"{how}{interval_told}; {result.n_subjects} subjects are too few for a verdict"
     return f"{how}{interval_told}, {'no clear difference' if unsure else 'a clear difference'}"
 
 
