@@ -33,7 +33,7 @@ def amplitudes(values: npt.NDArray[np.floating], spec: Signal) -> tuple[npt.NDAr
     >>> from pellucid.data.spec import Signal
     >>> spec = Signal(channels=("a",), length=100, rate_hz=100.0, units="uV")
     >>> hz, found = amplitudes(5 + 3 * np.cos(2 * np.pi * 10 * np.arange(100) / 100)[None], spec)
-    >>> hz[found[0].argmax()], round(float(found.max()), 3)
+    >>> float(hz[found[0].argmax()]), round(float(found.max()), 3)
     (10.0, 3.0)
     """
     known = np.isfinite(values)

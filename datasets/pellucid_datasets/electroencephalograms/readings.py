@@ -62,7 +62,7 @@ def drawn_sentences(count: int, rng: np.random.Generator) -> Sentences:
     Examples
     --------
     >>> drawn_sentences(2, np.random.default_rng(0)).texts[0][0]
-    'The tall painter gladly carries a broken letter near the tower at midnight.'
+    'The tall painter gladly paints a broken wheel near the tower at midnight.'
     """
     rows: list[Floats] = []
     known: set[tuple[int, ...]] = set()
