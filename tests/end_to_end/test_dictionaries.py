@@ -120,7 +120,9 @@ def test_an_untrained_copy_takes_no_statistics_from_the_test_side(run, layers, t
     subjects = there.frame[there.spec.groups[0]].astype(str).to_numpy()
     others = np.isin(subjects, np.unique(subjects)[::2]) if strangers == "some" else np.ones(len(subjects), bool)
     monkeypatch.setattr(of_run, "untrained_copy", lambda *told: copies.append(made(*told)) or copies[-1])
-    monkeypatch.setattr(Study, "open_dataset", lambda self, data=None: Elsewhere(own(), others) if data else own())
+    monkeypatch.setattr(
+        Study, "open_dataset", lambda self, data=None, learnt=None: Elsewhere(own(), others) if data else own()
+    )
     collect_run(run.path, layers[0], tmp_path / "acts", fold=None, data="elsewhere", untrained=True)
     assert set(opened(tmp_path / "acts").samples["side"]) == ({"train", "test"} if strangers == "some" else {"test"})
     # Of the known people among them; where all are strangers, of the people whom the model has learnt from.
@@ -170,7 +172,9 @@ def test_heads_on_the_same_encoders_say_other_things_inside_and_the_same_below(t
 
 def test_an_untrained_copy_is_refused_where_nobody_on_the_training_side_is_left(run, layers, tmp_path, monkeypatch):
     own = run.study.open_dataset
-    monkeypatch.setattr(Study, "open_dataset", lambda self, data=None: Elsewhere(own(), np.ones(len(own()), bool)))
+    monkeypatch.setattr(
+        Study, "open_dataset", lambda self, data=None, learnt=None: Elsewhere(own(), np.ones(len(own()), bool))
+    )
     collect_run(run.path, layers[0], tmp_path / "acts", fold=None, data="elsewhere")
     with pytest.raises(RunError, match=r"no longer what they were.*collect without --untrained"):
         collect_run(run.path, layers[0], tmp_path / "refused", fold=None, data="elsewhere", untrained=True)
