@@ -1,6 +1,7 @@
 """Signals aligned with text: the head against independent calculations, and protocols on models whose truth is known."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -259,6 +260,19 @@ def test_labels_are_told_by_their_sentences_beside_the_majority_and_the_text_its
     assert found["top1_of_raw_text:kind"].value == 1.0
     assert found["noise_control_top1:kind"].passed
     assert "top3:kind" not in found
+    assert "the sentence of the true one is likest in" in score.sentence
+    two = concluded(ZeroShot(ZeroShotConfig(top=(2,))), "signal")["top2:kind"]
+    # Of 30 sentences 18 are of the commonest kind, and six of each other one.
+    assert two.baseline == pytest.approx(24 / 30)
+    assert two.chance == pytest.approx(2 / 3)
+    assert "among the 2 likest" in two.sentence
+
+
+def test_data_without_classes_have_no_labels_to_tell():
+    _, context = folded("signal")
+    assert ZeroShot().unfit(context) == ""
+    bare = replace(context, spec=context.spec.model_copy(update={"targets": {}}))
+    assert ZeroShot().unfit(bare) == "no target of its dataset has classes to tell apart"
 
 
 def test_a_label_that_a_prompt_gives_away_is_found_out():

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import norm
 
 from pellucid.assembly import facts_of
-from pellucid.data import ArrayDataset, Binary, DataSpec, Signal, Vector
+from pellucid.data import ArrayDataset, Binary, DataSpec, Regression, Signal, Vector
 from pellucid.data.spec import COVARIATES
 from pellucid.data.splits import Split
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
@@ -19,6 +20,7 @@ from pellucid.heads.functions.linear import Linear
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.protocols.noise import Marginals, NoiseControl, NoiseCopy
+from pellucid.protocols.noise.conclusions import conclusions, ranking
 from pellucid.protocols.noise.control import NoiseControlConfig
 from pellucid.representation import Representation
 from pellucid.result import Result
@@ -247,6 +249,27 @@ def test_a_model_that_reads_what_was_measured_is_at_chance_on_noise_and_good_on_
     assert found.baseline > 0.95
     assert found.baseline_name == "the same model, learnt from the data"
     assert "as it must be where there is nothing to find" in found.sentence
+    assert f"Its AUROC there is {found.value:.3f}" in found.sentence
+
+
+def test_an_interval_is_for_all_controls_of_a_study_and_all_its_rankings_together():
+    rng = np.random.default_rng(0)
+    target = Regression(names=("depth", "width"), units=("mm", "mm"))
+    assert len(ranking(target)) == 2
+    rows = pd.DataFrame(rng.random((200, 2)), columns=list(target.columns("label")))
+    rows["subject"] = [f"p{at}" for at in range(200)]
+    for what in ("noise", "data"):
+        rows[[f"{what}:{at}" for at in range(2)]] = rng.random((200, 2))
+    context = Context(DataSpec(name="x", namespace="x", inputs={}, targets={"label": target}), "label", {}, "", 0)
+
+    def width(controls: int) -> float:
+        found = next(conclusions(rows, "a", context, replicates=4000, controls=controls))
+        assert "Its rank correlation of depth there is" in found.sentence
+        return found.high - found.low
+
+    # Of a normal distribution: 95 % for two and for six intervals together.
+    wider = norm.ppf(1 - 0.025 / 6) / norm.ppf(1 - 0.025 / 2)
+    assert width(3) / width(1) == pytest.approx(wider, rel=0.05)
 
 
 def test_few_controls_fail_by_chance():

@@ -68,6 +68,12 @@ def test_rouge_recall_is_the_share_of_the_true_words_of_the_best_reference():
     assert rouge1_recall(["a kite"], [["the old kite flies", "one kite"]]).tolist() == [0.5]
 
 
+def test_case_does_not_count_and_other_forms_of_a_word_do():
+    counts = bleu_counts(["The Cat"], [["the cat"]])
+    assert bleu(counts, np.ones(1), 2) == 1
+    assert rouge1_recall(["the cats walked"], [["The cat walks"]]).tolist() == pytest.approx([1 / 3])
+
+
 # --- models -----------------------------------------------------------------------------------------------------------
 
 
