@@ -249,5 +249,5 @@ def test_every_registered_head_says_what_it_is():
         assert tags.scope in ("local", "global"), name
         assert tags.stage in ("ante_hoc", "post_hoc"), name
         assert isinstance(tags.faithful_by_construction, bool), name
-        # It predicts, or it gives codes and learns without labels.
-        assert bool(tags.targets) != (tags.family == "dictionary"), name
+        # It predicts, or it gives codes and learns without labels, or it learns from texts.
+        assert [bool(tags.targets), tags.family == "dictionary", tags.needs_texts].count(True) == 1, name
