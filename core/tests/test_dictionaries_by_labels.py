@@ -346,8 +346,11 @@ def test_an_absorbed_parent_scores_high_and_a_clean_one_nothing():
     data, made, test = kinds(absorbed=False)
     _, results = assessed(Absorption(), data, made, test=test)
     assert results["absorption"].value == results["full_absorption"].value == 0
-    assert results["absorption"].baseline > 0.9
-    assert not results["absorption"].higher_is_better
+    for metric in ("absorption", "full_absorption"):
+        assert 0.9 < results[metric].baseline <= 1
+        assert not results[metric].higher_is_better
+    assert list(results) == ["absorption", "full_absorption"]
+    assert "(yes (parent))" in results["absorption"].sentence
 
 
 def test_absorption_without_a_label_that_can_be_told_is_said_not_to_be_defined():
