@@ -191,6 +191,16 @@ def test_chance_of_pairs_is_how_many_pairs_labels_dealt_anew_find():
     assert found["edges"].chance >= 0.05
 
 
+def test_rows_that_say_no_position_are_refused_before_anything_is_fitted():
+    rows = data("differ")
+    context = Context(rows.spec, "", {"it": TopK.tags}, "", 0)
+    assert CodeCircuits().unfit_for(rows, {}, context) == ""
+    bare = ArrayDataset(
+        rows.spec, rows.frame.drop(columns="source"), {"activations": np.zeros((len(rows), 6), np.float32)}
+    )
+    assert "do not say which sample and position they are of" in CodeCircuits().unfit_for(bare, {}, context)
+
+
 def test_labels_that_are_not_there_are_refused_before_anything_is_fitted():
     rows = data("differ")
     context = Context(rows.spec, "", {"it": TopK.tags}, "", 0)
