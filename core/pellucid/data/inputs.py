@@ -112,11 +112,36 @@ class Text(Frozen):
 
 
 class Graph(Frozen):
-    """A graph with named node and edge features; its size differs between samples, so it has no fixed shape."""
+    """A graph with named node and edge features; its size differs between samples, so it has no fixed shape.
+
+    Samples travel as :class:`~pellucid.data.graphs.Graphs`.
+
+    Parameters
+    ----------
+    node_features, edge_features : tuple of str
+        Names, units among them (``"distance_angstrom"``).
+    node_types : tuple of str
+        Kinds of node (``"paper"``, ``"author"``); none where all are of one kind.
+    relations : tuple of (str, str, str)
+        Kinds of edge: type of node it comes from, what it says, type of node it goes to; none where all are of one kind.
+    node_word : (str, str)
+        What one and what several nodes are called where people read: ``("atom", "atoms")``.
+    """
 
     kind: Literal["graph"] = "graph"
     node_features: tuple[str, ...]
     edge_features: tuple[str, ...] = ()
+    node_types: tuple[str, ...] = ()
+    relations: tuple[tuple[str, str, str], ...] = ()
+    node_word: tuple[str, str] = ("node", "nodes")
+
+    @model_validator(mode="after")
+    def _relations_join_types(self) -> Graph:
+        for source, name, goal in self.relations:
+            for end in (source, goal):
+                if end not in self.node_types:
+                    raise ValueError(f"relation {source}-{name}-{goal} joins {end!r}, which is no node type")
+        return self
 
     @property
     def shape(self) -> tuple[int, ...]:
