@@ -17,7 +17,7 @@ from pellucid.heads.base import Head, HeadTags
 from pellucid.part import configured
 from pellucid.protocols.base import Assessment, Context, Protocol, Splitting
 from pellucid.protocols.baseline import TrivialBaseline
-from pellucid.representation import tokens_name
+from pellucid.representation import TokenShape, tokens_name
 from pellucid.seeds import seed_of
 from pellucid.studies import Study
 from pellucid.training.fit import check_codes
@@ -108,6 +108,8 @@ def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec
             f"head {entry.name!r} reads places of the input, but none of {_listed(list(encoders))} hands on tokens; an "
             "encoder with an option tokens does with tokens = true"
         )
+    if made.tags.needs_tokens and not made.tags.varying_tokens:
+        read["tokens"] = _counted(entry, read["tokens"])
     if made.tags.needs_codes and not any(one.codebook for one in read["tokens"].values()):
         raise StudyError(
             f"head {entry.name!r} reads codes, but no token of {_listed(list(encoders))} has one. Encoders that give codes: "
@@ -122,6 +124,18 @@ def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec
     torch.manual_seed(seed_of(seed, entry.part))
     head: Head = made(config)
     return head
+
+
+def _counted(entry: HeadEntry, tokens: Mapping[str, TokenShape]) -> Mapping[str, TokenShape]:
+    """Those tokens of which every sample has as many."""
+    counted = {name: shape for name, shape in tokens.items() if not shape.varying}
+    if not counted:
+        fit = [name for name in plugins.components("head") if plugins.load("head", name).tags.varying_tokens]
+        raise StudyError(
+            f"head {entry.name!r} reads the same number of places of every sample, but of {_listed(list(tokens))} samples have "
+            f"different numbers. Heads for such places: {_listed(fit)}"
+        )
+    return counted
 
 
 def _asked(entry: HeadEntry, tags: HeadTags, spec: DataSpec, target: str) -> dict[str, Any]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pellucid.data.dataset import Dataset
+from pellucid.data.graphs import Graphs
 from pellucid.data.samples import Arrays, Sample
 from pellucid.data.spec import COVARIATES
 from pellucid.data.table import numbers
+from pellucid.graphs import GraphBatch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +27,9 @@ class Batch:
 
     Parameters
     ----------
-    inputs : mapping of str to Tensor
-        Shape ``(sample, *spec.shape)`` each, float32 (int64 for text).
+    inputs : mapping of str to Tensor or GraphBatch
+        Shape ``(sample, *spec.shape)`` each, float32 (int64 for text); graphs, which have no common shape, as a
+        :class:`~pellucid.graphs.GraphBatch`.
     masks : mapping of str to Tensor of bool
         True where a value is real; shape ``(sample,)`` or that of the input. No entry: complete.
     targets : Tensor, optional
@@ -41,7 +44,7 @@ class Batch:
         By name of a text, of each sample its words and then its variants; empty where a sample came without its dataset.
     """
 
-    inputs: Mapping[str, Tensor]
+    inputs: Mapping[str, Any]
     masks: Mapping[str, Tensor] = field(default_factory=dict)
     targets: Tensor | None = None
     concepts: Tensor | None = None
@@ -71,10 +74,10 @@ class Batch:
         )
 
     def known(self, name: str) -> Tensor | None:
-        """Where an input's values are real, bool of the input's own shape; None where it is complete."""
+        """Where an input's values are real, bool of the input's own shape (of graphs: one a sample); None where it is complete."""
         mask, values = self.masks.get(name), self.inputs[name]
-        if mask is None:
-            return None
+        if mask is None or isinstance(values, GraphBatch):
+            return mask
         return mask.reshape(mask.shape + (1,) * (values.ndim - mask.ndim)).expand_as(values)
 
     def present(self, name: str) -> Tensor | None:
@@ -82,7 +85,7 @@ class Batch:
         mask = self.masks.get(name)
         return mask if mask is None or mask.ndim == 1 else mask.flatten(1).any(1)
 
-    def with_input(self, name: str, value: Tensor) -> Batch:
+    def with_input(self, name: str, value: Tensor | GraphBatch) -> Batch:
         """The same batch with one input replaced: for perturbations and gradients."""
         return replace(self, inputs={**self.inputs, name: value})
 
@@ -101,7 +104,7 @@ def collate(dataset: Dataset, indices: np.ndarray | Sequence[int], target: str |
     arrays = dataset.read(at)
     # Only the rows asked for are turned into numbers: a step of a small network takes less time than a whole frame.
     rows = dataset.frame.iloc[at]
-    inputs = {name: _tensor(value) for name, value in arrays.inputs.items()}
+    inputs = {name: _read(value) for name, value in arrays.inputs.items()}
     masks = {name: torch.from_numpy(np.ascontiguousarray(mask)) for name, mask in arrays.masks.items()}
     if dataset.spec.covariates is not None:
         inputs[COVARIATES], masks[COVARIATES] = _known(numbers(rows, list(dataset.spec.covariates.names)))
@@ -119,10 +122,10 @@ def batch_of(samples: Sequence[Sample]) -> Batch:
     """A batch of loose samples, for explaining or predicting a few."""
     first = samples[0]
     arrays = Arrays(
-        {name: np.stack([s.inputs[name] for s in samples]) for name in first.inputs},
+        {name: _stacked([s.inputs[name] for s in samples]) for name in first.inputs},
         {name: np.stack([s.masks[name] for s in samples]) for name in first.masks},
     )
-    inputs = {name: _tensor(value) for name, value in arrays.inputs.items()}
+    inputs = {name: _read(value) for name, value in arrays.inputs.items()}
     masks = {name: torch.from_numpy(mask) for name, mask in arrays.masks.items()}
     if first.spec.covariates is not None:
         values = np.stack([s.row[list(first.spec.covariates.names)].to_numpy(np.float64) for s in samples])
@@ -139,6 +142,14 @@ def _known(values: np.ndarray) -> tuple[Tensor, Tensor]:
     """Values with zeros where they are missing, and where they are not."""
     known = np.isfinite(values)
     return _tensor(np.where(known, values, 0.0)), torch.from_numpy(known)
+
+
+def _stacked(values: Sequence[Any]) -> Any:
+    return Graphs.joined(values) if isinstance(values[0], Graphs) else np.stack(values)
+
+
+def _read(values: Any) -> Tensor | GraphBatch:
+    return GraphBatch.of(values) if isinstance(values, Graphs) else _tensor(values)
 
 
 def _tensor(values: np.ndarray) -> Tensor:

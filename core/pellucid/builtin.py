@@ -20,6 +20,7 @@ PLUGIN = Plugin(
     },
     heads={
         "additive": "pellucid.heads.functions.additive:Additive",
+        "additive-tokens": "pellucid.heads.additive_tokens:AdditiveTokens",
         "aligned-text": "pellucid.heads.aligned:AlignedText",
         "cav": "pellucid.heads.concepts.vectors:Cav",
         "concept-bottleneck": "pellucid.heads.concepts.bottleneck:ConceptBottleneck",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from pellucid.errors import ContractError
 from pellucid.regions import Region
@@ -71,6 +72,8 @@ class Explanation:
         For each sample, the :class:`Evidence` behind its contributions.
     samples : tuple of str, optional
         Sample ids.
+    known : Tensor of bool, optional, shape (sample, unit)
+        Which units a sample has, where they are places and samples have different numbers of them; others add 0.
     """
 
     family: Family
@@ -82,6 +85,7 @@ class Explanation:
     values: Tensor | None = None
     evidence: tuple[tuple[Evidence, ...], ...] = ()
     samples: tuple[str, ...] = ()
+    known: Tensor | None = None
 
     def __post_init__(self) -> None:
         count = len(self.output)
@@ -120,6 +124,7 @@ class Explanation:
                     "contribution": float(parts[unit]),
                 }
                 for unit in np.argsort(-np.abs(parts), kind="stable")
+                if self.known is None or self.known[at, unit]
             ]
         return pd.DataFrame(rows, columns=["sample", "unit", "value", "contribution"])
 
@@ -153,7 +158,9 @@ class Explanation:
     @staticmethod
     def joined(parts: list[Explanation]) -> Explanation:
         """Explanations of several batches by the same model as one."""
-        first = parts[0]
+        first = max(parts, key=lambda part: len(part.names))
+        parts = [part._padded(first.names) for part in parts]
+        known = None if first.known is None else torch.cat([p.known for p in parts if p.known is not None])
         values = None if first.values is None else torch.cat([p.values for p in parts if p.values is not None])
         return Explanation(
             first.family,
@@ -165,4 +172,18 @@ class Explanation:
             values,
             tuple(e for p in parts for e in p.evidence),
             tuple(s for p in parts for s in p.samples),
+            known,
+        )
+
+    def _padded(self, names: tuple[str, ...]) -> Explanation:
+        """With more units that no sample has, where their number differs between batches."""
+        more = (0, len(names) - len(self.names))
+        if self.known is None or not more[1]:
+            return self
+        return replace(
+            self,
+            names=names,
+            contributions=functional.pad(self.contributions, more),
+            values=None if self.values is None else functional.pad(self.values, more),
+            known=functional.pad(self.known, more),
         )

@@ -218,6 +218,7 @@ class Model(nn.Module):
                     None if found.values is None else found.values.detach(),
                     tuple(tuple(map(self._placed, some)) for some in found.evidence),
                     tuple(ids),
+                    found.known,
                 )
             )
         return Explanation.joined(parts)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from pydantic import model_validator
 from torch import Tensor
+from torch.nn import functional
 
 from pellucid.data.frozen import Frozen
 from pellucid.errors import ContractError
@@ -26,6 +27,9 @@ class TokenShape(Frozen):
         How many there are while the encoder learns, where it then sees a part of the input alone.
     codebook : int
         How many codes there are, where each token has one; 0: tokens have no codes.
+    varying : bool
+        Whether their number differs between samples: the atoms of a molecule. ``count`` is then 0, and
+        :attr:`Tokens.known` says which there are.
     line : int, optional
         Tokens of a line, where they stand in lines one after the other: the patches of one channel, then those of the next.
         Order means something within a line alone. None: all are one line.
@@ -36,12 +40,19 @@ class TokenShape(Frozen):
     names: tuple[str, ...] = ()
     learning: int | None = None
     codebook: int = 0
+    varying: bool = False
     line: int | None = None
 
     @property
     def fewest(self) -> int:
         """As many as there always are."""
         return self.count if self.learning is None else min(self.count, self.learning)
+
+    @model_validator(mode="after")
+    def _counted_or_varying(self) -> TokenShape:
+        if self.varying != (self.count == 0):
+            raise ValueError("tokens have a count, or their number varies and count is 0")
+        return self
 
     @model_validator(mode="after")
     def _one_name_a_token(self) -> TokenShape:
@@ -63,11 +74,14 @@ class Tokens:
         The region of the input that each token covers, the same for every sample; none where tokens are no places.
     codes : Tensor of int64, optional, shape (sample, token)
         Which entry of a codebook each token is, from 0; -1 where nothing of its region is known.
+    known : Tensor of bool, optional, shape (sample, token)
+        Which tokens there are, where samples have different numbers of them; values are 0 where there is none.
     """
 
     values: Tensor
     regions: tuple[Region, ...] = ()
     codes: Tensor | None = None
+    known: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 3 or (self.regions and self.values.shape[1] != len(self.regions)):
@@ -79,9 +93,24 @@ class Tokens:
                 f"tokens of shape {tuple(self.values.shape)} have codes of shape {tuple(self.codes.shape)}; they need one a token"
             )
 
+        if self.known is not None and self.known.shape != self.values.shape[:2]:
+            raise ContractError(
+                f"tokens of shape {tuple(self.values.shape)} are known in {tuple(self.known.shape)}; it needs one a token"
+            )
+
     def rows(self, rows: slice | Tensor) -> Tokens:
         """Those of some of the samples."""
-        return Tokens(self.values[rows], self.regions, None if self.codes is None else self.codes[rows])
+        codes, known = (None if one is None else one[rows] for one in (self.codes, self.known))
+        return Tokens(self.values[rows], self.regions, codes, known)
+
+    def padded(self, count: int) -> Tokens:
+        """The same tokens with more that are not there, up to a number of them; only where their number varies."""
+        more = count - self.values.shape[1]
+        if self.known is None or not more:
+            return self
+        values, known = functional.pad(self.values, (0, 0, 0, more)), functional.pad(self.known, (0, more))
+        codes = None if self.codes is None else functional.pad(self.codes, (0, more), value=-1)
+        return Tokens(values, (), codes, known)
 
 
 @dataclass(frozen=True)
@@ -148,5 +177,13 @@ def concatenated(parts: Sequence[Representation]) -> Representation:
 
 
 def _concatenated(parts: Sequence[Tokens]) -> Tokens:
+    longest = max(parts, key=lambda part: part.values.shape[1])
+    parts = [part.padded(longest.values.shape[1]) for part in parts]
     codes = [part.codes for part in parts if part.codes is not None]
-    return Tokens(torch.cat([part.values for part in parts]), parts[0].regions, torch.cat(codes) if codes else None)
+    known = [part.known for part in parts if part.known is not None]
+    return Tokens(
+        torch.cat([part.values for part in parts]),
+        longest.regions,
+        torch.cat(codes) if codes else None,
+        torch.cat(known) if known else None,
+    )

@@ -10,6 +10,7 @@ import torch
 
 from pellucid import plugins
 from pellucid.data.samples import Arrays
+from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.encoders.identity import Identity
 from pellucid.encoders.vae_gaussian import VaeGaussian
 from pellucid.errors import ContractError, DataError
@@ -81,6 +82,23 @@ class Explodes(VaeGaussian):
         return super().loss(batch) * float("nan")
 
 
+class FirstNodes(Encoder):
+    tags = EncoderTags(accepts=("graph",))
+    config_type = EncoderConfig
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+
+    @property
+    def names(self):
+        return self.config.inputs["graph"].node_features
+
+    def forward(self, batch):
+        graphs = self.graphs(batch)
+        return Representation(graphs.nodes[graphs.starts], self.names)
+
+
 # --- heads ------------------------------------------------------------------------------------------------------------
 
 
@@ -136,6 +154,8 @@ PARTS = [
     ("encoder", "sample_is_encoded_as_if_alone", Companion, "when others are in the batch"),
     ("encoder", "settings_and_weights_rebuild_it", Forgetful, "rebuilt from settings and weights"),
     ("encoder", "masked_values_change_nothing", Peeping, "is not respected"),
+    ("encoder", "masked_values_change_nothing", FirstNodes, "a mask of whole graphs is not respected"),
+    ("encoder", "nodes_have_no_order", FirstNodes, "depends on the order of nodes"),
     ("encoder", "decodes_to_the_shape_of_its_input", SecretDecoder, "tags say that it does not"),
     ("encoder", "decodes_to_the_shape_of_its_input", WrongDecoder, "decodes to"),
     ("encoder", "loss_is_finite_and_teaches", Untaught, "teaches no parameter"),

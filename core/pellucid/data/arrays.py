@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from pellucid.data.dataset import Dataset
+from pellucid.data.graphs import Graphs
 from pellucid.data.samples import Arrays
 from pellucid.data.spec import DataSpec
 from pellucid.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pellucid.data.inputs import Graph
 
 
 class ArrayDataset(Dataset):
@@ -23,8 +26,8 @@ class ArrayDataset(Dataset):
     ----------
     spec : DataSpec
     frame : DataFrame
-    inputs : mapping of str to ndarray
-        Shape ``(sample, *spec.inputs[name].shape)`` each.
+    inputs : mapping of str to ndarray or Graphs
+        Shape ``(sample, *spec.inputs[name].shape)`` each; graphs as :class:`~pellucid.data.graphs.Graphs`.
     masks : mapping of str to ndarray of bool, optional
 
     Raises
@@ -37,16 +40,20 @@ class ArrayDataset(Dataset):
         self,
         spec: DataSpec,
         frame: pd.DataFrame,
-        inputs: Mapping[str, np.ndarray],
+        inputs: Mapping[str, np.ndarray | Graphs],
         masks: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self.spec, self.frame = spec, frame
-        self._inputs, self._masks = dict(inputs), dict(masks or {})
+        self._inputs: dict[str, Any] = dict(inputs)
+        self._masks = dict(masks or {})
         if set(self._inputs) != set(spec.inputs):
             raise DataError(
                 f"dataset {spec.name!r}: inputs {sorted(self._inputs)} do not match the spec's {sorted(spec.inputs)}"
             )
         for name, values in self._inputs.items():
+            if spec.inputs[name].kind == "graph":
+                self._check_graphs(name, values)
+                continue
             expected = (len(frame), *spec.inputs[name].shape)
             if values.shape != expected:
                 raise DataError(f"dataset {spec.name!r}: input {name!r} has shape {values.shape}, expected {expected}")
@@ -55,6 +62,14 @@ class ArrayDataset(Dataset):
             if name not in self._inputs:
                 raise DataError(f"dataset {spec.name!r}: a mask is given for {name!r}, which is no input")
         self.check()
+
+    def _check_graphs(self, name: str, values: Any) -> None:
+        where = f"dataset {self.spec.name!r}: input {name!r}"
+        if not isinstance(values, Graphs):
+            raise DataError(f"{where} is of kind graph, but a {type(values).__name__} is given; make it a Graphs")
+        if len(values) != len(self.frame):
+            raise DataError(f"{where} has {len(values)} graphs for {len(self.frame)} samples")
+        values.check(cast("Graph", self.spec.inputs[name]), where)
 
     def _finite(self, name: str, values: np.ndarray) -> np.ndarray:
         """The values with zeros where they are masked and not finite: times a mask, NaN would stay NaN."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from pellucid.data.blocks import index_blocks
+from pellucid.data.graphs import Graphs
 from pellucid.data.published import Published
 from pellucid.data.samples import Arrays, Finding, Sample
 from pellucid.data.spec import DataSpec
@@ -267,8 +268,9 @@ class Dataset(ABC):
             arrays = self.read(at)
             for kind, named in (("input", arrays.inputs), ("mask", arrays.masks)):
                 for name in sorted(named):
-                    total.update(f"{kind}\x1f{name}\x1f{named[name].dtype}".encode())
-                    total.update(np.ascontiguousarray(named[name]).tobytes())
+                    for part, values in _arrays(named[name]):
+                        total.update(f"{kind}\x1f{name}{part}\x1f{values.dtype}".encode())
+                        total.update(np.ascontiguousarray(values).tobytes())
         return total.hexdigest()
 
     def check(self) -> None:
@@ -280,3 +282,11 @@ class Dataset(ABC):
             Names the column, and the first sample concerned.
         """
         check_frame(self.frame, self.spec)
+
+
+def _arrays(values: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """What an input is made of: itself, or the arrays of its graphs."""
+    if isinstance(values, Graphs):
+        yield from values.arrays().items()
+    else:
+        yield "", values

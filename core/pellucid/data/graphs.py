@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pellucid.data.inputs import Graph
 
 
+NAMES = ("nodes", "edges", "node_counts", "edge_counts", "edge_values", "node_types", "edge_types")
+
+
 @dataclass(frozen=True, eq=False)
 class Graphs:
     """Some graphs: what a dataset's :meth:`~pellucid.data.dataset.Dataset.read` gives for an input of kind ``Graph``.
@@ -103,7 +106,7 @@ class Graphs:
             pairs,
             np.array([len(values)]),
             np.array([len(pairs)]),
-            None if edge_values is None else np.asarray(edge_values, np.float32).reshape(len(pairs), -1),
+            None if edge_values is None else np.asarray(edge_values, np.float32),
             None if node_types is None else np.asarray(node_types, np.int64),
             None if edge_types is None else np.asarray(edge_types, np.int64),
         )
@@ -114,10 +117,12 @@ class Graphs:
 
         def together(name: str) -> np.ndarray | None:
             arrays = [getattr(one, name) for one in several]
+            if name == "edge_values":
+                # A graph without edges need not say how many features its edges would have.
+                arrays = [values for values in arrays if values.size or values.shape[1:] != (0,)] or arrays
             return None if arrays[0] is None else np.concatenate(arrays)
 
-        names = ("nodes", "edges", "node_counts", "edge_counts", "edge_values", "node_types", "edge_types")
-        return cls(**{name: together(name) for name in names})  # type: ignore[arg-type]
+        return cls(**{name: together(name) for name in NAMES})  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self.node_counts)
@@ -139,6 +144,11 @@ class Graphs:
             None if self.node_types is None else self.node_types[nodes],
             None if self.edge_types is None else self.edge_types[edges],
         )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything that these graphs are made of, by name."""
+        every = {name: getattr(self, name) for name in NAMES}
+        return {name: values for name, values in every.items() if values is not None}
 
     def check(self, spec: Graph, where: str) -> None:
         """Raise where these are not the graphs that a spec describes.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.data.graphs import Graphs
 from pellucid.data.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Arrays:
     Parameters
     ----------
     inputs : mapping of str to ndarray
-        One array per named input, shape ``(sample, *spec.shape)``.
+        One array per named input, shape ``(sample, *spec.shape)``; :class:`~pellucid.data.graphs.Graphs` for graphs.
     masks : mapping of str to ndarray of bool
         True where a value is real. Shape ``(sample,)`` (a whole input is there or missing), or that of the input.
         An input without a mask is complete.
@@ -41,9 +42,12 @@ class Sample:
     row: pd.Series
     spec: DataSpec
 
-    def with_gaps(self, name: str) -> np.ndarray:
-        """An input with NaN where it is masked; whole numbers, which have no NaN, as they are."""
-        values, mask = np.asarray(self.inputs[name]), self.masks.get(name)
+    def with_gaps(self, name: str) -> Any:
+        """An input with NaN where it is masked; whole numbers, which have no NaN, and graphs as they are."""
+        values, mask = self.inputs[name], self.masks.get(name)
+        if isinstance(values, Graphs):
+            return values
+        values = np.asarray(values)
         if mask is None or np.issubdtype(values.dtype, np.integer):
             return values
         over_values = np.reshape(mask, np.shape(mask) + (1,) * (values.ndim - np.ndim(mask)))

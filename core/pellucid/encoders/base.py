@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pellucid.batch import Batch
 from pellucid.data.spec import InputSpec
+from pellucid.graphs import GraphBatch
 from pellucid.part import Config, Part
 from pellucid.representation import Representation, TokenShape
 
@@ -69,8 +70,14 @@ class Encoder(Part):
         return name
 
     def read(self, batch: Batch) -> Tensor:
-        """The one input of this encoder."""
-        return batch.inputs[self.input_name]
+        """The one input of this encoder, which is an array."""
+        values: Tensor = batch.inputs[self.input_name]
+        return values
+
+    def graphs(self, batch: Batch) -> GraphBatch:
+        """The one input of this encoder, which are graphs."""
+        values: GraphBatch = batch.inputs[self.input_name]
+        return values
 
     def known(self, batch: Batch) -> Tensor | None:
         """See :meth:`~pellucid.batch.Batch.known`, of the one input."""

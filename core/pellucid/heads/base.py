@@ -74,6 +74,8 @@ class HeadTags:
         Whether an encoder it reads must be able to decode.
     needs_tokens : bool
         Whether it reads tokens, so that an encoder must hand some on.
+    varying_tokens : bool
+        Whether it can read tokens whose number differs between samples: the atoms of a molecule.
     needs_texts : bool
         Whether it learns from texts of the samples. It then predicts no target, and encoders learn with it as with one
         that does.
@@ -92,6 +94,7 @@ class HeadTags:
     needs_concepts: bool = False
     needs_decoder: bool = False
     needs_tokens: bool = False
+    varying_tokens: bool = False
     needs_texts: bool = False
     needs_codes: bool = False
     remembers: bool = False

@@ -43,6 +43,7 @@ NAMES = {
         "sample_is_encoded_as_if_alone",
         "settings_and_weights_rebuild_it",
         "masked_values_change_nothing",
+        "nodes_have_no_order",
         "decodes_to_the_shape_of_its_input",
         "loss_is_finite_and_teaches",
     ),

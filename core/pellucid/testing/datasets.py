@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 
 from pellucid import plugins
 from pellucid.data.dataset import Dataset
-from pellucid.data.spec import DataSpec
+from pellucid.data.graphs import Graphs
+from pellucid.data.spec import DataSpec, Graph
 from pellucid.plugins import Component
 from pellucid.testing.instances import need, opened, opened_anew
 
@@ -69,7 +71,10 @@ def dataset_reads_shapes_and_types_of_its_spec(component: Component) -> None:
     )
     for name, spec in data.spec.inputs.items():
         values = arrays.inputs[name]
-        if spec.kind == "graph":
+        if isinstance(spec, Graph):
+            need(isinstance(values, Graphs), component, f"input {name!r} is a {type(values).__name__}, expected Graphs")
+            values.check(spec, f"{component}: input {name!r}")
+            need(len(values) == len(at), component, f"input {name!r} has {len(values)} graphs of {len(at)} samples")
             continue
         need(
             values.shape == (len(at), *spec.shape),
@@ -101,12 +106,19 @@ def dataset_reads_in_the_order_asked(component: Component) -> None:
     for name in data.spec.inputs:
         for row, index in enumerate(at):
             alone, one = data.read(np.array([index])).inputs[name][0], data[int(index)]
-            same = np.array_equal(arrays.inputs[name][row], alone, equal_nan=True) and one.id == data.frame.index[index]
+            same = _equal(arrays.inputs[name][row], alone) and one.id == data.frame.index[index]
             need(
                 same,
                 component,
                 f"input {name!r} of sample {data.frame.index[index]!r} depends on which others are read with it",
             )
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if not isinstance(a, Graphs):
+        return np.array_equal(a, b, equal_nan=True)
+    first, second = a.arrays(), b.arrays()
+    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
 
 
 def dataset_sample_ids_are_unique_names(component: Component) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from pellucid.batch import Batch
 from pellucid.encoders.base import Encoder
+from pellucid.graphs import GraphBatch
 from pellucid.plugins import Component
 from pellucid.testing.instances import encoders, need, rows_of
 
@@ -44,7 +45,10 @@ def encoder_names_match_width(component: Component) -> None:
         )
         need(bool(torch.isfinite(z.values).all()), component, "gives NaN or infinity")
         given = {name: tuple(tokens.values.shape[1:]) for name, tokens in z.tokens.items()}
-        said = {name: (shape.count, shape.width) for name, shape in encoder.token_shapes.items()}
+        said = {
+            name: (given[name][0] if shape.varying and name in given else shape.count, shape.width)
+            for name, shape in encoder.token_shapes.items()
+        }
         need(given == said, component, f"hands on tokens of shape {given}, but says they are {said}")
         for name, shape in encoder.token_shapes.items():
             codes = z.tokens[name].codes
@@ -52,6 +56,11 @@ def encoder_names_match_width(component: Component) -> None:
                 (codes is not None) == (shape.codebook > 0),
                 component,
                 f"tokens {name!r}: has codes or has not, unlike it says",
+            )
+            need(
+                (z.tokens[name].known is not None) == shape.varying,
+                component,
+                f"tokens {name!r}: says which there are only where their number varies, and then always",
             )
             if codes is not None:
                 there = int(codes.min()) >= -1 and int(codes.max()) < shape.codebook
@@ -105,6 +114,9 @@ def encoder_masked_values_change_nothing(component: Component) -> None:
             continue
         for name in encoder.config.inputs:
             x = batch.inputs[name]
+            if isinstance(x, GraphBatch):
+                _whole_graphs(component, encoder, batch, name, x)
+                continue
             for mask in (_half(x), torch.arange(len(x)) % 2 == 0):
                 hidden = ~mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim)).expand_as(x)
                 # Another value of the same kind: tokens must stay in the vocabulary, numbers may be absurd.
@@ -119,6 +131,41 @@ def encoder_masked_values_change_nothing(component: Component) -> None:
                     f"a mask {form} is not respected: hidden values of {name!r} change the result",
                 )
                 need(bool(torch.isfinite(first).all()), component, f"a mask {form} makes it say NaN")
+
+
+@torch.no_grad()
+def encoder_nodes_have_no_order(component: Component) -> None:
+    """Of a graph whose nodes and edges are numbered otherwise it says the same."""
+    for encoder, _, batch in encoders(component):
+        for name in encoder.config.inputs:
+            x = batch.inputs[name]
+            if isinstance(x, GraphBatch) and encoder.tags.deterministic:
+                other = batch.with_input(name, _renumbered(x))
+                need(same(values(encoder, batch), values(encoder, other)), component, "depends on the order of nodes")
+
+
+def _renumbered(x: GraphBatch) -> GraphBatch:
+    drawn = torch.rand(len(x.nodes), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    # Within each graph: the first node of a rooted graph would need to stay, and is its graph's own affair.
+    order = (x.graph_of_node.double() + drawn).argsort()
+    edges = torch.randperm(x.edge_index.shape[1], generator=torch.Generator().manual_seed(1))
+    return GraphBatch(
+        x.nodes[order],
+        order.argsort()[x.edge_index[:, edges]],
+        x.edge_values[edges],
+        x.graph_of_node,
+        x.count,
+        None if x.node_types is None else x.node_types[order],
+        None if x.edge_types is None else x.edge_types[edges],
+    )
+
+
+def _whole_graphs(component: Component, encoder: Encoder, batch: Batch, name: str, x: GraphBatch) -> None:
+    mask = torch.arange(len(x)) % 2 == 0
+    other = x.with_nodes(torch.where(mask[x.graph_of_node, None], x.nodes, x.nodes + 1000))
+    masks = {**batch.masks, name: mask}
+    first, second = (values(encoder, Batch({**batch.inputs, name: one}, masks)) for one in (x, other))
+    need(same(first, second), component, f"a mask of whole graphs is not respected: hidden nodes of {name!r} count")
 
 
 def _half(x: torch.Tensor) -> torch.Tensor:

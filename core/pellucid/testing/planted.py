@@ -7,16 +7,19 @@ all can find them; one that reads another sample's input, or a masked value, is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pellucid.data.arrays import ArrayDataset
+from pellucid.data.graphs import Graphs
 from pellucid.data.spec import (
     Binary,
     Concepts,
     DataSpec,
+    Graph,
     Image,
     MultiClass,
     MultiLabel,
@@ -44,8 +47,12 @@ INPUTS: dict[str, Any] = {
     "vector": Vector(names=("size", "rhythm", "noise a", "noise b"), units=("mm", "Hz", "1", "1")),
     "trajectory": Trajectory(names=("position", "speed"), length=16, dt_s=0.1, units=("m", "m/s")),
     "text": Text(vocabulary=12, length=10),
+    "graph": Graph(node_features=("size", "noise"), edge_features=("length_mm",)),
 }
-"""One input of every kind that has a fixed shape, by the name of its kind."""
+"""One input of every kind, by its name."""
+
+KINDS = tuple(kind for kind in INPUTS if kind != "graph")
+"""Those of a fixed shape."""
 
 TARGETS: dict[str, Any] = {
     "binary": Binary(names=("small", "large"), about="whether size is above its middle"),
@@ -62,9 +69,7 @@ TEXTS = {"caption": Sentences(variants=1, about="size and rhythm in words, twice
 CONCEPTS = Concepts(names=("roundness", "pace"), low=(1.0, 1.0), high=(5.0, 5.0))
 
 
-def planted(
-    kinds: tuple[str, ...] = tuple(INPUTS), *, samples: int = 48, subjects: int = 16, seed: int = 0
-) -> ArrayDataset:
+def planted(kinds: tuple[str, ...] = KINDS, *, samples: int = 48, subjects: int = 16, seed: int = 0) -> ArrayDataset:
     """Draw a dataset with some kinds of input, all kinds of target, concepts and covariates.
 
     Parameters
@@ -95,13 +100,14 @@ def planted(
         texts=TEXTS,
         about="Made up: no subject stands behind it.",
     )
-    drawn = {
+    drawn: dict[str, Callable[..., Any]] = {
         "signal": _signal,
         "image": _image,
         "volume": _image,
         "vector": _vector,
         "trajectory": _trajectory,
         "text": _text,
+        "graph": _graphs,
     }
     inputs = {kind: drawn[kind](size, rhythm, INPUTS[kind].shape, rng) for kind in kinds}
     return ArrayDataset(spec, frame, inputs)
@@ -168,3 +174,15 @@ def _text(size: np.ndarray, rhythm: np.ndarray, shape: tuple[int, ...], rng: np.
     first = np.clip(np.rint(size), 0, 11)[:, None]
     rest = rng.integers(0, 12, (len(size), shape[0] - 2))
     return np.concatenate([first, np.rint(rhythm)[:, None], rest], axis=1).astype(np.int64)
+
+
+def _graphs(size: np.ndarray, rhythm: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> Graphs:
+    """A ring of three to eight nodes that show the size, with edges as long as the rhythm, and a node that has none."""
+    found = []
+    for large, beat in zip(size, rhythm, strict=True):
+        count = int(rng.integers(3, 9))
+        around = [(at, (at + 1) % count) for at in range(count)]
+        edges = around + [(b, a) for a, b in around]
+        nodes = np.column_stack([np.append(large + rng.normal(0, 0.2, count), 0.0), rng.normal(size=count + 1)])
+        found.append(Graphs.of(nodes, edges, np.full((len(edges), 1), beat) + rng.normal(0, 0.05, (len(edges), 1))))
+    return Graphs.joined(found)
