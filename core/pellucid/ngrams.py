@@ -103,9 +103,9 @@ class NGrams:
         return tuple(reversed(codes))
 
     def name(self, key: int) -> str:
-        """``code 12``, or ``codes 12 5`` for two of them."""
+        """``code 12``, or ``codes 12-5`` for two that stand side by side."""
         codes = self.codes_of(key)
-        return f"code{'s' if len(codes) > 1 else ''} {' '.join(map(str, codes))}"
+        return f"code{'s' if len(codes) > 1 else ''} {'-'.join(map(str, codes))}"
 
     def regions(self, at: Sequence[int], regions: Sequence[Region]) -> list[Region]:
         """Where some occurrences are, those that differ in their channels alone as one.

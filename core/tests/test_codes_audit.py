@@ -252,7 +252,7 @@ def test_rows_survive_parquet_and_give_the_same_results_and_a_figure_a_class():
     (figure,) = (one for caption, one in figures.items() if "“yes”" in caption)
     figure.canvas.draw() if hasattr(figure.canvas, "draw") else None
     texts = [text.get_text() for ax in figure.axes for text in ax.texts]
-    assert "codes 7 8" in texts
+    assert "codes 7-8" in texts
     assert any("100% of them at 4 to 8 Hz" in text and "c 100%" in text for text in texts)
 
 

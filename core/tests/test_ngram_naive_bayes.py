@@ -191,7 +191,7 @@ def test_a_contribution_is_how_often_an_n_gram_occurs_times_its_log_odds():
     codes, labels = drawn(400)
     head = fitted(codes, labels, fewest=1)
     found = head.explain(representation(codes[labels == 1][:1]), "yes")
-    unit = found.names.index("x:codes 1 2")
+    unit = found.names.index("x:codes 1-2")
     every = words(codes, 3)
     times = [
         sum(some.count("1 2") for some, label in zip(every, labels, strict=True) if label == side) for side in (0, 1)
@@ -211,10 +211,10 @@ def test_evidence_is_where_the_n_gram_occurs_and_nowhere_else():
     head = fitted(many, np.repeat([1, 0], 30), longest=2)
     found = head.explain(representation(codes, BANDS), "yes")
     told = {one.unit: one for one in found.evidence[0]}
-    assert told["x:codes 1 2"].region == FrequencyBand(("ch1", "ch2"), 4.0, 8.0)
-    assert told["x:codes 1 2"].text == "codes 1 2 stands 2 times in this case"
-    assert told["x:codes 1 2"].input == "x"
-    assert "x:codes 1 2" not in {one.unit for one in found.evidence[1]}
+    assert told["x:codes 1-2"].region == FrequencyBand(("ch1", "ch2"), 4.0, 8.0)
+    assert told["x:codes 1-2"].text == "codes 1-2 stand 2 times in this case"
+    assert told["x:codes 1-2"].input == "x"
+    assert "x:codes 1-2" not in {one.unit for one in found.evidence[1]}
 
 
 def test_a_perturbed_count_changes_the_output_by_its_weight():

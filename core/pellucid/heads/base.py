@@ -84,6 +84,9 @@ class HeadTags:
     remembers : bool
         Whether it keeps what encoders said of training samples (prototypes). It is then out of date as soon as one of
         these encoders changes; :meth:`~pellucid.model.Model.check` notices.
+    counts : bool
+        Whether the units of its explanations are things that are counted in a sample (n-grams of codes), so that each can be
+        shown by its name although an encoder has learnt what it stands for.
     """
 
     family: Family
@@ -98,6 +101,12 @@ class HeadTags:
     needs_texts: bool = False
     needs_codes: bool = False
     remembers: bool = False
+    counts: bool = False
+
+    @property
+    def singly(self) -> bool:
+        """Whether each unit of its explanations can be read by itself within a fold, whether or not an encoder has learnt it."""
+        return self.remembers or self.counts
 
     @property
     def predicts(self) -> bool:

@@ -58,10 +58,13 @@ def cases(run: RunFolder) -> dict[str, list[Case]]:
 def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
     rows = run.explanations
     rows = rows[(rows["part"] == case["part"]) & (rows["sample"] == case["sample"]) & (rows["fold"] == case["fold"])]
-    singly = run.tags[case["part"]].remembers
+    tags = run.tags[case["part"]]
     several = len(run.target.outputs) > 1
     caption = f"Explained: {_explained(run.target, case)}." if several else ""
-    bars = replace(bars_of(rows, units_of(run), singly=singly).strongest(TOP_BARS), in_words=_share(run.target, case))
+    bars = replace(
+        bars_of(rows, units_of(run), singly=tags.singly, counts=tags.counts).strongest(TOP_BARS),
+        in_words=_share(run.target, case),
+    )
     told = reasons(run, case)
     kept = {name: run.gallery.arrays.get(f"case/{case['sample']}/{name}") for name in run.spec.inputs}
     here = {name: values for name, values in kept.items() if values is not None}
@@ -83,7 +86,9 @@ def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
     )
 
 
-def bars_of(rows: pd.DataFrame, units: Mapping[str, str], *, singly: bool = False) -> ContributionBars:
+def bars_of(
+    rows: pd.DataFrame, units: Mapping[str, str], *, singly: bool = False, counts: bool = False
+) -> ContributionBars:
     """One sample of ``explanations.parquet``; learnt units of one input, which nobody can read singly, as one bar.
 
     Parameters
@@ -93,7 +98,12 @@ def bars_of(rows: pd.DataFrame, units: Mapping[str, str], *, singly: bool = Fals
         Physical units of the representation's units, by their names, where they have any.
     singly : bool
         Whether each learnt unit can be read by itself after all: a prototype is a training sample.
+    counts : bool
+        Whether values are how often something is there; what is not there adds nothing and is left out.
     """
+    first = rows.iloc[0]
+    if counts:
+        rows = rows[(rows["value"] != 0) | (rows["contribution"] != 0)]
     learnt = ~rows["comparable"].to_numpy(bool) & (not singly)
     shown = rows[~learnt]
     told = [
@@ -101,16 +111,24 @@ def bars_of(rows: pd.DataFrame, units: Mapping[str, str], *, singly: bool = Fals
     ]
     names = distinct(name for name, _ in told)
     known = np.isfinite(shown["value"].to_numpy(float))
-    labels = [f"{name} = {text}" if k else name for name, (_, text), k in zip(names, told, known, strict=True)]
+    said = (
+        [f"{name}, {_times(value)}" for name, value in zip(names, shown["value"], strict=True)]
+        if counts
+        else [f"{name} = {text}" for name, (_, text) in zip(names, told, strict=True)]
+    )
+    labels = [full if k else name for name, full, k in zip(names, said, known, strict=True)]
     parts = list(shown["contribution"])
-    for source, some in rows[learnt].groupby(rows["unit"].str.partition(":")[0], sort=False):
+    for source, some in rows[learnt].groupby(rows["unit"].str.split(":").str[0], sort=False):
         labels.append(
             f"learnt code of {source} ({len(some)} units)" if len(some) > 1 else readable(some["unit"].iloc[0])
         )
         parts.append(some["contribution"].sum())
-    first = rows.iloc[0]
     baseline, output, gap = (float(first[name]) for name in ("baseline", "output", "gap"))
     return ContributionBars(tuple(labels), np.asarray(parts, float), baseline, output, gap, str(first["target"]))
+
+
+def _times(count: float) -> str:
+    return "once" if count == 1 else f"{count:.0f} times"
 
 
 def _input(

@@ -14,6 +14,7 @@ from pellucid.data.spec import COVARIATES
 from pellucid.errors import PellucidError
 from pellucid.part import configured
 from pellucid.report import figures
+from pellucid.report.counted import Counted, counted_units
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
 from pellucid.report.names import number
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from pellucid.heads.base import HeadTags
 
 TOP_CURVES = 9
 
@@ -37,7 +40,10 @@ class Whole:
     importance: Picture
     curves: tuple[Picture, ...]
     is_function: bool
-    remembers: bool = False
+    first_fold: str = ""
+    """Why it is about the first fold alone, where it is."""
+    counted: Counted | None = None
+    """What it counts, one by one, where it counts."""
     cases_counted: str = ""
     """How many of all test cases it is about, where those are not all."""
 
@@ -67,8 +73,8 @@ def whole_models(run: RunFolder) -> list[Whole]:
     found = []
     for part in run.shown:
         rows = run.explanations[run.explanations["part"] == part]
-        if run.tags[part].remembers:
-            # Another fold's prototypes are other samples: what they do cannot be put together.
+        if run.tags[part].singly:
+            # Another fold's prototypes are other samples, and its codes other codes: what they do cannot be put together.
             rows = rows[rows["fold"] == rows["fold"].min()]
         if len(rows):
             output = str(rows["target"].mode().iloc[0])
@@ -82,7 +88,7 @@ def whole_models(run: RunFolder) -> list[Whole]:
 
 
 def _whole(run: RunFolder, part: str, output: str, rows: pd.DataFrame, is_function: bool) -> Whole:
-    source, singly = rows["unit"].str.partition(":")[0], rows["comparable"].astype(bool) | run.tags[part].remembers
+    source, singly = rows["unit"].str.partition(":")[0], rows["comparable"].astype(bool) | run.tags[part].singly
     shown = rows.assign(shown=rows["unit"].where(singly, "learnt code of " + source))
     each = shown.groupby(["fold", "sample", "shown"], sort=False)["contribution"].sum().reset_index()
     # Within folds, as the models of two folds may start from different baselines.
@@ -106,7 +112,15 @@ def _whole(run: RunFolder, part: str, output: str, rows: pd.DataFrame, is_functi
     pictures = tuple(
         _curve(unit, units.get(unit, ""), curves[curves["unit"] == unit], is_function, limits) for unit in top
     )
-    return Whole(part, output, bars, pictures, is_function, run.tags[part].remembers)
+    tags = run.tags[part]
+    counted = counted_units(rows, list(spread.index), output) if tags.counts else None
+    return Whole(part, output, bars, pictures, is_function, _first_fold(tags), counted)
+
+
+def _first_fold(tags: HeadTags) -> str:
+    if tags.remembers:
+        return "From the first fold: another fold compares with other training samples."
+    return "From the first fold: another fold has codes of its own." if tags.counts else ""
 
 
 def _curve(unit: str, measured_in: str, rows: pd.DataFrame, is_function: bool, limits: tuple[float, float]) -> Picture:

@@ -68,6 +68,8 @@ def role(run: RunFolder, part: str) -> str:
     if part in run.interpretable:
         if run.tags[part].family == "prototype":
             return "interpretable: compares with training samples"
+        if run.tags[part].counts:
+            return "interpretable: counts learnt codes"
         learnt = run.learnt_codes.get(part, 0.0)
         if learnt == 1:
             return "a sum of learnt codes"

@@ -78,7 +78,7 @@ class NGramNaiveBayes(Predictor):
     [0.1111, 9.0]
     """
 
-    tags = HeadTags(family="code", targets=("binary", "multiclass"), needs_tokens=True, needs_codes=True)
+    tags = HeadTags(family="code", targets=("binary", "multiclass"), needs_tokens=True, needs_codes=True, counts=True)
     config_type = NGramNaiveBayesConfig
     config: NGramNaiveBayesConfig
     keys: Tensor
@@ -163,7 +163,7 @@ class NGramNaiveBayes(Predictor):
 
     @property
     def explained_names(self) -> tuple[str, ...]:
-        """N-grams, each with its set of tokens: ``eeg:codes 12 5``."""
+        """N-grams, each with its set of tokens: ``eeg:codes 12-5``."""
         return tuple(f"{self.tokens_name}:{self.grams.name(key)}" for key in self.vocabulary.tolist())
 
     def explained(self, z: Representation) -> Tensor:
@@ -201,7 +201,9 @@ class NGramNaiveBayes(Predictor):
             for unit in units:
                 where = torch.nonzero(keys[row] == self.keys[unit])[:, 0].tolist()
                 times = "once" if len(where) == 1 else f"{len(where)} times"
-                text = f"{self.grams.name(int(self.keys[unit]))} stands {times} in this case"
+                key = int(self.keys[unit])
+                stand = "stand" if len(self.grams.codes_of(key)) > 1 else "stands"
+                text = f"{self.grams.name(key)} {stand} {times} in this case"
                 source = self.tokens_name.partition(":")[0]
                 places = self.grams.regions(where, regions)
                 some += [Evidence(names[unit], region, text=text, input=source) for region in places]
