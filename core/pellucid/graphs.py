@@ -140,6 +140,24 @@ class GraphBatch:
             edge_types=None if self.edge_types is None else self.edge_types[stay],
         )
 
+    def without_nodes(self, gone: Tensor) -> GraphBatch:
+        """The same graphs without some nodes, and without the edges of these; a graph may be left without any.
+
+        Parameters
+        ----------
+        gone : Tensor of bool, shape (node,)
+        """
+        less = self.without_edges(gone[self.edge_index].any(0))
+        stay = ~gone
+        number = stay.cumsum(0) - 1
+        return replace(
+            less,
+            nodes=self.nodes[stay],
+            edge_index=number[less.edge_index],
+            graph_of_node=self.graph_of_node[stay],
+            node_types=None if self.node_types is None else self.node_types[stay],
+        )
+
     def summed(self, values: Tensor) -> Tensor:
         """Sum over the nodes of each graph: (node, width) to (graph, width); zeros for a graph without nodes."""
         found = values.new_zeros(self.count, *values.shape[1:])

@@ -116,3 +116,20 @@ def test_edges_are_left_out_of_one_graph_alone():
     assert torch.equal(less.edge_index, batch.edge_index[:, ~gone])
     assert torch.equal(less.edge_types, batch.edge_types[~gone])
     assert torch.equal(less.nodes, batch.nodes)
+
+
+def test_nodes_are_left_out_with_their_edges():
+    alone = drawn(types=True)
+    batch = GraphBatch.of(Graphs.joined(alone))
+    gone = torch.zeros(len(batch.nodes), dtype=torch.bool)
+    gone[[0, 4, 9]] = True
+    less = batch.without_nodes(gone)
+    whole = nx.MultiDiGraph()
+    whole.add_nodes_from(range(len(batch.nodes)))
+    whole.add_edges_from(map(tuple, batch.edge_index.t().tolist()))
+    whole.remove_nodes_from([0, 4, 9])
+    numbers = {old: new for new, old in enumerate(sorted(whole.nodes()))}
+    assert sorted(map(tuple, less.edge_index.t().tolist())) == sorted((numbers[a], numbers[b]) for a, b in whole.edges())
+    assert torch.equal(less.nodes, batch.nodes[~gone])
+    assert less.node_counts.tolist()[0] == 0
+    assert len(less) == len(batch)

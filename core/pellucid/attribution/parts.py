@@ -53,6 +53,10 @@ class RegionMap:
             cover[window] += 1
         return drawn / cover
 
+    def of(self, sample: int) -> tuple[tuple[Region, ...], Tensor]:
+        """Places of one sample, and its falls, shape (part,)."""
+        return self.regions, self.falls[sample]
+
     def strongest(self, sample: int, top: int = 3) -> list[tuple[Region, float]]:
         """Regions of one sample whose absence changes the output most, with the change."""
         falls = self.falls[sample]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from pellucid.explanation import Evidence
-from pellucid.regions import Box, FrequencyBand, Region, Steps, TimeSpan, Voxels, Words
+from pellucid.regions import Atoms, Box, FrequencyBand, Region, Steps, TimeSpan, Voxels, Words
 from pellucid.report.names import listed, number, plural
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from pellucid.data.dataset import Dataset
     from pellucid.model import Model
-
-PLACED = ("image", "volume", "signal", "trajectory")
-"""Kinds of input whose places can be filled with what is usual there; tokens have no mean."""
 
 WHOLE = 0.9
 """Share of an input's length from which a region counts as the whole of it."""
@@ -55,34 +52,46 @@ def strongest_places(
     maps : dict of str to ndarray of float32, shape (sample, *input shape)
         By input, how much the output falls without each place.
     """
-    from pellucid.attribution import region_map
+    from pellucid.attribution import PLACED, place_map
     from pellucid.batch import collate
 
     evidence: list[list[tuple[Evidence, float]]] = [[] for _ in range(len(samples))]
     maps: dict[str, np.ndarray] = {}
     read = {name: spec for _, encoder in model.named_encoders() for name, spec in encoder.config.inputs.items()}
     for name in sorted(name for name, spec in read.items() if spec.kind in PLACED):
-        maps[name] = np.zeros((len(samples), *read[name].shape), np.float32)
+        kind = read[name].kind
+        shape = (int(samples.read(np.arange(len(samples))).inputs[name].node_counts.max(initial=0)),) if kind == "graph" else read[name].shape
+        maps[name] = np.zeros((len(samples), *shape), np.float32)
         for target in dict.fromkeys(targets):
             at = np.flatnonzero(np.asarray(targets) == target)
-            found = region_map(model, collate(samples, at), input=name, target=target, baseline=usual(name))
-            maps[name][at] = found.values.numpy()
+            found = place_map(
+                model, collate(samples, at), input=name, target=target, usual=None if kind == "graph" else usual(name)
+            )
+            values = found.values.numpy()
+            maps[name][at, : values.shape[1]] = values
             for row, sample in enumerate(at):
                 evidence[sample] += [
-                    (Evidence(name, region, text=_sentence(region, fall), input=name), fall)
+                    (Evidence(name, region, text=_sentence(region, fall, read[name]), input=name), fall)
                     for region, fall in found.strongest(row, TOP)
                     if fall != 0
                 ]
     return evidence, maps
 
 
-def _sentence(region: Region, fall: float) -> str:
+def _sentence(region: Region, fall: float, spec: Any) -> str:
     way = "falls" if fall > 0 else "rises"
-    return f"{place(region)}: filled with the training mean, the output {way} by {number(abs(fall), 2)}"
+    done = "left out" if spec.kind == "graph" else "filled with the training mean"
+    return f"{place(region, spec)}: {done}, the output {way} by {number(abs(fall), 2)}"
 
 
-def place(region: Region) -> str:
-    """Where a region is, in words; rows, columns, slices and steps are counted from 1.
+def place(region: Region, spec: Any = None) -> str:
+    """Where a region is, in words; rows, columns, slices, steps and nodes are counted from 1.
+
+    Parameters
+    ----------
+    region : Region
+    spec : InputSpec, optional
+        Of the input that it lies in, where that knows words of its own.
 
     Examples
     --------
@@ -90,6 +99,8 @@ def place(region: Region) -> str:
     ('rows 9 to 12, columns 13 to 16', 'II from 0.5 s to 0.75 s')
     >>> place(FrequencyBand(("O1", "O2"), 8.0, 13.0))
     'O1 and O2 between 8 Hz and 13 Hz'
+    >>> place(Atoms((0, 4))), place(Atoms((0, 4), ((0, 4),)))
+    ('atoms 1 and 5', 'bond between atoms 1 and 5')
     """
     if isinstance(region, Box):
         axes = ("slices", "rows", "columns")[-len(region.start) :]
@@ -105,7 +116,18 @@ def place(region: Region) -> str:
         return f"{listed(region.variables)}, {_span('steps', region.start, region.stop)}"
     if isinstance(region, Words):
         return _span("tokens", region.start, region.stop)
-    return plural(len(region.indices), "voxel") if isinstance(region, Voxels) else plural(len(region.atoms), "atom")
+    if isinstance(region, Voxels):
+        return plural(len(region.indices), "voxel")
+    return _nodes(region, getattr(spec, "node_word", ("atom", "atoms")))
+
+
+def _nodes(region: Atoms, word: tuple[str, str]) -> str:
+    one, several = word
+    if len(region.atoms) > MOST_NAMED:
+        return f"{len(region.atoms)} {several}"
+    named = f"{one if len(region.atoms) == 1 else several} {listed(str(at + 1) for at in region.atoms)}"
+    joined = len(region.bonds) == 1 and set(region.bonds[0]) == set(region.atoms)
+    return f"bond between {named}" if joined else named
 
 
 def covers(region: Region, spec: Any) -> bool:
