@@ -73,6 +73,7 @@ PLUGIN = Plugin(
         "modality-importance": "pellucid.protocols.missingness.importance:ModalityImportance",
         "nested-subject-cv": "pellucid.protocols.nested_subject_cv:NestedSubjectCv",
         "noise-control": "pellucid.protocols.noise.control:NoiseControl",
+        "place-truth": "pellucid.protocols.explanations.truth:PlaceTruth",
         "prediction": "pellucid.protocols.prediction:Prediction",
         "prototype-audit": "pellucid.protocols.prototypes.audit:PrototypeAudit",
         "ravel": "pellucid.protocols.dictionaries.ravel:Ravel",

@@ -30,6 +30,8 @@ class TokenShape(Frozen):
     varying : bool
         Whether their number differs between samples: the atoms of a molecule. ``count`` is then 0, and
         :attr:`Tokens.known` says which there are.
+    word : (str, str)
+        What one and what several tokens are called where people read.
     line : int, optional
         Tokens of a line, where they stand in lines one after the other: the patches of one channel, then those of the next.
         Order means something within a line alone. None: all are one line.
@@ -41,6 +43,7 @@ class TokenShape(Frozen):
     learning: int | None = None
     codebook: int = 0
     varying: bool = False
+    word: tuple[str, str] = ("place", "places")
     line: int | None = None
 
     @property

@@ -129,7 +129,9 @@ def test_nodes_are_left_out_with_their_edges():
     whole.add_edges_from(map(tuple, batch.edge_index.t().tolist()))
     whole.remove_nodes_from([0, 4, 9])
     numbers = {old: new for new, old in enumerate(sorted(whole.nodes()))}
-    assert sorted(map(tuple, less.edge_index.t().tolist())) == sorted((numbers[a], numbers[b]) for a, b in whole.edges())
+    assert sorted(map(tuple, less.edge_index.t().tolist())) == sorted(
+        (numbers[a], numbers[b]) for a, b in whole.edges()
+    )
     assert torch.equal(less.nodes, batch.nodes[~gone])
     assert less.node_counts.tolist()[0] == 0
     assert len(less) == len(batch)

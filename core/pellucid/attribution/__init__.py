@@ -6,4 +6,14 @@ from pellucid.attribution.parts import RegionMap, region_map
 from pellucid.attribution.places import PLACED, place_map
 from pellucid.attribution.values import Attribution
 
-__all__ = ["PLACED", "Attribution", "GraphMap", "RegionMap", "attribute", "graph_map", "place_map", "region_map", "training_mean"]
+__all__ = [
+    "PLACED",
+    "Attribution",
+    "GraphMap",
+    "RegionMap",
+    "attribute",
+    "graph_map",
+    "place_map",
+    "region_map",
+    "training_mean",
+]

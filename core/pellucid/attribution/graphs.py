@@ -83,7 +83,9 @@ def graph_map(
     graphs_of = [name for name, value in batch.inputs.items() if isinstance(value, GraphBatch)]
     name = input or (graphs_of[0] if graphs_of else "")
     if name not in graphs_of:
-        raise ContractError(f"no input {name!r} that is a graph{nearest(name, graphs_of)}; graphs: {graphs_of or 'none'}")
+        raise ContractError(
+            f"no input {name!r} that is a graph{nearest(name, graphs_of)}; graphs: {graphs_of or 'none'}"
+        )
     at = model.head.output_index(target or model.head.outputs[0])
     graphs: GraphBatch = batch.inputs[name]
     owner, pairs = _nodes(graphs) if parts == "nodes" else _edges(graphs)

@@ -29,4 +29,3 @@ def place_map(
     if isinstance(batch.inputs.get(input), GraphBatch):
         return graph_map(model, batch, input=input, target=target)
     return region_map(model, batch, input=input, target=target, baseline=usual)
-

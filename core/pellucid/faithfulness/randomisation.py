@@ -30,10 +30,16 @@ def reinitialised(module: ModuleT, generator: torch.Generator) -> ModuleT:
     return found
 
 
-def rank_correlation(a: Tensor, b: Tensor) -> Tensor:
+def rank_correlation(a: Tensor, b: Tensor, known: Tensor | None = None) -> Tensor:
     """Spearman's correlation of each row of two tables, ties given their mean rank; (sample, unit) to (sample,).
 
     NaN where a row does not vary.
+
+    Parameters
+    ----------
+    a, b : Tensor, shape (sample, unit)
+    known : Tensor of bool, optional, shape (sample, unit)
+        Which units a sample has; by default all.
 
     Examples
     --------
@@ -42,6 +48,11 @@ def rank_correlation(a: Tensor, b: Tensor) -> Tensor:
     """
     from scipy.stats import rankdata
 
-    first, second = (torch.from_numpy(rankdata(t.detach().cpu().numpy(), axis=1)).double() for t in (a, b))
-    first, second = first - first.mean(1, keepdim=True), second - second.mean(1, keepdim=True)
+    there = torch.ones_like(a, dtype=torch.bool) if known is None else known
+    ranks = []
+    for table in (a, b):
+        values = table.detach().cpu().double().masked_fill(~there, torch.nan).numpy()
+        rank = torch.from_numpy(rankdata(values, axis=1, nan_policy="omit"))
+        ranks.append((rank - rank.nanmean(1, keepdim=True)).masked_fill(~there, 0.0))
+    first, second = ranks
     return (first * second).sum(1) / (first.square().sum(1) * second.square().sum(1)).sqrt()

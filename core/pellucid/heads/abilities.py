@@ -50,6 +50,16 @@ class ByText(Protocol):
 
 
 @runtime_checkable
+class ByPlaces(Protocol):
+    """A head whose output is a sum over tokens, so that it says of itself what each place of the input adds."""
+
+    tokens_name: str
+
+    def at_tokens(self, z: Representation, target: str) -> Tensor:
+        """What each token adds to one output, shape (sample, token)."""
+
+
+@runtime_checkable
 class StepByStep(Protocol):
     """A head that has an output after every step of an encoder."""
 

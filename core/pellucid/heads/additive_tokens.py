@@ -148,7 +148,8 @@ class AdditiveTokens(ScaledHead):
             # A sample without any place has no mean, and nothing to measure from.
             baseline = baseline + self.scale[at] * self.centre[at] * (known.sum(1) > 0)
         beside = self.standardised(z)[:, self.beside] * STRIDE * self.weight[at]
-        names = (*(f"{self.tokens_name} place {one + 1}" for one in range(said.shape[1])), *self._beside_names)
+        word = self.config.tokens[self.tokens_name].word[0]
+        names = (*(f"{self.tokens_name}:{word} {one + 1}" for one in range(said.shape[1])), *self._beside_names)
         contributions = self.scale[at] * torch.cat([said, beside], 1)
         everywhere = torch.ones_like(beside, dtype=torch.bool)
         return Explanation(
@@ -162,6 +163,11 @@ class AdditiveTokens(ScaledHead):
             self._evidence(contributions[:, : said.shape[1]], tokens, names),
             known=torch.cat([known > 0, everywhere], 1),
         )
+
+    @torch.no_grad()
+    def at_tokens(self, z: Representation, target: str) -> Tensor:
+        """What each token adds to one output, shape (sample, token); see :class:`~pellucid.heads.abilities.ByPlaces`."""
+        return self.explain(z, target).contributions[:, : self._tokens(z).values.shape[1]]
 
     def _evidence(self, said: Tensor, tokens: Tokens, names: tuple[str, ...]) -> tuple[tuple[Evidence, ...], ...]:
         """The strongest places of each sample that are there."""

@@ -48,6 +48,11 @@ def explained_space(head: Predictor, z: Representation) -> Explained | None:
     return Explained(head, names) if names == head.explained_names else None
 
 
+def known_units(head: Predictor, z: Representation) -> Tensor | None:
+    """Which units of its explanations each sample has, bool, shape (sample, value); None where all have all."""
+    return head.explain(z, head.outputs[0]).known
+
+
 def contributions(head: Predictor, z: Representation) -> tuple[Tensor, Tensor]:
     """Contributions, shape (sample, output, value), and baselines, shape (sample, output), of every output."""
     found = [head.explain(z, name) for name in head.outputs]

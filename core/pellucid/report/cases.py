@@ -136,6 +136,9 @@ def _input(
 ) -> Picture:
     """One input of a case: with the places that the head itself points at, else with those found by filling them."""
     told, caption, evidence = "", "", None
+    if run.spec.inputs[name].kind == "graph" and marked:
+        # What a head says of all nodes and what it says of the strongest is one picture.
+        evidence = run.gallery.arrays.get(f"evidence/{case['part']}/{case['sample']}/{name}")
     if marked:
         told = ", with the places that the model goes by: " + ", ".join(one.label for one in marked)
     else:

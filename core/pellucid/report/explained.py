@@ -81,6 +81,8 @@ def _explained(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
         long["comparable"] = np.tile(comparable, count)
         long["value"], long["contribution"] = values.ravel(), found.contributions.numpy().ravel()
         long["evidence"] = _evidence(found)
+        if found.known is not None:
+            long = long[found.known.numpy().ravel()]
         frames.append(long.assign(target=found.target))
     every = pd.concat(frames, ignore_index=True)
     return every.assign(part=part, fold=fold.split.fold, threshold=model.threshold.value)[list(ROWS)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.data.graphs import Graphs
 from pellucid.errors import ContractError
 from pellucid.files import write_json, writing
 from pellucid.report.explained import explanation_rows
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from pellucid.data.dataset import Dataset
     from pellucid.protocols.base import Context, FittedFold
+
+OF_GRAPH = " of graph: "
+"""Between the name of a kept graph and that of an array that it is made of."""
 
 REASONS = 3
 """Contributions of a case of which it is shown what they point at."""
@@ -41,9 +45,10 @@ class Gallery:
         filling them; and as ``reasons`` what the strongest contributions point at by the head's own account, each with
         ``adds`` and, for a training sample that the case looks like, ``source_label``.
     arrays : mapping of str to ndarray
-        ``case/<sample>/<input>`` and ``source/<sample>/<input>`` (NaN where masked), ``evidence/<part>/<sample>/<input>``
-        of the same shape, ``feature-source/<sample>/<input>``, and ``traversal/<part>/<input>`` of shape (step, *input shape)
-        with ``traversal-sd/<part>/<input>``.
+        ``case/<sample>/<input>`` and ``source/<sample>/<input>`` (NaN where masked; graphs as such),
+        ``evidence/<part>/<sample>/<input>`` of the same shape (one number a node of a graph),
+        ``feature-source/<sample>/<input>``, and ``traversal/<part>/<input>`` of shape (step, *input shape) with
+        ``traversal-sd/<part>/<input>``.
     features : tuple of dict
         Features of dictionaries; see :func:`~pellucid.report.features.gather`.
     problem : str
@@ -51,14 +56,14 @@ class Gallery:
     """
 
     cases: tuple[dict[str, Any], ...] = ()
-    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    arrays: Mapping[str, Any] = field(default_factory=dict)
     features: tuple[dict[str, Any], ...] = ()
     problem: str = ""
 
     def save(self, folder: Path) -> None:
         """Write ``gallery.json`` and ``gallery.npz``."""
         with writing(folder / "gallery.npz") as temporary, temporary.open("wb") as file:
-            arrays: dict[str, Any] = dict(self.arrays)
+            arrays: dict[str, Any] = dict(_flat(self.arrays))
             np.savez_compressed(file, **arrays)
         write_json(folder / "gallery.json", {"cases": self.cases, "features": self.features, "problem": self.problem})
 
@@ -70,13 +75,13 @@ class Gallery:
         said = json.loads((folder / "gallery.json").read_text("utf-8"))
         with np.load(folder / "gallery.npz", allow_pickle=False) as arrays:
             kept = {name: arrays[name] for name in arrays.files}
-        return cls(tuple(said["cases"]), kept, tuple(said.get("features", ())), said.get("problem", ""))
+        return cls(tuple(said["cases"]), _whole(kept), tuple(said.get("features", ())), said.get("problem", ""))
 
     @classmethod
     def joined(cls, folds: Iterable[Gallery]) -> Gallery:
         """The galleries of all folds as one: again the smallest lots of each kind, and the first fold's whole-model pictures."""
         kinds: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-        arrays: dict[str, np.ndarray] = {}
+        arrays: dict[str, Any] = {}
         features: tuple[dict[str, Any], ...] = ()
         problem = ""
         for fold in folds:
@@ -89,6 +94,28 @@ class Gallery:
         kept |= {("source", one["source"]) for case in cases for one in case.get("reasons", ()) if one["source"]}
         kept |= {("feature-source", one["sample"]) for facts in features for one in facts["strongest"]}
         return cls(cases, {name: array for name, array in arrays.items() if _belongs(name, kept)}, features, problem)
+
+
+def _flat(arrays: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
+    """Graphs as the arrays that they are made of, under names of their own."""
+    for name, values in arrays.items():
+        if isinstance(values, Graphs):
+            yield from ((f"{name}{OF_GRAPH}{part}", one) for part, one in values.arrays().items())
+        else:
+            yield name, values
+
+
+def _whole(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Inverse of :func:`_flat`."""
+    found: dict[str, Any] = {}
+    parts: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
+    for name, values in arrays.items():
+        of, cut, part = name.partition(OF_GRAPH)
+        if cut:
+            parts[of][part] = values
+        else:
+            found[name] = values
+    return found | {name: Graphs(**own) for name, own in parts.items()}
 
 
 def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None) -> Gallery:
@@ -116,7 +143,7 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
     # One pass over the training samples an input, whatever the number of models that read it.
     usual = cache(lambda name: training_mean(train, name))
     cases: list[dict[str, Any]] = []
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     for part, some in rows.groupby("part", sort=False):
         model, samples = fold.models[str(part)], fold.test(str(part))
         chosen = drawn_cases(target, str(part), some, context.seed)
@@ -125,6 +152,7 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
             arrays |= {f"case/{case['sample']}/{name}": sample.with_gaps(name) for name in sample.inputs}
         shown = samples.subset(at)
         evidence, maps = places.strongest_places(model, shown, [case["target"] for case in chosen], usual)
+        maps |= places.own_places(model, shown, [case["target"] for case in chosen])
         for name, dense in maps.items():
             arrays |= {f"evidence/{part}/{c['sample']}/{name}": one for c, one in zip(chosen, dense, strict=True)}
         reasons = [_reasons(fold, str(part), some[some["sample"] == case["sample"]]) for case in chosen]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.data.graphs import Graphs
 from pellucid.explanation import Evidence
 from pellucid.regions import Atoms, Box, FrequencyBand, Region, Steps, TimeSpan, Voxels, Words
 from pellucid.report import figures, places
@@ -105,8 +106,8 @@ def _pictures(run: RunFolder, case: Mapping[str, Any], reason: Reason) -> tuple[
         values = run.gallery.arrays.get(f"{kept}/{name}")
         if region is None or name is None or values is None:
             continue
-        if whose == "this case" and places.covers(region, run.spec.inputs[name]):
-            # The case itself is drawn above.
+        if whose == "this case" and (places.covers(region, run.spec.inputs[name]) or isinstance(region, Atoms)):
+            # The case itself is drawn above; a few nodes of a graph say nothing without the others.
             continue
         others = {
             o: v for o in run.spec.inputs if o != name and (v := run.gallery.arrays.get(f"{kept}/{o}")) is not None
@@ -116,7 +117,7 @@ def _pictures(run: RunFolder, case: Mapping[str, Any], reason: Reason) -> tuple[
         weight = reason.adds if whose == "this case" else 0.0
         shown = Shown(caption=caption, beside=others, regions=(Marked(region, weight),), only=region)
         alt = f"{caption}, {readable(name)}, {places.place(region)}"
-        found.append(figures.view_picture(view_of(run, name), np.asarray(values), run.spec.inputs[name], shown, alt))
+        found.append(figures.view_picture(view_of(run, name), _drawn(values), run.spec.inputs[name], shown, alt))
     return tuple(found)
 
 
@@ -131,3 +132,7 @@ def _input(run: RunFolder, evidence: Evidence, region: Region) -> str | None:
     if evidence.input in fitting:
         return evidence.input
     return fitting[0] if len(fitting) == 1 else None
+
+
+def _drawn(values: Any) -> Any:
+    return values if isinstance(values, Graphs) else np.asarray(values)

@@ -60,7 +60,9 @@ def strongest_places(
     read = {name: spec for _, encoder in model.named_encoders() for name, spec in encoder.config.inputs.items()}
     for name in sorted(name for name, spec in read.items() if spec.kind in PLACED):
         kind = read[name].kind
-        shape = (int(samples.read(np.arange(len(samples))).inputs[name].node_counts.max(initial=0)),) if kind == "graph" else read[name].shape
+        shape = tuple(read[name].shape)
+        if kind == "graph":
+            shape = (int(samples.read(np.arange(len(samples))).inputs[name].node_counts.max(initial=0)),)
         maps[name] = np.zeros((len(samples), *shape), np.float32)
         for target in dict.fromkeys(targets):
             at = np.flatnonzero(np.asarray(targets) == target)
@@ -76,6 +78,27 @@ def strongest_places(
                     if fall != 0
                 ]
     return evidence, maps
+
+
+def own_places(model: Model, samples: Dataset, targets: Sequence[str]) -> dict[str, np.ndarray]:
+    """What each node adds to an output by the head's own account, where it is a sum over nodes of a graph.
+
+    Returns
+    -------
+    dict of str to ndarray of float32, shape (sample, most nodes)
+        By input; empty for all other heads.
+    """
+    from pellucid.heads.abilities import ByPlaces
+
+    if not isinstance(model.head, ByPlaces):
+        return {}
+    encoder = dict(model.named_encoders())[model.head.tokens_name.partition(":")[0]]
+    (name,) = encoder.config.inputs
+    if encoder.config.inputs[name].kind != "graph":
+        return {}
+    z = model.representation(samples)
+    said = {target: model.head.at_tokens(z, target).numpy() for target in dict.fromkeys(targets)}
+    return {name: np.array([said[target][row] for row, target in enumerate(targets)], np.float32)}
 
 
 def _sentence(region: Region, fall: float, spec: Any) -> str:

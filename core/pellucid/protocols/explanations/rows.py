@@ -20,7 +20,7 @@ from pellucid.faithfulness.removal import curve_area, random_orders, removal_cur
 from pellucid.faithfulness.stability import relative_change
 from pellucid.heads.abilities import ByConcepts
 from pellucid.model import Model, batches
-from pellucid.protocols.explained import Explained, contributions, explained_space
+from pellucid.protocols.explained import Explained, contributions, explained_space, known_units
 from pellucid.protocols.explanations.view import View
 from pellucid.protocols.usual import UsualValues
 from pellucid.representation import Representation, concatenated
@@ -92,12 +92,14 @@ class Measured:
             "output": _numpy(said),
             "distance": _numpy((said - start).abs()),
         }
-        found |= self._stability(parts, logits, view)
+        found |= self._stability(parts, logits, view) if self.scales else {}
         if parts.shape[2] > 1:
-            found["similarity"] = _numpy(self._similarity(z, own, view))
-            found["similarity_unrelated"] = _numpy(self._unrelated(own))
+            known = known_units(head, z)
+            there = torch.ones_like(own, dtype=torch.bool) if known is None else known
+            found["similarity"] = _numpy(self._similarity(z, own, there, view))
+            found["similarity_unrelated"] = _numpy(self._unrelated(own, there))
             found["effective_number"] = _numpy(effective_number(own))
-            found["units"] = np.full(len(own), float(own.shape[1]))
+            found["units"] = _numpy(there.sum(1))
         if space is not None:
             values = space.values(z).detach()
             found["gap_gradient"] = _numpy(self._gradient_gap(space, values, view))
@@ -149,22 +151,26 @@ class Measured:
                     found |= {f"{name}{kind}_step{at}": _numpy(column) for at, column in enumerate(curve.t())}
         return found
 
-    def _similarity(self, z: Representation, own: Tensor, view: View) -> Tensor:
+    def _similarity(self, z: Representation, own: Tensor, known: Tensor, view: View) -> Tensor:
         """Mean size of the rank correlation with explanations of heads that have learnt nothing."""
         found = []
         for _ in range(self.copies):
             other = reinitialised(self.model.predictor, self.generator)
             parts, _ = contributions(other, z)
             # Without the sign: copies that agree and copies that are turned round would cancel in the mean.
-            found.append(rank_correlation(own, view.pick(parts)).abs())
+            found.append(rank_correlation(own, view.pick(parts), known).abs())
         return torch.stack(found).nanmean(0)
 
-    def _unrelated(self, own: Tensor) -> Tensor:
+    def _unrelated(self, own: Tensor, known: Tensor) -> Tensor:
         """What the similarity would be to explanations whose units are dealt at random."""
         found = []
         for _ in range(self.copies):
-            dealt = own.gather(1, random_orders(own.shape[0], own.shape[1], self.generator))
-            found.append(rank_correlation(own, dealt).abs())
+            dealt = own.clone()
+            orders = random_orders(own.shape[0], own.shape[1], self.generator)
+            for row, order in enumerate(orders):
+                # Among the units that the sample has, or nothing would stand where something was.
+                dealt[row, known[row]] = own[row, order[known[row, order]]]
+            found.append(rank_correlation(own, dealt, known).abs())
         return torch.stack(found).nanmean(0)
 
     def _stability(self, parts: Tensor, logits: Tensor, view: View) -> Columns:

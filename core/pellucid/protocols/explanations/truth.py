@@ -1,0 +1,210 @@
+"""Do explanations point at what makes a label true? Measured where the data know: those that were made up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from pellucid.attribution.places import PLACED, place_map
+from pellucid.batch import collate
+from pellucid.data.dataset import Dataset
+from pellucid.data.relabelled import Relabelled
+from pellucid.errors import NotMeasurable
+from pellucid.heads.abilities import ByPlaces
+from pellucid.heads.base import Head
+from pellucid.model import Model
+from pellucid.part import Config
+from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
+from pellucid.protocols.fit_again import fit_again
+from pellucid.protocols.prototypes.places import overlap
+from pellucid.regions import Region
+from pellucid.result import Result
+from pellucid.statistics.bootstrap import REPLICATES, subject_interval
+from pellucid.statistics.ranking import auroc
+from pellucid.training.fit import Sides
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAME = "place-truth"
+
+SHUFFLED = "the same model, learnt from shuffled labels"
+
+WAYS: Mapping[str, str] = {
+    "own": "what the model itself says each place adds",
+    "removal": "how much the output changes without each place",
+}
+"""Ways of scoring places, and what a score is."""
+
+
+class PlaceTruthConfig(Config):
+    """Settings of :class:`PlaceTruth`.
+
+    Parameters
+    ----------
+    samples : int
+        At most so many test samples a fold and output, drawn at random among those in which something was planted.
+    shuffles : int
+        In the first fold each model is fitted so many times more, each time on labels shuffled anew: what one of them says is
+        a coin's throw, as whatever sticks out is for the label or against it by chance.
+    replicates : int
+        Resamplings of subjects behind each interval.
+    """
+
+    samples: int = Field(200, ge=1)
+    shuffles: int = Field(5, ge=1)
+    replicates: int = Field(REPLICATES, ge=100)
+
+
+class PlaceTruth(Assessment):
+    """How well the places of a sample are put in order: those that make its label true before all others.
+
+    Only for data that know where the truth lies (:meth:`~pellucid.data.dataset.Dataset.planted`). Places are nodes of a graph,
+    or the windows of :func:`~pellucid.attribution.region_map`; those count as true that overlap a planted region.
+
+    - ``place_auroc``: by what the model itself says that each place adds, where its output is a sum over places;
+    - ``place_auroc_removal``: by how much the output falls without each place, of any model.
+
+    Both are areas under the ROC curve over the places of one sample, and means over samples. Chance is one half. The baseline
+    is the same model learnt from labels that were shuffled among the training samples, in the mean over several of them: passed
+    means that the true model's interval lies above both.
+    """
+
+    name: ClassVar[str] = NAME
+    needs_training: ClassVar[bool] = True
+    config_type = PlaceTruthConfig
+    config: PlaceTruthConfig
+
+    def unfit_for(self, dataset: Dataset, heads: Mapping[str, Head], context: Context) -> str:
+        """Data that do not know where the truth lies."""
+        outputs = dataset.spec.target(context.target).outputs
+        if all(planted(dataset, output) is None for output in outputs):
+            return (
+                f"it compares places with those that make a label true, and dataset {dataset.spec.name!r} does not know them; "
+                "generated data do"
+            )
+        return ""
+
+    def examine(self, fold: FittedFold) -> pd.DataFrame:
+        """One row a part, output and test sample: areas by each way, of the model and of its like learnt from shuffled labels.
+
+        Raises
+        ------
+        NotMeasurable
+            If no test sample has something planted that is not everywhere.
+        """
+        import pandas as pd
+
+        tables = []
+        for part, model in fold.predictors.items():
+            test = fold.test(part)
+            copies = self.config.shuffles if fold.split.fold == 0 else 0
+            shuffled = [self._shuffled(fold, part, model, at) for at in range(copies)]
+            for output in model.head.outputs:
+                truth = planted(test, output)
+                if truth is None:
+                    continue
+                rng = np.random.default_rng([fold.seed, fold.split.fold])
+                some = np.flatnonzero([bool(where) for where in truth])
+                some = np.sort(rng.permutation(some)[: self.config.samples])
+                if len(some):
+                    where = [truth[at] for at in some]
+                    columns = _areas(model, test.subset(some), output, where)
+                    every = [_areas(one, test.subset(some), output, where) for one in shuffled]
+                    columns |= {f"{way}_shuffled": np.mean([e[way] for e in every], axis=0) for way in columns if every}
+                    tables.append(rows_of(part, test.subset(some), columns).assign(output=output))
+        if not tables:
+            raise NotMeasurable(
+                "no test sample of this fold knows which of its places make a label true",
+                helps="a study on generated data, or more samples of the label",
+            )
+        return pd.concat(tables, ignore_index=True)
+
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+        """Up to two results a part."""
+        return [one for part in context.predictors for one in self._of(rows[rows["part"] == part], part, context)]
+
+    def _shuffled(self, fold: FittedFold, part: str, model: Model, at: int) -> Model:
+        seed = f"{fold.seed}/{NAME}/{at}"
+        sides = [fold.dataset.subset(one) for one in (fold.split.train, fold.split.validation)]
+        train, validation = (Relabelled.shuffled(side, fold.target, seed=seed) for side in sides)
+        return fit_again(model, part, Sides(train, validation, fold.target), fold.training, seed=seed)
+
+    def _of(self, rows: pd.DataFrame, part: str, context: Context) -> Iterator[Result]:
+        for way, told in WAYS.items():
+            if way not in rows or not np.isfinite(values := rows[way].to_numpy(float)).any():
+                continue
+            known = np.isfinite(values)
+            own, seed = rows[known], context.seed
+            strata = own["fold"].to_numpy()
+            found = subject_interval(
+                values[known], own["subject"].to_numpy(), strata, replicates=self.config.replicates, seed=seed
+            )
+            like = rows.get(f"{way}_shuffled")
+            baseline = float(np.nanmean(like)) if like is not None and np.isfinite(like).any() else 0.5
+            name = "place_auroc" if way == "own" else f"place_auroc_{way}"
+            yield Result(
+                protocol=NAME,
+                metric=name,
+                part=part,
+                value=found.value,
+                low=found.low,
+                high=found.high,
+                chance=0.5,
+                baseline=baseline,
+                baseline_name=SHUFFLED,
+                higher_is_better=True,
+                n_samples=len(own),
+                n_subjects=own["subject"].nunique(),
+                passed=bool(found.low > max(0.5, baseline)) if np.isfinite(found.low) else None,
+                sentence=f"By {told}, a place that makes the label true comes before one that does not in {found.value:.1%} of "
+                f"pairs; chance is 50 %, and {SHUFFLED}, reaches {baseline:.1%}.",
+            )
+
+
+def planted(dataset: Dataset, output: str) -> list[tuple[Region, ...]] | None:
+    """Where in each sample lies what makes an output true; None where nobody knows, or the output is none that data know of."""
+    try:
+        return dataset.planted(output)
+    except KeyError:
+        return None
+
+
+def _areas(model: Model, samples: Dataset, output: str, truth: Sequence[tuple[Region, ...]]) -> dict[str, np.ndarray]:
+    """Area under the ROC curve over the places of each sample, by each way; NaN where all places are true, or none."""
+    model.eval()
+    found = {}
+    head = model.head
+    if isinstance(head, ByPlaces):
+        z = model.representation(samples)
+        tokens = z.tokens[head.tokens_name]
+        said = head.at_tokens(z, output).detach().numpy()
+        known = np.ones(said.shape, bool) if tokens.known is None else tokens.known.numpy()
+        own = [
+            _area([r for r, k in zip(tokens.regions, there, strict=True) if k], values[there], where)
+            for values, there, where in zip(said, known, truth, strict=True)
+        ]
+        found["own"] = np.array(own)
+    inputs = {name: spec.kind for _, encoder in model.named_encoders() for name, spec in encoder.config.inputs.items()}
+    placed = [name for name, kind in inputs.items() if kind in PLACED]
+    if placed:
+        with torch.no_grad():
+            places = place_map(model, collate(samples, range(len(samples))), input=placed[0], target=output)
+        found["removal"] = np.array([_area(*_scored(places.of(row)), where) for row, where in enumerate(truth)])
+    return found
+
+
+def _scored(place: tuple[tuple[Region, ...], torch.Tensor]) -> tuple[tuple[Region, ...], np.ndarray]:
+    regions, falls = place
+    return regions, falls.detach().numpy()
+
+
+def _area(regions: Sequence[Region], scores: np.ndarray, truth: tuple[Region, ...]) -> float:
+    true = np.array([any(overlap(region, one) for one in truth) for region in regions], float)
+    if not len(true) or true.min() == true.max():
+        return float("nan")
+    return float(auroc(true, scores, np.ones(len(true))))

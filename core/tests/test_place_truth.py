@@ -1,0 +1,155 @@
+"""Explanations beside what makes a label true: found where it is, not found by a model of shuffled labels."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from pellucid.assembly import facts_of
+from pellucid.data.arrays import ArrayDataset
+from pellucid.data.graphs import Graphs
+from pellucid.data.relabelled import Relabelled
+from pellucid.data.spec import Binary, DataSpec, Graph
+from pellucid.data.splits import Split
+from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
+from pellucid.errors import NotMeasurable
+from pellucid.heads.additive_tokens import AdditiveTokens, AdditiveTokensConfig
+from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.baseline import TrivialBaseline
+from pellucid.protocols.explanations.truth import PlaceTruth, PlaceTruthConfig
+from pellucid.regions import Atoms
+from pellucid.representation import Representation, Tokens, TokenShape
+from pellucid.testing.planted import planted
+from pellucid.training.fit import Sides, fit_model
+from pellucid.training.settings import TrainingSettings
+
+TARGET = "has it"
+
+
+class Nodes(Encoder):
+    """Nodes as tokens, as they are; their mean as units."""
+
+    tags = EncoderTags(accepts=("graph",))
+    config_type = EncoderConfig
+    names = ("a", "b", "c")
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+
+    @property
+    def token_shapes(self):
+        return {"": TokenShape(count=0, varying=True, width=3, word=("atom", "atoms"))}
+
+    def forward(self, batch):
+        x = self.graphs(batch)
+        values, known = x.padded(x.nodes)
+        regions = tuple(Atoms((at,)) for at in range(values.shape[1]))
+        return Representation(x.mean(x.nodes), self.names, {"": Tokens(values, regions, known=known)})
+
+
+class Made(ArrayDataset):
+    """Nodes of two kinds; in half of the graphs one node of a third kind, which makes the label true."""
+
+    def __init__(self, count=160, seed=0):
+        rng = np.random.default_rng(seed)
+        found, self.where = [], []
+        for at in range(count):
+            size = int(rng.integers(4, 9))
+            kind = rng.integers(0, 2, size)
+            there = (int(rng.integers(size)),) if at % 2 else ()
+            kind[list(there)] = 2
+            found.append(Graphs.of(np.eye(3)[kind], [(i, i + 1) for i in range(size - 1)]))
+            self.where.append((Atoms(there),) if there else ())
+        frame = pd.DataFrame(
+            {"subject": [f"s{at}" for at in range(count)], TARGET: np.arange(count) % 2 * 1.0},
+            index=[f"g{at}" for at in range(count)],
+        )
+        spec = DataSpec(
+            name="made",
+            inputs={"graph": Graph(node_features=("a", "b", "c"), node_word=("atom", "atoms"))},
+            targets={TARGET: Binary(names=("no", "yes"))},
+            namespace="made",
+        )
+        super().__init__(spec, frame, {"graph": Graphs.joined(found)})
+
+    def planted(self, output):
+        return self.where if output == "yes" else None
+
+
+def fold_of(data, seed=0):
+    split = Split(0, np.arange(0, 80), np.arange(80, 110), np.arange(110, 160))
+    encoders = {"graph": Nodes(EncoderConfig(inputs=data.spec.inputs))}
+    config = AdditiveTokensConfig(target=data.spec.target(TARGET), pool="sum", hidden=0, **facts_of(encoders))
+    torch.manual_seed(seed)
+    settings = TrainingSettings(epochs=30, learning_rate=0.05, batch_size=16)
+    sides = Sides(data.subset(split.train), data.subset(split.validation), TARGET)
+    model, _ = fit_model(encoders, AdditiveTokens(config), sides, settings, name="head additive")
+    baseline = TrivialBaseline(data.spec, TARGET).fit(sides.train)
+    training = {"encoder graph": settings, "head additive": settings}
+    fold = FittedFold(data, TARGET, split, {"additive": model}, baseline, seed, training=training)
+    return fold, Context(data.spec, TARGET, {"additive": model.head.tags}, "prevalence", seed)
+
+
+@pytest.fixture(scope="module")
+def judged():
+    fold, context = fold_of(Made())
+    protocol = PlaceTruth(PlaceTruthConfig(samples=20, shuffles=6))
+    rows = protocol.examine(fold).assign(fold=0)
+    return fold, rows, {one.metric: one for one in protocol.conclude(rows, context)}
+
+
+def test_the_node_that_makes_the_label_true_comes_first(judged):
+    _, rows, results = judged
+    assert len(rows) == 20
+    for metric in ("place_auroc", "place_auroc_removal"):
+        assert results[metric].value == 1.0
+        assert results[metric].passed
+        assert results[metric].chance == 0.5
+        # Shuffled labels teach nothing about the third kind: whether it is for or against the label is chance.
+        assert 0.0 <= results[metric].baseline < 1.0
+        assert results[metric].baseline == pytest.approx(
+            rows[f"{'own' if metric == 'place_auroc' else 'removal'}_shuffled"].mean()
+        )
+
+
+def test_a_model_of_shuffled_labels_is_another_model_of_the_same_samples(judged):
+    fold, rows, _ = judged
+    assert set(rows["sample"]) <= set(fold.dataset.frame.index[fold.split.test])
+    data = Relabelled.shuffled(fold.dataset, TARGET, seed="x")
+    assert sorted(data.frame[TARGET]) == sorted(fold.dataset.frame[TARGET])
+    assert (data.frame[TARGET] != fold.dataset.frame[TARGET]).mean() == pytest.approx(0.5, abs=0.15)
+    assert data.planted("yes") is None
+    assert np.array_equal(
+        data.read(np.array([3])).inputs["graph"].nodes, fold.dataset.read(np.array([3])).inputs["graph"].nodes
+    )
+
+
+def test_explanations_that_point_elsewhere_fail(judged):
+    fold, _, _ = judged
+
+    class Turned(AdditiveTokens):
+        def at_tokens(self, z, target):
+            return -super().at_tokens(z, target)
+
+    head = Turned(fold.models["additive"].head.config)
+    head.load_state_dict(fold.models["additive"].head.state_dict())
+    fold.models["additive"].head = head
+    protocol = PlaceTruth(PlaceTruthConfig(shuffles=1))
+    context = Context(fold.dataset.spec, TARGET, {"additive": head.tags}, "prevalence", 0)
+    found = {one.metric: one for one in protocol.conclude(protocol.examine(fold).assign(fold=0), context)}
+    assert found["place_auroc"].value == 0.0
+    assert not found["place_auroc"].passed
+
+
+def test_data_that_do_not_know_are_refused_before_anything_is_fitted(judged):
+    fold, _, _ = judged
+    data = planted(("vector",))
+    context = Context(data.spec, "binary", {}, "prevalence", 0)
+    assert "does not know them" in PlaceTruth(PlaceTruthConfig()).unfit_for(data, {}, context)
+    assert (
+        PlaceTruth(PlaceTruthConfig()).unfit_for(fold.dataset, {}, Context(fold.dataset.spec, TARGET, {}, "", 0)) == ""
+    )
+    fold.dataset.where = [() for _ in fold.dataset.where]
+    with pytest.raises(NotMeasurable, match="no test sample of this fold knows"):
+        PlaceTruth(PlaceTruthConfig()).examine(fold)
