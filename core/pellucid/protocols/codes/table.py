@@ -14,6 +14,7 @@ from pellucid.data.spec import DataSpec
 from pellucid.encoders.base import Encoder
 from pellucid.encoders.coded import WithPatches
 from pellucid.model import batches
+from pellucid.ngrams import NONE
 from pellucid.protocols.audited import FIRST_ROW
 from pellucid.protocols.base import Context
 from pellucid.protocols.codes.conclusions import CodesConclusions, classes_of
@@ -79,11 +80,13 @@ def _without_channels(region: Region) -> str:
 
 
 class _Patterns:
-    """Mean patches over training samples, of n-grams at the place where they mostly stand, and of all tokens there."""
+    """Mean patches over training samples, of n-grams at the place where they mostly stand, and of all tokens there with a code."""
 
     def __init__(self, encoder: WithPatches, train: Dataset, coded: Coded) -> None:
         self.coded, self.positions = coded, encoder.patch_positions().double().numpy()
         self.values = torch.cat([encoder.patches(batch) for batch, _ in batches(train)]).numpy()
+        # The shortest n-grams come first, a token each. What is not known is drawn as nothing, and is not what is usual.
+        self.known = (coded.keys[:, : self.values.shape[1]] != NONE).double().numpy()
 
     def of(self, key: int, start: int, length: int) -> dict[str, Any]:
         grams, line = self.coded.grams, self.coded.grams.line
@@ -99,7 +102,9 @@ class _Patterns:
             tokens = slice(number * line + start, number * line + start + length)
             total += np.einsum("n,ntv->tv", found[:, at], self.values[:, tokens])
         count = sum(found[:, at].sum() for at, _ in here)
-        usual = self.values.reshape(len(self.values), lines, line, -1)[:, :, start : start + length].mean((0, 1))
+        there = self.known.reshape(len(self.known), lines, line)[:, :, start : start + length]
+        every = self.values.reshape(len(self.values), lines, line, -1)[:, :, start : start + length]
+        usual = np.einsum("nlt,nltv->tv", there, every) / there.sum((0, 1)).clip(min=1)[:, None]
         positions = self.positions[start : start + length]
         real = np.isfinite(positions).ravel()
         return {
