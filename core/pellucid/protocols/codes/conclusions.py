@@ -97,9 +97,18 @@ class CodesConclusions(AuditedRows):
     def scores_of(self, one: str, weights: Floats) -> dict[str, Floats]:
         """What the n-grams of a class do, with weights of shape (..., sample)."""
         prefix = [str(name) for name in self.rows.columns if str(name).endswith(f":{one}")]
-        columns = {name.removesuffix(f":{one}"): np.nan_to_num(self.column(name)) for name in prefix}
-        found = sums(columns, self.column("grams"), columns.pop("label"), weights)
-        return scores(found, float(self.once_a_fold("vocabulary").mean()))
+        columns = {name.removesuffix(f":{one}"): self.column(name) for name in prefix}
+        # A fold in which nothing is frequent has no n-grams to speak of: were its samples counted, they would be so many without
+        # the class. Where one fold shows fewer n-grams than others, as many are taken of each.
+        known = np.isfinite(columns["label"])
+        columns = {name: values[known] for name, values in columns.items() if np.isfinite(values[known]).all()}
+        found = sums(columns, self.column("grams")[known], columns.pop("label"), weights[..., known])
+        return scores(found, self._vocabulary("vocabulary"))
+
+    def _vocabulary(self, name: str) -> float:
+        """N-grams that were looked at, mean over the folds that have any."""
+        found = self.once_a_fold(name)
+        return float(found[found > 0].mean()) if (found > 0).any() else 0.0
 
     def _added(self, kept: Sequence[dict[str, Any]], one: str, vocabulary: float) -> dict[str, float] | None:
         """Scores of sums that were kept fold by fold."""
@@ -117,8 +126,8 @@ class CodesConclusions(AuditedRows):
         return {name: float(value) for name, value in scores(total, vocabulary).items()}
 
     def _of_class(self, one: str) -> Iterator[Result]:
-        vocabulary = float(self.once_a_fold("vocabulary").mean())
-        untrained = self._added(self.first("untrained"), one, float(self.once_a_fold("untrained_vocabulary").mean()))
+        vocabulary = self._vocabulary("vocabulary")
+        untrained = self._added(self.first("untrained"), one, self._vocabulary("untrained_vocabulary"))
         times = zip(*self.first("dealt"), strict=True)
         by_chance = [score for kept in times if (score := self._added(kept, one, vocabulary)) is not None]
         said = self._said(one)
@@ -148,10 +157,11 @@ class CodesConclusions(AuditedRows):
         return lambda weights: self.scores_of(one, weights)[metric]
 
     def _said(self, one: str) -> str:
-        """Names of the n-grams of a class, of the first fold."""
-        names = [entry["name"] for entry in self.first("table")[0]["rows"] if entry["class"] == one]
-        where = "" if len(np.unique(self.folds)) == 1 else "in the first fold "
-        return where + ", ".join(names)
+        """Names of the n-grams of a class, of the first fold that has any."""
+        tables = [[entry["name"] for entry in kept["rows"] if entry["class"] == one] for kept in self.first("table")]
+        at = next(number for number, names in enumerate(tables) if names)
+        where = "" if len(tables) == 1 else "in one fold " if at else "in the first fold "
+        return where + ", ".join(tables[at])
 
 
 def _usage(counts: Floats) -> Floats:
