@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,7 +10,7 @@ from pellucid.batch import Batch
 from pellucid.data.spec import Signal, Text
 from pellucid.errors import StudyError
 from pellucid_eeg.encoders.glim import Glim, GlimConfig
-from pellucid_eeg.encoders.glim_blocks import Attention, place_table
+from pellucid_eeg.encoders.glim_blocks import Attention, MergingBlock, PromptedBlock, place_table
 
 SMALL = {"width": 16, "blocks": 2, "merging_blocks": 2, "heads": 4, "queries": 4, "query_width": 24, "silent": {}}
 
@@ -128,6 +129,9 @@ def test_a_channel_that_is_masked_while_others_are_not_reads_as_zero():
     other[:, 3] = 1000
     assert torch.equal(said(model, gone), said(model, gone.with_input("eeg", other)))
     assert not torch.allclose(said(model, gone), said(model, one))
+    zero = one.inputs["eeg"].clone()
+    zero[:, 3] = 0
+    assert torch.equal(said(model, gone), said(model, one.with_input("eeg", zero)))
 
 
 def test_a_signal_that_is_missing_altogether_says_nothing_and_no_nan():
@@ -172,15 +176,21 @@ def test_a_prompt_is_the_sum_of_vectors_times_factors_that_start_at_their_share_
     assert torch.allclose(model.prompted(batch()), expected)
 
 
+def theirs(ours: Attention) -> torch.nn.MultiheadAttention:
+    """The attention of torch with the same weights."""
+    made = torch.nn.MultiheadAttention(ours.out.in_features, ours.heads, batch_first=True)
+    with torch.no_grad():
+        made.in_proj_weight.copy_(torch.cat([ours.to_query.weight, ours.to_key.weight, ours.to_value.weight]))
+        made.in_proj_bias.copy_(torch.cat([ours.to_query.bias, ours.to_key.bias, ours.to_value.bias]))
+        made.out_proj.load_state_dict(ours.out.state_dict())
+    return made
+
+
 def test_attention_is_torchs_and_queries_look_back_alone():
     torch.manual_seed(0)
-    ours, theirs = Attention(16, 4), torch.nn.MultiheadAttention(16, 4, batch_first=True)
-    with torch.no_grad():
-        theirs.in_proj_weight.copy_(torch.cat([ours.to_query.weight, ours.to_key.weight, ours.to_value.weight]))
-        theirs.in_proj_bias.copy_(torch.cat([ours.to_query.bias, ours.to_key.bias, ours.to_value.bias]))
-        theirs.out_proj.load_state_dict(ours.out.state_dict())
+    ours = Attention(16, 4)
     x, keys, real = torch.randn(2, 3, 16), torch.randn(2, 7, 16), torch.arange(7) < torch.tensor([[7], [4]])
-    assert torch.allclose(ours(x, keys, real), theirs(x, keys, keys, key_padding_mask=~real)[0], atol=1e-6)
+    assert torch.allclose(ours(x, keys, real), theirs(ours)(x, keys, keys, key_padding_mask=~real)[0], atol=1e-6)
     causal = ours(x, x, causal=True)
     later = x.clone()
     later[:, 2] += 1
@@ -203,3 +213,75 @@ def test_places_are_sines_then_cosines():
 def test_what_does_not_fit_is_refused(options, told):
     with pytest.raises(StudyError, match=told):
         Glim(GlimConfig(**{"inputs": inputs(), **SMALL, **options}))
+
+
+def normalised(x, epsilon):
+    """To mean 0 and variance 1 over the width, by numpy."""
+    values = x.double().numpy()
+    return (values - values.mean(-1, keepdims=True)) / np.sqrt(values.var(-1, keepdims=True) + epsilon)
+
+
+def two_layers_of(mlp, values):
+    """Two layers with the tanh form of the GELU between, by its formula."""
+    first, _, second = mlp
+    hidden = values @ first.weight.double().numpy().T + first.bias.double().numpy()
+    hidden = 0.5 * hidden * (1 + np.tanh(np.sqrt(2 / np.pi) * (hidden + 0.044715 * hidden**3)))
+    return hidden @ second.weight.double().numpy().T + second.bias.double().numpy()
+
+
+@torch.no_grad()
+def test_a_block_over_time_is_steered_as_its_formula_says():
+    torch.manual_seed(0)
+    block = shaken(PromptedBlock(16, 4, 7))
+    # Small states, so that it shows what the normalisation adds to their variance.
+    x, prompt, real = 0.01 * torch.randn(3, 7, 16), torch.randn(3, 16), torch.arange(7) < torch.tensor([[7], [4], [1]])
+    told = (prompt / (1 + (-prompt).exp())).double().numpy()
+    moments, steering = (
+        told @ layer.weight.double().numpy().T + layer.bias.double().numpy()
+        for layer in (block.moments, block.steering)
+    )
+    moved = x.double().numpy() * (1 + moments[:, :7, None]) + moments[:, 7:, None]
+    shift1, scale1, gate1, shift2, scale2, gate2 = (steering[:, None, at * 16 : at * 16 + 16] for at in range(6))
+    steered = torch.from_numpy(normalised(torch.from_numpy(moved), 1e-6) * (1 + scale1) + shift1).float()
+    looked = theirs(block.attention)(steered, steered, steered, key_padding_mask=~real)[0].double().numpy()
+    moved = moved + gate1 * looked
+    expected = moved + gate2 * two_layers_of(
+        block.mlp, normalised(torch.from_numpy(moved), 1e-6) * (1 + scale2) + shift2
+    )
+    np.testing.assert_allclose(block(x, prompt, real).numpy(), expected, atol=1e-5)
+    # Each of the eight says something here.
+    assert min(np.abs(one).max() for one in (moments, shift1, scale1, gate1, shift2, scale2, gate2)) > 0.1
+
+
+@torch.no_grad()
+def test_a_block_of_queries_looks_at_those_before_then_at_moments_and_adds_each():
+    torch.manual_seed(0)
+    block = shaken(MergingBlock(16, 4))
+    queries, states, real = torch.randn(2, 5, 16), torch.randn(2, 7, 16), torch.arange(7) < torch.tensor([[7], [4]])
+
+    def norm(at, x):
+        scale, shift = (one.double().numpy() for one in (block.norms[at].weight, block.norms[at].bias))
+        return torch.from_numpy(normalised(x, 1e-5) * scale + shift).float()
+
+    later = torch.ones(5, 5).triu(1).bool()
+    x = norm(0, queries)
+    before = queries
+    queries = queries + theirs(block.among)(x, x, x, attn_mask=later)[0]
+    x = norm(1, queries)
+    expected = queries + theirs(block.across)(x, states, states, key_padding_mask=~real)[0]
+    expected = expected.numpy() + two_layers_of(block.mlp, norm(2, expected).double().numpy())
+    np.testing.assert_allclose(block(before, states, real).numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"width": 12}, "must divide half the width"),
+        ({"query_width": 26}, "must divide half the width"),
+        ({"silent": {"nobody": 0.5}}, "'nobody' = 0.5 is no prompt"),
+        ({"silent": {"task": 1.5}}, "'task' = 1.5 is no prompt"),
+    ],
+)
+def test_settings_that_no_network_has_are_refused(options, told):
+    with pytest.raises(ValueError, match=told):
+        GlimConfig(**{"inputs": inputs(), **SMALL, **options})
