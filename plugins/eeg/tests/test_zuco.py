@@ -96,6 +96,16 @@ def spoiled(path, how):
     elif how == "no field":
         with h5py.File(path, "w") as file:
             file.create_group("sentenceData").create_dataset("content", data=np.zeros((1, 1), np.uint16))
+    elif how.startswith("old"):
+        struct = np.zeros(1, dtype=[("content", object), ("other", object)])
+        struct[0] = ("One.", signals(300))
+        savemat(path, {"other" if how == "old, no struct" else "sentenceData": struct})
+    elif how == "unequally many":
+        write_results(path, [("One.", signals(300)), ("Two.", signals(300))])
+        with h5py.File(path, "a") as file:
+            kept = file["sentenceData"]["content"][:1]
+            del file["sentenceData"]["content"]
+            file["sentenceData"].create_dataset("content", data=kept, dtype=h5py.ref_dtype)
     elif how == "reference not zero":
         values = signals(300)
         values[104, 3] = 1
@@ -114,6 +124,9 @@ def spoiled(path, how):
     [
         ("no struct", "has no 'sentenceData', but other"),
         ("no field", "no field 'rawData'"),
+        ("old, no struct", "has no 'sentenceData'"),
+        ("old, no field", "no field 'rawData'"),
+        ("unequally many", "1 sentences have words and 2 have signals"),
         ("reference not zero", "row 105 of sentence 1 is not zero"),
         ("other rows", "expected 105 rows"),
         ("cut short", "damaged"),
@@ -144,6 +157,27 @@ def test_sentences_of_half_a_second_to_ten_are_kept_to_the_sample(tmp_path):
     mask = data.read(np.arange(2)).masks["eeg"]
     # floor(250 * 128 / 500) and 1280.
     assert mask[:, 0].sum(1).tolist() == [64, 1280]
+
+
+def test_what_was_read_is_kept_for_the_next_time_where_that_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "data" / "resultsZAB_SR.mat"
+    path.parent.mkdir()
+    write_results(path, [("One.", signals(300)), ("Two.", signals(400, 1))])
+    first = opened(path.parent)
+    assert not (tmp_path / "cache").exists()
+    kept = Zuco(ZucoConfig(), path.parent)
+    files = [one for one in (tmp_path / "cache").rglob("*") if one.is_file()]
+    assert files
+    again = Zuco(ZucoConfig(), path.parent)
+    assert files == [one for one in (tmp_path / "cache").rglob("*") if one.is_file()]
+    for one in (kept, again):
+        pd.testing.assert_frame_equal(one.frame, first.frame)
+        assert np.array_equal(one.read(np.arange(2)).inputs["eeg"], first.read(np.arange(2)).inputs["eeg"])
+    # Other signals of the same name are not taken for those that were kept.
+    write_results(path, [("One.", signals(300, 2)), ("Two.", signals(400, 1))])
+    other = Zuco(ZucoConfig(), path.parent)
+    assert not np.array_equal(other.read(np.arange(2)).inputs["eeg"], first.read(np.arange(2)).inputs["eeg"])
 
 
 def test_signals_are_resampled_by_fourier_padded_and_neither_filtered_nor_scaled(tmp_path):
