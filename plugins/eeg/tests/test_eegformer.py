@@ -114,6 +114,28 @@ def test_a_patch_behind_the_end_of_the_spectrum_has_the_band_of_the_last_value_t
 # --- the encoder ------------------------------------------------------------------------------------------------------
 
 
+def test_a_network_as_it_is_set_has_as_many_parameters_and_tokens_as_a_pencil_counts():
+    """Patches of 64 bins of a spectrum of 257, six layers in and three out, 128 wide, four times that between, 512 codes."""
+    made = EegFormer(EegFormer.config_type(inputs={"x": spec(512)}))
+
+    def linear(a, b):
+        return a * b + b
+
+    layer = 4 * linear(128, 128) + linear(128, 512) + linear(512, 128) + 2 * 2 * 128
+    # Of four seconds at 64 Hz: four patches of 64 of 257 bins, and one behind them.
+    patches_ = (257 - 64) // 64 + 2
+    expected = linear(64, 128) + patches_ * 128 + 9 * layer + 512 * 128 + linear(128, 64)
+    assert sum(one.numel() for one in made.parameters()) == expected
+    assert len(made.encoder) == 6
+    assert made.encoder[0].self_attn.num_heads == 8
+    with torch.no_grad():
+        tokens = made.eval()(Batch({"x": signals(2, 512)})).tokens[""]
+    shape = made.token_shapes[""]
+    assert (shape.count, shape.width) == tokens.values.shape[1:] == (3 * patches_, 128)
+    assert (shape.line, shape.codebook) == (patches_, 512)
+    assert len(tokens.regions) == 3 * patches_
+
+
 def test_size_and_level_of_a_channel_change_no_code_and_amplitude_adds_them():
     x = signals()
     louder = x * torch.tensor([2.0, 5.0, 0.3])[:, None] + 40
