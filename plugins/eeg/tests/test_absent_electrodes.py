@@ -17,7 +17,7 @@ from pellucid.training.fit import Sides, fit_encoder, fit_model
 from pellucid.training.settings import TrainingSettings
 from pellucid_datasets.electroencephalograms.noise import band_noise, pink_noise
 from pellucid_datasets.electroencephalograms.scalp import dipole_potential
-from pellucid_eeg.encoders.absent import Together, filled
+from pellucid_eeg.encoders.absent import Together, filled, untold
 from pellucid_eeg.recordings.electrodes import TEN_TWENTY, positions
 
 RATE_HZ, LENGTH = 128.0, 512
@@ -64,6 +64,40 @@ def test_covariances_are_those_of_numpy_whatever_the_offsets_and_gaps_count_for_
     known[:20] = True
     gaps.add(torch.where(known, x, torch.full_like(x, 9e4)), known)
     assert gaps.covariance[3, 3] == pytest.approx(np.cov(flat[3, : 20 * LENGTH], bias=True), rel=1e-3)
+
+
+def test_means_and_covariances_of_what_has_gaps_are_those_of_masked_arrays():
+    x, known = mixed(), torch.rand(40, 6, LENGTH, generator=torch.Generator().manual_seed(0)) < 0.7
+    # Of one channel nothing is known at first, and two are never known together.
+    known[:10, 4], known[:, 0], known[20:, 1] = False, known[:, 0] & (torch.arange(40) >= 20)[:, None], False
+    together = Together(6)
+    for rows in (slice(0, 10), slice(10, 25), slice(25, 40)):
+        together.add(torch.where(known, x, torch.full_like(x, 9e4))[rows], known[rows])
+    flat = np.ma.array(x.transpose(0, 1).flatten(1).double(), mask=~known.transpose(0, 1).flatten(1))
+    np.testing.assert_allclose(together.means[:, 0], flat.mean(1), rtol=1e-5, atol=0.01)
+    expected = np.ma.cov(flat, bias=True).filled(0)
+    assert together.covariance[0, 1] == together.covariance[1, 0] == expected[0, 1] == 0
+    np.testing.assert_allclose(together.covariance, expected, rtol=0.01, atol=0.3)
+
+
+def test_what_is_untold_is_the_covariance_of_what_the_regression_leaves():
+    x = mixed(200) - 1000 * torch.arange(6)[:, None]
+    together = Together(6)
+    together.add(x, None)
+    known = without(x[:3], 5, 2)
+    known[1], known[2] = True, False
+    found = untold(known, together.covariance)
+    assert untold(None, together.covariance) is None
+    assert untold(torch.ones_like(known), together.covariance) is None
+    left = x - filled(torch.where(without(x, 5, 2), x, 0.0), without(x, 5, 2), together.covariance)
+    expected = np.cov(left.transpose(0, 1).flatten(1).double(), bias=True)
+    # The ridge of a hundredth keeps a little of what others tell.
+    np.testing.assert_allclose(found[0], expected, atol=0.02 * float(together.covariance.diagonal().mean()))
+    assert expected[2, 2] > 0.9 * together.covariance[2, 2]
+    assert 0 < expected[5, 5] < 0.05 * together.covariance[5, 5]
+    # Where none is absent nothing is left; where all are, nothing is put in their place.
+    assert not found[1].any()
+    assert not found[2].any()
 
 
 def test_an_absent_channel_is_the_regression_on_the_others():

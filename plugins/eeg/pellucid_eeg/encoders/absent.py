@@ -28,41 +28,46 @@ class Together:
     def __init__(self, channels: int) -> None:
         self.products = torch.zeros(channels, channels, dtype=torch.float64)
         self.counts = torch.zeros(channels, channels, dtype=torch.float64)
-        self.sums = torch.zeros(channels, 1, dtype=torch.float64)
-        self.offset: Tensor | None = None
+        # Of a row's channel, over what is known of the column's too.
+        self.sums = torch.zeros(channels, channels, dtype=torch.float64)
+        self.offset = torch.zeros(channels, 1)
 
     def add(self, x: Tensor, known: Tensor | None) -> None:
         """Take in signals, shape (sample, channel, time); what is not known counts for no pair."""
         there = None if known is None else known.to(x.dtype)
-        if self.offset is None:
-            # Near the means: amplifiers have offsets a thousand times larger than what is recorded.
-            some = x if there is None else (x * there) / there.mean((0, 2), keepdim=True).clamp(min=1e-6)
-            self.offset = some.mean((0, 2))[:, None]
+        # Near the means: amplifiers have offsets a thousand times larger than what is recorded. A channel has one once it is known.
+        often = torch.full_like(self.offset, x[:, 0].numel()) if there is None else there.sum((0, 2))[:, None]
+        middle = (x if there is None else x * there).sum((0, 2))[:, None] / often.clamp(min=1)
+        new = (self.counts.diagonal()[:, None] == 0) & (often > 0)
+        self.offset = torch.where(new, middle, self.offset)
         kept = x - self.offset if there is None else (x - self.offset) * there
         flat = kept.transpose(0, 1).flatten(1)
         self.products += (flat @ flat.T).double()
-        self.sums += flat.sum(1, keepdim=True).double()
         if there is None:
             self.counts += flat.shape[1]
+            self.sums += flat.sum(1, keepdim=True).double()
         else:
-            flat = there.transpose(0, 1).flatten(1)
-            self.counts += (flat @ flat.T).double()
+            seen = there.transpose(0, 1).flatten(1)
+            self.counts += (seen @ seen.T).double()
+            self.sums += (flat @ seen.T).double()
 
     @property
     def means(self) -> Tensor:
         """Shape (channel, 1)."""
-        return (self._beyond + (0 if self.offset is None else self.offset)).float()
+        return (self._beyond + self.offset).float()
 
     @property
     def _beyond(self) -> Tensor:
         """Means less the offset."""
-        return self.sums / self.counts.diagonal()[:, None].clamp(min=1)
+        return (self.sums.diagonal() / self.counts.diagonal().clamp(min=1))[:, None]
 
     @property
     def covariance(self) -> Tensor:
-        """Shape (channel, channel); 0 of pairs that were never seen together."""
+        """Shape (channel, channel), about the mean of all that is known of each; 0 of pairs that were never seen together."""
         means = self._beyond
-        return torch.where(self.counts > 0, self.products / self.counts.clamp(min=1) - means * means.T, 0.0).float()
+        crossed = self.sums * means.T
+        found = (self.products - crossed - crossed.T) / self.counts.clamp(min=1) + means * means.T
+        return torch.where(self.counts > 0, found, 0.0).float()
 
 
 def from_before(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
