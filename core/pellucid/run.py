@@ -14,6 +14,7 @@ from pellucid.errors import DataError, RunError, nearest
 from pellucid.files import sha256
 from pellucid.model import Model
 from pellucid.result import NotMeasured, Result, Results
+from pellucid.sections import refuse_changed
 from pellucid.studies import Study
 from pellucid.weights import load_models, read_about
 
@@ -193,6 +194,7 @@ def read_document(folder: Path) -> dict[str, Any]:
     Raises
     ------
     RunError
+        If it is none, or results, cohort or subjects in it are not those that the run wrote.
     """
     path = folder / DOCUMENT
     if not folder.is_dir():
@@ -219,6 +221,7 @@ def read_document(folder: Path) -> dict[str, Any]:
                 f"{path} lacks a proper {key!r}: it was changed or damaged; restore it, or run the study again"
             )
     assert isinstance(document, dict)
+    refuse_changed(document, path)
     return document
 
 

@@ -270,6 +270,53 @@ def test_changed_rows_are_refused(copy, name):
         Run(copy).explanations() if name.startswith("expl") else Run(copy).rows("prediction")
 
 
+CHANGES = {
+    "results": lambda document: document["results"][0].update(value=0.999),
+    "cohort": lambda document: document["cohort"][0].update(subjects=1000),
+    "subjects": lambda document: document["subjects"]["0"]["train"]["subject"].pop(),
+    "not_measured": lambda document: document["not_measured"].append({}),
+}
+
+
+@pytest.mark.parametrize("section", CHANGES)
+def test_figures_and_subjects_that_were_changed_by_hand_are_refused_by_name(copy, section):
+    from pellucid.report import build
+
+    path, out = copy / "run.json", copy.parent / "scores.json"
+    document, before = json.loads(path.read_text()), (copy / "report.html").read_bytes()
+    CHANGES[section](document)
+    path.write_text(json.dumps(document))
+    for reading in (Run, build, pellucid.load, lambda folder: pellucid.evaluate(folder, out=out)):
+        with pytest.raises(RunError, match=rf"run\.json: '{section}' is not what the run wrote"):
+            reading(copy)
+    assert (copy / "report.html").read_bytes() == before
+    assert not out.exists()
+    with pytest.raises(RunError, match=section):
+        changed().run(copy, watcher=Watcher())
+
+
+def test_a_document_that_was_laid_out_anew_is_the_same_and_one_without_digests_is_read(copy):
+    path = copy / "run.json"
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps(document, indent=4, sort_keys=True, ensure_ascii=False))
+    assert Run(copy).finished
+    # As folders of before.
+    del document["sections_sha256"]
+    path.write_text(json.dumps(document))
+    assert Run(copy).finished
+
+
+def test_a_cohort_that_was_changed_while_a_run_was_broken_off_is_not_gone_on_with(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        changed().run(tmp_path / "run", watcher=Stop("fold 1 of 2 head"))
+    path = tmp_path / "run" / "run.json"
+    document = json.loads(path.read_text())
+    document["cohort"][0]["subjects"] = 1000
+    path.write_text(json.dumps(document))
+    with pytest.raises(RunError, match="'cohort' is not what the run wrote"):
+        changed().run(tmp_path / "run", watcher=Watcher())
+
+
 def test_a_report_is_not_built_from_changed_pictures(copy):
     from pellucid.report import build
 

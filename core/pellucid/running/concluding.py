@@ -14,6 +14,7 @@ from pellucid.result import NotMeasured, Result
 from pellucid.run import DOCUMENT
 from pellucid.running.folds import NOT_MEASURED
 from pellucid.running.task import Task
+from pellucid.sections import with_digests
 
 
 def conclude(task: Task, document: dict[str, Any], splits: list[Split], seconds: float) -> None:
@@ -69,6 +70,7 @@ def conclude(task: Task, document: dict[str, Any], splits: list[Split], seconds:
         "weights_sha256": digests,
         "duration_s": round(seconds, 1),
     }
+    document = with_digests(document)
     # The report is built before the run is called finished, and the folds' own rows go last: a run that is cut off anywhere
     # in here concludes again.
     write_json(task.folder / DOCUMENT, {**document, "state": "concluding"})

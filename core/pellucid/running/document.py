@@ -17,6 +17,7 @@ from pellucid.heads.base import HeadTags
 from pellucid.provenance import card_of, cohort, versions
 from pellucid.run import DOCUMENT, FORMAT, read_document
 from pellucid.running.task import Task
+from pellucid.sections import with_digests
 
 
 def refuse_other_folder(folder: Path) -> None:
@@ -93,6 +94,7 @@ def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
         "weights_sha256": {},
         "notes": [],
     }
+    document = with_digests(document)
     if task.writes:
         write_json(folder / DOCUMENT, document)
     task.together()
