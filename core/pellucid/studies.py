@@ -210,7 +210,7 @@ class Study(Frozen):
         from pellucid.running import run_study
 
         if jobs < 1:
-            raise StudyError(f"jobs is {jobs}; at least one fold must be fitted at a time")
+            raise StudyError(f"jobs is {jobs}: give the number of folds to fit at a time, 1 or more")
         return run_study(self, Path(out) if out is not None else Path("runs") / self.name, data, watcher, jobs)
 
 

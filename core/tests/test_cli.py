@@ -265,3 +265,24 @@ def test_all_that_were_left_out_are_named_or_it_is_said_where_they_are(capsys, m
     kept = said([Finding("s0", "flat lead", "V1")])
     assert "1 sample was used although" in " ".join(kept.split())
     assert "--out FILE.json" in kept
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("run", "s.toml", "--jobs", "0"),
+            "StudyError: jobs is 0: give the number of folds to fit at a time, 1 or more",
+        ),
+        (("activations", "run", "--fold", "-1"), "StudyError: --fold -1: folds are counted from 0"),
+        (("activations", "run", "--buffer-mb", "0"), "StudyError: --buffer-mb 0: give at least 1 MB"),
+    ],
+)
+def test_a_number_that_is_too_low_is_answered_with_one_sentence(tmp_path, arguments, message):
+    (tmp_path / "s.toml").write_text(
+        'title = "t"\ndataset = "d"\ntarget = "y"\n[[encoder]]\nname="identity"\ninput="x"\n[[head]]\nname="linear"\n'
+    )
+    said = refused(pellucid(*arguments, folder=tmp_path))
+    assert said.startswith(message)
+    assert said.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["s.toml"]

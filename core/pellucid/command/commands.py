@@ -64,9 +64,7 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="training.epochs=5; may be given several times")
     ] = None,
-    jobs: Annotated[
-        int, typer.Option("--jobs", min=1, help="folds fitted at a time, each by a process of its own")
-    ] = 1,
+    jobs: Annotated[int, typer.Option("--jobs", help="folds fitted at a time, each by a process of its own")] = 1,
     skip_broken: SkipBroken = False,
     everything: Everything = False,
 ) -> None:
@@ -124,7 +122,7 @@ def activations(
     head: Annotated[str | None, typer.Option("--head", help="which of the run's models, where it has several")] = None,
     fold: Annotated[
         int | None,
-        typer.Option("--fold", min=0, help="the model of this fold (0), which can be judged on its test side"),
+        typer.Option("--fold", help="the model of this fold (0), which can be judged on its test side"),
     ] = None,
     everybody: Annotated[
         bool, typer.Option("--everybody", help="the model fitted on all subjects instead, for other data")
@@ -137,7 +135,7 @@ def activations(
         str | None, typer.Option("--channels", help="first or last: where units stand, if the layer does not tell")
     ] = None,
     dtype: Annotated[str, typer.Option("--dtype", help="float32 or float16")] = "float32",
-    buffer_mb: Annotated[int, typer.Option("--buffer-mb", min=1, help="memory for the shuffle")] = 512,
+    buffer_mb: Annotated[int, typer.Option("--buffer-mb", help="memory for the shuffle")] = 512,
 ) -> None:
     """Collect what a layer of a finished run says of its data: rows for dictionaries, shuffled, with their samples."""
     from pellucid.activations import of_run
@@ -145,6 +143,10 @@ def activations(
 
     if everybody and fold is not None:
         raise StudyError("--everybody and --fold name two models: leave one of them out")
+    if fold is not None and fold < 0:
+        raise StudyError(f"--fold {fold}: folds are counted from 0")
+    if buffer_mb < 1:
+        raise StudyError(f"--buffer-mb {buffer_mb}: give at least 1 MB of memory for the shuffle")
     which = None if everybody else fold or 0
     if layer is None:
         component_tables.print_layers(tables.console(), of_run.layers_of(folder, head, which, data))
