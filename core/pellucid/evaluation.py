@@ -101,9 +101,7 @@ def assess(
     """:func:`evaluate`, with the counts of who was scored and who was skipped, and what was found in the data."""
     done = Run(run)
     if not done.finished:
-        raise RunError(
-            f"{run} is not finished: pellucid run {done.study.name} --out {run} continues it, with the same --set and --data"
-        )
+        raise RunError(f"{run} is not finished: pellucid run {run} --out {run} continues it, with the same --data")
     if out is not None and (Path(out).is_dir() or done.path.resolve() in Path(out).resolve().parents):
         raise RunError(f"{out} is a folder or lies inside the run: --out names a JSON file outside it")
     if out is not None:

@@ -15,7 +15,7 @@ from pellucid.files import sha256
 from pellucid.model import Model
 from pellucid.result import NotMeasured, Result, Results
 from pellucid.sections import refuse_changed
-from pellucid.studies import Study
+from pellucid.studies import DOCUMENT, Study
 from pellucid.weights import load_models, read_about
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Version of the run folder. A folder of another one is refused."""
-
-DOCUMENT = "run.json"
 
 KEYS = {
     "state": str,

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pellucid.training.loop import Watcher
 
 
+DOCUMENT = "run.json"
+"""Of a run folder."""
+
 NAMED = 5
 """Files of a folder that are named where one of them may be meant."""
 
@@ -215,7 +218,9 @@ class Study(Frozen):
 
 
 def study(name: str | Path | Mapping[str, Any]) -> Study:
-    """A study by its installed name, from a TOML file, or from plain settings.
+    """A study by its installed name, from a TOML file, from a run folder, or from plain settings.
+
+    A run folder's study has exactly the settings that the run had, those that were changed for it included.
 
     Raises
     ------
@@ -242,11 +247,16 @@ def study(name: str | Path | Mapping[str, Any]) -> Study:
         except UnknownComponent as error:
             if not path.is_dir():
                 raise UnknownComponent(f"{error}\nA study can also be a file: pellucid run my-study.toml") from None
+    if (path / DOCUMENT).is_file():
+        from pellucid.run import Run
+
+        return Run(path).study
     if path.is_dir():
         inside = sorted(one.name for one in path.glob("*.toml"))
         said = f" ({', '.join(inside[:NAMED])} in it)" if inside else ""
         raise StudyError(
-            f"{path} is a folder: give the TOML file of a study{said}, or the name of an installed one; pellucid list names them"
+            f"{path} is a folder: give the TOML file of a study{said}, a run folder to repeat, or the name of an installed study; "
+            "pellucid list names them"
         )
     try:
         settings = tomllib.loads(path.read_text("utf-8"))

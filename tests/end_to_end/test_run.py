@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -417,6 +420,46 @@ def test_a_study_file_with_an_unknown_key_names_file_and_key(tmp_path):
     path.write_text('title = "t"\ndatset = "planted-lesions"\n')
     with pytest.raises(StudyError, match=r"mine\.toml: .*'datset'; did you mean 'dataset'"):
         pellucid.study(path)
+
+
+def test_a_run_says_how_it_is_repeated_and_its_folder_has_the_settings(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'title = "t"\ndataset = "planted-lesions"\ntarget = "spiculated"\nprotocols = ["subject-holdout"]\n'
+        '[[encoder]]\nname = "identity"\ninput = "covariates"\n[[head]]\nname = "linear"\n[training]\nepochs = 1\n'
+        "[options.planted-lesions]\npatients = 40\nslices = 1\nsize = 16\n"
+    )
+    asked = pellucid.study(path).with_settings({"training.epochs": 2})
+    first = asked.run(tmp_path / "first one", watcher=Watcher())
+    command = shlex.split(first.document["command"])
+    assert command == ["pellucid", "run", "./first one", "--out", "first one-again"]
+    assert "pellucid run './first one' --out 'first one-again', beside this run folder" in html.unescape(
+        first.report.read_text()
+    )
+    again = pellucid.study(tmp_path / command[2]).run(tmp_path / command[4], watcher=Watcher())
+    assert again.study.training.epochs == 2
+    assert again.document["results"] == first.document["results"]
+    assert again.document["weights_sha256"] == first.document["weights_sha256"]
+
+
+def test_an_installed_study_is_repeated_by_its_name_unless_its_settings_were_changed(finished, tmp_path, monkeypatch):
+    from pellucid.running.repeating import repeated_by
+
+    def said(study: pellucid.Study, data: str | None = None) -> str:
+        return repeated_by(SimpleNamespace(study=study, folder=tmp_path / "run", data=data))
+
+    installed = next(one.name for one in plugins.components("study").values())
+    study = pellucid.study(installed)
+    assert said(study) == f"pellucid run {study.name}"
+    assert said(study, "/home/somebody/data") == f"pellucid run {study.name} --data DIR"
+    changed_study = study.with_settings({"training.seed": 77})
+    assert said(changed_study) == "pellucid run ./run --out run-again"
+    # A folder that has the name of an installed study is not taken for it.
+    (tmp_path / installed).mkdir(parents=True)
+    shutil.copy(finished.path / "run.json", tmp_path / installed)
+    monkeypatch.chdir(tmp_path)
+    assert pellucid.study(f"./{installed}") == finished.study
+    assert pellucid.study(installed) == study
 
 
 def test_a_folder_in_place_of_a_study_is_told_what_to_give(tmp_path, monkeypatch):

@@ -58,7 +58,9 @@ def info(
 
 @app.command()
 def run(
-    study: Annotated[str, typer.Argument(help="an installed study's name, or the path of a study.toml")],
+    study: Annotated[
+        str, typer.Argument(help="an installed study's name, the path of a study.toml, or a run folder to repeat")
+    ],
     out: Annotated[Path | None, typer.Option("--out", help="run folder; default runs/<study>")] = None,
     data: Data = None,
     settings: Annotated[

@@ -27,7 +27,6 @@ def facts(run: RunFolder) -> list[Fact]:
     card = data.get("card") or {}
     citations = card.get("citations") or card.get("citation") or ()
     citations = (citations,) if isinstance(citations, str) else tuple(citations)
-    command = document.get("command") or ""
     lines = [
         Fact("Data", card.get("title") or data.get("name", "")),
         Fact("Licence of the data", " ".join(filter(None, (card.get("licence"), card.get("licence_url"))))),
@@ -37,7 +36,7 @@ def facts(run: RunFolder) -> list[Fact]:
         Fact("Access", card.get("how") or card.get("access", "")),
         Fact("Digest of the data", str(data.get("digest", ""))),
         Fact(sentence_case(run.spec.group_word[1]), _subjects(run)),
-        Fact("To repeat it", f"{command if isinstance(command, str) else ' '.join(command)}, with the settings in {DOCUMENT}"),
+        Fact("To repeat it", _repeated(document)),
         Fact("Seed", str(document.get("seed", ""))),
         Fact("Started", str(document.get("started", ""))),
         Fact("Took", _duration(document.get("duration_s"))),
@@ -59,6 +58,18 @@ def _subjects(run: RunFolder) -> str:
         return ""
     counts = ", ".join(f"{row['subjects']:,}" for row in rows)
     return f"kept as keyed digests, not as names; tested in each fold: {counts}. No test {run.spec.group_word[0]} was learnt from."
+
+
+def _repeated(document: Mapping[str, Any]) -> str:
+    command = document.get("command") or ""
+    told = command if isinstance(command, str) else " ".join(command)
+    words = told.split()
+    where = (
+        f", beside this run folder, whose {DOCUMENT} has the settings"
+        if "--out" in words
+        else f", with the settings in {DOCUMENT}"
+    )
+    return told + where + ("; DIR is the folder with the data" if words[-2:] == ["--data", "DIR"] else "")
 
 
 def _machine(document: Mapping[str, Any]) -> str:

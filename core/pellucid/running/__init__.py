@@ -82,7 +82,7 @@ def _task(study: Study, folder: Path, data: str | Path | None, watcher: Watcher 
     check_fit(study, dataset.spec, assessments, context, dataset)
     accelerator = engine(study.training)
     watcher = watcher or bars(visible=bool(accelerator.is_main_process))
-    return Task(study, dataset, splitting, assessments, context, folder, watcher, accelerator)
+    return Task(study, dataset, splitting, assessments, context, folder, watcher, accelerator, data)
 
 
 def _splits(task: Task) -> list[Split]:

@@ -16,6 +16,7 @@ from pellucid.files import refuse_below_a_file, write_json
 from pellucid.heads.base import HeadTags
 from pellucid.provenance import card_of, cohort, versions
 from pellucid.run import DOCUMENT, FORMAT, read_document
+from pellucid.running.repeating import repeated_by
 from pellucid.running.task import Task
 from pellucid.sections import with_digests
 
@@ -73,7 +74,7 @@ def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
         "device": task.accelerator.device.type,
         "processes": task.accelerator.num_processes,
         "started": time.strftime("%Y-%m-%d"),
-        "command": f"pellucid run {study.name}",
+        "command": repeated_by(task),
         "duration_s": 0.0,
         "findings": [asdict(finding) for finding in dataset.findings],
         "published": [s.model_dump(mode="json") for s in (dataset.published(study.target) if study.target else ())],

@@ -28,6 +28,8 @@ class Task:
     folder: Path
     watcher: Watcher
     accelerator: Accelerator
+    data: str | Path | None = None
+    """Where the data are, if the study does not say."""
 
     @property
     def writes(self) -> bool:

@@ -80,7 +80,7 @@ def test_a_run_that_was_cut_off_is_told_how_it_goes_on(run, tmp_path):
     cut = shutil.copytree(done.path, tmp_path / "cut")
     document = json.loads((cut / "run.json").read_text("utf-8")) | {"state": "running"}
     (cut / "run.json").write_text(json.dumps(document), "utf-8")
-    with pytest.raises(RunError, match=r"is not finished: .*continues it, with the same --set and --data"):
+    with pytest.raises(RunError, match=r"is not finished: .*continues it, with the same --data"):
         evaluate(cut, place / "data")
 
 
