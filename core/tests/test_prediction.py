@@ -334,7 +334,8 @@ def test_a_measure_that_is_not_defined_gives_no_result(yes_or_no):
     found = {r.metric for r in Prediction().conclude(every_subject_ill, context_of("ill"))}
     assert "auroc" in found
     assert "sensitivity_per_subject" in found
-    assert not {"auroc_per_subject", "specificity_per_subject"} & found
+    # A list of ill subjects alone is perfect in any order.
+    assert not {"auroc_per_subject", "auprc_per_subject", "specificity_per_subject"} & found
 
 
 # --- conclude: other targets ------------------------------------------------------------------------------------------
@@ -387,6 +388,26 @@ def test_a_label_that_no_judged_sample_is_of_counts_in_no_mean_neither_the_value
     # Scores without knowledge reach what is called chance: the two leave out the same labels.
     assert get(results, "auprc", "noise").value == pytest.approx(only, abs=0.06)
     assert get(results, "auroc", "noise").value == pytest.approx(0.5, abs=0.06)
+
+
+def test_folds_in_which_everybody_is_ill_raise_neither_the_area_nor_its_chance(yes_or_no):
+    rows, _ = yes_or_no
+    lone = rows.assign(label=np.where(rows["fold"] == rows["fold"].min(), 1.0, rows["label"]))
+    results = Results(Prediction().conclude(lone, context_of("ill")))
+    rest = lone[(lone["part"] == "good") & (lone["fold"] != lone["fold"].min())]
+    assert get(results, "auprc").chance == pytest.approx(rest["label"].mean())
+    assert get(results, "auprc").value == pytest.approx(
+        in_folds(rest, lambda f: metrics.average_precision_score(f["label"], f["probability"]))
+    )
+
+
+def test_a_label_that_all_judged_samples_are_of_counts_in_no_mean_either():
+    rows = examined("signs").assign(**{"label:two": 1.0})
+    results = Results(Prediction().conclude(rows, context_of("signs")))
+    only = rows[rows["part"] == "good"]["label:one"].mean()
+    assert get(results, "auprc").chance == pytest.approx(only)
+    assert get(results, "auprc", "noise").value == pytest.approx(only, abs=0.06)
+    assert "Left out, as none or all of these samples are it: “two”." in get(results, "auprc").sentence
 
 
 def test_ordered_classes_have_agreement_and_the_mean_area_of_their_steps():

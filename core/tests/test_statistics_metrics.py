@@ -130,6 +130,8 @@ def test_a_label_without_both_classes_is_left_out_of_the_mean_and_a_hopeless_one
     assert macro(auroc, labels, scores, np.ones(4)) == pytest.approx(0.75)
     assert np.isnan(auroc(labels[:, 1], scores[:, 1], np.ones(4)))
     assert np.isnan(average_precision(np.zeros(4), scores[:, 1], np.ones(4)))
+    # Every order of ones alone would be perfect.
+    assert np.isnan(average_precision(np.ones(4), scores[:, 1], np.ones(4)))
     assert np.isnan(sensitivity(np.zeros(4), np.ones(4), np.ones(4)))
     assert np.isnan(specificity(np.ones(4), np.ones(4), np.ones(4)))
     assert np.isnan(quadratic_kappa(np.ones(4), np.ones(4), np.ones(4)))

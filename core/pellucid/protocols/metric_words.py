@@ -28,6 +28,7 @@ def auprc(p: Predictions, value: float, chance: float, baseline: float) -> str:
     return (
         f"Going down the list of {p.noun} from the highest score, each time one is found {value:.1%} of those listed so far "
         f"are {what} on average; in a list without order {chance:.1%}, with the trivial baseline {baseline:.1%}."
+        f"{_not_judged(p)}"
     )
 
 

@@ -13,7 +13,7 @@ from pellucid.protocols.predicted import Predictions
 from pellucid.statistics.bootstrap import Statistic, weighted_mean
 from pellucid.statistics.calibration import brier, calibration_error, error_if_shuffled
 from pellucid.statistics.classification import accuracy, quadratic_kappa, sensitivity, specificity
-from pellucid.statistics.ranking import Formula, auroc, average_precision, macro, over_folds, spearman
+from pellucid.statistics.ranking import Formula, auroc, average_precision, macro, over_folds, share_of_yes, spearman
 from pellucid.statistics.regression import explained_variance_share, mean_absolute_error
 
 
@@ -102,9 +102,8 @@ def _zero(p: Predictions) -> float:
 
 
 def _prevalence(p: Predictions) -> float:
-    # An output that no sample is of has no average precision and no part in the mean over outputs; nor has its rate.
-    rate = p.indicators.mean(0)
-    return float(rate[rate > 0].mean()) if (rate > 0).any() else 0.0
+    # The same folds and outputs are left out as of the value: those of which none or all samples are.
+    return float(np.nan_to_num(_ranked(share_of_yes)(p)(np.ones(len(p.labels)))))
 
 
 def _majority(p: Predictions) -> float:

@@ -45,7 +45,8 @@ class Prediction(Assessment):
     Ranking metrics are taken within folds and averaged, the others pooled over folds. Names that end in ``_per_subject``
     count subjects: a subject's score is the highest of its samples' probabilities, and it is a yes if any sample is; they
     are given where a subject has several samples. Calibration is not measured so: the highest of several probabilities
-    is not the probability that any is yes.
+    is not the probability that any is yes. Where every subject is a yes (each has samples of both classes), nothing is there to
+    rank subjects by, and neither areas nor specificity are given.
 
     ``auroc_minus_baseline`` and ``auroc_minus_<part>`` (for each black box) are paired differences: both models are
     resampled together. Chance is that of a model without knowledge minus the other one's value, so negative. A metric

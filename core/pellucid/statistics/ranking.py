@@ -46,7 +46,8 @@ def auroc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.nda
 def average_precision(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Area under the precision-recall curve as average precision: a sum over steps, with no interpolation.
 
-    Parameters and result as for :func:`auroc`; NaN where no yes has weight.
+    Parameters and result as for :func:`auroc`, NaN where one class has no weight. Where all are a yes, every order of them has
+    the value 1: it would say nothing of the scores, and scikit-learn's function says it.
 
     Examples
     --------
@@ -58,7 +59,19 @@ def average_precision(labels: np.ndarray, scores: np.ndarray, weights: np.ndarra
     listed = found + np.cumsum(no, axis=-1)
     # Nothing is listed before the first sample with weight; there is nothing to find there either.
     precision = found / np.maximum(listed, np.finfo(float).tiny)
-    return _ratio((yes * precision).sum(-1), yes.sum(-1))
+    return np.where(no.sum(-1) > 0, _ratio((yes * precision).sum(-1), yes.sum(-1)), np.nan)
+
+
+def share_of_yes(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """What :func:`average_precision` is of scores in no order; NaN where that is not defined.
+
+    Examples
+    --------
+    >>> [float(share_of_yes(np.array(labels), np.zeros(4), np.ones(4))) for labels in ([0, 1, 0, 0], [1, 1, 1, 1])]
+    [0.25, nan]
+    """
+    share = _ratio((weights * (np.asarray(labels) > 0)).sum(-1), weights.sum(-1))
+    return np.where((share > 0) & (share < 1), share, np.nan)
 
 
 def macro(formula: Formula, labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
