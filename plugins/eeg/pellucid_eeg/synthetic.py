@@ -110,13 +110,13 @@ class EegSynthetic(ArrayDataset):
 
     @classmethod
     def of_objects_like(cls, objects: Any, config: EegSyntheticConfig, learnt: DataSpec) -> Dataset:
-        """Recordings that are open already, see :func:`~pellucid_eeg.preparing.given.samples_of`; absent electrodes interpolated."""
-        from pellucid_eeg.preparing.given import samples_of
+        """Recordings that are open already, see :meth:`~pellucid_eeg.windows.trials.OpenTrials.like`; absent electrodes interpolated."""
         from pellucid_eeg.preparing.record import Preparation
+        from pellucid_eeg.windows.trials import OpenTrials
 
         low, high = config.band_hz or (None, None)
         preparation = Preparation(absent="interpolated", high_pass_hz=low, low_pass_hz=high)
-        return samples_of(objects, learnt, INPUT, preparation, lambda x: {"rms_uv": _rms(x)})
+        return OpenTrials.like(objects, preparation, learnt, lambda x: {"rms_uv": _rms(x)})
 
     def planted(self, output: str) -> list[tuple[Region, ...]]:
         """Where a class can be seen, one tuple a sample: some channels for the whole time, or nothing in another class.

@@ -16,12 +16,12 @@ from pellucid.data import Binary, DataSpec, Signal
 from pellucid.errors import DataError
 from pellucid_eeg.databases.uci import UciEeg, UciEegConfig
 from pellucid_eeg.preparing.applying import prepare
-from pellucid_eeg.preparing.given import samples_of
-from pellucid_eeg.preparing.montage import differences, near, scalp_of
+from pellucid_eeg.preparing.montage import differences, near
 from pellucid_eeg.preparing.record import Preparation
 from pellucid_eeg.preparing.splines import spline_weights
 from pellucid_eeg.recordings.electrodes import TEN_TWENTY
 from pellucid_eeg.recordings.objects import recording_of
+from pellucid_eeg.windows.trials import OpenTrials
 
 OLD = {"T7": "EEG T3-REF", "T8": "EEG T4-REF", "P7": "EEG T5-REF", "P8": "EEG T6-REF", "Fp1": "EEG FP1-REF", "Cz": "CZ"}
 MIDDLE = ("Cz", "Pz", "Fz", "C3", "C4", "P3", "P4")
@@ -44,7 +44,7 @@ def given(values, channels, rate_hz=128.0):
 
 
 def read(objects, channels=TEN_TWENTY, absent="interpolated", **preparation):
-    made = samples_of(objects, spec_of(channels), "eeg", Preparation(absent=absent, **preparation))
+    made = OpenTrials.like(objects, Preparation(absent=absent, **preparation), spec_of(channels))
     return made.read(np.arange(len(made))), made
 
 
@@ -58,27 +58,31 @@ def test_old_names_prefixes_and_order_change_nothing():
     other, _ = read(given(values[at], [OLD.get(TEN_TWENTY[one], TEN_TWENTY[one]) for one in at]))
     np.testing.assert_array_equal(plain.inputs["eeg"], other.inputs["eeg"])
     np.testing.assert_allclose(plain.inputs["eeg"][1], values[:, 128:], atol=1e-4)
-    assert list(made.frame.index) == ["given-1-0s", "given-1-1s"]
+    assert list(made.frame.index) == ["given-1-00000", "given-1-00001"]
     assert made.findings == ()
 
 
 def test_channels_that_are_no_electrodes_are_not_asked():
     names = [*TEN_TWENTY, "EOG left", "ECG", "A1", "Status"]
-    assert list(scalp_of(names, "it")) == list(TEN_TWENTY)
-    assert list(scalp_of(names, "it", references=("A1",)))[-1] == "A1"
+    values = waves(len(names))
+    plain, made = read(given(values, names))
+    np.testing.assert_allclose(plain.inputs["eeg"][0], values[:19, :128], atol=1e-4)
+    assert made.findings == ()
+    referenced, _ = read(given(values, names), reference=("A1",))
+    np.testing.assert_allclose(referenced.inputs["eeg"][0], (values - values[21])[:19, :128], atol=1e-4)
 
 
 @pytest.mark.parametrize(
     ("channels", "message"),
     [
-        (("Cz", "T3", "T7"), "'T3' and 'T7' are both the electrode T7"),
+        (("Cz", "T3", "T7"), "'T3' and 'T7' are both T7"),
         (("Fp1-F7", "F7-T3"), "its 2 signals are differences of two electrodes"),
-        (("Mr Doe", "ECG"), "none of its channels has the name of an electrode"),
+        (("Mr Doe", "ECG"), "has channels that no electrode is called: 'Mr Doe'"),
     ],
 )
 def test_channels_of_which_no_montage_can_be_made_are_refused(channels, message):
     with pytest.raises(DataError, match=message):
-        scalp_of(channels, "it")
+        read(given(waves(len(channels)), channels))
 
 
 # --- more and fewer electrodes ----------------------------------------------------------------------------------------
@@ -107,7 +111,7 @@ def test_masked_electrodes_are_masked_and_said():
 
 
 def test_an_absent_electrode_is_refused_where_the_study_refuses_it():
-    with pytest.raises(DataError, match="electrodes Cz are not there"):
+    with pytest.raises(DataError, match="has no electrode Cz"):
         read(given(waves(18), [name for name in TEN_TWENTY if name != "Cz"]), absent="refused")
 
 
@@ -116,7 +120,9 @@ def test_bad_and_flat_channels_are_absent():
     values[3] = 7.0
     found, made = read(given(values, TEN_TWENTY))
     assert np.ptp(found.inputs["eeg"][0, 3]) > 1
-    assert [one.where for one in made.findings] == [TEN_TWENTY[3]]
+    assert {(one.what, one.where) for one in made.findings} == {
+        ("flat channel", TEN_TWENTY[3]), ("lacks electrodes that the models read (1 of 19)", TEN_TWENTY[3])
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("absent", ["interpolated", "masked"])
@@ -167,20 +173,22 @@ def test_objects_of_mne_give_windows_and_epochs_begin_at_their_time_0():
     epochs = mne.Epochs(raw, events, tmin=-0.25, tmax=1.25, baseline=None, preload=True, verbose="ERROR")
     epoch, made = read(epochs)
     np.testing.assert_allclose(epoch.inputs["eeg"][1], values[:, 300:428], atol=1e-3)
-    assert list(made.frame.index) == ["given-1-0001", "given-1-0002"]
+    assert list(made.frame.index) == ["given-1-00000", "given-1-00001"]
     short = mne.Epochs(raw, events, tmin=-0.25, tmax=0.5, baseline=None, preload=True, verbose="ERROR")
-    with pytest.raises(DataError, match="shorter than the 1 s that the models read from time 0 on"):
+    with pytest.raises(DataError, match=r"no window of 1 s is left .* events whose window was not recorded: 2"):
         read(short)
 
 
-def test_gaps_and_recordings_without_a_window_are_refused():
-    values = waves(19)
+def test_windows_with_gaps_are_left_out_and_recordings_without_a_window_refused():
+    values = waves(19, 3.0)
     values[2, 50] = np.nan
-    with pytest.raises(DataError, match="samples are missing"):
-        read(given(values, TEN_TWENTY))
-    with pytest.raises(DataError, match="shorter than the 1 s that the models read without interruption"):
+    found, made = read(given(values, TEN_TWENTY))
+    np.testing.assert_allclose(found.inputs["eeg"], [values[:, at : at + 128] for at in (51, 179)], atol=1e-4)
+    np.testing.assert_allclose(made.frame["start_s"], [51 / 128, 179 / 128])
+    assert [one.what for one in made.findings] == ["missing samples"]
+    with pytest.raises(DataError, match=r"no window of 1 s is left of 0\.5 s"):
         read(given(waves(19, 0.5), TEN_TWENTY))
-    with pytest.raises(DataError, match="no recordings were given"):
+    with pytest.raises(DataError, match="nothing was given"):
         read([])
 
 
@@ -267,7 +275,7 @@ def test_a_loaded_model_reads_what_is_open(run):
     raw = mne.io.RawArray(values * 1e-6, mne.create_info(names, 500.0, "eeg"), verbose="ERROR")
     with pytest.warns(UserWarning, match=r"lacks electrodes that the models read \(1 of 12\) Cz"):
         found = model.predict(raw)
-    assert list(found.index) == ["given-1-0s", "given-1-1s"]
+    assert list(found.index) == ["given-1-00000", "given-1-00001"]
     with pytest.warns(UserWarning, match="resampled|another rate"):
         same = model.predict(given(values, names, 500.0))
     np.testing.assert_allclose(same, found, atol=1e-5)

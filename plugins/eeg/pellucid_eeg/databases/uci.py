@@ -20,7 +20,7 @@ from pellucid.data.spec import Frozen, Signal
 from pellucid.errors import DataError
 from pellucid_eeg.databases.uci_trials import RATE_HZ, SAMPLES, Trial, read_trial
 from pellucid_eeg.preparing.applying import prepare, windows_of
-from pellucid_eeg.preparing.montage import asked_of, described_as, differences, signal_of
+from pellucid_eeg.preparing.montage import brought_to, described_as, differences, signal_of
 from pellucid_eeg.preparing.record import Preparation
 from pellucid_eeg.recordings.electrodes import canonical
 
@@ -97,7 +97,7 @@ class UciEeg(Dataset):
             self._temporary = tempfile.TemporaryDirectory(prefix="pellucid-")
             folder = Path(self._temporary.name)
         like = None if learnt is None else signal_of(learnt, INPUT)
-        preparation = config.preparation if like is None else asked_of(config.preparation, like)
+        preparation = config.preparation if like is None else brought_to(config.preparation, like)
         facts = {"format": FORMAT, "preparation": preparation.model_dump(mode="json"), "like": like is not None}
         self._store = prepared(folder / NAME, made_from(facts, files), lambda to: _read(to, files, preparation, like))
         notes = self._store.notes
@@ -119,10 +119,10 @@ class UciEeg(Dataset):
 
     @classmethod
     def of_objects_like(cls, objects: Any, config: UciEegConfig, learnt: DataSpec) -> Dataset:
-        """Recordings that are open already, see :func:`~pellucid_eeg.preparing.given.samples_of`."""
-        from pellucid_eeg.preparing.given import samples_of
+        """Recordings that are open already, see :meth:`~pellucid_eeg.windows.trials.OpenTrials.like`."""
+        from pellucid_eeg.windows.trials import OpenTrials
 
-        return samples_of(objects, learnt, INPUT, config.preparation)
+        return OpenTrials.like(objects, config.preparation, learnt)
 
     def read(self, indices: npt.NDArray[np.integer]) -> Arrays:
         """Some trials, in the order asked for; with a mask if an electrode of any trial is not known."""

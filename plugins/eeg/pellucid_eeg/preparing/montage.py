@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +10,9 @@ import numpy.typing as npt
 from pellucid.data.spec import DataSpec, Signal
 from pellucid.errors import DataError, abridged
 from pellucid_eeg.preparing.record import Preparation
-from pellucid_eeg.recordings.electrodes import SCALP, channel_of, positions
+from pellucid_eeg.recordings.electrodes import SCALP, positions
 
-__all__ = ["NEAR_DEGREES", "asked_of", "described_as", "differences", "named", "near", "scalp_of", "signal_of"]
+__all__ = ["NEAR_DEGREES", "brought_to", "described_as", "differences", "named", "near", "signal_of"]
 
 NEAR_DEGREES = 30.0
 """Seen from the middle of the head. Each electrode of the 10-10 system is that near to one of the 10-20 system."""
@@ -21,7 +21,7 @@ NAMED = 6
 """Electrodes that are named where there are many."""
 
 
-def asked_of(preparation: Preparation, learnt: Signal) -> Preparation:
+def brought_to(preparation: Preparation, learnt: Signal) -> Preparation:
     """The preparation that brings recordings to the electrodes and the rate that models have learnt from."""
     return preparation.model_copy(update={"electrodes": learnt.channels, "rate_hz": learnt.rate_hz})
 
@@ -41,56 +41,13 @@ def signal_of(learnt: DataSpec, input: str) -> Signal:
 
 
 def described_as(spec: DataSpec, learnt: DataSpec) -> DataSpec:
-    """The description of data that were prepared by :func:`asked_of`: the preparation is called as the models' study has it."""
+    """The description of data that were prepared by :func:`brought_to`: the preparation is called as the models' study has it."""
     inputs = dict(spec.inputs)
     for name, here in inputs.items():
         there = learnt.inputs.get(name)
         if isinstance(here, Signal) and isinstance(there, Signal):
             inputs[name] = here.model_copy(update={"preparation": there.preparation})
     return spec.model_copy(update={"inputs": inputs})
-
-
-def scalp_of(
-    channels: Sequence[str], name: str, called: Mapping[str, str] | None = None, references: Sequence[str] = ()
-) -> dict[str, int]:
-    """The electrodes of the scalp among a recording's channels: their standard names, and in which rows they stand.
-
-    Parameters
-    ----------
-    channels : sequence of str
-        As a file calls them: ``EEG FP1-REF``, ``T3``, ``Cz``.
-    name : str
-        Of the recording, for messages.
-    called : mapping, optional
-        Standard names of channels that files call otherwise than everybody.
-    references : sequence of str
-        Ears or mastoids that are to be kept too.
-
-    Raises
-    ------
-    DataError
-        If there is none, two stand for the same electrode, or channels are differences of two electrodes.
-    """
-    kinds = [channel_of((called or {}).get(one.upper(), one)) for one in channels]
-    rows: dict[str, int] = {}
-    for row, one in enumerate(kinds):
-        if one.kind != "scalp" and one.name not in references:
-            continue
-        if one.name in rows:
-            raise DataError(
-                f"{name}: channels {channels[rows[one.name]]!r} and {channels[row]!r} are both the electrode {one.name}; leave "
-                "one of them out"
-            )
-        rows[one.name] = row
-    if not rows:
-        differences_ = sum(one.kind == "bipolar" for one in kinds)
-        why = (
-            f"its {differences_} signals are differences of two electrodes each, and models read single electrodes"
-            if differences_
-            else "none of its channels has the name of an electrode of the scalp; rename them to their 10-20 or 10-10 names"
-        )
-        raise DataError(f"{name}: {why}")
-    return rows
 
 
 def near(there: Sequence[str], wanted: Sequence[str]) -> float:

@@ -153,6 +153,12 @@ def _picked(labels: Sequence[str], asked: Asked, name: str) -> list[str]:
     if not picked or (lacking and asked.absent_refused):
         some = abridged(lacking, 6)
         strange = unknown_doubt(labels)
+        pairs = sum(channel_of(label).kind == "bipolar" for label in labels)
+        if pairs and not scalp_of(labels):
+            raise DataError(
+                f"{name}: has no electrode {some}: its {pairs} signals are differences of two electrodes each, and models read "
+                "single electrodes; give it as it was before electrodes were subtracted"
+            )
         here = f"; it has channels that no electrode is called: {strange}" if strange else ""
         raise DataError(
             f"{name}: has no electrode {some}{here}; rename its channels, ask for electrodes that every recording has "

@@ -101,7 +101,7 @@ class Windows(Dataset):
         )
 
     def _put(
-        self, name: str, sources: Sequence[Source], stores: Sequence[Prepared], making: Making, labels: Labels, about: str,
+        self, name: str, sources: Sequence[Source], stores: Sequence[Prepared], making: Making, labels: Labels | None, about: str,
         covariates: Sequence[str], trivial: Sequence[str], group_word: tuple[str, str],
     ) -> None:  # fmt: skip
         _agree(sources, stores)
@@ -131,7 +131,7 @@ class Windows(Dataset):
                     preparation=making.preparation.model_dump(mode="json", exclude_defaults=True),
                 )
             },
-            targets={labels.target: _target(labels)},
+            targets={} if labels is None else {labels.target: _target(labels)},
             groups=("subject", "recording"),
             namespace=self.config.namespace,
             covariates=Vector(names=tuple(covariates)) if covariates else None,
@@ -161,17 +161,21 @@ class Windows(Dataset):
         return made
 
     @classmethod
-    def _of_objects(cls, name: str, objects: Any, config: WindowsConfig, labels: Labels) -> Any:
-        """Windows of recordings that are open already, without labels; see :mod:`pellucid_eeg.windows.given`."""
+    def _of_objects(cls, name: str, objects: Any, config: WindowsConfig, labels: Labels | None) -> Any:
+        """Windows of recordings that are open already, without labels; see :mod:`pellucid_eeg.windows.given`.
+
+        Without classes (``labels``) they are trials of a dataset that has no windows.
+        """
         made = cls.__new__(cls)
         made.config = config
-        recordings = given_recordings(objects, config, labels.of if labels.by == "events" else ())
-        wanted = config.preparation.electrodes or scalp_of(recordings[0].channels)
+        named = labels.of if labels is not None and labels.by == "events" else ()
+        recordings = given_recordings(objects, config, named, trials=labels is None)
+        wanted = config.preparation.electrodes or scalp_of(recordings[0][0].channels)
         made._temporary = tempfile.TemporaryDirectory(prefix="pellucid-")
-        making = _making(config.model_copy(update={"precision": "float32"}), None, wanted)
         sources, stores = [], []
-        for recording in recordings:
-            source = Source.given(recording.name, config.namespace)
+        for recording, how in recordings:
+            making = _making(how.model_copy(update={"precision": "float32"}), None, wanted)
+            source = Source.given(recording, config.namespace)
             sources.append(source)
             stores.append(stored(source, making, Path(made._temporary.name) / name, recording))
         made._put(name, sources, stores, making, labels, "", (), (), ("subject", "subjects"))
@@ -226,15 +230,16 @@ def _wanted(config: WindowsConfig, sources: Sequence[Source], name: str) -> tupl
     return common
 
 
-def _rows(source: Source, store: Prepared, labels: Labels, namespace: str) -> pd.DataFrame:
+def _rows(source: Source, store: Prepared, labels: Labels | None, namespace: str) -> pd.DataFrame:
     sample = source.place.sample
     columns: dict[str, Any] = {
         "subject": source.subject,
         "recording": pseudonym(store.notes["digest"], namespace),
         **source.columns,
-        labels.target: source.label if labels.by == "recording" else store.table["label"].to_numpy(float),
-        "start_s": store.table["start_s"].to_numpy(float),
     }
+    if labels is not None:
+        columns[labels.target] = source.label if labels.by == "recording" else store.table["label"].to_numpy(float)
+    columns["start_s"] = store.table["start_s"].to_numpy(float)
     return pd.DataFrame(columns, index=pd.Index([f"{sample}-{at:05d}" for at in range(len(store))], name="sample"))
 
 

@@ -17,8 +17,10 @@ from pellucid_eeg.windows.settings import WindowsConfig
 __all__ = ["given_recordings"]
 
 
-def given_recordings(objects: Any, config: WindowsConfig, named: Collection[str] = ()) -> list[EegRecording]:
-    """Recordings from what somebody has, in the order given, called ``given-1`` and so on.
+def given_recordings(
+    objects: Any, config: WindowsConfig, named: Collection[str] = (), *, trials: bool = False
+) -> list[tuple[EegRecording, WindowsConfig]]:
+    """Recordings from what somebody has, in the order given, called ``given-1`` and so on, and by which options each is cut.
 
     Each is cut as the dataset's options say: windows one after the other, or around all events. ``mne.Epochs`` and arrays of shape
     ``(window, electrode, time)`` that are as long as a window are windows already; longer epochs are cut at time 0 of each where
@@ -32,6 +34,8 @@ def given_recordings(objects: Any, config: WindowsConfig, named: Collection[str]
     config : WindowsConfig
     named : collection of str
         Descriptions of the events that a window may lie around; of recordings that have none of them, all count.
+    trials : bool
+        Whether models read trials: then each epoch is one, whatever the options say of other recordings.
 
     Raises
     ------
@@ -45,11 +49,14 @@ def given_recordings(objects: Any, config: WindowsConfig, named: Collection[str]
     for at, one in enumerate(several):
         name = f"given-{at + 1}"
         made = _of_array(one, config, name) if isinstance(one, np.ndarray) else recording_of(one, name=name)
-        if config.cut == "events" and (isinstance(one, np.ndarray) or is_epochs(one)):
-            made = _of_epochs(made, config)
-        elif config.cut == "events" and (those := made.events["description"].isin(list(named))).any():
+        how = config
+        if trials and is_epochs(one):
+            how = config.model_copy(update={"cut": "events", "onset_s": 0.0})
+        if how.cut == "events" and (isinstance(one, np.ndarray) or is_epochs(one)):
+            made = _of_epochs(made, how)
+        elif how.cut == "events" and (those := made.events["description"].isin(list(named))).any():
             made = replace(made, events=made.events[those].reset_index(drop=True))
-        out.append(replace(made, name=name))
+        out.append((replace(made, name=name), how))
     return out
 
 

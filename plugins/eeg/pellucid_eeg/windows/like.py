@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.data.prepared import Prepared
 from pellucid.data.samples import Finding
 from pellucid.data.spec import Signal
-from pellucid_eeg.preparing.montage import asked_of, differences
+from pellucid_eeg.preparing.montage import brought_to, differences
 from pellucid_eeg.preparing.record import Preparation
 from pellucid_eeg.windows.settings import WindowsConfig
 from pellucid_eeg.windows.storing import MADE_UP
@@ -25,7 +25,7 @@ def brought(config: Config, learnt: Signal) -> Config:
 
     Both are part of what a store is known by, so that none of a run is taken for one of an evaluation that asks otherwise.
     """
-    return config.model_copy(update={"preparation": asked_of(config.preparation, learnt)})
+    return config.model_copy(update={"preparation": brought_to(config.preparation, learnt)})
 
 
 def told_of(

@@ -91,9 +91,10 @@ class Source:
     unusable: str = ""
 
     @classmethod
-    def given(cls, name: str, namespace: str) -> Source:
-        """One that is open already, of nobody known."""
-        return cls(Place(name, Path(name), name), pseudonym(f"record {name}", namespace))
+    def given(cls, recording: EegRecording, namespace: str) -> Source:
+        """One that is open already; of somebody of its own where it does not say of whom."""
+        name = recording.name
+        return cls(Place(name, Path(name), name), recording.subject or pseudonym(f"record {name}", namespace))
 
 
 def called(path: Path, folder: Path, namespace: str) -> str:

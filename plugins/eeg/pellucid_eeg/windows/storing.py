@@ -111,6 +111,9 @@ def _make(to: Preparing, source: Source, making: Making, given: EegRecording | N
     names = tuple(canonical(one) for one in recording.channels)
     for one in quality(recording):
         if one.what == UNIT and making.config.doubtful_units == "refused":
+            if given is not None:
+                mend = "give its values in the unit that it says, which is V in mne"
+                raise DataError(f"{recording.name}: {UNIT}: {one.where}; {mend}")
             raise DataError(
                 f"{source.place.path.name}: {one.where}; correct the unit in its header or table, or keep it as it is: "
                 'doubtful_units = "kept"'
