@@ -147,7 +147,7 @@ def measured(protocol, reads, data=None):
 
 def test_a_model_that_reads_signals_finds_every_sentence_and_noise_is_at_chance():
     found = concluded(Retrieval(), "signal")
-    score, noise, check = (found[name] for name in ("rank1_of_24", "rank1_of_24_on_noise", "noise_control_rank1"))
+    score, noise, check = (found[name] for name in ("rank1_of_24", "rank1_of_24_on_noise", "noise_input_rank1"))
     assert score.value == 1.0
     assert (score.chance, score.baseline) == (1 / 24, noise.value)
     assert found["rank5_of_24"].chance == 5 / 24
@@ -160,9 +160,9 @@ def test_a_model_that_reads_signals_finds_every_sentence_and_noise_is_at_chance(
 def test_a_score_that_a_prompt_gives_is_found_out_by_the_control_and_says_so():
     found = concluded(Retrieval(), "prompt", readings(leak=True))
     assert found["rank1_of_24"].value == found["rank1_of_24_on_noise"].value == 1.0
-    assert not found["noise_control_rank1"].passed
+    assert not found["noise_input_rank1"].passed
     assert "The control fails" in found["rank1_of_24"].sentence
-    assert "the control fails" in found["noise_control_rank1"].sentence
+    assert "the control fails" in found["noise_input_rank1"].sentence
     # Without its prompts nothing is left of it: all sentences are equally like, and a tie is a draw by lot.
     assert found["rank1_of_24_without_prompts"].value == pytest.approx(1 / 24)
 
@@ -171,7 +171,7 @@ def test_a_model_that_says_the_same_of_everything_is_at_chance_exactly():
     found = concluded(Retrieval(RetrievalConfig(block=6, ranks=(1, 2))), "nothing")
     assert found["rank1_of_6"].value == pytest.approx(1 / 6)
     assert found["rank2_of_6"].value == pytest.approx(2 / 6)
-    assert found["noise_control_rank1"].passed
+    assert found["noise_input_rank1"].passed
 
 
 def test_no_block_repeats_a_sentence_and_blocks_do_not_depend_on_the_order_of_samples():
@@ -201,7 +201,7 @@ def test_one_sentence_is_not_measured_and_a_rank_that_all_sentences_have_says_so
     assert not results
     assert "are all of one sentence" in lacking[0].because
     results, lacking = measured(Retrieval(), "signal", data.subset(np.arange(4 * RECORDINGS)))
-    assert {r.metric for r in results} >= {"rank1_of_4", "noise_control_rank1"}
+    assert {r.metric for r in results} >= {"rank1_of_4", "noise_input_rank1"}
     assert [one.metric for one in lacking] == ["rank5_of_4"]
 
 
@@ -258,7 +258,7 @@ def test_labels_are_told_by_their_sentences_beside_the_majority_and_the_text_its
     assert score.chance == pytest.approx(1 / 3)
     assert (score.baseline, score.baseline_name) == (18 / 30, "majority class")
     assert found["top1_of_raw_text:kind"].value == 1.0
-    assert found["noise_control_top1:kind"].passed
+    assert found["noise_input_top1:kind"].passed
     assert "top3:kind" not in found
     assert "the sentence of the true one is likest in" in score.sentence
     two = concluded(ZeroShot(ZeroShotConfig(top=(2,))), "signal")["top2:kind"]
@@ -278,9 +278,9 @@ def test_data_without_classes_have_no_labels_to_tell():
 def test_a_label_that_a_prompt_gives_away_is_found_out():
     found = concluded(ZeroShot(), "prompt", readings(leak=True))
     assert found["top1:kind"].value == 1.0
-    assert not found["noise_control_top1:kind"].passed
+    assert not found["noise_input_top1:kind"].passed
     assert "The control fails" in found["top1:kind"].sentence
-    assert "the control fails" in found["noise_control_top1:kind"].sentence
+    assert "the control fails" in found["noise_input_top1:kind"].sentence
 
 
 def test_naming_the_commonest_class_always_is_no_failure_of_the_control():
@@ -290,7 +290,7 @@ def test_naming_the_commonest_class_always_is_no_failure_of_the_control():
     rows.loc[noise, "above"] = np.where(rows.loc[noise, "label"] == 0, 0, 1)
     found = {r.metric: r for r in ZeroShot().conclude(rows, context)}
     assert found["top1_on_noise:kind"].value == pytest.approx(18 / 30)
-    assert found["noise_control_top1:kind"].passed
+    assert found["noise_input_top1:kind"].passed
 
 
 def test_classes_whose_sentences_are_one_to_the_text_model_are_not_told_apart():

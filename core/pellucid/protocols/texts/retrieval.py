@@ -65,7 +65,7 @@ class Retrieval(Assessment):
     ``rank1_of_24`` is the share whose own sentence comes first. The same is measured
 
     - ``_on_noise`` of Gaussian noise in place of every signal, with nothing masked and prompts as they are. It must be at
-      chance: if not, the check ``noise_control`` is not passed, and the score itself says so;
+      chance: if not, the check ``noise_input_rank1`` is not passed, and the score itself says so;
     - ``_without_prompts`` with prompts of zeros, where there are prompts;
     - ``_of_raw_text`` of a variant of the sentence in place of the signal, where the dataset has variants: what the frozen
       text model and the pooling allow at best.
@@ -196,7 +196,7 @@ class Retrieval(Assessment):
                 )
                 results.append(
                     Result(
-                        metric=f"noise_control_rank{rank}",
+                        metric=f"noise_input_rank{rank}",
                         passed=kept,
                         sentence=f"{told}, by chance {chance:.1%}: {said}.",
                         **what,

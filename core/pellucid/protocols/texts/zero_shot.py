@@ -74,7 +74,7 @@ class ZeroShot(Assessment):
     ``top1:<target>`` is accuracy. The baseline names the commonest classes of those judged, chance is a draw by lot. The
     same is measured ``_on_noise`` (Gaussian noise in place of signals, prompts as they are), ``_without_prompts``, and ``_of_raw_text``:
     the true sentence itself in place of the signal, which is all that the labels' sentences can tell of a text. On noise a
-    model may name one class always, and must not beat the commonest: if it does, ``noise_control_top1:<target>`` is not passed
+    model may name one class always, and must not beat the commonest: if it does, ``noise_input_top1:<target>`` is not passed
     and the score says so. It happens where a prompt gives the class away.
     """
 
@@ -198,7 +198,7 @@ class ZeroShot(Assessment):
                     else "the control fails, as something other than signals, a prompt perhaps, tells the classes apart"
                 )
                 results.append(
-                    Result(metric=f"noise_control_top{top}:{target}", passed=kept, sentence=f"{told}: {said}.", **what)
+                    Result(metric=f"noise_input_top{top}:{target}", passed=kept, sentence=f"{told}: {said}.", **what)
                 )
         return results
 
