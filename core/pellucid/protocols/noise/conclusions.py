@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.data.targets import Target
 from pellucid.protocols.base import Context
+from pellucid.protocols.controls import at_chance
 from pellucid.protocols.metrics import Metric, metrics_of
 from pellucid.protocols.predicted import Predictions
 from pellucid.protocols.prediction_figures import COLOURS, MARKS
@@ -54,8 +55,7 @@ def conclusions(rows: pd.DataFrame, part: str, context: Context, replicates: int
             # One class alone in the folds that were examined: nothing can be put in order.
             continue
         chance = metric.chance(noise)
-        unknown = not np.isfinite([found.low, found.high]).all()
-        passed = None if unknown else bool(found.low <= chance <= found.high)
+        passed = at_chance(found, chance)
         name, _, of = metric.name.partition(":")
         word = f"{name.upper() if name == 'auroc' else 'rank correlation'}{f' of {of}' if of else ''}"
         yield Result(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pellucid.protocols import controls
 from pellucid.statistics.bootstrap import Interval, interval, subject_weights, weighted_mean
 
 if TYPE_CHECKING:
@@ -63,6 +64,4 @@ def at_chance(values: np.ndarray, rows: pd.DataFrame, chance: float, seed: int, 
     """
     found = estimated(values, rows, seed, CONTROL_LEVEL)
     error = 3 * (max(chance * (1 - chance), 0.0) / max(len(values), 1)) ** 0.5
-    low = min(found.value - error, np.nan_to_num(found.low, nan=np.inf))
-    high = max(found.value + error, np.nan_to_num(found.high, nan=-np.inf))
-    return bool(low <= chance and (one_sided or chance <= high))
+    return bool(controls.at_chance(found, chance, error=error, one_sided=one_sided))
