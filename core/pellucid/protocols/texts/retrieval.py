@@ -11,20 +11,18 @@ from pellucid.data.dataset import Dataset
 from pellucid.errors import NotMeasurable
 from pellucid.model import Model
 from pellucid.part import Config
-from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
+from pellucid.protocols.base import Context, FittedFold, rows_of
 from pellucid.protocols.texts.conditions import (
     NO_PROMPTS,
     NOISE,
-    SHOWN,
     SIGNAL,
     TEXT,
-    aligned,
     conditions_of,
     head_of,
-    no_aligned,
     vectors,
 )
-from pellucid.protocols.texts.ranks import at_chance, cosines, estimated, hits, placed
+from pellucid.protocols.texts.guessing import Guess, Guessing, scored
+from pellucid.protocols.texts.ranks import cosines, placed
 from pellucid.result import NotMeasured, Result
 from pellucid.seeds import seed_of
 from pellucid.training.batching import distinct_batches
@@ -58,7 +56,7 @@ class RetrievalConfig(Config):
         return self
 
 
-class Retrieval(Assessment):
+class Retrieval(Guessing):
     """How often a sample's own sentence is the likest of a block of different ones, by the cosine of their vectors.
 
     Test samples are dealt into blocks in which no sentence stands twice; what fills no last block is left out.
@@ -74,17 +72,11 @@ class Retrieval(Assessment):
     """
 
     name: ClassVar[str] = "retrieval"
-    of_predictors: ClassVar[bool] = False
-    of_texts: ClassVar[bool] = True
     config_type = RetrievalConfig
     config: RetrievalConfig
 
-    def unfit(self, context: Context) -> str:
-        """A head must be aligned with a text."""
-        return no_aligned(context)
-
-    def examine(self, fold: FittedFold) -> pd.DataFrame:
-        """One row a part, test sample and condition.
+    def guessed(self, fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
+        """One row a test sample and condition.
 
         Returns
         -------
@@ -97,11 +89,6 @@ class Retrieval(Assessment):
         NotMeasurable
             If the test side has one sentence only.
         """
-        import pandas as pd
-
-        return pd.concat([self._of(fold, part, model) for part, model in aligned(fold).items()], ignore_index=True)
-
-    def _of(self, fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
         import pandas as pd
 
         samples, head = fold.test(part), head_of(model)
@@ -155,51 +142,32 @@ class Retrieval(Assessment):
         return results
 
     def _scored(self, part: str, mine: pd.DataFrame, rank: int, context: Context) -> list[Result]:
-        noise = mine[mine["condition"] == NOISE]
-        size, chance = int(noise["size"].max()), float((rank / noise["size"]).mean())
-        beside = float(hits(noise, rank).mean())
-        kept = at_chance(hits(noise, rank), noise, chance, context.seed)
-        whom = context.spec.group_word[1]
-        results = []
-        for condition in dict.fromkeys(mine["condition"]):
-            some = mine[mine["condition"] == condition]
-            found = estimated(hits(some, rank), some, context.seed)
-            what = {
-                "protocol": self.name, "part": part, "value": found.value, "low": found.low, "high": found.high,
-                "chance": chance, "baseline": beside, "baseline_name": BASELINE, "higher_is_better": True,
-                "n_samples": len(some), "n_subjects": some["subject"].nunique(),
-            }  # fmt: skip
-            first = "comes first" if rank == 1 else f"is among the first {rank}"
-            told = {
-                SIGNAL: f"Of {size} sentences a sample's own {first} in {found.value:.1%} of {len(some):,} samples",
-                NOISE: f"With noise in place of every signal it {first} in {found.value:.1%}",
-                NO_PROMPTS: f"With the signal but without prompts it {first} in {found.value:.1%}",
-                TEXT: f"Of the sentence in other words its own {first} in {found.value:.1%}: the most the text side allows",
-            }[str(condition)]
-            verdict = f" (chance {chance:.1%}; interval over {whom})."
-            if condition == SIGNAL and not kept:
-                verdict += (
-                    f" The control fails: noise reaches {beside:.1%}, so this figure is not owed to signals alone."
-                )
-            results.append(
-                Result(
-                    metric=f"rank{rank}_of_{size}{SHOWN[str(condition)]}",
-                    sentence=told + verdict if condition == SIGNAL else "",
-                    **what,
-                )
-            )
-            if condition == NOISE:
-                said = (
-                    "as it must be"
-                    if kept
-                    else "the control fails, as something other than signals tells sentences apart"
-                )
-                results.append(
-                    Result(
-                        metric=f"noise_input_rank{rank}",
-                        passed=kept,
-                        sentence=f"{told}, by chance {chance:.1%}: {said}.",
-                        **what,
-                    )
-                )
-        return results
+        sizes = mine[mine["condition"] == NOISE]["size"]
+        size, chance = int(sizes.max()), float((rank / sizes).mean())
+        first = "comes first" if rank == 1 else f"is among the first {rank}"
+
+        def told(condition: str, value: float, count: int) -> str:
+            return {
+                SIGNAL: f"Of {size} sentences a sample's own {first} in {value:.1%} of {count:,} samples",
+                NOISE: f"With noise in place of every signal it {first} in {value:.1%}",
+                NO_PROMPTS: f"With the signal but without prompts it {first} in {value:.1%}",
+                TEXT: f"Of the sentence in other words its own {first} in {value:.1%}: the most the text side allows",
+            }[condition]
+
+        guess = Guess(
+            protocol=self.name,
+            part=part,
+            metric=f"rank{rank}_of_{size}{{}}",
+            check=f"noise_input_rank{rank}",
+            rank=rank,
+            chance=chance,
+            baseline_name=BASELINE,
+            noise_at=chance,
+            told=told,
+            ends={
+                SIGNAL: f" (chance {chance:.1%}; interval over {context.spec.group_word[1]})",
+                NOISE: f", by chance {chance:.1%}",
+            },
+            fails=" tells sentences apart",
+        )
+        return scored(mine, guess, context.seed)

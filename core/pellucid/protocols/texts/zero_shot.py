@@ -13,20 +13,18 @@ from pellucid.data.spec import DataSpec
 from pellucid.errors import NotMeasurable, StudyError, nearest
 from pellucid.model import Model
 from pellucid.part import Config
-from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
+from pellucid.protocols.base import Context, FittedFold, rows_of
 from pellucid.protocols.texts.conditions import (
     NO_PROMPTS,
     NOISE,
-    SHOWN,
     SIGNAL,
     TEXT,
-    aligned,
     conditions_of,
     head_of,
-    no_aligned,
     vectors,
 )
-from pellucid.protocols.texts.ranks import EQUAL, at_chance, cosines, estimated, hits, placed
+from pellucid.protocols.texts.guessing import Guess, Guessing, scored
+from pellucid.protocols.texts.ranks import EQUAL, cosines, placed
 from pellucid.result import NotMeasured, Result
 
 if TYPE_CHECKING:
@@ -68,7 +66,7 @@ class ZeroShotConfig(Config):
     top: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1, 3), min_length=1)
 
 
-class ZeroShot(Assessment):
+class ZeroShot(Guessing):
     """How often the sentence of the true class is the likest to a sample, beside always naming the commonest class.
 
     ``top1:<target>`` is accuracy. The baseline names the commonest classes of those judged, chance is a draw by lot. The
@@ -79,8 +77,6 @@ class ZeroShot(Assessment):
     """
 
     name: ClassVar[str] = "zero-shot"
-    of_predictors: ClassVar[bool] = False
-    of_texts: ClassVar[bool] = True
     config_type = ZeroShotConfig
     config: ZeroShotConfig
 
@@ -88,10 +84,10 @@ class ZeroShot(Assessment):
         """A head must be aligned with a text, and a target have classes."""
         if not self._targets(context.spec):
             return "no target of its dataset has classes to tell apart"
-        return no_aligned(context)
+        return super().unfit(context)
 
-    def examine(self, fold: FittedFold) -> pd.DataFrame:
-        """One row a part, target, labelled test sample and condition.
+    def guessed(self, fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
+        """One row a target, labelled test sample and condition.
 
         Returns
         -------
@@ -105,11 +101,6 @@ class ZeroShot(Assessment):
         NotMeasurable
             If no test sample has a label.
         """
-        import pandas as pd
-
-        return pd.concat([self._of(fold, part, model) for part, model in aligned(fold).items()], ignore_index=True)
-
-    def _of(self, fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
         import pandas as pd
 
         samples, head = fold.test(part), head_of(model)
@@ -158,49 +149,36 @@ class ZeroShot(Assessment):
         return results
 
     def _scored(self, part: str, target: str, mine: pd.DataFrame, top: int, context: Context) -> list[Result]:
-        noise, truth = mine[mine["condition"] == NOISE], mine[mine["condition"] == SIGNAL]["label"]
+        truth = mine[mine["condition"] == SIGNAL]["label"]
         classes = int(mine["classes"].iloc[0])
         chance, majority = top / classes, float(truth.value_counts(normalize=True).iloc[:top].sum())
-        beside = float(hits(noise, top).mean())
-        kept = at_chance(hits(noise, top), noise, majority, context.seed, one_sided=True)
         how = "likest" if top == 1 else f"among the {top} likest"
-        results = []
-        for condition in dict.fromkeys(mine["condition"]):
-            some = mine[mine["condition"] == condition]
-            found = estimated(hits(some, top), some, context.seed)
-            what = {
-                "protocol": self.name, "part": part, "value": found.value, "low": found.low, "high": found.high,
-                "chance": chance, "baseline": majority, "baseline_name": BASELINE, "higher_is_better": True,
-                "n_samples": len(some), "n_subjects": some["subject"].nunique(),
-            }  # fmt: skip
+
+        def told(condition: str, value: float, count: int) -> str:
             shown = {
                 SIGNAL: "", NOISE: "with noise in place of every signal ", NO_PROMPTS: "without prompts ",
                 TEXT: "with the true sentence in place of the signal ",
-            }[str(condition)]  # fmt: skip
-            told = (
-                f"Of {classes} classes of “{target}” the sentence of the true one is {how} {shown}in {found.value:.1%}; naming the "
+            }[condition]  # fmt: skip
+            return (
+                f"Of {classes} classes of “{target}” the sentence of the true one is {how} {shown}in {value:.1%}; naming the "
                 f"commonest always is right for {majority:.1%}, a draw by lot for {chance:.1%}"
             )
-            end = "."
-            if condition == SIGNAL and not kept:
-                end = f". The control fails: noise reaches {beside:.1%}, so this figure is not owed to signals alone."
-            results.append(
-                Result(
-                    metric=f"top{top}{SHOWN[str(condition)]}:{target}",
-                    sentence=told + end if condition == SIGNAL else "",
-                    **what,
-                )
-            )
-            if condition == NOISE:
-                said = (
-                    "as it must be"
-                    if kept
-                    else "the control fails, as something other than signals, a prompt perhaps, tells the classes apart"
-                )
-                results.append(
-                    Result(metric=f"noise_input_top{top}:{target}", passed=kept, sentence=f"{told}: {said}.", **what)
-                )
-        return results
+
+        guess = Guess(
+            protocol=self.name,
+            part=part,
+            metric=f"top{top}{{}}:{target}",
+            check=f"noise_input_top{top}:{target}",
+            rank=top,
+            chance=chance,
+            baseline=majority,
+            baseline_name=BASELINE,
+            noise_at=majority,
+            one_sided=True,
+            told=told,
+            fails=", a prompt perhaps, tells the classes apart",
+        )
+        return scored(mine, guess, context.seed)
 
     def _targets(self, spec: DataSpec) -> dict[str, tuple[str, ...]]:
         """Names of the classes of each target.
