@@ -1,0 +1,1 @@
+"""From structures to graphs, scaffolds, fingerprints and descriptors."""

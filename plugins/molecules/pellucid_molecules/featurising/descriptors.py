@@ -1,0 +1,47 @@
+"""RDKit's descriptors: weight, polarity, counts of groups and the like, by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.data import Vector
+
+if TYPE_CHECKING:
+    from rdkit.Chem import Mol
+
+LARGEST = 1e9
+"""What is larger is taken as not known: ``Ipc`` grows without bound, and a mean over molecules would be that of one."""
+
+
+def descriptor_names() -> tuple[str, ...]:
+    """As RDKit calls them, in its order."""
+    from rdkit.Chem import Descriptors
+
+    return tuple(name for name, _ in Descriptors.descList)
+
+
+def descriptors_input() -> Vector:
+    """Spec of the input ``descriptors``."""
+    return Vector(names=descriptor_names(), units="1")
+
+
+def descriptors_of(molecule: Mol) -> npt.NDArray[np.float32]:
+    """The descriptors of a molecule, shape (descriptor,); NaN where one cannot be computed, is infinite or beyond 1e9.
+
+    Examples
+    --------
+    >>> from rdkit import Chem
+    >>> values = dict(zip(descriptor_names(), descriptors_of(Chem.MolFromSmiles("CCO")), strict=True))
+    >>> round(float(values["MolWt"]), 3), float(values["NumHDonors"])
+    (46.069, 1.0)
+    """
+    from rdkit import rdBase
+    from rdkit.Chem import Descriptors
+
+    with rdBase.BlockLogs():
+        values = np.array(list(Descriptors.CalcMolDescriptors(molecule, missingVal=np.nan).values()), np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.abs(values) <= LARGEST, values, np.nan).astype(np.float32)
