@@ -195,7 +195,7 @@ def test_more_codes_than_latents_of_the_latest_batch_can_be_put_elsewhere():
 
 
 def test_a_share_that_equal_use_would_not_reach_is_refused():
-    with pytest.raises(ValueError, match="2000 codes that are used alike have 0.0005 each"):
+    with pytest.raises(ValueError, match=r"2000 codes that are used alike have 0\.0005 each"):
         QuantiserSettings(codes=2000)
     assert QuantiserSettings(codes=2000, restart_steps=0).codes == 2000
 

@@ -149,7 +149,48 @@ class Graph(Frozen):
         return ()
 
 
-InputSpec = Annotated[Signal | Image | Volume | Vector | Trajectory | Text | Graph, Field(discriminator="kind")]
+class Nodes(Frozen):
+    """Which nodes of a network that all samples share a sample is about: the two ends of a link, or one node.
+
+    A sample has shape ``(role,)``, int64: the number of a node among those of its role's type. The network itself is what an
+    encoder has learnt: the links of the training samples.
+
+    Parameters
+    ----------
+    roles : tuple of str
+        What each of the nodes is in a sample: ``("drug", "microbe")``, ``("one", "other")``.
+    types : tuple of str
+        Of what type the node of each role is.
+    names : mapping of str to tuple of str
+        By type, the name of each node.
+    """
+
+    kind: Literal["nodes"] = "nodes"
+    roles: tuple[str, ...] = Field(min_length=1)
+    types: tuple[str, ...]
+    names: Mapping[str, tuple[str, ...]]
+
+    @model_validator(mode="after")
+    def _one_type_a_role(self) -> Nodes:
+        if len(self.types) != len(self.roles):
+            raise ValueError(f"{len(self.roles)} roles but {len(self.types)} types")
+        for of in self.types:
+            if of not in self.names:
+                raise ValueError(f"nodes of type {of!r} have no names")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return (len(self.roles),)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many nodes there are of each role's type."""
+        return tuple(len(self.names[of]) for of in self.types)
+
+
+InputSpec = Annotated[Signal | Image | Volume | Vector | Trajectory | Text | Graph | Nodes, Field(discriminator="kind")]
 
 
 class Sentences(Frozen):

@@ -81,8 +81,9 @@ def dataset_reads_shapes_and_types_of_its_spec(component: Component) -> None:
             component,
             f"input {name!r} has shape {values.shape}, expected (n, *{spec.shape})",
         )
-        wanted = "integers" if spec.kind == "text" else "float32"
-        fits = np.issubdtype(values.dtype, np.integer) if spec.kind == "text" else values.dtype == np.float32
+        whole = spec.kind in ("text", "nodes")
+        wanted = "integers" if whole else "float32"
+        fits = np.issubdtype(values.dtype, np.integer) if whole else values.dtype == np.float32
         need(bool(fits), component, f"input {name!r} is {values.dtype}, expected {wanted}")
         mask = arrays.masks.get(name, np.ones(len(at), bool))
         need(

@@ -23,6 +23,7 @@ from pellucid.data.spec import (
     Image,
     MultiClass,
     MultiLabel,
+    Nodes,
     Ordinal,
     Regression,
     Sentences,
@@ -48,10 +49,15 @@ INPUTS: dict[str, Any] = {
     "trajectory": Trajectory(names=("position", "speed"), length=16, dt_s=0.1, units=("m", "m/s")),
     "text": Text(vocabulary=12, length=10),
     "graph": Graph(node_features=("size", "noise"), edge_features=("length_mm",)),
+    "nodes": Nodes(
+        roles=("one", "other"),
+        types=("thing", "place"),
+        names={"thing": tuple(f"thing {at}" for at in range(6)), "place": ("here", "there", "nowhere")},
+    ),
 }
 """One input of every kind, by its name."""
 
-KINDS = tuple(kind for kind in INPUTS if kind != "graph")
+KINDS = tuple(kind for kind in INPUTS if kind not in ("graph", "nodes"))
 """Those of a fixed shape."""
 
 TARGETS: dict[str, Any] = {
@@ -108,6 +114,7 @@ def planted(kinds: tuple[str, ...] = KINDS, *, samples: int = 48, subjects: int 
         "trajectory": _trajectory,
         "text": _text,
         "graph": _graphs,
+        "nodes": _nodes,
     }
     inputs = {kind: drawn[kind](size, rhythm, INPUTS[kind].shape, rng) for kind in kinds}
     return ArrayDataset(spec, frame, inputs)
@@ -186,3 +193,8 @@ def _graphs(size: np.ndarray, rhythm: np.ndarray, shape: tuple[int, ...], rng: n
         nodes = np.column_stack([np.append(large + rng.normal(0, 0.2, count), 0.0), rng.normal(size=count + 1)])
         found.append(Graphs.of(nodes, edges, np.full((len(edges), 1), beat) + rng.normal(0, 0.05, (len(edges), 1))))
     return Graphs.joined(found)
+
+
+def _nodes(size: np.ndarray, rhythm: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """A thing for the size and a place for the rhythm."""
+    return np.column_stack([np.clip(size - 2, 0, 5), np.clip(rhythm - 1, 0, 2)]).astype(np.int64)

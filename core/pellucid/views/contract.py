@@ -144,4 +144,4 @@ def inches(view: View, values: np.ndarray, spec: Any, shown: Shown) -> tuple[flo
         return float(width), float(height)
     if spec.kind == "vector":
         return 2.9, round(0.24 * min(len(spec.names), 12) + 0.5, 2)
-    return {"image": (2.1, 2.3), "volume": (3.9, 1.7)}.get(spec.kind, (3.9, 2.2))
+    return {"image": (2.1, 2.3), "volume": (3.9, 1.7), "nodes": (2.9, 0.9)}.get(spec.kind, (3.9, 2.2))

@@ -134,6 +134,16 @@ def words(ax: Axes, values: np.ndarray, spec: Any, shown: Shown) -> None:
     ax.set_title(shown.caption, fontsize=8)
 
 
+def named(ax: Axes, values: np.ndarray, spec: Any, shown: Shown) -> None:
+    """Names of nodes, each after its role."""
+    lines = [
+        f"{role}: {spec.names[of][int(node)]}" for role, of, node in zip(spec.roles, spec.types, values, strict=True)
+    ]
+    ax.set_axis_off()
+    ax.text(0.02, 0.5, "\n".join(lines), ha="left", va="center", fontsize=8, color=INK, transform=ax.transAxes)
+    ax.set_title(shown.caption, fontsize=8)
+
+
 def _plane(ax: Axes, values: np.ndarray, evidence: np.ndarray | None, spacing: tuple[float, ...] | None) -> None:
     aspect = spacing[0] / spacing[1] if spacing else 1.0
     ax.imshow(values, cmap="gray", interpolation="nearest", aspect=aspect)
@@ -207,4 +217,5 @@ DEFAULT: dict[str, View] = {
     "trajectory": trajectory,
     "text": words,
     "graph": words,
+    "nodes": named,
 }
