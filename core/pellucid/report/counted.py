@@ -59,10 +59,11 @@ def counted_units(rows: pd.DataFrame, order: Sequence[str], output: str) -> Coun
         that one occurrence adds, which is its weight where the head is linear in counts.
     """
     total = rows.groupby("unit", sort=False)[["value", "contribution"]].sum()
-    total["cases"] = rows["value"].gt(0).groupby(rows["unit"]).sum()
     total = total[total["value"] > 0]
-    adds = total["contribution"] / total["value"]
-    there = [unit for unit in order if unit in total.index]
+    times = {str(unit): float(count) for unit, count in total["value"].items()}
+    adds = {str(unit): float(one) for unit, one in (total["contribution"] / total["value"]).items()}
+    cases = {str(unit): int(one) for unit, one in rows["value"].gt(0).groupby(rows["unit"]).sum().items()}
+    there = [unit for unit in order if unit in times]
     raising, lowering = ([unit for unit in there if sign * adds[unit] > 0] for sign in (1, -1))
     listed = {*raising[:EACH_WAY], *lowering[:EACH_WAY]}
     kept = [unit for unit in there if unit in listed]
@@ -75,8 +76,8 @@ def counted_units(rows: pd.DataFrame, order: Sequence[str], output: str) -> Coun
             name,
             f"{adds[unit]:+.2f}",
             f"{'raises' if adds[unit] > 0 else 'lowers'} “{output}”",
-            plural(int(total.loc[unit, "value"]), "time"),
-            f"{int(total.loc[unit, 'cases']):,} of {count:,} ({total.loc[unit, 'cases'] / count:.0%})",
+            plural(int(times[unit]), "time"),
+            f"{cases[unit]:,} of {count:,} ({cases[unit] / count:.0%})",
             where.get(unit, ""),
         )
         for unit, name in zip(kept, names, strict=True)

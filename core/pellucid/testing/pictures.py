@@ -16,6 +16,7 @@ from pellucid.regions import Box, Region, Steps, TimeSpan
 from pellucid.testing.instances import need, open_all
 from pellucid.testing.planted import planted
 from pellucid.views import Marked, Shown, inches, is_to_scale
+from pellucid.views.stretches import stretches_of
 
 
 def _inputs_that_name(component: Component) -> Iterator[tuple[Dataset, str]]:
@@ -33,6 +34,9 @@ def _inputs_that_name(component: Component) -> Iterator[tuple[Dataset, str]]:
     if not found and component.kind == "measure":
         # A measure of no dataset in particular (the core's own): tried on pictures.
         yield planted(("image",)), "image"
+    elif not found and stretches_of(plugins.load("view", component.qualified)) is not None:
+        # One that stands beside the view of an input, and is asked for by name: such are of signals.
+        yield planted(("signal",)), "signal"
     elif not found:
         raise SkipTest(f"no dataset that is here has an input with this {component.kind}")
 

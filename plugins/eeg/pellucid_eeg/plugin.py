@@ -33,6 +33,9 @@ PLUGIN = Plugin(
         "eeg-text-subjects": "pellucid_eeg/studies/eeg-text-subjects.toml",
         "eeg-visual": "pellucid_eeg/studies/eeg-visual.toml",
     },
-    views={"butterfly": "pellucid_eeg.views.butterfly:butterfly"},
+    views={
+        "butterfly": "pellucid_eeg.views.butterfly:butterfly",
+        "time-frequency": "pellucid_eeg.views.time_frequency:time_frequency",
+    },
     mend="pip install --force-reinstall pellucid-eeg",
 )

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from pellucid import plugins
 from pellucid.data.dataset import Dataset
 from pellucid.encoders.base import Encoder
 from pellucid.fingerprint import hexadecimal
@@ -20,11 +21,13 @@ from pellucid.protocols.audited import FIRST_ROW, ONCE_A_FOLD
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
 from pellucid.protocols.codes.conclusions import CodesConclusions, classes_of
 from pellucid.protocols.codes.selected import Coded, Selected, Vocabulary, dealt, sums
+from pellucid.protocols.codes.stretches import mean_stretches
 from pellucid.protocols.codes.table import code_table, table_of
 from pellucid.representation import TokenShape, tokens_name
 from pellucid.result import Result
 from pellucid.seeds import seed_of
 from pellucid.statistics.bootstrap import REPLICATES
+from pellucid.views.stretches import stretches_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +53,9 @@ class CodesAuditConfig(Config):
         How often labels are dealt anew to see what chance finds.
     replicates : int
         Resamplings of subjects behind each interval.
+    view : str
+        A registered view that draws the signals behind n-grams as one picture each (``"eeg/time-frequency"``); left out, that of
+        the input does, if it can.
     """
 
     longest: int = Field(3, ge=1, le=8)
@@ -59,6 +65,7 @@ class CodesAuditConfig(Config):
     lines: int = Field(3, ge=1)
     permutations: int = Field(20, ge=5)
     replicates: int = Field(REPLICATES, ge=100)
+    view: str = ""
 
 
 class CodesAudit(Assessment):
@@ -92,6 +99,8 @@ class CodesAudit(Assessment):
         """An encoder must give codes."""
         if not any(tags.gives_codes for tags in context.encoders.values()):
             return "no encoder of this study gives codes; add eegformer, or another one that quantises"
+        if self.config.view and stretches_of(plugins.load("view", self.config.view)) is None:
+            return f"the view {self.config.view!r} draws single samples alone; name one that draws stretches, or leave it out"
         return ""
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
@@ -141,6 +150,7 @@ class CodesAudit(Assessment):
                 for time in range(self.config.permutations)
             ],
             "table": table_of(fold.dataset.spec, encoder, name, train, vocabulary, coded, chosen),
+            "stretches": mean_stretches(fold.dataset.spec, encoder, name, test, coded, chosen, self.config.view),
         }
         rows = rows_of(part, test, columns)
         rows[f"{ONCE_A_FOLD}codes"], rows[f"{ONCE_A_FOLD}vocabulary"] = shape.codebook, len(vocabulary.keys)

@@ -19,6 +19,7 @@ from pellucid.protocols.audited import FIRST_ROW
 from pellucid.protocols.base import Context
 from pellucid.protocols.codes.conclusions import CodesConclusions, classes_of
 from pellucid.protocols.codes.selected import Coded, Selected, Vocabulary
+from pellucid.protocols.codes.stretches import stretch_figure
 from pellucid.regions import FrequencyBand, Region, TimeSpan, around
 from pellucid.views import INK, LOWERS, NEUTRAL, RAISES
 from pellucid.views.choice import view_for
@@ -115,7 +116,7 @@ class _Patterns:
 
 
 def code_table(rows: pd.DataFrame, part: str, context: Context, replicates: int) -> dict[str, Figure]:
-    """One figure a class, by caption: the n-grams of the first fold that speak most for it."""
+    """By caption, for each class the n-grams of the first fold that speak most for it, and the signals behind them."""
     fold = rows["fold"].min() if "fold" in rows else 0
     own = rows[rows["fold"] == fold] if "fold" in rows else rows
     kept = json.loads(own[f"{FIRST_ROW}table"].iloc[0])
@@ -126,6 +127,7 @@ def code_table(rows: pd.DataFrame, part: str, context: Context, replicates: int)
         if entries:
             caption = f"N-grams of codes of “{part}” that speak most for “{one}”, chosen among the training subjects"
             found[caption] = _drawn(kept, entries, one, conclusions, context)
+            found |= stretch_figure(own, part, one, context)
     return found
 
 

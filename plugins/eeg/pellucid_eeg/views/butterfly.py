@@ -11,8 +11,10 @@ from pellucid.regions import TimeSpan
 from pellucid.views import INK, LOWERS, NEUTRAL, RAISES, Shown, evidence_colours, sized
 from pellucid.views.contract import with_channels
 from pellucid.views.spectra import about_bands
+from pellucid.views.stretches import with_stretches
 from pellucid_eeg.views.bands import bands
 from pellucid_eeg.views.scalp import draw_map, draw_shares, drawable
+from pellucid_eeg.views.time_frequency import STRETCHES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +32,7 @@ WIDTH, APART = 0.155, 0.165
 """Of the maps, as shares of the picture's width."""
 
 
+@with_stretches(STRETCHES)
 @with_channels(draw_shares)
 @sized(lambda values, spec, shown: (7.0, 4.3 if drawable(spec.channels) else 2.6))
 def butterfly(ax: Axes, values: npt.NDArray[np.floating], spec: Signal, shown: Shown) -> None:
