@@ -218,6 +218,37 @@ def test_a_feature_of_one_time_is_found_over_the_layers_positions(tmp_path):
     assert set(rows["sample"]) == set(folder.samples.index)
 
 
+def test_neighbours_that_are_less_alike_are_a_pattern_too_and_figures_are_means_over_folds(tmp_path):
+    mean = np.full((40, UNITS), 0.5)
+    bump = np.exp(-((np.arange(40) - 17) ** 2) / 18)
+    mean[:, 2], mean[:, 7] = 0.5 + 0.4 * (-1.0) ** np.arange(40), bump
+    folder, _ = layer(tmp_path / "one", SIGNAL, (40,), mean, noise=0.1)
+    rows, result, protocol = assessed(folder, axis_dictionary(UNITS))
+    assert result.value == 2
+    assert "more alike than by chance in 1, less alike in 1." in result.sentence
+    i = np.array(rows["first:i"].iloc[0])
+    assert i[2] < -0.5 < 0.5 < i[7]
+    assert rows["first:shown"].iloc[0] == [7, 2]
+    # On another fold four other features have one, over fewer positions.
+    mean = np.full((30, UNITS), 0.5)
+    mean[:, [1, 4, 5, 6]] = bump[:30, None]
+    folder, _ = layer(tmp_path / "other", SIGNAL, (30,), mean, people=20, noise=0.1, seed=1)
+    more, other, _ = assessed(folder, axis_dictionary(UNITS))
+    assert other.value == 4
+    both = pd.concat([rows, more.assign(fold=1, subject="other " + more["subject"])], ignore_index=True)
+    (found,) = protocol.conclude(both, context_of(folder))
+    assert found.value == 3
+    for name in ("chance", "baseline"):
+        assert getattr(found, name) == pytest.approx((getattr(result, name) + getattr(other, name)) / 2)
+    assert (found.n_samples, found.n_subjects) == (60 + 40, 30 + 20)
+    assert found.sentence.startswith("3 of the 10 features")
+    assert "have a pattern over 35 places" in found.sentence
+    # More alike in one and in four, less alike in one and in none.
+    assert "more alike than by chance in 2.5, less alike in 0.5." in found.sentence
+    (figure,) = protocol.figures(both, context_of(folder)).values()
+    assert [ax.get_title().split(":")[0] for ax in figure.axes if ax.axison] == ["f7", "f2"]
+
+
 def test_positions_that_no_sample_has_are_no_places_and_people_count_alike(tmp_path):
     positions, people, each = 30, 5, 3
     random = np.random.default_rng(0)

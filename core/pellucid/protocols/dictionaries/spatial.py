@@ -247,17 +247,18 @@ class SpatialAutocorrelation(OfDictionaries):
         config = self.config
         where = " and ".join(config.coordinates) if config.coordinates else "positions of the layer"
         left = mean["features"] - mean["tested"]
+        said = {name: _counted(count) for name, count in mean.items()}
         return (
-            f"{mean['patterned']:.0f} of the {mean['features']:.0f} features of “{part}” have a pattern over {mean['places']:.0f} "
-            f"places ({where}): neighbours are more alike than by chance in {mean['alike']:.0f}, less alike in "
-            f"{mean['patterned'] - mean['alike']:.0f}. With places dealt anew {mean['by_chance']:.1f} have one, of the layer's "
-            f"{mean['all_units']:.0f} single units {mean['units']:.0f}."
+            f"{said['patterned']} of the {said['features']} features of “{part}” have a pattern over {said['places']} "
+            f"places ({where}): neighbours are more alike than by chance in {said['alike']}, less alike in "
+            f"{_counted(mean['patterned'] - mean['alike'])}. With places dealt anew {mean['by_chance']:.1f} have one, of the layer's "
+            f"{said['all_units']} single units {said['units']}."
             + (
-                f" Left out: {left:.0f} active at fewer than {config.least_active} places or everywhere alike."
+                f" Left out: {_counted(left)} active at fewer than {config.least_active} places or everywhere alike."
                 if left
                 else ""
             )
-            + (f" {mean['without']:.0f} samples have no coordinates." if mean["without"] else "")
+            + (f" {said['without']} samples have no coordinates." if mean["without"] else "")
         )
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
@@ -274,3 +275,8 @@ class SpatialAutocorrelation(OfDictionaries):
                 caption = f"Mean code over places, of the features of “{part}” whose neighbouring places are most alike"
                 found[caption] = maps_of(first, shown, config.coordinates, north_up=config.degrees)
         return found
+
+
+def _counted(mean: float) -> str:
+    """A whole number as one, a mean of several folds that is none to a tenth."""
+    return f"{mean:.0f}" if float(mean).is_integer() else f"{mean:.1f}"
