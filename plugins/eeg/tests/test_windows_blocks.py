@@ -9,7 +9,7 @@ from written_trees import NAMES, RATE, noise
 from pellucid_eeg.preparing.applying import prepare
 from pellucid_eeg.preparing.record import Preparation
 from pellucid_eeg.recordings.recording import EegRecording, Segment
-from pellucid_eeg.windows import blocks
+from pellucid_eeg.windows import blocks, scanning
 from pellucid_eeg.windows.blocks import prepared_windows, rates_of
 from pellucid_eeg.windows.places import one_after_the_other
 from pellucid_eeg.windows.scanning import scanned
@@ -67,9 +67,46 @@ def test_windows_cross_neither_an_interruption_nor_a_missing_sample():
     assert [one.onset_s for one in seen.segments] == [0.0, 760 / 64, 30.0, 30 + 721 / 64]
 
 
+@pytest.mark.parametrize("block", [1, 7, 64, 10_000])
+def test_stretches_without_a_missing_sample_are_those_of_a_plain_loop_however_long_a_block_is(block, monkeypatch):
+    rng = np.random.default_rng(block)
+    signals = rng.normal(0, 20, (5, 400)).astype(np.float32)
+    for channel, start, stop in (
+        (0, 0, 3),
+        (1, 60, 71),
+        (3, 70, 90),
+        (0, 149, 150),
+        (1, 150, 151),
+        (1, 200, 201),
+        (3, 396, 400),
+    ):
+        signals[channel, start:stop] = np.nan
+    signals[2] = np.nan
+    # It moves by less than a tenth of a microvolt.
+    signals[4] = 7 + rng.uniform(-0.04, 0.04, 400)
+    segments = (Segment(0, 150, 2.0), Segment(150, 400, 50.0))
+    monkeypatch.setattr(scanning, "BLOCK_VALUES", 5 * block)
+    seen = scanned(EegRecording(signals, NAMES, 100.0, segments=segments))
+    expected, begun = [], None
+    for at in range(401):
+        ends = at in (150, 400) or np.isnan(signals[[0, 1, 3, 4], at]).any()
+        if begun is not None and ends:
+            one = segments[begun >= 150]
+            expected.append((begun, at, one.onset_s + (begun - one.start) / 100))
+            begun = None
+        if begun is None and at < 400 and not np.isnan(signals[[0, 1, 3, 4], at]).any():
+            begun = at
+    assert [(one.start, one.stop) for one in seen.segments] == [one[:2] for one in expected]
+    assert [one.onset_s for one in seen.segments] == pytest.approx([one[2] for one in expected])
+    assert len(expected) == 4
+    assert seen.empty.tolist() == [False, False, True, False, False]
+    assert seen.flat.tolist() == [False, False, False, False, True]
+
+
 def test_the_digest_is_of_samples_and_of_nothing_else():
     signals = noise(5, 10).astype(np.float32)
     one = scanned(EegRecording(signals, NAMES, 64.0, name="a")).digest
     assert scanned(EegRecording(signals.copy(), NAMES[::-1], 64.0, name="b")).digest == one
+    assert scanned(EegRecording(signals, NAMES, 128.0)).digest != one
     signals[0, 5] += 0.01
     assert scanned(EegRecording(signals, NAMES, 64.0)).digest != one
