@@ -10,6 +10,7 @@ import pytest
 
 from pellucid.errors import DataError
 from pellucid_eeg.recordings.recording import Segment, event_table
+from pellucid_eeg.windows.classes import ClassesConfig, class_of, labels_named
 from pellucid_eeg.windows.labels import contradictions, labelled_events, labels_of
 from pellucid_eeg.windows.places import around_events, one_after_the_other
 
@@ -92,6 +93,59 @@ def test_windows_one_after_the_other_fill_each_segment_and_cross_none(ratio):
         assert start + length - 1 <= old
         assert start_s == pytest.approx(one.onset_s + start / rate_hz)
     assert set(cut.segment.tolist()) == {0, 2}
+
+
+def test_a_stretch_of_one_sample_has_room_for_a_window_of_one():
+    cut = one_after_the_other((Segment(0, 1, 3.0), Segment(1, 1, 5.0)), Fraction(1), 64.0, 1, 1)
+    assert cut.segment.tolist() == [0]
+    assert cut.start_s.tolist() == [3.0]
+
+
+# --- classes that somebody names --------------------------------------------------------------------------------------
+
+
+def named(**options):
+    return labels_named(ClassesConfig(**options), "eeg-folder", "events", "")
+
+
+def test_classes_are_numbered_as_they_come_and_time_without_one_comes_first():
+    labels = named(classes={"T1": "left", "T2": "right", "T3": "left", "T4": "none"})
+    assert labels.names == ("left", "right", "none")
+    assert labels.of == {"T1": 0, "T2": 1, "T3": 0, "T4": 2}
+    assert labels.otherwise is None
+    labels = named(classes={"sz": "seizure"}, otherwise="background", target="state")
+    assert (labels.names, labels.of, labels.otherwise) == (("background", "seizure"), {"sz": 1}, 0)
+    assert labels.target == "state"
+    labels = named(classes={"sz": "seizure", "bg": "background"}, otherwise="background")
+    assert (labels.names, labels.otherwise) == (("seizure", "background"), 1)
+
+
+@pytest.mark.parametrize("classes", [{}, {"a": "x"}, {"a": "x", "b": "x"}])
+def test_fewer_than_two_classes_are_refused(classes):
+    with pytest.raises(DataError, match=f"{len(set(classes.values()))} classes are named"):
+        named(classes=classes)
+
+
+@pytest.mark.parametrize("classes", [{"a": "x", "b": " "}, {" ": "x", "b": "y"}])
+def test_classes_of_no_name_are_refused(classes):
+    with pytest.raises(DataError, match="is empty"):
+        named(classes=classes)
+
+
+@pytest.mark.parametrize("cell", ["REST", "rEst", "Task A"])
+def test_a_cell_is_of_the_class_that_it_names_and_other_capitals_are_a_slip(cell):
+    labels = named(classes={"rest": "rest", "task a": "task"})
+    assert class_of("rest", labels, "a.tsv") == 0
+    assert class_of("task a", labels, "a.tsv") == 1
+    assert np.isnan(class_of("", labels, "a.tsv"))
+    assert np.isnan(class_of("resting", labels, "a.tsv"))
+    with pytest.raises(
+        DataError, match=rf"a\.tsv: '{cell}' is no class that is named; did you mean '{cell.lower()}'\?"
+    ):
+        class_of(cell, labels, "a.tsv")
+
+
+# --- places -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_window_around_an_event_lies_in_its_segment_or_nowhere():

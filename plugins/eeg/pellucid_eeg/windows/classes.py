@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import Field, model_validator
 
-from pellucid.errors import DataError, nearest
+from pellucid.errors import DataError
 from pellucid_eeg.windows.settings import WindowsConfig
 from pellucid_eeg.windows.sources import Labels
 
@@ -75,10 +75,10 @@ def class_of(cell: str, labels: Labels, where: str) -> float:
     Raises
     ------
     DataError
-        If it differs from a name only by a few letters: it is taken for a slip.
+        If it differs from a name only in capitals: it is taken for a slip.
     """
     if cell in labels.of:
         return float(labels.of[cell])
-    if cell and (near := nearest(cell, labels.of)) and cell.casefold() in {one.casefold() for one in labels.of}:
-        raise DataError(f"{where}: {cell!r} is no class that is named{near}")
+    if alike := [one for one in labels.of if one.casefold() == cell.casefold()]:
+        raise DataError(f"{where}: {cell!r} is no class that is named; did you mean {alike[0]!r}?")
     return float("nan")
