@@ -39,6 +39,8 @@ class Place(NamedTuple):
 def refused(broken: Sequence[tuple[Place, str]], count: int, name: str) -> DataError:
     """What to say of recordings that cannot be used, of so many of a dataset."""
     place, why = broken[0]
+    if len(broken) == count and (same := shared_reason([(one.path.name, told) for one, told in broken])):
+        return DataError(f"{name}: {same} (the same for all of its {count:,} recordings)")
     called = f"{place.sample} ({place.shown})"
     if len(broken) == count:
         return DataError(
@@ -48,6 +50,23 @@ def refused(broken: Sequence[tuple[Place, str]], count: int, name: str) -> DataE
         f"{name}: {len(broken):,} of {count:,} recordings cannot be used. The first is {called}: {why}. Mend or remove them, or leave "
         "them out with --skip-broken (option skip_broken = true): the report then lists them"
     )
+
+
+def shared_reason(broken: Sequence[tuple[str, str]]) -> str:
+    """Why several cannot be used, where it is one and the same: a setting, mostly, that none of them can have; else empty.
+
+    Parameters
+    ----------
+    broken : sequence of (str, str)
+        Name and reason of each; a reason may begin with the name.
+
+    Examples
+    --------
+    >>> shared_reason([("a.edf", "a.edf: has no electrode Cz"), ("b.edf", "b.edf: has no electrode Cz")])
+    'has no electrode Cz'
+    """
+    reasons = {why.removeprefix(f"{name}: ") for name, why in broken}
+    return reasons.pop() if len(broken) > 1 and len(reasons) == 1 else ""
 
 
 def left_out(

@@ -238,5 +238,5 @@ def test_a_participant_without_a_row_can_be_left_out(tmp_path):
     assert "has no row in" in told.where
     assert "sub-" not in told.where
     (root / "participants.tsv").write_text(text.replace("sub-0", "sub-1"))
-    with pytest.raises(DataError, match=r"none of 6 recordings can be used.*has no row"):
+    with pytest.raises(DataError, match=r"bids-eeg: .*has no row.*the same for all of its 6 recordings"):
         opened(root, skip_broken=True, **GROUPS)

@@ -150,3 +150,37 @@ def test_the_real_database_is_read_whole():
     assert len({one.sample for one in data.findings if one.what == "flat channel"}) == 7
     # A plain reading of one file, by its lines.
     assert np.abs(data[0].inputs["eeg"]).max() < 100
+
+
+@pytest.mark.parametrize(
+    ("preparation", "words"),
+    [
+        ({"low_pass_hz": 500}, "low_pass_hz is 500, but at 256 samples a second an edge must lie between 0 and 128 Hz"),
+        ({"high_pass_hz": 0.5}, "1 s are too short for a high-pass at 0.5 Hz"),
+        ({"line_hz": 150}, "line_hz is 150, but at 256 samples a second"),
+        ({"rate_hz": 5000}, "rate_hz = 5000 asks for more than the 256 samples a second that were recorded"),
+        ({"electrodes": ("Czz",)}, r"preparation\.electrodes names 'Czz', which is no electrode .*did you mean 'Cz'"),
+        ({"reference": ("M9",)}, r"preparation\.reference names 'M9', which is no electrode"),
+    ],
+)
+def test_a_setting_that_no_trial_can_have_is_told_of_before_any_is_read(tmp_path, monkeypatch, preparation, words):
+    folder = write_people(tmp_path / "data")
+    monkeypatch.setattr("pellucid_eeg.databases.uci.read_trial", lambda file: pytest.fail("a trial was read"))
+    for skip in (False, True):
+        with pytest.raises(DataError, match=words) as refused:
+            opened(folder, preparation=Preparation(**preparation), skip_broken=skip)
+        assert "trials cannot be used" not in str(refused.value)
+
+
+def test_a_reason_that_all_trials_share_is_said_once(tmp_path):
+    folder = write_people(tmp_path / "data")
+    with pytest.raises(DataError, match=r"uci-eeg: electrodes Fz are not there, or bad;.*the same for all of its 24 t"):
+        opened(folder, preparation=Preparation(electrodes=("Cz", "Fz")))
+
+
+def test_trials_are_brought_to_a_higher_rate_where_it_is_meant(tmp_path):
+    folder = write_people(tmp_path / "data")
+    fast = opened(folder, preparation=Preparation(rate_hz=512, upsampled=True))
+    assert (fast.spec.inputs["eeg"].length, fast.spec.inputs["eeg"].rate_hz) == (512, 512.0)
+    # A model that has learnt at a higher rate still reads them.
+    assert UciEeg.opened_like(UciEegConfig(), folder, fast.spec).spec.inputs["eeg"].rate_hz == 512

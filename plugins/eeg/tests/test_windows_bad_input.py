@@ -190,7 +190,7 @@ def test_events_that_nobody_named_or_that_are_not_there(folder):
 def test_a_recording_too_short_for_a_filter_or_a_window(folder):
     with pytest.raises(DataError, match=r"40 s are too short for a high-pass at 0\.01 Hz"):
         opened(folder, preparation=Preparation(high_pass_hz=0.01))
-    with pytest.raises(DataError, match=r"p0\.edf: no window of 60 s is left of 40 s"):
+    with pytest.raises(DataError, match=r"eeg-folder: no window of 60 s is left of 40 s"):
         opened(folder, window_s=60)
     begun = [*range(30), *range(40, 50)]
     written(folder / "p1.edf", tapping(40, 1), begun=begun, events=blocks(50))
@@ -206,3 +206,30 @@ def test_a_folder_without_recordings_and_a_file_that_vanished(folder, tmp_path):
     (folder / "recordings.csv").write_text("path,kind\np0.edf,a\np7.edf,b\n")
     with pytest.raises(DataError, match=r"1 of 2 .*\(p7\.edf\).*there is no such file"):
         opened(folder, labels="table", label="kind", classes={"a": "a", "b": "b"})
+
+
+@pytest.mark.parametrize(
+    ("preparation", "words"),
+    [
+        ({"low_pass_hz": 500}, "low_pass_hz is 500, but at 64 samples a second an edge must lie between 0 and 32 Hz"),
+        ({"rate_hz": 5000}, "rate_hz = 5000 asks for more than the 64 samples a second that were recorded"),
+        ({"electrodes": ("Cz", "Fz")}, "has no electrode Fz; "),
+    ],
+)
+def test_a_setting_that_no_recording_can_have_is_the_error_itself(folder, monkeypatch, preparation, words):
+    monkeypatch.setattr("pellucid_eeg.windows.storing.scanned", lambda *_: pytest.fail("samples were read"))
+    for skip in (False, True):
+        with pytest.raises(DataError, match=f"^eeg-folder: {words}") as refused:
+            opened(folder, preparation=Preparation(**preparation), skip_broken=skip)
+        assert "can be used" not in str(refused.value)
+        assert str(refused.value).endswith("(the same for all of its 2 recordings)")
+
+
+def test_slower_recordings_are_left_out_or_brought_up_as_asked(folder):
+    written(folder / "p1.edf", noise(5, 40, rate=100), rate=100, events=blocks(40))
+    with pytest.raises(DataError, match=r"1 of 2 .*rate_hz = 100 asks for more than the 64 .*upsampled = true"):
+        opened(folder, preparation=Preparation(rate_hz=100))
+    left = opened(folder, preparation=Preparation(rate_hz=100), skip_broken=True)
+    assert left.frame["subject"].nunique() == 1
+    both = opened(folder, preparation=Preparation(rate_hz=100, upsampled=True))
+    assert both.frame["subject"].nunique() == 2

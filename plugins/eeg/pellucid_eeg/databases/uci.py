@@ -17,12 +17,14 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.prepared import Preparing, made_from, prepared
 from pellucid.data.samples import Arrays, Finding
 from pellucid.data.spec import Frozen, Signal
+from pellucid.data.unusable import shared_reason
 from pellucid.errors import DataError
 from pellucid_eeg.databases.uci_trials import RATE_HZ, SAMPLES, Trial, read_trial
-from pellucid_eeg.preparing.applying import prepare, windows_of
+from pellucid_eeg.preparing.applying import prepare, refuse_unfit, windows_of
 from pellucid_eeg.preparing.montage import brought_to, described_as, differences, signal_of
 from pellucid_eeg.preparing.record import Preparation
 from pellucid_eeg.recordings.electrodes import canonical
+from pellucid_eeg.windows.channels import named_well
 
 NAME = "uci-eeg"
 INPUT = "eeg"
@@ -97,7 +99,9 @@ class UciEeg(Dataset):
             self._temporary = tempfile.TemporaryDirectory(prefix="pellucid-")
             folder = Path(self._temporary.name)
         like = None if learnt is None else signal_of(learnt, INPUT)
-        preparation = config.preparation if like is None else brought_to(config.preparation, like)
+        preparation = named_well(config.preparation) if like is None else brought_to(config.preparation, like)
+        # All trials are alike: what none of them can have is said before thousands are read.
+        refuse_unfit(preparation, RATE_HZ, SAMPLES)
         facts = {"format": FORMAT, "preparation": preparation.model_dump(mode="json"), "like": like is not None}
         self._store = prepared(folder / NAME, made_from(facts, files), lambda to: _read(to, files, preparation, like))
         notes = self._store.notes
@@ -218,6 +222,8 @@ def _scalp(trial: Trial) -> tuple[tuple[str, ...], npt.NDArray[np.float32], tupl
 
 
 def _refused(broken: Sequence[Sequence[str]], of: int) -> DataError:
+    if len(broken) == of and (same := shared_reason([(one[0], one[1]) for one in broken])):
+        return DataError(f"{NAME}: {same} (the same for all of its {of:,} trials)")
     some = "; ".join(f"{name}: {why}" for name, why in broken[:TOLD])
     more = f"; and {len(broken) - TOLD} more" if len(broken) > TOLD else ""
     return DataError(

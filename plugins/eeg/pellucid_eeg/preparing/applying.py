@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.errors import DataError, nearest
-from pellucid.signals.filters import filtered, without_line
+from pellucid.signals.filters import check_edges, check_length, filtered, without_line
 from pellucid.signals.resampling import resampled
 from pellucid_eeg.preparing.montage import named, near
 from pellucid_eeg.preparing.record import Preparation
@@ -89,6 +89,36 @@ def prepare(
         if preparation.absent == "interpolated":
             known = np.ones(len(wanted), bool)
     return Prepared(out, known, preparation.rate_hz or rate_hz, done, tuple(names), there)
+
+
+def refuse_unfit(preparation: Preparation, rate_hz: float, samples: int | None = None) -> None:
+    """Refuse settings that no recording of a rate can have.
+
+    Parameters
+    ----------
+    preparation : Preparation
+    rate_hz : float
+        As it was recorded.
+    samples : int, optional
+        How many a recording has, where that is known.
+
+    Raises
+    ------
+    DataError
+        Names the setting, and the rate.
+    """
+    asked = {"high_pass_hz": preparation.high_pass_hz, "low_pass_hz": preparation.low_pass_hz}
+    check_edges({name: hz for name, hz in asked.items() if hz is not None}, rate_hz)
+    if preparation.line_hz is not None:
+        check_edges({"line_hz": preparation.line_hz}, rate_hz)
+    if preparation.high_pass_hz is not None and samples is not None:
+        check_length(samples, rate_hz, preparation.high_pass_hz)
+    wanted = preparation.rate_hz
+    if wanted is not None and wanted > rate_hz and not preparation.upsampled:
+        raise DataError(
+            f"rate_hz = {wanted:g} asks for more than the {rate_hz:g} samples a second that were recorded: nothing faster than "
+            f"{rate_hz / 2:g} Hz would be in them. Ask for {rate_hz:g} Hz or less, or say that it is meant: upsampled = true"
+        )
 
 
 def windows_of(

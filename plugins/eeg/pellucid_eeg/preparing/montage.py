@@ -22,8 +22,9 @@ NAMED = 6
 
 
 def brought_to(preparation: Preparation, learnt: Signal) -> Preparation:
-    """The preparation that brings recordings to the electrodes and the rate that models have learnt from."""
-    return preparation.model_copy(update={"electrodes": learnt.channels, "rate_hz": learnt.rate_hz})
+    """The preparation that brings recordings to the electrodes and the rate that models have learnt from, slower ones too."""
+    update = {"electrodes": learnt.channels, "rate_hz": learnt.rate_hz, "upsampled": True}
+    return preparation.model_copy(update=update)
 
 
 def signal_of(learnt: DataSpec, input: str) -> Signal:

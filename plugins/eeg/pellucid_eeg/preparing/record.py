@@ -35,7 +35,9 @@ class Preparation(Frozen):
     reference : {"recorded", "average"} or tuple of str
         As it was recorded; less the mean over electrodes; less the mean of those named.
     rate_hz : float, optional
-        Recordings of another rate are resampled to it.
+        Recordings of another rate are resampled to it; slower ones are broken.
+    upsampled : bool
+        Whether slower recordings are brought to it too. What is new in them was made up between samples.
     baseline_s : (float, float), optional
         Start and stop, within a window, of what its mean is taken of and subtracted.
     reject_uv : float, optional
@@ -50,6 +52,7 @@ class Preparation(Frozen):
     line_hz: float | None = Field(default=None, gt=0)
     reference: Reference = "recorded"
     rate_hz: float | None = Field(default=None, gt=0, le=20_000)
+    upsampled: bool = False
     baseline_s: tuple[float, float] | None = None
     reject_uv: float | None = Field(default=None, gt=0)
 

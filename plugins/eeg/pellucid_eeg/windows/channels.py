@@ -68,6 +68,21 @@ def asked_of(preparation: Preparation, wanted: Sequence[str]) -> Asked:
     )
 
 
+def named_well(preparation: Preparation) -> Preparation:
+    """A preparation with the standard names of its electrodes.
+
+    Raises
+    ------
+    DataError
+        As :func:`asked_of`.
+    """
+    asked_of(preparation, preparation.electrodes)
+    names: dict[str, object] = {"electrodes": tuple(canonical(one) for one in preparation.electrodes)}
+    if isinstance(preparation.reference, tuple):
+        names["reference"] = tuple(canonical(one) for one in preparation.reference)
+    return preparation.model_copy(update=names)
+
+
 def is_edf(path: Path | str) -> bool:
     """Whether a file is of the EDF or BDF kind, by the end of its name."""
     return os.path.splitext(os.fspath(path))[1].lower() in EDF

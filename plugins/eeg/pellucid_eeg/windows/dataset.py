@@ -18,8 +18,8 @@ from pellucid.data.samples import Arrays, Finding
 from pellucid.data.unusable import left_out, refused
 from pellucid.errors import DataError
 from pellucid_eeg.preparing.montage import described_as, signal_of
-from pellucid_eeg.recordings.electrodes import canonical, channel_of
-from pellucid_eeg.windows.channels import asked_of, labels_in, scalp_of
+from pellucid_eeg.recordings.electrodes import channel_of
+from pellucid_eeg.windows.channels import asked_of, labels_in, named_well, scalp_of
 from pellucid_eeg.windows.given import given_recordings
 from pellucid_eeg.windows.like import brought, told_of
 from pellucid_eeg.windows.settings import WindowsConfig
@@ -200,13 +200,7 @@ class Windows(Dataset):
 
 
 def _making(config: WindowsConfig, labels: Labels | None, wanted: Sequence[str]) -> Making:
-    preparation = config.preparation
-    asked = asked_of(preparation, wanted)
-    reference = preparation.reference
-    if isinstance(reference, tuple):
-        reference = tuple(canonical(one) for one in reference)
-    names = {"electrodes": tuple(canonical(one) for one in preparation.electrodes), "reference": reference}
-    return Making(config, preparation.model_copy(update=names), asked, labels)
+    return Making(config, named_well(config.preparation), asked_of(config.preparation, wanted), labels)
 
 
 def _wanted(config: WindowsConfig, sources: Sequence[Source], name: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pellucid.data.prepared import Prepared, Preparing, made_from, prepared
 from pellucid.errors import DataError
-from pellucid_eeg.preparing.applying import windows_of
+from pellucid_eeg.preparing.applying import refuse_unfit, windows_of
 from pellucid_eeg.preparing.record import Preparation
 from pellucid_eeg.recordings.electrodes import canonical, channel_of
 from pellucid_eeg.recordings.event_doubts import event_doubts
@@ -107,6 +107,8 @@ def stored(source: Source, making: Making, folder: Path, given: EegRecording | N
 
 def _make(to: Preparing, source: Source, making: Making, given: EegRecording | None) -> pd.DataFrame:
     recording, found, labels = _opened(source, making, given)
+    # Before the samples are read: what a header tells is enough.
+    refuse_unfit(making.preparation, recording.rate_hz)
     findings = list(found)
     names = tuple(canonical(one) for one in recording.channels)
     for one in quality(recording):
