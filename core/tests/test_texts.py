@@ -2,6 +2,10 @@
 
 import json
 import math
+import os
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -247,3 +251,52 @@ def test_weights_that_could_run_code_and_models_that_bring_code_are_refused(publ
 def test_a_folder_without_a_model_is_refused_with_what_is_needed(tmp_path):
     with pytest.raises(StudyError, match=r"cannot be opened.*config\.json, tokenizer\.json and model\.safetensors"):
         text_model(Pretrained(name=str(tmp_path)))
+
+
+def alone(code, cache):
+    """Run code in a process that no hub answers; seconds that it says it took, and all that it wrote."""
+    begin = (
+        "import time\n"
+        "from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer\n"
+        "from pellucid.text import t5\n"
+        "from pellucid.text.settings import Pretrained\n"
+        "begun = time.monotonic()\n"
+    )
+    end = "\nprint('took', time.monotonic() - begun)"
+    variables = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", begin + code + end], env={**os.environ, **variables}, capture_output=True, text=True,
+        timeout=120, check=True,
+    )  # fmt: skip
+    return float(done.stdout.rsplit("took", 1)[1]), done.stdout + done.stderr
+
+
+def test_a_name_that_cannot_be_fetched_is_refused_at_once_and_in_one_line(tmp_path):
+    took, told = alone(
+        "try: t5.PublishedModel(Pretrained(name='nobody/nothing'))\nexcept t5.StudyError as error: print('REFUSED', error)",
+        tmp_path,
+    )
+    assert took < 10
+    lines = [line for line in told.splitlines() if line and not line.startswith("took")]
+    assert len(lines) == 1, told
+    assert lines[0].startswith(
+        "REFUSED text model 'nobody/nothing' is not on this machine, and the hub cannot be reached ("
+    )
+    assert "Give a folder with config.json" in lines[0]
+
+
+def test_what_was_fetched_before_is_read_without_asking_the_hub(published, tmp_path):
+    place = tmp_path / "models--some--body"
+    shutil.copytree(published, place / "snapshots" / "0123456789abcdef")
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text("0123456789abcdef")
+    took, told = alone(
+        "print('width', t5.PublishedModel(Pretrained(name='some/body', precision='fp32')).width)", tmp_path
+    )
+    assert "width 16" in told
+    assert took < 10
+
+
+def test_a_text_that_can_be_no_name_is_refused():
+    with pytest.raises(StudyError, match="neither a folder nor a name that a hub could have"):
+        text_model(Pretrained(name="no/such/folder"))

@@ -85,7 +85,8 @@ class Pretrained(TextSettings):
     Parameters
     ----------
     name : str
-        A folder, or a name (``"google/flan-t5-large"``), which is downloaded where it is not there yet.
+        A folder, or a name (``"google/flan-t5-large"``), which is downloaded where it is not there yet; what was downloaded
+        before is read without asking.
     revision : str
         Of a name: a tag or a commit.
     precision : {"bf16", "fp32"}

@@ -13,6 +13,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
 from pellucid.errors import RunError, StudyError
+from pellucid.text.hub import GIVE, refuse_unreachable
 from pellucid.text.models import TextModel, TextStates
 from pellucid.text.settings import Pretrained, SmallT5
 from pellucid.text.words import END, PAD, Vocabulary
@@ -171,27 +172,17 @@ class PublishedModel(EncoderDecoder):
 
     def __init__(self, settings: Pretrained) -> None:
         super().__init__()
-        from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
-
         self.settings = settings
-        source = str(Path(settings.name).expanduser())
-        asked: dict[str, Any] = {"trust_remote_code": False}
-        if not Path(source).is_dir():
-            source, asked = settings.name, {**asked, "revision": settings.revision}
-        dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
+        folder = Path(settings.name).expanduser()
         try:
-            config = AutoConfig.from_pretrained(source, **asked)
-            if not config.is_encoder_decoder:
-                raise StudyError(f"text model {settings.name!r} is no encoder-decoder but a {config.model_type}")
-            self._tokenizer = AutoTokenizer.from_pretrained(source, **asked)
-            model = AutoModelForSeq2SeqLM.from_pretrained(
-                source, config=config, use_safetensors=True, dtype=dtype, **asked
-            )
+            if folder.is_dir():
+                self._tokenizer, model = _opened(settings, str(folder), local_files_only=True)
+            else:
+                self._tokenizer, model = _opened_by_name(settings)
         except (OSError, ValueError, ImportError) as error:
             told = str(error).strip().partition("\n")[0]
             raise StudyError(
-                f"text model {settings.name!r} cannot be opened: {told}. Give a folder with config.json, tokenizer.json and "
-                "model.safetensors, or a name that can be downloaded"
+                f"text model {settings.name!r} cannot be opened: {told}. {GIVE}, or a name that can be downloaded"
             ) from None
         # In a list, so that it is neither counted nor saved as a part of the head.
         self._held = [model.eval().requires_grad_(False)]
@@ -237,3 +228,26 @@ class PublishedModel(EncoderDecoder):
             total.update(name.encode())
             total.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
         return torch.frombuffer(bytearray(total.digest()), dtype=torch.uint8).clone()
+
+
+def _opened_by_name(settings: Pretrained) -> tuple[Any, Any]:
+    """From what was fetched before, or else from the hub."""
+    try:
+        return _opened(settings, settings.name, revision=settings.revision, local_files_only=True)
+    except OSError:
+        refuse_unreachable(settings.name, settings.revision)
+        return _opened(settings, settings.name, revision=settings.revision)
+
+
+def _opened(settings: Pretrained, source: str, **asked: Any) -> tuple[Any, Any]:
+    """Tokenizer and model; code that comes with them is never run."""
+    from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
+
+    asked["trust_remote_code"] = False
+    config = AutoConfig.from_pretrained(source, **asked)
+    if not config.is_encoder_decoder:
+        raise StudyError(f"text model {settings.name!r} is no encoder-decoder but a {config.model_type}")
+    tokenizer = AutoTokenizer.from_pretrained(source, **asked)
+    dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
+    model = AutoModelForSeq2SeqLM.from_pretrained(source, config=config, use_safetensors=True, dtype=dtype, **asked)
+    return tokenizer, model
