@@ -324,6 +324,51 @@ def test_templates_and_guesses_that_say_nothing_are_refused(settings, told):
         ZeroShotConfig(**settings)
 
 
+@pytest.mark.parametrize("settings", [Tables(width=8, vocabulary=64), SmallT5(width=8, vocabulary=64, heads=2)])
+def test_a_class_of_unknown_words_is_named_before_anything_is_fitted(settings):
+    data, (head, _) = readings(), aligned_head(text=settings, learnt=False)
+    context = folded("signal", data)[1]
+    assert ZeroShot().unfit_for(data, {"a": head}, context) == ""
+    names = ("calm", "loud", "zebra striped")
+    other = data.spec.model_copy(update={"targets": {"kind": MultiClass(names=names), "more": MultiClass(names=KINDS)}})
+    data.spec = other
+    # Of targets that nobody has named, those that can be told apart still are.
+    assert ZeroShot().unfit_for(data, {"a": head}, context) == ""
+    reason = ZeroShot(ZeroShotConfig(targets=("kind",))).unfit_for(data, {"a": head}, context)
+    assert reason.startswith("the text model of head 'a' can know no word of the class 'zebra striped' of “kind”")
+    assert "options.zero-shot.targets" in reason
+    # One word that it knows is enough.
+    data.spec = other.model_copy(update={"targets": {"kind": MultiClass(names=("calm", "loud", "odd zebra"))}})
+    assert ZeroShot(ZeroShotConfig(targets=("kind",))).unfit_for(data, {"a": head}, context) == ""
+
+
+def test_a_class_whose_words_stand_on_the_test_side_alone_is_not_measured_and_named():
+    data, (head, _) = readings(), aligned_head(width=SENTENCES)
+    data.spec = data.spec.model_copy(update={"targets": {"kind": MultiClass(names=("calm", "loud", "number"))}})
+    head.forward = lambda z: z.values[:, :SENTENCES]
+    head.text.learn(["a calm sentence", "a loud sentence"])
+    fold, context = folded("signal", data)
+    encoder = fold.models["oracle"].named_encoders()
+    fold = replace(fold, models={"a": Model(dict(encoder), head)})
+    assert ZeroShot().unfit_for(data, {}, context) == ""
+    results, lacking = measuring.concluded(ZeroShot(), [measuring.examined(ZeroShot(), fold, context)], context)
+    assert not results
+    assert [one.because for one in lacking] == ["its text model knows no word of the class 'number' of “kind”"]
+
+
+@pytest.mark.parametrize("protocol", [Retrieval(), ZeroShot()])
+def test_a_head_that_learns_to_write_alone_is_not_asked_to_compare(protocol):
+    data, context = readings(), folded("signal")[1]
+    text = SmallT5(width=8, vocabulary=64, heads=2)
+    head, _ = aligned_head(text=text, clip_weight=0.0, learnt=False)
+    assert re.match(
+        "head 'a' has clip_weight = 0, .*Set its clip_weight above 0, or leave",
+        protocol.unfit_for(data, {"a": head}, context),
+    )
+    head, _ = aligned_head(text=text, clip_weight=0.1, learnt=False)
+    assert protocol.unfit_for(data, {"a": head}, context) == ""
+
+
 def test_a_template_of_no_target_is_refused_before_anything_is_fitted():
     _, context = folded("signal")
     with pytest.raises(StudyError, match=r"names 'kimd'.*did you mean 'kind'"):
@@ -357,14 +402,15 @@ def test_every_result_says_that_sentences_are_new_and_subjects_are_not():
 # --- the head ---------------------------------------------------------------------------------------------------------
 
 
-def aligned_head(**options):
+def aligned_head(learnt=True, width=8, **options):
     torch.manual_seed(0)
     config = {
         "units": ("x:a",), "tokens": {"x": TokenShape(count=5, width=6)}, "texts": {"said": Sentences(variants=1)},
-        "text": Tables(width=8, vocabulary=32), "attention_heads": 2, **options,
+        "text": Tables(width=width, vocabulary=32), "attention_heads": 2, **options,
     }  # fmt: skip
     head = AlignedText(AlignedTextConfig(**config))
-    head.text.learn(["a calm sentence", "a loud sentence", "an odd one"])
+    if learnt:
+        head.text.learn(["a calm sentence", "a loud sentence", "an odd one"])
     return head, Representation(torch.zeros(4, 1), ("x:a",), {"x": Tokens(torch.randn(4, 5, 6))})
 
 
@@ -404,6 +450,22 @@ def test_what_soft_tokens_add_to_a_labels_cosine_is_that_cosine():
     moved[:, 2] += 3
     other = head.explain(Representation(z.values, z.names, {"x": Tokens(moved)}), "loud")
     assert (other.contributions[:, 2] - found.contributions[:, 2]).abs().min() > 1e-3
+
+
+def test_a_label_of_unknown_words_is_named_before_anything_is_fitted():
+    data = readings()
+    head, _ = aligned_head(labels={"calm": "a calm sentence", "zebra": "zebra, gnu!"}, learnt=False)
+    assert head.unfit_for(data).startswith(
+        "has the label 'zebra' = 'zebra, gnu!', of which the text model can know no word ('zebra', 'gnu'): the said of no sample "
+    )
+    head, _ = aligned_head(labels={"calm": "a calm sentence", "zebra": "an odd zebra"}, learnt=False)
+    assert head.unfit_for(data) == ""
+
+
+@pytest.mark.parametrize("labels", [{"empty": ""}, {"empty": "  "}, {" ": "a calm sentence"}])
+def test_a_label_that_says_nothing_is_refused(labels):
+    with pytest.raises(ValueError, match="says nothing: give it a name, and a sentence with words"):
+        aligned_head(labels=labels)
 
 
 def test_the_text_model_is_frozen_in_every_stage():

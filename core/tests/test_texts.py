@@ -210,6 +210,12 @@ def test_a_published_model_is_opened_from_its_folder_read_and_written_with(publi
     assert len(model.write(torch.randn(2, 3, 16))) == 2
 
 
+def test_a_published_model_knows_its_own_words_whatever_the_data_say(published):
+    model = text_model(Pretrained(name=str(published), precision="fp32"))
+    assert model.lacking("zebra, gnu", ["a zebra"]) == ("zebra", "gnu")
+    assert model.lacking("old zebra") == ()
+
+
 def test_its_weights_are_neither_saved_nor_counted_and_other_weights_are_refused(published, tmp_path):
     from safetensors.torch import load_file, save_file
 

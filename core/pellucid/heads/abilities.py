@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from torch import Tensor
 
 from pellucid.heads.base import PredictorConfig
 from pellucid.representation import Representation
+
+if TYPE_CHECKING:
+    from pellucid.data.dataset import Dataset
 
 
 @runtime_checkable
@@ -57,6 +60,14 @@ class ByPlaces(Protocol):
 
     def at_tokens(self, z: Representation, target: str) -> Tensor:
         """What each token adds to one output, shape (sample, token)."""
+
+
+@runtime_checkable
+class KnowsWords(Protocol):
+    """A head that can say of a text that it knows none of its words."""
+
+    def lacking(self, text: str, dataset: Dataset) -> tuple[str, ...]:
+        """Words of a text of which it knows none, or before it is fitted could learn none from a dataset."""
 
 
 @runtime_checkable

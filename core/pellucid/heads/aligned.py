@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import Field, model_validator
@@ -19,6 +19,10 @@ from pellucid.heads.pooling import AttentionPool
 from pellucid.representation import Representation
 from pellucid.text.models import TextModel, text_model
 from pellucid.text.settings import Tables, TextModelSettings
+from pellucid.text.words import words_of
+
+if TYPE_CHECKING:
+    from pellucid.data.dataset import Dataset
 
 VECTOR = "vector"
 """What is explained where no labels are named: the squared length of a sample's vector."""
@@ -45,7 +49,8 @@ class AlignedTextConfig(HeadConfig):
     attention_heads : int
         Of both poolings; a divisor of the text model's width.
     labels : mapping of str to str
-        Sentences whose likeness to a sample can be explained, by what they are called.
+        Sentences whose likeness to a sample can be explained, by what they are called. One in which the text model can know no
+        word is refused.
     """
 
     texts: Mapping[str, Sentences]
@@ -56,6 +61,13 @@ class AlignedTextConfig(HeadConfig):
     commitment: float = Field(default=0.0, ge=0)
     attention_heads: int = Field(default=8, ge=1)
     labels: Mapping[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _labels_say_something(self) -> AlignedTextConfig:
+        for name, text in self.labels.items():
+            if not name.strip() or not words_of(text):
+                raise ValueError(f"labels: {name!r} = {text!r} says nothing: give it a name, and a sentence with words")
+        return self
 
     @model_validator(mode="after")
     def _one_of_each(self) -> AlignedTextConfig:
@@ -133,6 +145,25 @@ class AlignedText(Head):
     def explained_names(self) -> tuple[str, ...]:
         """Units of the vector, ``t0``, ``t1`` ..."""
         return tuple(f"t{at}" for at in range(self.text.width))
+
+    @property
+    def compares(self) -> bool:
+        """Whether it learns to lay samples near their sentences; without that share of the loss a likeness means nothing."""
+        return self.clip_weight > 0
+
+    def lacking(self, text: str, dataset: Dataset) -> tuple[str, ...]:
+        """Words of a text of which the text model knows none, or before it is fitted could learn none from a dataset."""
+        return self.text.lacking(text, (one for some in dataset.text_values(self.text_name) for one in some))
+
+    def unfit_for(self, dataset: Dataset) -> str:
+        """Labels in which the text model can know no word."""
+        for name, text in self.config.labels.items():
+            if words := self.lacking(text, dataset):
+                return (
+                    f"has the label {name!r} = {text!r}, of which the text model can know no word ({', '.join(map(repr, words))}): the "
+                    f'{self.text_name} of no sample has one. Use words of the data, or text = {{ kind = "pretrained", name = ... }}'
+                )
+        return ""
 
     def prepare(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Learn which words the texts of the training side are made of."""

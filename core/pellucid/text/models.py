@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pellucid.errors import StudyError
 from pellucid.text.settings import Pretrained, SmallT5, Tables, TextSettings
-from pellucid.text.words import PAD, Vocabulary
+from pellucid.text.words import PAD, Vocabulary, lacking, words_of
 
 POSITION = 0.1
 """Length of what a place adds to a word of length one in :class:`RandomTables`: order is told, and words stay what they are."""
@@ -48,6 +48,17 @@ class TextModel(nn.Module):
         """Learn which words there are. A published model knows its own, and remembers here which weights it has."""
         raise NotImplementedError
 
+    def lacking(self, text: str, taught: Iterable[str] = ()) -> tuple[str, ...]:
+        """Words of a text of which it knows none, so that it reads nothing in it; empty where it knows one.
+
+        Parameters
+        ----------
+        text : str
+        taught : iterable of str
+            Texts that it may learn from, where it has not learnt yet.
+        """
+        raise NotImplementedError
+
     def read(self, texts: Sequence[str]) -> TextStates:
         """States of the tokens of texts, the prefix of the settings before each of them; without gradients."""
         raise NotImplementedError
@@ -61,7 +72,20 @@ class TextModel(nn.Module):
         raise NotImplementedError
 
 
-class RandomTables(TextModel):
+class OfItsWords(TextModel):
+    """What models have in common that know the words of the training side alone."""
+
+    vocabulary: Vocabulary
+
+    def lacking(self, text: str, taught: Iterable[str] = ()) -> tuple[str, ...]:
+        """By the vocabulary; before it is learnt, by the words that could come into it."""
+        known: Container[str] = self.vocabulary.numbers
+        if not self.vocabulary.numbers:
+            known = {word for one in (self.settings.prefix, *taught) for word in words_of(one)}
+        return lacking(text, known)
+
+
+class RandomTables(OfItsWords):
     """A random unit vector for each word, and a short one for each place.
 
     Parameters

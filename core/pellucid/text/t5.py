@@ -14,9 +14,9 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from pellucid.errors import RunError, StudyError
 from pellucid.text.hub import GIVE, refuse_unreachable
-from pellucid.text.models import TextModel, TextStates
+from pellucid.text.models import OfItsWords, TextModel, TextStates
 from pellucid.text.settings import Pretrained, SmallT5
-from pellucid.text.words import END, PAD, Vocabulary
+from pellucid.text.words import END, PAD, Vocabulary, lacking, words_of
 
 TEACHING_RATE, TEACHING_BATCH = 3e-3, 32
 
@@ -75,7 +75,7 @@ class EncoderDecoder(TextModel):
         return self.words(ids)
 
 
-class RandomT5(EncoderDecoder):
+class RandomT5(OfItsWords, EncoderDecoder):
     """A small T5 over the words of the training side, taught nothing but, where that is set, to write again what it reads.
 
     Parameters
@@ -198,6 +198,12 @@ class PublishedModel(EncoderDecoder):
         """Remember which weights it has."""
         self.weights.copy_(self._digest())
         self._checked = True
+
+    def lacking(self, text: str, taught: Iterable[str] = ()) -> tuple[str, ...]:
+        """By its own tokenizer: words in which it has its sign for what is unknown, or nothing."""
+        unknown = self._tokenizer.unk_token_id
+        pieces = {word: self._tokenizer(word, add_special_tokens=False)["input_ids"] for word in words_of(text)}
+        return lacking(text, {word for word, ids in pieces.items() if ids and unknown not in ids})
 
     def model(self) -> Any:
         """The model, where its weights are those that a head has learnt to speak to."""

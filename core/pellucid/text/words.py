@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ LONGEST = 32
 """Bytes of a word that are kept; two words that begin alike for so long are one."""
 
 _WORD = re.compile(r"\w+|[^\w\s]")
+_SAYS = re.compile(r"\w")
 
 
 def words_of(text: str) -> list[str]:
@@ -27,6 +28,18 @@ def words_of(text: str) -> list[str]:
     ['the', 'heron', "'", 's', 'nest', ',', 'at', 'dawn', '.']
     """
     return [_cut(word) for word in _WORD.findall(text.lower())]
+
+
+def lacking(text: str, known: Container[str]) -> tuple[str, ...]:
+    """Words of a text if none of them is known, else nothing: of several, one that is known tells it from other texts.
+
+    Examples
+    --------
+    >>> lacking("a zebra", {"a"}), lacking("zebra, gnu", {"a"})
+    ((), ('zebra', 'gnu'))
+    """
+    words = tuple(word for word in words_of(text) if _SAYS.search(word))
+    return () if any(word in known for word in words) else words
 
 
 def _cut(word: str) -> str:

@@ -6,7 +6,7 @@ Every condition goes through the same calls; only the batch differs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
 from pellucid.errors import ContractError
 from pellucid.heads.abilities import ByText
+from pellucid.heads.base import Head
 from pellucid.model import Model, batches
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.seeds import seed_of
@@ -37,6 +38,17 @@ def no_aligned(context: Context) -> str:
     if any(tags.needs_texts for tags in context.parts.values()):
         return ""
     return "none of its heads is aligned with a text (aligned-text is one)"
+
+
+def not_comparing(heads: Mapping[str, Head]) -> str:
+    """Which head never learns to compare samples with sentences, and what to do; or an empty string."""
+    for part, head in heads.items():
+        if isinstance(head, ByText) and not getattr(head, "compares", True):
+            return (
+                f"head {part!r} has clip_weight = 0, so it learns to write alone and never to lay a sample near its sentence. Set its "
+                "clip_weight above 0, or leave this protocol out (generated-text judges what is written)"
+            )
+    return ""
 
 
 def head_of(model: Model) -> ByText:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pellucid.data.dataset import Dataset
+from pellucid.heads.base import Head
 from pellucid.model import Model
 from pellucid.protocols.base import Assessment, Context, FittedFold
-from pellucid.protocols.texts.conditions import NOISE, SHOWN, SIGNAL, aligned, no_aligned
+from pellucid.protocols.texts.conditions import NOISE, SHOWN, SIGNAL, aligned, no_aligned, not_comparing
 from pellucid.protocols.texts.ranks import at_chance, estimated, hits
 from pellucid.result import Result
 
@@ -72,6 +74,10 @@ class Guessing(Assessment):
     def unfit(self, context: Context) -> str:
         """A head must be aligned with a text."""
         return no_aligned(context)
+
+    def unfit_for(self, dataset: Dataset, heads: Mapping[str, Head], context: Context) -> str:
+        """Every such head must learn to compare."""
+        return not_comparing(heads)
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
         """One row a part, test sample, condition and whatever is guessed; columns are those of the protocol's ``guessed``.

@@ -9,8 +9,11 @@ import numpy as np
 from pydantic import AfterValidator, Field
 from torch import Tensor
 
+from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec
 from pellucid.errors import NotMeasurable, StudyError, nearest
+from pellucid.heads.abilities import ByText, KnowsWords
+from pellucid.heads.base import Head
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.base import Context, FittedFold, rows_of
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
 KINDS = ("binary", "multiclass")
 BASELINE = "majority class"
+
+HELPS = 'name the targets to tell apart by options.zero-shot.targets, or choose a text model that knows it: kind = "pretrained"'
 
 
 def _tells(template: str) -> str:
@@ -86,13 +91,32 @@ class ZeroShot(Guessing):
             return "no target of its dataset has classes to tell apart"
         return super().unfit(context)
 
+    def unfit_for(self, dataset: Dataset, heads: Mapping[str, Head], context: Context) -> str:
+        """Every such head must learn to compare, and be able to know a word of each class."""
+        if reason := super().unfit_for(dataset, heads, context):
+            return reason
+        targets = self._targets(dataset.spec)
+        for part, head in heads.items():
+            if not isinstance(head, ByText):
+                continue
+            strange = {target: _lacking(head, names, dataset) for target, names in targets.items()}
+            # Of targets that nobody has named those that can be told apart are.
+            if any(strange.values()) and (self.config.targets or all(strange.values())):
+                target, words = next((target, words) for target, words in strange.items() if words)
+                return (
+                    f"the text model of head {part!r} can know no word of the class {_shown(words)} of “{target}”: the "
+                    f"{head.text_name} of no sample has one. To mend it {HELPS}"
+                )
+        return ""
+
     def guessed(self, fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
         """One row a target, labelled test sample and condition.
 
         Returns
         -------
         DataFrame
-            ``target``, ``condition``, ``label`` (the true class), ``classes`` (how many), ``alike`` (those whose sentences are one
+            ``target``, ``condition``, ``label`` (the true class), ``classes`` (how many), ``unknown`` (those of which the text
+            model knows no word, empty where there are none), ``alike`` (those whose sentences are one
             to the text model, empty where there are none), ``above`` and ``ties`` (classes more like the sample than the true
             one, and equally).
 
@@ -114,13 +138,13 @@ class ZeroShot(Guessing):
                 continue
             labels = values[known].astype(np.int64)
             sentences = head.embed_texts([self._sentence(target, name) for name in names])
-            alike = _alike(names, sentences)
+            alike, unknown = _alike(names, sentences), _shown(_lacking(head, names, fold.dataset))
             for condition, found in said.items():
                 above, ties = placed(cosines(found[known], sentences), labels)
                 columns = {"label": labels, "above": above, "ties": ties}
                 frames.append(
                     rows_of(part, samples.subset(known), columns).assign(
-                        target=target, condition=condition, classes=len(names), alike=alike
+                        target=target, condition=condition, classes=len(names), alike=alike, unknown=unknown
                     )
                 )
         if not frames:
@@ -134,6 +158,14 @@ class ZeroShot(Guessing):
         """Scores by target, number of guesses and condition, and whether noise beats the commonest class."""
         results: list[Result | NotMeasured] = []
         for (part, target), mine in rows.groupby(["part", "target"], sort=False):
+            if "unknown" in mine and (unknown := max(mine["unknown"])):
+                because = f"its text model knows no word of the class {unknown} of “{target}”"
+                results.append(
+                    NotMeasured(
+                        protocol=self.name, because=because, part=str(part), metric=f"top1:{target}", helps=HELPS
+                    )
+                )
+                continue
             if alike := max(mine["alike"]):
                 because = f"sentences of the classes {alike} of “{target}” are one to the text model, which does not know the words"
                 helps = "name classes by words that its texts have, with the option templates"
@@ -204,6 +236,17 @@ class ZeroShot(Guessing):
     def _sentence(self, target: str, label: str) -> str:
         template = self.config.templates.get(target, self.config.template)
         return template.replace("{target}", target[:1].upper() + target[1:]).replace("{label}", label)
+
+
+def _lacking(head: ByText, names: tuple[str, ...], dataset: Dataset) -> tuple[str, ...]:
+    """Classes of whose names a text model knows no word."""
+    if not isinstance(head, KnowsWords):
+        return ()
+    return tuple(name for name in names if head.lacking(name, dataset))
+
+
+def _shown(names: tuple[str, ...]) -> str:
+    return ", ".join(map(repr, names))
 
 
 def _alike(names: tuple[str, ...], sentences: Tensor) -> str:
