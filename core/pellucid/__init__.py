@@ -14,7 +14,7 @@ _HOMES = {
     "study": "pellucid.studies",
     "Study": "pellucid.studies",
     "components": "pellucid.plugins",
-    "dataset": "pellucid.studies",
+    "dataset": "pellucid.opening",
     "PellucidError": "pellucid.errors",
     "DataError": "pellucid.errors",
     "RunError": "pellucid.errors",
@@ -55,9 +55,10 @@ if TYPE_CHECKING:
         UnknownComponent,
     )
     from pellucid.evaluation import evaluate
+    from pellucid.opening import dataset
     from pellucid.plugins import components
     from pellucid.run import load
-    from pellucid.studies import Study, dataset, study
+    from pellucid.studies import Study, study
 
 
 def __getattr__(name: str) -> Any:

@@ -14,8 +14,8 @@ from pellucid.assignments import assign
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec, Frozen
 from pellucid.entries import EncoderEntry, Entry, HeadEntry
-from pellucid.errors import PellucidError, StudyError, UnknownComponent, nearest
-from pellucid.part import configured
+from pellucid.errors import StudyError, UnknownComponent, nearest
+from pellucid.opening import of_objects, opened
 from pellucid.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -161,8 +161,8 @@ class Study(Frozen):
         from, where the dataset can (:meth:`~pellucid.data.dataset.Dataset.opened_like`).
         """
         options = self.options.get(self.dataset, {})
-        opened = _opened(self.dataset, data or self.data or None, options, learnt).keeping_apart(self.apart)
-        return opened.labelled(self.target) if self.target else opened
+        found = opened(self.dataset, data or self.data or None, options, learnt).keeping_apart(self.apart)
+        return found.labelled(self.target) if self.target else found
 
     @property
     def apart(self) -> tuple[str, ...]:
@@ -180,14 +180,7 @@ class Study(Frozen):
         DataError
             If the dataset cannot be made from them.
         """
-        made = plugins.load("dataset", self.dataset)
-        options = self.options.get(self.dataset, {})
-        config = configured("dataset", self.dataset, made.config_type, options)
-        opened: Dataset = (
-            made.of_objects(objects, config) if learnt is None else made.of_objects_like(objects, config, learnt)
-        )
-        opened.check()
-        return opened
+        return of_objects(self.dataset, objects, self.options.get(self.dataset, {}), learnt)
 
     def run(
         self,
@@ -267,31 +260,6 @@ def study(name: str | Path | Mapping[str, Any]) -> Study:
     except tomllib.TOMLDecodeError as error:
         raise StudyError(f"{path} is not valid TOML: {error}") from error
     return Study.from_mapping({"name": path.stem, **settings}, path.name)
-
-
-def dataset(name: str, data: str | Path | None = None, **options: Any) -> Dataset:
-    """Open a registered dataset.
-
-    Parameters
-    ----------
-    name : str
-    data : path, optional
-        Folder or file that holds it, if not in its usual place.
-    **options
-        As ``pellucid info NAME`` lists them.
-    """
-    return _opened(name, data, options)
-
-
-def _opened(name: str, data: str | Path | None, options: Mapping[str, Any], learnt: DataSpec | None = None) -> Dataset:
-    made = plugins.load("dataset", name)
-    folder = None if data is None else Path(data)
-    if folder is not None and not folder.exists():
-        raise PellucidError(f"{folder} does not exist: --data names the folder or file that holds {name!r}")
-    config = configured("dataset", name, made.config_type, options)
-    opened: Dataset = made(config, folder) if learnt is None else made.opened_like(config, folder, learnt)
-    opened.check()
-    return opened
 
 
 def _names(protocols: Any) -> Sequence[Any]:

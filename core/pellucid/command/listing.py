@@ -146,7 +146,7 @@ def _tags(made: Any) -> Iterator[tuple[str, str]]:
 
 def _dataset_facts(component: Component) -> Iterator[tuple[str, str]]:
     """Shapes and units from the data itself where it is here; otherwise the reason why not."""
-    from pellucid.studies import dataset
+    from pellucid.opening import dataset
 
     try:
         data = dataset(component.qualified)

@@ -12,7 +12,8 @@ from pellucid.testing.instances import need, opened
 def study_is_valid_and_its_parts_fit(component: Component) -> None:
     """Every key is known, every component is installed, and encoders, heads and protocols fit the data."""
     from pellucid.assembly import build_protocols, check_columns, check_fit, context_of
-    from pellucid.studies import dataset, study
+    from pellucid.opening import dataset
+    from pellucid.studies import study
 
     asked = study(plugins.resource(component.target))
     need(bool(asked.title), component, "has no title")

@@ -172,7 +172,7 @@ def opened_anew(component: Component) -> Dataset:
         If its card says that a file is not here, or cannot say where its files would be.
     """
     from pellucid.cards import read_card, states
-    from pellucid.studies import dataset
+    from pellucid.opening import dataset
 
     made = plugins.load("dataset", component.qualified)
     if hasattr(made, "example_data"):

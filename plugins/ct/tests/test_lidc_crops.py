@@ -10,7 +10,7 @@ from scipy.ndimage import binary_fill_holes
 
 from pellucid.data import pseudonym
 from pellucid.errors import DataError, LeakageError, StudyError
-from pellucid.studies import dataset
+from pellucid.opening import dataset
 from pellucid.testing.real_data import real_data
 from pellucid_ct.lidc.crops.dataset import CONCEPT_NAMES, LidcCrops, LidcCropsConfig
 from pellucid_ct.lidc.shapes.dataset import LidcShapes

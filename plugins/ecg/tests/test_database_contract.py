@@ -6,8 +6,8 @@ import inspect
 
 import pytest
 
-from pellucid import plugins, studies
-from pellucid.studies import dataset as open_dataset
+from pellucid import opening, plugins, studies
+from pellucid.opening import dataset as open_dataset
 from pellucid.testing import datasets as checks
 from pellucid.testing.real_data import real_data
 
@@ -38,7 +38,7 @@ def test_a_database_keeps_its_contract(real, check, monkeypatch):
     name, opened = real
     first = opened()
     monkeypatch.setattr(checks, "opened", lambda component: first)
-    monkeypatch.setattr(studies, "dataset", lambda *names, **options: opened())
+    monkeypatch.setattr(opening, "dataset", lambda *names, **options: opened())
     check(plugins.find("dataset", name))
 
 

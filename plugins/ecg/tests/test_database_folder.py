@@ -10,7 +10,7 @@ from made_databases import LEADS, signals, write_folder, write_record
 
 from pellucid.data import pseudonym
 from pellucid.errors import DataError
-from pellucid.studies import dataset
+from pellucid.opening import dataset
 from pellucid_ecg.databases.folder import EcgFolder, EcgFolderConfig
 from pellucid_ecg.recordings.objects import recording_of
 
