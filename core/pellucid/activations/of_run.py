@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from pellucid.activations.collecting import input_of_layer, rows_of
+from pellucid.activations.collecting import LayerRows, input_of_layer, rows_of
 from pellucid.activations.dataset import SIDE
 from pellucid.activations.layers import ACTIVATIONS, Channels, channels_of, find_layer, watching
+from pellucid.activations.sides import sides_of, training_samples
 from pellucid.activations.writer import Precision, Writer, check_place
-from pellucid.assembly import build_protocols
 from pellucid.batch import collate
 from pellucid.data.blocks import index_blocks
 from pellucid.data.dataset import Dataset
 from pellucid.data.samples import Finding
 from pellucid.encoders.base import Encoder
-from pellucid.errors import PellucidError, RunError
+from pellucid.errors import RunError
 from pellucid.fingerprint import HEAD, hexadecimal, in_head, layer_fingerprint
 from pellucid.model import Model
 from pellucid.run import Run, load
@@ -122,27 +123,17 @@ def collect_run(
     channels = channels or channels_of(dict(model.named_modules())[layer])
     dataset = _opened(done, data)
     models: dict[str, Model] = {ACTIVATIONS: model}
-    side = _sides(done, model, dataset, fold)
+    side = sides_of(done, model, dataset, fold)
     if untrained:
         labelled = done.study.target if in_head(layer) else None
-        models[UNTRAINED] = untrained_copy(model, _training_samples(done, model, dataset, side, fold), seed, labelled)
-    parts = [rows_of(one, layer, dataset, channels=channels) for one in models.values()]
-    writer: Writer | None = None
-    shape: tuple[int, ...] = ()
-    try:
-        for together in zip(*parts, strict=True):
-            first = together[0]
-            if writer is None:
-                shape = first.shape
-                expected = len(dataset) * int(np.prod(shape, dtype=np.int64))
-                widths = {name: one.values.shape[1] for name, one in zip(models, together, strict=True)}
-                writer = Writer(folder, widths, expected, precision, buffer_mb << 20, seed)
-            if first.shape != shape:
-                raise RunError(
-                    f"layer {layer!r} has positions of shape {first.shape} after {shape}: collect one of a fixed shape"
-                )
-            values = {name: one.values for name, one in zip(models, together, strict=True)}
-            writer.add(values, first.sources, first.positions)
+        models[UNTRAINED] = untrained_copy(model, training_samples(done, model, dataset, side, fold), seed, labelled)
+    rows = {name: rows_of(one, layer, dataset, channels=channels) for name, one in models.items()}
+
+    def into(widths: dict[str, int], shape: tuple[int, ...]) -> Writer:
+        expected = len(dataset) * int(np.prod(shape, dtype=np.int64))
+        return Writer(folder, widths, expected, precision, buffer_mb << 20, seed)
+
+    with _written(rows, into, layer) as (writer, shape):
         if writer is None or not writer.count:
             raise RunError(f"the data of {run} gave no activations: everything is masked")
         facts = {
@@ -164,12 +155,44 @@ def collect_run(
         samples = dataset.frame[_columns(dataset)].assign(**{SIDE: side})
         samples.index = samples.index.astype(str)
         writer.finish(samples, facts)
-    finally:
-        if writer is not None:
-            writer.close()
     units = writer.widths[ACTIVATIONS]
     took = time.monotonic() - begun
     return Collected(folder, layer, writer.count, units, len(dataset), took, tuple(dataset.findings))
+
+
+@contextmanager
+def _written(
+    rows: Mapping[str, Iterable[LayerRows]], into: Callable[[dict[str, int], tuple[int, ...]], Writer], layer: str
+) -> Iterator[tuple[Writer | None, tuple[int, ...]]]:
+    """Rows of several models side by side in a writer, and the shape of their positions; nothing is left if a block fails.
+
+    Parameters
+    ----------
+    rows : mapping of str to iterable of LayerRows
+        By the name of the writer's input; all of the same samples and positions.
+    into : callable
+        Makes the writer, of the units of each input and the shape of positions; it is not called where there are no rows.
+    layer : str
+        For messages.
+    """
+    writer: Writer | None = None
+    shape: tuple[int, ...] = ()
+    try:
+        for together in zip(*rows.values(), strict=True):
+            first = together[0]
+            values = {name: one.values for name, one in zip(rows, together, strict=True)}
+            if writer is None:
+                shape = first.shape
+                writer = into({name: one.shape[1] for name, one in values.items()}, shape)
+            if first.shape != shape:
+                raise RunError(
+                    f"layer {layer!r} has positions of shape {first.shape} after {shape}: collect one of a fixed shape"
+                )
+            writer.add(values, first.sources, first.positions)
+        yield writer, shape
+    finally:
+        if writer is not None:
+            writer.close()
 
 
 def layers_of(
@@ -223,47 +246,6 @@ def untrained_copy(model: Model, training: Dataset, seed: int, target: str | Non
     found = Model(fresh, made(model.head.config))
     found.head.prepare(pairs(found, as_they_are(training, target)))
     return found.eval()
-
-
-def _training_samples(done: Run, model: Model, dataset: Dataset, side: np.ndarray, fold: int | None) -> Dataset:
-    """Training samples for the statistics of an untrained copy: of what is collected, else the run's own.
-
-    The trained model's own statistics would not do: some (of normalisation layers) are those of its weights.
-    """
-    at = np.flatnonzero(side == "train")
-    if len(at):
-        return dataset.subset(at)
-    try:
-        own = done.study.open_dataset(None)
-        same = own.digest() == done.document["dataset"]["digest"]
-    except PellucidError as error:
-        raise _without_statistics(done, f"cannot be opened ({error})") from error
-    if not same:
-        raise _without_statistics(done, "are no longer what they were")
-    return own.subset(np.flatnonzero(_sides(done, model, own, fold) == "train"))
-
-
-def _without_statistics(done: Run, why: str) -> RunError:
-    return RunError(
-        "an untrained copy takes its statistics from training samples alone: the model has learnt from nobody in the data that are "
-        f"to be collected, and the own data of {done.path} {why}. Put those back where the study has them, or collect without "
-        "--untrained (from Python: untrained=False)"
-    )
-
-
-def _sides(done: Run, model: Model, dataset: Dataset, fold: int | None) -> np.ndarray:
-    """Side of each sample in the split of the fold; of other data, ``train`` for all whom the model has learnt from."""
-    side = np.full(len(dataset), "test", dtype=object)
-    study = done.study
-    if fold is None or dataset.digest() != done.document["dataset"]["digest"]:
-        groups = {column: dataset.frame[column].to_numpy(object) for column in dataset.spec.groups}
-        side[(model.learned_from | dataset.made_by).knows(groups, dataset.spec.namespace)] = "train"
-        return side
-    splitting = build_protocols(study)[0]
-    for split in splitting.splits(dataset, study.target, study.training.seed):
-        if split.fold == fold:
-            side[split.train], side[split.validation] = "train", "validation"
-    return side
 
 
 def _columns(dataset: Dataset) -> list[str]:

@@ -139,42 +139,12 @@ def applied(
     path = find_layer(model, layer)
     module = dict(model.named_modules())[path]
     layout = Layout(channels or channels_of(module))
-    if isinstance(model, Model) and edit.origin:
-        here = origin(path, layer_fingerprint(model, path))
-        if edit.origin != here:
-            raise ContractError(
-                f"the dictionary of this edit has learnt from {edit.origin}, but it would be applied to {here}: its features mean "
-                "nothing there. Edit the layer and the model that its rows were collected from"
-            )
-
+    _check_origin(model, path, edit)
     calls: list[None] = []
 
     def change(_module: nn.Module, _inputs: object, output: object) -> Tensor:
         calls.append(None)
-        if not isinstance(output, Tensor):
-            raise ContractError(
-                f"module {path!r} returns a {type(output).__name__}, not one tensor; edit one inside it"
-            )
-        rows, shape = layout.positions(output)
-        if rows.shape[2] != edit.units:
-            raise ContractError(
-                f"module {path!r} says {rows.shape[2]} units, but the edit is of {edit.units}: was it made for another model or "
-                "another layer?"
-            )
-        kept = None if where is None else where(shape)
-        if kept is None:
-            found = edit(rows.reshape(-1, rows.shape[2])).reshape(rows.shape)
-        elif kept.shape != rows.shape[:2]:
-            raise ContractError(
-                f"positions to edit have shape {tuple(kept.shape)}, but module {path!r} has {rows.shape[1]} positions of "
-                f"{rows.shape[0]} samples"
-            )
-        else:
-            found = rows.clone()
-            found[kept] = edit(rows[kept]).to(rows)
-        if output.ndim <= 2 or (output.ndim == 3 and layout.channels == "last"):
-            return found.reshape(output.shape)
-        return found.transpose(1, 2).reshape(*output.shape[:2], *shape)
+        return _edited(output, path, layout, edit, where)
 
     handle = module.register_forward_hook(change)
     try:
@@ -186,6 +156,44 @@ def applied(
             )
     finally:
         handle.remove()
+
+
+def _check_origin(model: nn.Module, path: str, edit: Edit) -> None:
+    """Refuse an edit by a dictionary of another model or layer."""
+    if not isinstance(model, Model) or not edit.origin:
+        return
+    here = origin(path, layer_fingerprint(model, path))
+    if edit.origin != here:
+        raise ContractError(
+            f"the dictionary of this edit has learnt from {edit.origin}, but it would be applied to {here}: its features mean "
+            "nothing there. Edit the layer and the model that its rows were collected from"
+        )
+
+
+def _edited(output: object, path: str, layout: Layout, edit: Edit, where: Where | None) -> Tensor:
+    """What a layer says, its rows changed, in the shape that it had."""
+    if not isinstance(output, Tensor):
+        raise ContractError(f"module {path!r} returns a {type(output).__name__}, not one tensor; edit one inside it")
+    rows, shape = layout.positions(output)
+    if rows.shape[2] != edit.units:
+        raise ContractError(
+            f"module {path!r} says {rows.shape[2]} units, but the edit is of {edit.units}: was it made for another model or "
+            "another layer?"
+        )
+    kept = None if where is None else where(shape)
+    if kept is None:
+        found = edit(rows.reshape(-1, rows.shape[2])).reshape(rows.shape)
+    elif kept.shape != rows.shape[:2]:
+        raise ContractError(
+            f"positions to edit have shape {tuple(kept.shape)}, but module {path!r} has {rows.shape[1]} positions of "
+            f"{rows.shape[0]} samples"
+        )
+    else:
+        found = rows.clone()
+        found[kept] = edit(rows[kept]).to(rows)
+    if output.ndim <= 2 or (output.ndim == 3 and layout.channels == "last"):
+        return found.reshape(output.shape)
+    return found.transpose(1, 2).reshape(*output.shape[:2], *shape)
 
 
 def plain_number(name: str, given: Any) -> float:
