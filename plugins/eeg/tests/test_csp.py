@@ -41,7 +41,7 @@ def test_the_filter_is_that_of_scipy_forwards_and_backwards(trials):
     batch, data = trials
     encoder = csp(data.spec.input("eeg"), relative=False, band_hz=(8.0, 30.0))
     x = batch.inputs["eeg"][:5]
-    found = encoder.filtered(Batch({"eeg": x})).numpy()
+    found = encoder.band_passed(Batch({"eeg": x})).numpy()
     sos = butter(4, (8.0, 30.0), "bandpass", fs=128.0, output="sos")
     expected = sosfiltfilt(sos, x.numpy(), padtype="odd", padlen=128)
     # The one has infinitely long responses that wrap around, the other initial states: both touch the ends alone.
@@ -56,7 +56,7 @@ def test_two_classes_give_the_components_of_mne(trials, relative):
     chosen, learning = y < 2, np.arange(len(y)) < 120
     encoder = csp(data.spec.input("eeg"), components=6, relative=relative)
     encoder.prepare([some(batch, chosen & learning, y)])
-    x = encoder.filtered(batch).double().numpy()
+    x = encoder.band_passed(batch).double().numpy()
     peer = mne.decoding.CSP(n_components=6, cov_est="epoch", component_order="mutual_info", log=True)
     with mne.utils.use_log_level("ERROR"):
         peer.fit(x[chosen & learning], y[chosen & learning])
@@ -83,7 +83,7 @@ def test_with_the_discriminant_it_says_what_mne_and_scikit_learn_say(trials):
     known = some(batch, chosen & learning, y)
     head.finish([(encoder(known), known)])
     peer = mne.decoding.CSP(n_components=6, cov_est="epoch", component_order="mutual_info", log=True)
-    x = encoder.filtered(batch).double().numpy()
+    x = encoder.band_passed(batch).double().numpy()
     with mne.utils.use_log_level("ERROR"):
         features = peer.fit_transform(x[chosen & learning], y[chosen & learning])
         unseen = peer.transform(x[chosen & ~learning])
@@ -100,7 +100,7 @@ def test_each_class_is_set_against_all_others_in_turn(trials):
     encoder.prepare([some(batch, slice(0, 60), y), some(batch, slice(60, None), y)])
     assert encoder.contrast.tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
     for number in range(4):
-        x = encoder.filtered(batch).double()
+        x = encoder.band_passed(batch).double()
         means = torch.stack([(x[y == k] @ x[y == k].transpose(1, 2)).mean(0) / x.shape[2] for k in range(4)])
         rest = means[[k for k in range(4) if k != number]].mean(0)
         (filters, _, _, share) = components(torch.stack([means[number], rest]), 1)
@@ -168,7 +168,7 @@ def test_training_samples_that_lack_an_electrode_do_not_make_it_quieter(trials):
     signals = torch.from_numpy(np.where(known, x, 1e3))[two]
     labels = torch.from_numpy(y[two]).float()[:, None]
     encoder.prepare([Batch({"eeg": signals}, {"eeg": torch.from_numpy(known[two])}, labels)])
-    passed = encoder.filtered(Batch({"eeg": torch.from_numpy(x)})).double().numpy()
+    passed = encoder.band_passed(Batch({"eeg": torch.from_numpy(x)})).double().numpy()
     means = np.zeros((2, 22, 22))
     for label in range(2):
         for one in range(22):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -22,46 +22,14 @@ from pellucid_eeg.recordings.event_doubts import event_doubts
 from pellucid_eeg.recordings.recording import EegRecording, Segment, event_table
 from pellucid_eeg.recordings.units import microvolts_per, shown_unit
 
-__all__ = ["open_checked", "open_edf", "read_edf", "signals_of"]
+__all__ = ["EdfOptions", "open_checked", "open_edf", "read_edf", "signals_of"]
 
 
-def read_edf(
-    path: Path | str,
-    *,
-    channels: Sequence[str] | None = None,
-    rate_hz: float | None = None,
-    unit_where_unknown: str | None = None,
-    records: Literal["header", "file"] = "header",
-    namespace: str | None = None,
-) -> EegRecording:
-    """Read a whole file; parameters, result and errors are those of :func:`open_edf`, but the samples are in memory."""
-    opened = open_edf(
-        path,
-        channels=channels,
-        rate_hz=rate_hz,
-        unit_where_unknown=unit_where_unknown,
-        records=records,
-        namespace=namespace,
-    )
-    return opened.loaded()
-
-
-def open_edf(
-    path: Path | str,
-    *,
-    channels: Sequence[str] | None = None,
-    rate_hz: float | None = None,
-    unit_where_unknown: str | None = None,
-    records: Literal["header", "file"] = "header",
-    namespace: str | None = None,
-) -> EegRecording:
-    """Open a file of the EDF or BDF kind; its samples are read when they are asked for.
-
-    Patient, recording, equipment, date and time of the header stay behind. Times are seconds since the first sample.
+class EdfOptions(TypedDict, total=False):
+    """How a file of the EDF or BDF kind is opened; all may be left out.
 
     Parameters
     ----------
-    path : Path
     channels : sequence of str, optional
         Which signals, in which order, by the names that the file gives them; without it all but annotations and the trigger
         lines of BDF.
@@ -70,10 +38,34 @@ def open_edf(
     unit_where_unknown : str, optional
         ``"uV"``, ``"mV"`` or ``"V"``: what signals are in whose unit is missing or no known voltage.
     records : "header" or "file"
-        Whom to believe where they disagree: with ``"header"`` a file that is longer or shorter than it says is refused, with
-        ``"file"`` all whole records that are there are read.
+        Whom to believe where they disagree: with ``"header"`` (the default) a file that is longer or shorter than it says is
+        refused, with ``"file"`` all whole records that are there are read.
     namespace : str, optional
         Give the recording a pseudonym, made of what the header says of the person and of this name of where it comes from.
+    """
+
+    channels: Sequence[str] | None
+    rate_hz: float | None
+    unit_where_unknown: str | None
+    records: Literal["header", "file"]
+    namespace: str | None
+
+
+def read_edf(path: Path | str, **options: Unpack[EdfOptions]) -> EegRecording:
+    """Read a whole file; parameters, result and errors are those of :func:`open_edf`, but the samples are in memory."""
+    return open_edf(path, **options).loaded()
+
+
+def open_edf(path: Path | str, **options: Unpack[EdfOptions]) -> EegRecording:
+    """Open a file of the EDF or BDF kind; its samples are read when they are asked for.
+
+    Patient, recording, equipment, date and time of the header stay behind. Times are seconds since the first sample.
+
+    Parameters
+    ----------
+    path : Path
+    **options
+        By keyword, see :class:`EdfOptions`.
 
     Returns
     -------
@@ -86,10 +78,16 @@ def open_edf(
         If the file is missing, damaged or of another kind; if its size is not what the header says; if the signals asked for are
         not there, have different rates, or units that are no voltages; if records overlap in time.
     """
-    return _opened(path, channels, rate_hz, unit_where_unknown, records, namespace)[0]
+    return _opened(path, **options)[0]
 
 
-def open_checked(
+def open_checked(path: Path | str, **options: Unpack[EdfOptions]) -> tuple[EegRecording, tuple[Finding, ...]]:
+    """As :func:`open_edf`, with what is doubtful about the file: found, and not mended."""
+    recording, header, noted = _opened(path, **options)
+    return recording, _doubts(recording, header, noted)
+
+
+def _opened(
     path: Path | str,
     *,
     channels: Sequence[str] | None = None,
@@ -97,19 +95,6 @@ def open_checked(
     unit_where_unknown: str | None = None,
     records: Literal["header", "file"] = "header",
     namespace: str | None = None,
-) -> tuple[EegRecording, tuple[Finding, ...]]:
-    """As :func:`open_edf`, with what is doubtful about the file: found, and not mended."""
-    recording, header, noted = _opened(path, channels, rate_hz, unit_where_unknown, records, namespace)
-    return recording, _doubts(recording, header, noted)
-
-
-def _opened(
-    path: Path | str,
-    channels: Sequence[str] | None,
-    rate_hz: float | None,
-    unit_where_unknown: str | None,
-    records: str,
-    namespace: str | None,
 ) -> tuple[EegRecording, EdfHeader, Annotations]:
     path = os.fspath(path)
     file_name = os.path.basename(path)

@@ -109,7 +109,7 @@ class CommonSpatialPatterns(Encoder):
         """``csp0``, ``csp1`` ..., the one that tells most first."""
         return tuple(f"csp{number}" for number in range(self.config.components))
 
-    def filtered(self, batch: Batch) -> Tensor:
+    def band_passed(self, batch: Batch) -> Tensor:
         """What is looked at of a batch, shape (sample, channel, time).
 
         Masked values are 0; of an electrode that is masked throughout, what the others let expect.
@@ -140,7 +140,7 @@ class CommonSpatialPatterns(Encoder):
         counts: dict[int, Tensor] = {}
         together = Together(len(self.spec.channels))
         for batch in batches:
-            x, labels, known = self.filtered(batch).double(), self._classes(batch), self.known(batch)
+            x, labels, known = self.band_passed(batch).double(), self._classes(batch), self.known(batch)
             together.add(x.float(), known)
             there = torch.ones_like(x) if known is None else known.double()
             x, values = x * there, there @ there.transpose(1, 2)
@@ -176,7 +176,7 @@ class CommonSpatialPatterns(Encoder):
 
     def forward(self, batch: Batch) -> Representation:
         """Log power of each component."""
-        power = (self.filters @ self.filtered(batch)).square().mean(2)
+        power = (self.filters @ self.band_passed(batch)).square().mean(2)
         rest = untold(self.known(batch), self.covariance)
         if rest is not None:
             power = power + ((self.filters @ rest) * self.filters).sum(2)

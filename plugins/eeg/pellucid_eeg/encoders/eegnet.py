@@ -9,7 +9,7 @@ from torch.nn import functional
 from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
 from pellucid.errors import StudyError
-from pellucid_eeg.encoders.filters import filtered
+from pellucid_eeg.encoders.filters import temporal_then_spatial
 from pellucid_eeg.encoders.network import EegNetwork, EegNetworkConfig, limit_norms
 from pellucid_eeg.examples import example
 
@@ -92,7 +92,7 @@ class EegNet(EegNetwork):
 
     def cells(self, batch: Batch) -> Tensor:
         """Shape (sample, feature, cell)."""
-        x = filtered(self.signal(batch), self.temporal, self.temporal_norm, self.spatial)[:, :, None]
+        x = temporal_then_spatial(self.signal(batch), self.temporal, self.temporal_norm, self.spatial)[:, :, None]
         x = functional.elu(self.spatial_norm(x))
         x = self.dropout(functional.avg_pool2d(x, (1, POOLS[0])))
         x = functional.elu(self.last_norm(self.pointwise(self.separable(functional.pad(x, AROUND)))))

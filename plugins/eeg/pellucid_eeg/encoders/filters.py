@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def filtered(x: Tensor, temporal: nn.Conv2d, norm: nn.BatchNorm2d, spatial: nn.Conv2d) -> Tensor:
+def temporal_then_spatial(x: Tensor, temporal: nn.Conv2d, norm: nn.BatchNorm2d, spatial: nn.Conv2d) -> Tensor:
     """``spatial(norm(temporal(x)))``, a tenth of the work.
 
     Both filters are sums, so the spatial ones may come first: then the temporal ones run over as many signals as there are
