@@ -5,5 +5,17 @@ from pellucid.plugins import API, Plugin
 PLUGIN = Plugin(
     name="molecules",
     api=API,
+    datasets={
+        "bace": "pellucid_molecules.tables.moleculenet:Bace",
+        "bbbp": "pellucid_molecules.tables.moleculenet:Bbbp",
+        "clintox": "pellucid_molecules.tables.moleculenet:ClinTox",
+        "esol": "pellucid_molecules.tables.moleculenet:Esol",
+        "freesolv": "pellucid_molecules.tables.moleculenet:FreeSolv",
+        "lipophilicity": "pellucid_molecules.tables.moleculenet:Lipophilicity",
+        "sdf-file": "pellucid_molecules.tables.sdf:SdfFile",
+        "smiles-table": "pellucid_molecules.tables.smiles_table:SmilesTable",
+        "tox21": "pellucid_molecules.tables.moleculenet:Tox21",
+    },
+    views={"depiction": "pellucid_molecules.views.depiction:depiction"},
     mend="pip install --force-reinstall pellucid-molecules",
 )

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
 
+NONE = Packed(b"", b"", b"")
+"""The graph of what cannot be used."""
+
+
 @dataclass(frozen=True)
 class Examined:
     """What is kept of a structure.
@@ -38,7 +42,7 @@ class Examined:
     scaffold: str = ""
     parts: int = 0
     left_out: int = 0
-    graph: Packed = Packed(b"", b"", b"")
+    graph: Packed = NONE
     why: str = ""
 
     @property

@@ -64,13 +64,13 @@ def largest_part(molecule: Mol) -> tuple[Mol, int]:
     ('CC(=O)[O-]', 3)
     """
     from rdkit import Chem
-    from rdkit.Chem.Descriptors import MolWt
+    from rdkit.Chem.rdMolDescriptors import CalcExactMolWt
 
     count = len(Chem.GetMolFrags(molecule))
     if count < 2:
         return molecule, count
     parts = Chem.GetMolFrags(molecule, asMols=True)
-    return min(parts, key=lambda part: (-part.GetNumAtoms(), -MolWt(part), Chem.MolToSmiles(part))), count
+    return min(parts, key=lambda part: (-part.GetNumAtoms(), -CalcExactMolWt(part), Chem.MolToSmiles(part))), count
 
 
 def shown(text: str) -> str:

@@ -1,0 +1,221 @@
+"""What is common to every dataset of molecules: its options, and how structures become samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from pellucid.data import DataSpec, Target, Vector
+from pellucid.data.dataset import Dataset
+from pellucid.data.samples import Arrays
+from pellucid.data.spec import Frozen
+from pellucid.errors import DataError
+from pellucid_molecules.featurising.codes import molecule_input
+from pellucid_molecules.featurising.descriptors import descriptors_input
+from pellucid_molecules.featurising.fingerprints import morgan_input
+from pellucid_molecules.featurising.scaffolds import largest_first
+from pellucid_molecules.featurising.store import Keeping, Morgan, Structures, descriptors, structures, table_of
+from pellucid_molecules.featurising.structures import Salts
+from pellucid_molecules.tables import findings
+from pellucid_molecules.tables.objects import given
+from pellucid_molecules.tables.written import Written
+
+INPUT = "molecule"
+NAMESPACE = "molecules"
+"""Of scaffolds and canonical SMILES, which are the same in every table: a model refuses to be scored on those of another table too."""
+
+RESERVED = ("scaffold", "molecule", "smiles", "heavy_atoms", "split")
+"""Columns of every frame; no label can be called so."""
+
+
+class MoleculesConfig(Frozen):
+    """Options of every dataset of molecules.
+
+    Parameters
+    ----------
+    salts : {"keep", "largest"}
+        Whether a structure of several molecules (salts, solvates, mixtures) is one sample with all of them, or its largest
+        molecule. The report lists them.
+    morgan : int
+        How many bits of a Morgan fingerprint (radius 2, counts) are given as a further input ``morgan``; 0: none.
+    descriptors : bool
+        Whether RDKit's descriptors are given as a further input ``descriptors``.
+    scaffold_split : bool
+        Whether the frame gets the column ``split`` of MoleculeNet's scaffold split, for ``subject-holdout`` with ``column = "split"``.
+    skip_broken : bool
+        Leave out structures that cannot be used and list them, instead of refusing all.
+    jobs : int
+        Processes that look at structures when a table is opened for the first time; -1 for one a core.
+    cache : bool
+        Whether what was found out is kept between runs.
+    """
+
+    salts: Salts = "keep"
+    morgan: int = Field(default=0, ge=0, le=1_048_576)
+    descriptors: bool = False
+    scaffold_split: bool = False
+    skip_broken: bool = False
+    jobs: int = Field(default=1, ge=-1)
+    cache: bool = True
+
+
+class Molecules(Dataset):
+    """A dataset of molecules: graphs of atoms and bonds, split by scaffold.
+
+    A class of it reads what its file says and calls :meth:`_open`. Structures are looked at when a dataset is opened for the first
+    time; what was found out is kept in the cache folder.
+
+    The frame has ``scaffold``, ``molecule`` (canonical SMILES), ``smiles`` (as written), ``heavy_atoms``, labels, and perhaps ``split``.
+    Both ``scaffold`` and ``molecule`` are groups; a protocol with ``apart = ["molecule"]`` deals molecules whatever their scaffold, and all
+    results say so. How many atoms beside hydrogen a molecule has is the trivial baseline.
+    """
+
+    config: MoleculesConfig
+
+    def _open(self, name: str, found: Written, targets: Mapping[str, Target], about: str) -> None:
+        """Look at structures and make the frame, the spec and the findings.
+
+        Raises
+        ------
+        DataError
+            If one cannot be used and none are to be skipped, or none can be used.
+        """
+        config = self.config
+        keeping = Keeping(config.jobs, config.cache)
+        seen = structures(found.texts, found.format, config.salts, keeping)
+        why = seen.table["why"].to_numpy(object)
+        bad, kept = np.flatnonzero(why != ""), np.flatnonzero(why == "")
+        broken = [(found.samples[row], found.where[row], str(why[row])) for row in bad]
+        if broken and (not config.skip_broken or not len(kept)):
+            raise findings.refused(broken, len(why), name)
+        rows = seen.table.iloc[kept]
+        texts = rows["smiles"].tolist() if found.format == "block" else [found.texts[row] for row in kept]
+        columns = _columns(rows, texts)
+        if found.split is not None:
+            columns["split"] = [found.split[row] for row in kept]
+        if config.scaffold_split:
+            columns["split"] = largest_first(rows["scaffold"].tolist())
+        columns |= {column: values[kept] for column, values in found.labels.items()}
+        samples = [found.samples[row] for row in kept]
+        self.frame = pd.DataFrame(columns, index=pd.Index(samples, name="sample"))
+        # Of several labels together, each is a column of its own as well.
+        own = [key for key, one in targets.items() if one.columns(key) == [key]]
+        self.findings = (
+            *findings.left_out(broken),
+            *findings.of_several(samples, rows["parts"].tolist(), rows["left_out"].tolist(), config.salts == "largest"),
+            *findings.conflicts(self.frame, own),
+        )
+        self._hold(seen, kept, keeping)
+        told = findings.told(self.frame, own)
+        self.spec = self._spec(name, targets, f"{about} {told}".strip())
+        self.check()
+
+    @classmethod
+    def _given(cls, objects: Any, config: MoleculesConfig, name: str, targets: Mapping[str, Target]) -> Self:
+        """A dataset of molecules in memory, without labels."""
+        made = cls.__new__(cls)
+        made.config = config
+        seen, texts = given(objects, config.salts)
+        made.findings = findings.of_several(
+            [f"given-{at + 1}" for at in range(len(seen))],
+            [one.parts for one in seen],
+            [one.left_out for one in seen],
+            config.salts == "largest",
+        )
+        found = Structures(table_of(seen))
+        columns = _columns(found.table, texts)
+        columns |= {column: np.nan for key, target in targets.items() for column in target.columns(key)}
+        index = pd.Index([f"given-{at + 1}" for at in range(len(seen))], name="sample")
+        made.frame = pd.DataFrame(columns, index=index)
+        made._hold(found, np.arange(len(seen)), Keeping(1, cache=False))
+        made.spec = made._spec(name, targets, "")
+        made.check()
+        return made
+
+    @classmethod
+    def of_objects(cls, objects: Any, config: Any) -> Dataset:
+        """Molecules without labels.
+
+        Parameters
+        ----------
+        objects : str, rdkit.Chem.Mol or torch_geometric.data.Data, or a list of these
+            SMILES; molecules, whose atoms keep their order; graphs with the features of ``torch_geometric.utils.from_smiles``.
+        config : MoleculesConfig
+            As the model was trained with.
+        """
+        return cls._given(objects, config, cls._name(), {})
+
+    @classmethod
+    def of_objects_like(cls, objects: Any, config: Any, learnt: DataSpec) -> Dataset:
+        """:meth:`of_objects` with the targets of what the models have learnt from."""
+        return cls._given(objects, config, learnt.name, learnt.targets)
+
+    @classmethod
+    def _name(cls) -> str:
+        """As it is registered."""
+        raise NotImplementedError
+
+    def _hold(self, seen: Structures, rows: np.ndarray, keeping: Keeping) -> None:
+        self._structures, self._rows = seen, rows
+        smiles = self.frame["molecule"].tolist()
+        self._morgan = Morgan(smiles, self.config.morgan, keeping) if self.config.morgan else None
+        self._descriptors = descriptors(smiles, keeping) if self.config.descriptors else None
+
+    def _spec(self, name: str, targets: Mapping[str, Target], about: str) -> DataSpec:
+        inputs: dict[str, Any] = {INPUT: molecule_input()}
+        if self.config.morgan:
+            inputs["morgan"] = morgan_input(self.config.morgan)
+        if self.config.descriptors:
+            inputs["descriptors"] = descriptors_input()
+        return DataSpec(
+            name=name,
+            inputs=inputs,
+            targets=dict(targets),
+            groups=("scaffold", "molecule"),
+            group_word=("scaffold", "scaffolds"),
+            namespace=NAMESPACE,
+            covariates=Vector(names=("heavy_atoms",), units="atoms"),
+            trivial=("heavy_atoms",),
+            views={INPUT: "molecules/depiction"},
+            about=about,
+        )
+
+    def read(self, indices: np.ndarray) -> Arrays:
+        """Graphs, and the further inputs that options ask for, in the order asked for."""
+        at = np.asarray(indices, np.int64)
+        inputs: dict[str, Any] = {INPUT: self._structures.graphs(self._rows[at])}
+        masks: dict[str, np.ndarray] = {}
+        if self._morgan is not None:
+            inputs["morgan"] = self._morgan.read(at)
+        if self._descriptors is not None:
+            values = self._descriptors[at]
+            masks["descriptors"] = known = ~np.isnan(values)
+            inputs["descriptors"] = np.where(known, values, np.float32(0))
+        return Arrays(inputs, masks)
+
+
+def _columns(rows: pd.DataFrame, texts: Sequence[str]) -> dict[str, Any]:
+    return {
+        "scaffold": rows["scaffold"].tolist(),
+        "molecule": rows["smiles"].tolist(),
+        "smiles": list(texts),
+        "heavy_atoms": rows["atoms"].to_numpy(np.float64),
+    }
+
+
+def folder_of(data: Path | None, name: str, what: str) -> Path:
+    """The place that ``--data`` names.
+
+    Raises
+    ------
+    DataError
+        If none is named.
+    """
+    if data is None:
+        raise DataError(f"dataset {name!r} is not part of a package: name {what} with --data")
+    return data
