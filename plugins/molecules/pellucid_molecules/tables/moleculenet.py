@@ -140,8 +140,8 @@ class Bace(MoleculeNet):
                 ),
             ),
         },
-        "Inhibitors from the literature of some ten years, most of them of a few series of compounds. Active means a pIC50 of 7 or more, but "
-        "some rows are labelled active with less.",
+        "Inhibitors from the literature of some ten years, most of them of a few series of compounds. Active means a pIC50 of 7 or more, "
+        "but some rows are labelled active with less.",
         identity="CID",
     )
 
