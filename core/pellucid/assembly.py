@@ -150,6 +150,12 @@ def _asked(entry: HeadEntry, tags: HeadTags, spec: DataSpec, target: str) -> dic
         raise StudyError(
             f"head {entry.name!r} predicts {_listed(tags.targets)}, but target {target!r} is {wanted.kind}"
         )
+    if getattr(wanted, "partial", False) and not tags.partial_labels:
+        fit = [name for name in plugins.components("head") if plugins.load("head", name).tags.partial_labels]
+        raise StudyError(
+            f"head {entry.name!r} learns from samples whose labels are all known; in target {target!r} single ones may be unknown. "
+            f"Heads for it: {_listed(fit)}; or choose one of its labels as the target"
+        )
     return {"target": wanted, "concepts": spec.concepts}
 
 

@@ -59,5 +59,5 @@ def _balance(spec: Any, values: np.ndarray) -> dict[str, Any]:
             for i, name in enumerate(spec.names)
         }
     if spec.kind in ("multilabel", "links"):
-        return {name: int(values[:, i].sum()) for i, name in enumerate(spec.outputs)}
+        return {name: int(np.nansum(values[:, i])) for i, name in enumerate(spec.outputs)}
     return {name: int((values[:, 0] == i).sum()) for i, name in enumerate(spec.names)}

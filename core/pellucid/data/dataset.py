@@ -184,7 +184,8 @@ class Dataset(ABC):
             If there is no such target; if nothing is labelled, or all labels are of one class.
         """
         values = self.target_values(target)
-        keep = ~np.isnan(values).any(axis=1)
+        unknown = np.isnan(values)
+        keep = ~unknown.all(axis=1) if getattr(self.spec.target(target), "partial", False) else ~unknown.any(axis=1)
         if not keep.any():
             raise DataError(f"dataset {self.spec.name!r}: no sample has a label in column {target!r}")
         if self.spec.target(target).kind in ONE_CLASS_EACH and len(np.unique(values[keep])) < 2:

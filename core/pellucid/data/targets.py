@@ -103,10 +103,19 @@ class MultiClass(_Target):
 
 
 class MultiLabel(_Target):
-    """Any of several labels; the frame holds one 0/1 column ``target:name`` for each."""
+    """Any of several labels; the frame holds one 0/1 column ``target:name`` for each.
+
+    Parameters
+    ----------
+    names : tuple of str
+    partial : bool
+        Whether single labels of a sample may be unknown (``NaN``): a table of many assays, each made of some of the samples.
+        A sample then counts where it has any, and each label is learnt and judged from those that have it.
+    """
 
     kind: Literal["multilabel"] = "multilabel"
     names: tuple[str, ...] = Field(min_length=1)
+    partial: bool = False
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ class AdditiveTokens(ScaledHead):
     (True, [[True, True, False], [True, True, True]])
     """
 
-    tags = HeadTags(family="function", needs_tokens=True, varying_tokens=True)
+    tags = HeadTags(family="function", needs_tokens=True, varying_tokens=True, partial_labels=True)
     config_type = AdditiveTokensConfig
     config: AdditiveTokensConfig
     centre: Tensor

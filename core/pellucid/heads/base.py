@@ -81,6 +81,8 @@ class HeadTags:
         that does.
     needs_codes : bool
         Whether it reads codes of tokens, so that an encoder must be one of discrete codes.
+    partial_labels : bool
+        Whether it can learn from samples of which single labels are unknown (:attr:`pellucid.data.targets.MultiLabel.partial`).
     remembers : bool
         Whether it keeps what encoders said of training samples (prototypes). It is then out of date as soon as one of
         these encoders changes; :meth:`~pellucid.model.Model.check` notices.
@@ -100,6 +102,7 @@ class HeadTags:
     varying_tokens: bool = False
     needs_texts: bool = False
     needs_codes: bool = False
+    partial_labels: bool = False
     remembers: bool = False
     counts: bool = False
 
@@ -261,10 +264,17 @@ class Predictor(Head):
 
 
 def target_loss(target: Target, logits: Tensor, batch: Batch) -> Tensor:
-    """Negative log-likelihood of a batch's labels, mean over samples (regression: half the squared error)."""
+    """Negative log-likelihood of a batch's labels, mean over samples (regression: half the squared error).
+
+    Of several labels those that are unknown (``NaN``) are left out of the mean.
+    """
     labels = batch.targets
     if labels is None:
         raise ContractError("this batch carries no labels; collate it with a target")
+    if target.kind == "multilabel" and target.partial:
+        known = ~labels.isnan()
+        each = functional.binary_cross_entropy_with_logits(logits, labels.nan_to_num(0.0), reduction="none")
+        return (each * known).sum() / known.sum().clamp(min=1)
     if target.kind in ("binary", "multilabel", "links"):
         return functional.binary_cross_entropy_with_logits(logits, labels)
     if target.kind == "multiclass":

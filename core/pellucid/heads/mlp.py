@@ -38,7 +38,7 @@ class Mlp(ScaledHead):
     (Sundararajan et al. 2017, arXiv 1703.01365), and the error of that integral is the explanation's gap.
     """
 
-    tags = HeadTags(family="attribution", stage="post_hoc", faithful_by_construction=False)
+    tags = HeadTags(family="attribution", stage="post_hoc", faithful_by_construction=False, partial_labels=True)
     config_type = MlpConfig
     config: MlpConfig
 

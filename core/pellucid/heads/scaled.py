@@ -53,7 +53,10 @@ class ScaledHead(Predictor):
             if batch.targets is None:
                 raise ContractError("a head is prepared with labelled samples; collate the batches with a target")
             units.add(z.values)
-            labels.add(self.config.target.steps(batch.targets))
+            labels.add(
+                self.config.target.steps(batch.targets.nan_to_num(0.0)),
+                ~batch.targets.isnan().expand(-1, len(self.outputs)),
+            )
         self.unit_mean.copy_(units.mean)
         self.unit_scale.copy_(units.deviation)
         if self.config.target.kind == "regression":

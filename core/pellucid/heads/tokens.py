@@ -57,7 +57,7 @@ class LinearTokens(Predictor):
     0.0
     """
 
-    tags = HeadTags(family="function", needs_tokens=True)
+    tags = HeadTags(family="function", needs_tokens=True, partial_labels=True)
     config_type = LinearTokensConfig
     config: LinearTokensConfig
     unit_mean: Tensor
@@ -91,7 +91,10 @@ class LinearTokens(Predictor):
             if batch.targets is None:
                 raise ContractError("a head is prepared with labelled samples; collate the batches with a target")
             units.add(self._tokens(z).flatten(0, 1))
-            labels.add(self.config.target.steps(batch.targets))
+            labels.add(
+                self.config.target.steps(batch.targets.nan_to_num(0.0)),
+                ~batch.targets.isnan().expand(-1, len(self.outputs)),
+            )
         self.unit_mean.copy_(units.mean)
         self.unit_scale.copy_(units.deviation)
         if self.config.target.kind == "regression":

@@ -131,14 +131,16 @@ class TrivialBaseline:
         if spec.kind == "multiclass":
             return self._solve_classes(x, y[:, 0].astype(int), len(spec.outputs))
         weights, intercept = [], []
-        for column in spec.steps(y).T.astype(int):
+        for every in spec.steps(y).T:
+            known = ~np.isnan(every)
+            column, some = every[known].astype(int), x[known]
             if len(np.unique(column)) < 2:
                 # One class among the training samples: certain, but for the half sample that keeps the logit finite.
                 share = (column.sum() + 0.5) / (len(column) + 1)
                 weights.append(np.zeros(x.shape[1]))
                 intercept.append(np.log(share / (1 - share)))
             else:
-                model = LogisticRegression(max_iter=1000).fit(x, column)
+                model = LogisticRegression(max_iter=1000).fit(some, column)
                 weights.append(model.coef_[0])
                 intercept.append(model.intercept_[0])
         return np.array(weights), np.array(intercept)

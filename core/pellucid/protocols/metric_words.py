@@ -5,6 +5,8 @@ Every function takes predictions, the value, the chance level and the baseline's
 
 from __future__ import annotations
 
+import numpy as np
+
 from pellucid.protocols.predicted import Predictions
 from pellucid.statistics.calibration import error_if_calibrated
 
@@ -102,7 +104,7 @@ def _no(p: Predictions) -> str:
 
 def _not_judged(p: Predictions) -> str:
     """Which outputs have no part in a mean over outputs, as a sentence; empty where all have one."""
-    share = p.indicators.mean(0)
+    share = [of[~np.isnan(of)].mean() if not np.isnan(of).all() else 0.0 for of in p.indicators.T]
     alike = [name for name, of in zip(p.target.outputs, share, strict=True) if of in (0.0, 1.0)]
     if not alike:
         return ""

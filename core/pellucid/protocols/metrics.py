@@ -14,7 +14,7 @@ from pellucid.statistics.bootstrap import Statistic, weighted_mean
 from pellucid.statistics.calibration import brier, calibration_error, error_if_shuffled
 from pellucid.statistics.classification import accuracy, quadratic_kappa, sensitivity, specificity
 from pellucid.statistics.ranking import Formula, auroc, average_precision, macro, over_folds, share_of_yes, spearman
-from pellucid.statistics.regression import explained_variance_share, mean_absolute_error
+from pellucid.statistics.regression import explained_variance_share, mean_absolute_error, root_mean_squared_error
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _decided(formula: Formula) -> Callable[[Predictions], Statistic]:
 def _brier(p: Predictions) -> Statistic:
     if p.target.kind == "multiclass":
         return lambda w: brier(p.indicators, p.outputs, w)
-    squares = ((p.indicators - p.outputs) ** 2).mean(1)
+    squares = np.nanmean((p.indicators - p.outputs) ** 2, axis=1)
     return lambda w: weighted_mean(squares, w)
 
 
@@ -119,7 +119,7 @@ def _no_rate(p: Predictions) -> float:
 
 
 def _brier_of_prevalence(p: Predictions) -> float:
-    rate = p.indicators.mean(0)
+    rate = np.nan_to_num(np.nanmean(p.indicators, axis=0))
     spread = rate * (1 - rate)
     return float(spread.sum() if p.target.kind == "multiclass" else spread.mean())
 
@@ -199,8 +199,18 @@ def _of_number(target: Any, column: int) -> tuple[Metric, ...]:
             f"0 is chance); the trivial baseline reaches {baseline:.2f}."
         )
 
+    def mean_spread(p: Predictions) -> float:
+        return float(p.labels[:, column].std())
+
+    def squared_words(p: Predictions, value: float, chance: float, baseline: float) -> str:
+        return (
+            f"{name} is {value:.3g} {unit} off in the root of the mean square, in which large errors weigh more; always saying the "
+            f"mean is {chance:.3g} {unit} off, the trivial baseline {baseline:.3g} {unit}."
+        )
+
     return (
         Metric(f"mae{suffix}", False, at(mean_absolute_error), median_error, error_words),
+        Metric(f"rmse{suffix}", False, at(root_mean_squared_error), mean_spread, squared_words),
         Metric(f"r2{suffix}", True, at(explained_variance_share), _zero, share_words),
         Metric(f"spearman{suffix}", True, order, _zero, order_words),
     )

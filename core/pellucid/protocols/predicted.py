@@ -53,7 +53,8 @@ class Predictions:
         names, first, of = np.unique(self.subjects, return_index=True, return_inverse=True)
         labels = np.full((len(names), self.labels.shape[1]), -np.inf)
         outputs = np.full((len(names), self.outputs.shape[1]), -np.inf)
-        np.maximum.at(labels, of, self.labels)
+        np.fmax.at(labels, of, self.labels)
+        labels[np.isneginf(labels)] = np.nan
         np.maximum.at(outputs, of, self.outputs)
         return replace(
             self,

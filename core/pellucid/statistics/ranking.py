@@ -80,9 +80,13 @@ def macro(formula: Formula, labels: np.ndarray, scores: np.ndarray, weights: np.
     Parameters
     ----------
     labels, scores : ndarray, shape (sample, column)
-        One column for each label, class against the rest, or step of an ordinal target.
+        One column for each label, class against the rest, or step of an ordinal target. Labels that are NaN are left out.
     """
-    return _mean_of_known(np.stack([formula(labels[:, c], scores[:, c], weights) for c in range(labels.shape[1])]))
+    every = []
+    for label, score in zip(labels.T, scores.T, strict=True):
+        known = ~np.isnan(label)
+        every.append(formula(label[known], score[known], weights[..., known]))
+    return _mean_of_known(np.stack(every))
 
 
 def over_folds(

@@ -59,7 +59,7 @@ class Additive(ScaledHead):
     regression; curves are centred after the fact, at quantiles of the training samples, which changes no output.
     """
 
-    tags = HeadTags(family="function")
+    tags = HeadTags(family="function", partial_labels=True)
     config_type = AdditiveConfig
     config: AdditiveConfig
     knots: Tensor

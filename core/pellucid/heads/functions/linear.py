@@ -40,7 +40,7 @@ class Linear(ScaledHead):
     0.0
     """
 
-    tags = HeadTags(family="function")
+    tags = HeadTags(family="function", partial_labels=True)
     config_type = LinearConfig
     config: LinearConfig
 
