@@ -68,9 +68,9 @@ def test_each_n_gram_has_its_name_its_weight_its_direction_and_how_often_it_occu
     # What moves the output most comes first: 2.5 times counts of 0, 2, 0 and 4.
     assert list(told) == ["codes 12-12-7", "code 3", "codes 3-4"]
     first, second = told["codes 12-12-7"], told["code 3"]
-    assert (first.adds, first.direction) == ("+2.50", "raises “malignant”")
+    assert (first.adds, first.direction) == ("+2.50", "raises")
     assert (first.occurs, first.cases) == ("6 times", "2 of 4 (50%)")
-    assert (second.adds, second.direction) == ("-1.50", "lowers “malignant”")
+    assert (second.adds, second.direction) == ("-1.50", "lowers")
     assert (second.occurs, second.cases) == ("5 times", "3 of 4 (75%)")
     assert second.place == ""
     assert f"codes 12-12-7 {2.5 * np.std([0, 2, 0, 4]):.2f}" in whole.importance.alt
@@ -85,7 +85,7 @@ def test_codes_of_another_fold_are_other_codes_and_are_not_put_together_with_the
 
 def test_the_page_lists_them_and_says_what_kind_of_model_it_is(run):
     words = Reader(build(run).read_text("utf-8")).words
-    assert "codes 12-12-7 +2.50 raises “malignant” 6 times 2 of 4 (50%)" in words
+    assert "codes 12-12-7 +2.50 raises 6 times 2 of 4 (50%)" in words
     assert role(RunFolder.read(run), "weighted") == "interpretable: counts learnt codes"
 
 

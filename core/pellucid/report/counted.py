@@ -75,7 +75,7 @@ def counted_units(rows: pd.DataFrame, order: Sequence[str], output: str) -> Coun
         Row(
             name,
             f"{adds[unit]:+.2f}",
-            f"{'raises' if adds[unit] > 0 else 'lowers'} “{output}”",
+            "raises" if adds[unit] > 0 else "lowers",
             plural(int(times[unit]), "time"),
             f"{cases[unit]:,} of {count:,} ({cases[unit] / count:.0%})",
             where.get(unit, ""),
@@ -93,7 +93,7 @@ def counted_units(rows: pd.DataFrame, order: Sequence[str], output: str) -> Coun
     )
     sentence = (
         f"What is counted, and what it says: up to {EACH_WAY} that raise “{output}” and {EACH_WAY} that lower it, those that move it "
-        f"most first. What an occurrence adds is in the output's own unit, log-odds for a class.{more}"
+        f"most first. What an occurrence adds is in the unit of the output, log-odds for a class.{more}"
     )
     return Counted(told, sentence)
 

@@ -114,10 +114,12 @@ def _whole(run: RunFolder, part: str, output: str, rows: pd.DataFrame, is_functi
     )
     tags = run.tags[part]
     counted = counted_units(rows, list(spread.index), output) if tags.counts else None
-    return Whole(part, output, bars, pictures, is_function, _first_fold(tags), counted)
+    return Whole(part, output, bars, pictures, is_function, _first_fold(run, tags), counted)
 
 
-def _first_fold(tags: HeadTags) -> str:
+def _first_fold(run: RunFolder, tags: HeadTags) -> str:
+    if run.explanations["fold"].nunique() < 2:
+        return ""
     if tags.remembers:
         return "From the first fold: another fold compares with other training samples."
     return "From the first fold: another fold has codes of its own." if tags.counts else ""

@@ -273,6 +273,8 @@ _GLOSSARY = {
     "Gap": "The part of the output that starting point and contributions do not account for. Zero means that nothing is hidden.",
     "Prototype": "A part of a training sample that others are compared with. Each case's likeness to it, times a weight, is a "
     "contribution.",
+    "Code": "A number that an encoder has learnt to write for a part of a sample, the same for parts that are alike. Codes 12-5 are two "
+    "that stand side by side, an n-gram. The numbers have no order, and another fold has others.",
     "Fold": "All {several} are dealt into groups; each group is tested once by models that have learnt from the others alone.",
     "Validation": "Some {several} are set aside from learning to choose when to stop and where a probability becomes a yes.",
     "Occlusion": "A place of the input is filled with what is usual there among the samples learnt from, and the change of the "

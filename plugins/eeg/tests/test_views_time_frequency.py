@@ -6,12 +6,19 @@ import matplotlib.pyplot as plt
 import mne
 import numpy as np
 import pytest
+import torch
 
 from pellucid import plugins
+from pellucid.batch import collate
 from pellucid.data.spec import Signal
+from pellucid.ngrams import NGrams
+from pellucid.protocols.codes.selected import Coded, Vocabulary
+from pellucid.protocols.codes.stretches import mean_stretches
 from pellucid.regions import FrequencyBand, TimeSpan
 from pellucid.views import Marked, Shown
 from pellucid.views.stretches import MeanStretch, stretches_of
+from pellucid_eeg.encoders.eegformer import EegFormer, EegFormerConfig
+from pellucid_eeg.synthetic import EegSynthetic, EegSyntheticConfig
 from pellucid_eeg.views.butterfly import butterfly
 from pellucid_eeg.views.time_frequency import COLUMNS, draw_stretches, power, slice_samples, time_frequency
 
@@ -138,3 +145,33 @@ def test_the_registered_view_and_that_of_the_scalp_draw_stretches_alike():
     registered = plugins.load("view", "eeg/time-frequency")
     assert stretches_of(registered) is stretches_of(butterfly) is not None
     assert "1 s of signal" in stretches_of(registered).about(SPEC)
+
+
+def test_behind_codes_of_discharges_is_what_was_planted():
+    data = EegSynthetic(
+        EegSyntheticConfig(task="spike-wave", subjects=12, train_trials=12, test_trials=0, strength=2.0)
+    )
+    batch = collate(data, np.arange(len(data)), "spike-wave")
+    torch.manual_seed(0)
+    settings = {"width": 32, "depth": 1, "heads": 2, "feed_forward": 32, "codes": 32, "patch": 16, "stride": 16}
+    encoder = EegFormer(EegFormerConfig(inputs={"eeg": data.spec.input("eeg")}, **settings)).eval()
+    encoder.prepare([batch])
+    with torch.no_grad():
+        codes = encoder(batch).tokens[""].codes
+    coded = Coded(NGrams(encoder.token_shapes[""], 2).keys(codes), NGrams(encoder.token_shapes[""], 2))
+    yes = batch.targets[:, 0].bool().numpy()
+    vocabulary = Vocabulary.of(coded, 10, 1000)
+    chosen = {"alpha": vocabulary.chosen(~yes, 1, 1), "spike-wave": vocabulary.chosen(yes, 1, 1)}
+    kept = mean_stretches(data.spec, encoder, "", data, coded, chosen, "eeg/time-frequency")
+    hz, usual = np.array(kept["levels"]), np.array(kept["usual"])
+    for row, planted in zip(kept["rows"], ((10.0,), (3.0, 6.0, 9.0)), strict=True):
+        found = 10 * np.log10(np.array(row["mean"], float).mean(1) / usual)
+        loud = [found[hz == one][0] for one in planted]
+        # The other class's rhythm is among what is usual, so it is less here.
+        quiet = found[(hz > 14) & (hz < 40)]
+        assert min(loud) > quiet.max() + 1.5, (row["class"], loud, quiet.max())
+        assert row["stretches"] >= 10
+        assert 1 < row["subjects"] <= 12
+    alpha, discharges = (10 * np.log10(np.array(row["mean"], float).mean(1) / usual) for row in kept["rows"])
+    assert alpha[hz == 3.0] < 0 < discharges[hz == 3.0]
+    assert discharges[hz == 10.0] < 0 < alpha[hz == 10.0]
