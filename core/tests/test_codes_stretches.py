@@ -103,6 +103,29 @@ def test_what_lies_outside_of_a_sample_is_in_no_mean():
     assert (covered, after) == (8.0, None)
 
 
+@pytest.mark.parametrize(("kind", "both"), [(Written, False), (WrittenInTime, True)])
+def test_of_bands_the_usual_one_alone_is_averaged_and_of_spans_all(kind, both):
+    dataset = data(told=0.0)
+    x = dataset.read(np.arange(len(dataset))).inputs["x"].copy()
+    # Of every second person alone.
+    some = np.isin(dataset.subjects, np.unique(dataset.subjects)[::2])
+    yes = np.flatnonzero((dataset.frame["answer"].to_numpy() == 1) & some)
+    x[:, 2, 2:4] = 0
+    x[yes, 2, 1] = PAIR[1]
+    # In every second of them the same code stands in another place too.
+    x[yes[::2], 2, 4] = PAIR[1]
+    _, _, kept, tested, frame = audited(Made(dataset.spec, dataset.frame, {"x": x}), kind, longest=1)
+    entry = entry_of(kept)
+    at_both = (tested[:, 2] == PAIR[1]).sum(0)
+    assert entry["name"] == "code 8"
+    assert entry["stretches"] == (at_both[1] + at_both[4] if both else at_both[1])
+    assert entry["mean"][0][1] == 8.0
+    assert at_both[4] > 0
+    assert (
+        entry["subjects"] == frame["subject"][(tested[:, 2] == PAIR[1]).any(1)].nunique() < frame["subject"].nunique()
+    )
+
+
 def test_unknown_values_are_in_no_mean(monkeypatch):
     from pellucid.batch import Batch
 
