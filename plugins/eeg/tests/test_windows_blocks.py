@@ -20,6 +20,8 @@ PREPARATIONS = {
     "line": Preparation(line_hz=15, reference="average"),
     "slower": Preparation(high_pass_hz=1, rate_hz=50),
     "faster": Preparation(rate_hz=100, low_pass_hz=30),
+    "slower alone": Preparation(rate_hz=50),
+    "faster alone": Preparation(rate_hz=100),
 }
 
 
