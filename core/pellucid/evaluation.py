@@ -100,8 +100,7 @@ def assess(
 ) -> Evaluation:
     """:func:`evaluate`, with the counts of who was scored and who was skipped, and what was found in the data."""
     done = Run(run)
-    if not done.finished:
-        raise RunError(f"{run} is not finished: pellucid run {run} --out {run} continues it, with the same --data")
+    done.refuse_unfinished()
     if out is not None and (Path(out).is_dir() or done.path.resolve() in Path(out).resolve().parents):
         raise RunError(f"{out} is a folder or lies inside the run: --out names a JSON file outside it")
     if out is not None:

@@ -62,6 +62,24 @@ class Run:
         """Whether all of it is there."""
         return bool(self.document["state"] == "finished")
 
+    def refuse_unfinished(self) -> None:
+        """Refuse a run that has not come to its end, with how it does.
+
+        Raises
+        ------
+        RunError
+        """
+        if self.finished:
+            return
+        if stopped := self.document.get("stopped"):
+            raise RunError(
+                f"{self.path} has stopped and is not finished: {stopped}. Change what it says in the study, and run that into another "
+                "--out"
+            )
+        raise RunError(
+            f"{self.path} is not finished: pellucid run {self.path} --out {self.path} continues it, with the same --data"
+        )
+
     @property
     def study(self) -> Study:
         """What was asked."""

@@ -234,8 +234,17 @@ def test_a_class_without_samples_and_codes_that_are_all_rare_are_refused_by_name
     codes, labels = drawn(40)
     with pytest.raises(DataError, match="none of yes"):
         fitted(codes, 0 * labels)
-    with pytest.raises(DataError, match="no n-gram occurs 5000 times in 40 training samples"):
+    with pytest.raises(DataError, match=r"no n-gram occurs 5000 times in 40 training samples, the commonest \d+ times"):
         fitted(codes, labels, fewest=5000)
+
+
+def test_more_occurrences_than_there_can_be_are_refused_before_anything_is_fitted():
+    def head(fewest):
+        return NGramNaiveBayes(NGramNaiveBayesConfig(units=("x:q0",), target=TWO, tokens={"x": SHAPE}, fewest=fewest))
+
+    places = LINES * LINE
+    assert head(10 * places).unfit_for(range(10)) == ""
+    assert f"none can occur more than {10 * places} times in 10 samples" in head(10 * places + 1).unfit_for(range(10))
 
 
 def test_tokens_without_codes_are_refused_and_the_right_ones_are_found_among_several():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -175,6 +176,43 @@ def test_a_refusal_inside_a_process_of_its_own_arrives_as_it_is(tmp_path):
     study = changed(training__learning_rate=1e30, training__clip_norm=None)
     with pytest.raises(DataError, match="epoch"):
         study.run(tmp_path / "run", jobs=2)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_run_that_diverges_says_so_in_its_folder_and_is_tried_again_with_the_same_settings(tmp_path, jobs):
+    from pellucid.activations.of_run import collect_run
+    from pellucid.report import build
+
+    folder, settings = tmp_path / "run", {"training__learning_rate": 1e30, "training__clip_norm": None}
+    for _ in range(2):
+        with pytest.raises(DataError, match="in epoch"):
+            changed(**settings).run(folder, watcher=Watcher(), jobs=jobs)
+        left = Run(folder)
+        assert (left.finished, left.document["state"]) == (False, "stopped")
+        assert "in epoch" in left.document["stopped"]
+        assert not len(left.results)
+    for reading in (pellucid.evaluate, lambda run: collect_run(run, "head", tmp_path / "out")):
+        with pytest.raises(RunError, match=r"has stopped and is not finished: .*in epoch .*another --out"):
+            reading(folder)
+    assert "This run is not finished. It has stopped: " in re.sub("<[^>]*>", "", build(folder).read_text())
+    with pytest.raises(RunError, match=r"other settings \(which has stopped: .*in epoch"):
+        changed().run(folder, watcher=Watcher())
+
+
+def test_a_run_that_had_stopped_ends_as_any_other_once_it_can(finished, tmp_path, monkeypatch):
+    def odd(*_: object) -> None:
+        raise DataError("Mr Doe is odd")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("pellucid.running.folds._examine", odd)
+        with pytest.raises(DataError, match="Mr Doe"):
+            changed().run(tmp_path / "run", watcher=Watcher())
+    # Only the kind: a message may quote data.
+    assert Run(tmp_path / "run").document["stopped"] == "DataError, as the command said"
+    resumed = changed().run(tmp_path / "run", watcher=Watcher())
+    assert resumed.finished
+    assert "stopped" not in resumed.document
+    assert resumed.document["results"] == finished.document["results"]
 
 
 def test_two_processes_train_one_run_and_one_of_them_speaks(finished, tmp_path):

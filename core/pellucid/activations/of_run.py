@@ -116,8 +116,7 @@ def collect_run(
     """
     begun, done, folder = time.monotonic(), Run(run), Path(out)
     check_place(folder)
-    if not done.finished:
-        raise RunError(f"{run} is not finished: pellucid run {run} --out {run} continues it, with the same --data")
+    done.refuse_unfinished()
     model = load(run, head=head, fold=fold)
     layer = find_layer(model, layer)
     channels = channels or channels_of(dict(model.named_modules())[layer])

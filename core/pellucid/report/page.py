@@ -88,6 +88,7 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "started": str(run.document.get("started", ""))[:10],
         "dataset": run.spec.name,
         "unfinished": run.document.get("state") not in (None, "finished", "concluding"),
+        "stopped": run.document.get("stopped") or "",
         "summary": sections.summary(run),
         "predicts": any(tags.predicts for tags in run.tags.values()),
         "about": run.spec.about,

@@ -12,7 +12,7 @@ from pellucid.data.splits import Split
 from pellucid.errors import LeakageError, RunError
 from pellucid.run import Run
 from pellucid.running.concluding import conclude
-from pellucid.running.document import RunLog, begin_or_continue, refuse_other_folder
+from pellucid.running.document import RunLog, Stopping, begin_or_continue, refuse_other_folder
 from pellucid.running.folds import fit_and_examine, fit_on_everybody
 from pellucid.running.lock import RunLock
 from pellucid.running.progress import Lines, bars
@@ -50,7 +50,7 @@ def run_study(
     document = begin_or_continue(task, splits)
     if document["state"] == "finished":
         return Run(folder)
-    with RunLock(folder, hold=task.writes), RunLog(task):
+    with RunLock(folder, hold=task.writes), RunLog(task), Stopping(task, document):
         where = (
             described(task.accelerator) if jobs == 1 else f"{jobs} folds at a time on {task.accelerator.device.type}"
         )

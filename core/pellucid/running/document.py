@@ -11,7 +11,7 @@ from typing import Any
 
 from pellucid import plugins
 from pellucid.data.splits import Split
-from pellucid.errors import RunError
+from pellucid.errors import PellucidError, RunError
 from pellucid.files import refuse_below_a_file, write_json
 from pellucid.heads.base import HeadTags
 from pellucid.provenance import card_of, cohort, versions
@@ -19,6 +19,7 @@ from pellucid.run import DOCUMENT, FORMAT, read_document
 from pellucid.running.repeating import repeated_by
 from pellucid.running.task import Task
 from pellucid.sections import with_digests
+from pellucid.training.loop import Diverged
 
 
 def refuse_other_folder(folder: Path) -> None:
@@ -46,8 +47,9 @@ def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
     if folder.exists() and any(folder.iterdir()):
         document = read_document(folder)
         if document["study"] != study.settings():
+            stopped = f" (which has stopped: {document['stopped']})" if document.get("stopped") else ""
             raise RunError(
-                f"{folder} holds another study, or this one with other settings; choose another --out or delete it"
+                f"{folder} holds another study, or this one with other settings{stopped}; choose another --out or delete it"
             )
         if document["dataset"]["digest"] != digest:
             raise RunError(
@@ -100,6 +102,32 @@ def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
         write_json(folder / DOCUMENT, document)
     task.together()
     return document
+
+
+class Stopping:
+    """While a run goes on, its document says so; where an error ends it, that it has stopped and why.
+
+    A run that is broken off from outside (a key, a full disk, a killed process) is still under way, and goes on.
+    """
+
+    def __init__(self, task: Task, document: dict[str, Any]) -> None:
+        self.task, self.document = task, document
+
+    def __enter__(self) -> None:
+        # The same settings are tried again: the reason may have been the machine, or has been mended.
+        if self.document.pop("stopped", None):
+            self._write("running")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, PellucidError) and not isinstance(error, RunError):
+            # As in the log: a message may quote data, and only of a training that diverged is it known that it does not.
+            why = str(error) if isinstance(error, Diverged) else f"{type(error).__name__}, as the command said"
+            self._write("stopped", stopped=why)
+
+    def _write(self, state: str, **more: str) -> None:
+        self.document["state"] = state
+        if self.task.writes:
+            write_json(self.task.folder / DOCUMENT, self.document | more)
 
 
 def units_said(task: Task) -> dict[str, str]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pellucid.data.dataset import Dataset
 from pellucid.data.subjects import LearnedFrom
 from pellucid.encoders.base import Encoder
-from pellucid.errors import DataError, StudyError
+from pellucid.errors import StudyError
 from pellucid.fingerprint import fingerprint
 from pellucid.heads.base import Head
 from pellucid.model import Model, batches
@@ -248,7 +248,7 @@ def fit_codes(
     return {part: (model.eval(), history[part]) for part, model in models.items()}
 
 
-def _diverged_error(lost: Mapping[str, str], others: Sequence[str]) -> DataError:
+def _diverged_error(lost: Mapping[str, str], others: Sequence[str]) -> Diverged:
     """One error for all heads that diverged: which, when, and what is there of the others."""
     named = " and ".join(map(repr, lost))
     told = f"{named} did not learn, so nothing is finished: {'; '.join(lost.values())}"
@@ -256,7 +256,7 @@ def _diverged_error(lost: Mapping[str, str], others: Sequence[str]) -> DataError
         told += (
             f". {' and '.join(map(repr, others))} learnt beside to the end; the same command does not train them again"
         )
-    return DataError(told)
+    return Diverged(lost, {}, told)
 
 
 def check_codes(encoders: Mapping[str, Encoder], settings: TrainingSettings) -> None:

@@ -31,15 +31,17 @@ class Diverged(DataError):
         By stage.
     done : mapping of str to Progress
         The others, by stage. Their checkpoints are kept: the same training goes on without doing them again.
+    told : str
+        The message; by default what ``why`` says.
     """
 
-    def __init__(self, why: Mapping[str, str], done: Mapping[str, Progress]) -> None:
+    def __init__(self, why: Mapping[str, str], done: Mapping[str, Progress], told: str = "") -> None:
         self.why, self.done = dict(why), dict(done)
-        super().__init__("; ".join(self.why.values()))
+        super().__init__(told or "; ".join(self.why.values()))
 
-    def __reduce__(self) -> tuple[type[Diverged], tuple[Mapping[str, str], Mapping[str, Progress]]]:
+    def __reduce__(self) -> tuple[type[Diverged], tuple[Mapping[str, str], Mapping[str, Progress], str]]:
         # By what it is made from: it may come out of a process of its own.
-        return Diverged, (self.why, self.done)
+        return Diverged, (self.why, self.done, str(self))
 
 
 class Watcher:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import Field
@@ -17,6 +17,9 @@ from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.base import HeadTags, Predictor, PredictorConfig, Stage
 from pellucid.ngrams import NGrams, Tally, counts_of
 from pellucid.representation import Representation, Tokens
+
+if TYPE_CHECKING:
+    from pellucid.data.dataset import Dataset
 
 NAME = "ngram-naive-bayes"
 
@@ -105,6 +108,16 @@ class NGramNaiveBayes(Predictor):
         """Settings for a trial on few samples."""
         return {"fewest": 2, "most": 64}
 
+    def unfit_for(self, dataset: Dataset) -> str:
+        """So many occurrences as are asked for must be possible: one code at every place of every sample."""
+        places = self.config.tokens[self.tokens_name].count
+        if self.config.fewest > (most := places * len(dataset)):
+            return (
+                f"counts n-grams that occur {self.config.fewest:,} times, and none can occur more than {most:,} times in "
+                f"{len(dataset):,} samples of {places:,} codes: lower the option fewest"
+            )
+        return ""
+
     def stages(self) -> tuple[Stage, ...]:
         """One pass."""
         return (Stage(name="fit", finish=self.finish),)
@@ -134,8 +147,8 @@ class NGramNaiveBayes(Predictor):
         found, counts = tally.frequent(self.config.fewest, self.config.most)
         if not len(found):
             raise DataError(
-                f"head {NAME!r}: no n-gram occurs {self.config.fewest} times in {int(samples.sum())} training samples; lower the "
-                "option fewest, or give the encoder fewer codes"
+                f"head {NAME!r}: no n-gram occurs {self.config.fewest} times in {int(samples.sum())} training samples, the "
+                f"commonest {int(tally.counts.sum(1).max(initial=0))} times; lower the option fewest, or give the encoder fewer codes"
             )
         smoothed = torch.from_numpy(counts).T.double() + self.config.smoothing
         weight, bias = (smoothed / smoothed.sum(1, keepdim=True)).log(), (samples / samples.sum()).log()
