@@ -60,15 +60,47 @@ class TextModel(nn.Module):
         raise NotImplementedError
 
     def read(self, texts: Sequence[str]) -> TextStates:
-        """States of the tokens of texts, the prefix of the settings before each of them; without gradients."""
+        """States of the tokens of texts, the prefix of the settings before each of them; without gradients.
+
+        Parameters
+        ----------
+        texts : sequence of str
+
+        Returns
+        -------
+        TextStates
+            Shape (text, token, width), and which tokens are real.
+        """
         raise NotImplementedError
 
     def cross_entropy(self, states: Tensor, texts: Sequence[str]) -> Tensor:
-        """Mean over tokens of minus the log-probability of writing ``texts`` from states, shape (sample, token, width)."""
+        """Mean over tokens of minus the log-probability of writing ``texts`` from states, shape (sample, token, width).
+
+        Parameters
+        ----------
+        states : Tensor, shape (sample, token, width)
+        texts : sequence of str
+            One a sample.
+
+        Returns
+        -------
+        Tensor, shape ()
+            In nats.
+        """
         raise NotImplementedError
 
     def write(self, states: Tensor) -> list[str]:
-        """Texts written from states, shape (sample, token, width), without looking at any other text."""
+        """Texts written from states, shape (sample, token, width), without looking at any other text.
+
+        Parameters
+        ----------
+        states : Tensor, shape (sample, token, width)
+
+        Returns
+        -------
+        list of str
+            One a sample.
+        """
         raise NotImplementedError
 
 
@@ -125,6 +157,11 @@ class RandomTables(OfItsWords):
 
 def text_model(settings: TextSettings) -> TextModel:
     """The text model of some settings.
+
+    Parameters
+    ----------
+    settings : TextSettings
+        Nothing is learnt yet.
 
     Raises
     ------

@@ -77,6 +77,22 @@ def bleu(counts: np.ndarray, weights: np.ndarray, order: int) -> np.ndarray:
 def rouge1_recall(written: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
     """Share of a true text's words that a generated one has, of the best of several true ones; shape (text,).
 
+    Parameters
+    ----------
+    written : sequence of str
+    references : sequence of sequence of str
+        True texts of each, at least one.
+
+    Returns
+    -------
+    ndarray of float64, shape (text,)
+        From 0 to 1.
+
+    Raises
+    ------
+    StudyError
+        If the library that counts is not installed.
+
     Examples
     --------
     >>> rouge1_recall(["the cat sat"], [["The cat stood there.", "a cat sat"]]).round(3).tolist()

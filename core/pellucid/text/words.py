@@ -22,6 +22,10 @@ _SAYS = re.compile(r"\w")
 def words_of(text: str) -> list[str]:
     """Words and signs of a text, in lower case.
 
+    Parameters
+    ----------
+    text : str
+
     Examples
     --------
     >>> words_of("The heron's nest, at dawn.")
@@ -64,7 +68,12 @@ class Vocabulary(nn.Module):
         self._key, self._numbers = b"", dict[str, int]()
 
     def learn(self, texts: Iterable[str]) -> None:
-        """Take the words of some texts, the commonest first; what was known is forgotten."""
+        """Take the words of some texts, the commonest first; what was known is forgotten.
+
+        Parameters
+        ----------
+        texts : iterable of str
+        """
         counts = Counter(word for text in texts for word in words_of(text))
         best = sorted(counts, key=lambda word: (-counts[word], word))[: len(self.table) - UNKNOWN - 1]
         self.table.zero_()
@@ -82,7 +91,14 @@ class Vocabulary(nn.Module):
         return self._numbers
 
     def encode(self, texts: Sequence[str], length: int) -> Tensor:
-        """Numbers of the words of texts with :data:`END` after them, padded; int64, shape (text, position)."""
+        """Numbers of the words of texts with :data:`END` after them, padded; int64, shape (text, position).
+
+        Parameters
+        ----------
+        texts : sequence of str
+        length : int
+            Words of a text that are kept, :data:`END` among them.
+        """
         numbers = self.numbers
         rows = [[numbers.get(word, UNKNOWN) for word in words_of(text)[: length - 1]] + [END] for text in texts]
         found = torch.full((len(rows), max(map(len, rows))), PAD)
@@ -91,7 +107,12 @@ class Vocabulary(nn.Module):
         return found.to(self.table.device)
 
     def decode(self, ids: Tensor) -> list[str]:
-        """Texts of numbers, up to :data:`END`; what is unknown is written ``?``."""
+        """Texts of numbers, up to :data:`END`; what is unknown is written ``?``.
+
+        Parameters
+        ----------
+        ids : Tensor of int64, shape (text, position)
+        """
         words = {at: word for word, at in self.numbers.items()} | {UNKNOWN: "?"}
         texts = []
         for row in ids.tolist():

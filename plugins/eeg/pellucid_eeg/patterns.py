@@ -72,7 +72,17 @@ def eegnet_patterns(encoder: EegNet, dataset: Dataset) -> Tensor:
 
 @torch.no_grad()
 def eegnet_bands_hz(encoder: EegNet) -> Tensor:
-    """Frequency that each of EEGNet's temporal filters lets through best, shape (temporal filter,), Hz."""
+    """Frequency that each of EEGNet's temporal filters lets through best, shape (temporal filter,), Hz.
+
+    Parameters
+    ----------
+    encoder : EegNet
+
+    Returns
+    -------
+    Tensor, shape (temporal filter,), Hz
+        A multiple of the rate over the longer of signal and kernel.
+    """
     kernels = encoder.temporal.weight[:, 0, 0]
     padded = functional.pad(kernels, (0, max(0, encoder.spec.length - kernels.shape[1])))
     hz = torch.fft.rfftfreq(padded.shape[1], 1 / encoder.spec.rate_hz)

@@ -69,14 +69,40 @@ def conditions_of(model: Model) -> tuple[str, ...]:
 
 @torch.no_grad()
 def vectors(model: Model, samples: Dataset, condition: str, seed: int) -> Tensor:
-    """What a model says of samples under a condition, shape (sample, width)."""
+    """What a model says of samples under a condition, shape (sample, width).
+
+    Parameters
+    ----------
+    model : Model
+    samples : Dataset
+    condition : str
+        See :func:`shown`.
+    seed : int
+        Of the noise.
+    """
     model.eval()
     return torch.cat([model(batch) for batch in shown(model, samples, condition, seed)])
 
 
 @torch.no_grad()
 def written(model: Model, samples: Dataset, condition: str, seed: int) -> list[str]:
-    """What a model writes of samples under a condition."""
+    """What a model writes of samples under a condition.
+
+    Parameters
+    ----------
+    model : Model
+        Its head writes.
+    samples : Dataset
+    condition : str
+        See :func:`shown`.
+    seed : int
+        Of the noise.
+
+    Returns
+    -------
+    list of str
+        One a sample.
+    """
     model.eval()
     head = head_of(model)
     return [text for batch in shown(model, samples, condition, seed) for text in head.write(model.encode(batch))]

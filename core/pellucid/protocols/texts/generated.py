@@ -135,6 +135,12 @@ def others(sentences: Sequence[str], seed: int) -> np.ndarray:
 
     Not a mere permutation: of few sentences that many people have read, a good share would stay with their own.
 
+    Parameters
+    ----------
+    sentences : sequence of str
+        One a sample.
+    seed : int
+
     Examples
     --------
     >>> others(["a", "a", "b"], 0)[:2].tolist()

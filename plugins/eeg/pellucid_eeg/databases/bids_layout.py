@@ -103,6 +103,12 @@ def sidecar(recording: BidsRecording, suffix: str) -> Path | None:
 def sidecar_json(recording: BidsRecording, suffix: str) -> tuple[dict[str, Any], tuple[Path, ...]]:
     """What JSON files say of a recording, the nearest first, and which they are.
 
+    Parameters
+    ----------
+    recording : BidsRecording
+    suffix : str
+        How their names end: ``eeg.json``.
+
     Raises
     ------
     DataError

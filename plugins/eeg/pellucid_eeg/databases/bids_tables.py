@@ -66,6 +66,10 @@ def read_events(path: Path, column: str) -> pd.DataFrame:
 def read_channels(path: Path) -> Channels:
     """Read ``channels.tsv``: which channels are bad, and in what unit they are.
 
+    Parameters
+    ----------
+    path : Path
+
     Raises
     ------
     DataError
@@ -90,6 +94,12 @@ def read_channels(path: Path) -> Channels:
 
 def participants(path: Path, columns: Sequence[str]) -> tuple[CsvTable, dict[str, int]]:
     """Read ``participants.tsv``, and which row is whose, by the label without ``sub-``.
+
+    Parameters
+    ----------
+    path : Path
+    columns : sequence of str
+        Those that must be there, beside ``participant_id``.
 
     Raises
     ------

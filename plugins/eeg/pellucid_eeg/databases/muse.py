@@ -106,6 +106,11 @@ def read_muse(path: Path) -> EegRecording:
 
     Samples follow one another at 256 Hz; where times jump by a quarter of a second or more there is an interruption.
 
+    Parameters
+    ----------
+    path : Path
+        A table of comma-separated values, packed by gzip or not.
+
     Raises
     ------
     DataError

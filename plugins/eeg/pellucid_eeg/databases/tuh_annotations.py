@@ -38,6 +38,10 @@ def read_annotations(path: Path) -> pd.DataFrame:
     Of files that say it channel by channel, a seizure in any channel is one, and background is where all channels that are
     told of have it.
 
+    Parameters
+    ----------
+    path : Path
+
     Raises
     ------
     DataError

@@ -45,6 +45,20 @@ class Annotations:
 def read_annotations(source: FileBytes, header: EdfHeader, records: int, file_name: str) -> Annotations:
     """Read all annotations, and nothing else of the file.
 
+    Parameters
+    ----------
+    source : FileBytes
+    header : EdfHeader
+    records : int
+        How many records are read.
+    file_name : str
+        For messages.
+
+    Returns
+    -------
+    Annotations
+        Times are those of the file, seconds from the start that its header says.
+
     Raises
     ------
     DataError

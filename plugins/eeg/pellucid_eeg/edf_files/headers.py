@@ -104,12 +104,22 @@ class EdfHeader:
         return self.kind.endswith("D")
 
     def rate_hz(self, signal: EdfSignal) -> float:
-        """Samples of a signal in a second."""
+        """Samples of a signal in a second.
+
+        Parameters
+        ----------
+        signal : EdfSignal
+            One of :attr:`signals`.
+        """
         return signal.samples / self.record_s
 
 
 def read_header(path: Path | str) -> EdfHeader:
     """Read a header.
+
+    Parameters
+    ----------
+    path : Path
 
     Raises
     ------
@@ -264,6 +274,10 @@ def _number(field_: bytes, what: str) -> Fraction:
 
 def subject_field(path: Path | str) -> str:
     """What a file says of who was recorded, for a pseudonym to be made of it at once: the code of EDF+, else the whole field.
+
+    Parameters
+    ----------
+    path : Path
 
     Raises
     ------

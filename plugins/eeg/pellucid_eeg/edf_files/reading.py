@@ -127,6 +127,16 @@ def signals_of(
 ) -> tuple[EdfSignal, ...]:
     """The signals asked for, of one rate.
 
+    Parameters
+    ----------
+    header : EdfHeader
+    file_name : str
+        For messages.
+    channels : sequence of str, optional
+        By the names that the file gives them, in the order wanted.
+    rate_hz : float, optional
+        Only those of this rate.
+
     Raises
     ------
     DataError

@@ -107,6 +107,13 @@ def untold(known: Tensor | None, covariance: Tensor) -> Tensor | None:
     """Covariance of what the others do not tell of absent channels, shape (sample, channel, channel); None where none is absent.
 
     What :func:`filled` puts in their place has so much less power than they had.
+
+    Parameters
+    ----------
+    known : Tensor of bool, shape (sample, channel, time), optional
+        A channel is absent from a sample in which it is never known.
+    covariance : Tensor, shape (channel, channel)
+        Of the training samples.
     """
     if known is None or bool(known.any(-1).all()):
         return None

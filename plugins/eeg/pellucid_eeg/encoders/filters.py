@@ -41,7 +41,18 @@ def temporal_then_spatial(x: Tensor, temporal: nn.Conv2d, norm: nn.BatchNorm2d, 
 
 
 def convolved(x: Tensor, kernels: Tensor) -> Tensor:
-    """Each signal with its own kernel, without padding: shape (sample, feature, time), (feature, k)."""
+    """Each signal with its own kernel, without padding: shape (sample, feature, time), (feature, k).
+
+    Parameters
+    ----------
+    x : Tensor, shape (sample, feature, time)
+    kernels : Tensor, shape (feature, k)
+        At most as long as the signal.
+
+    Returns
+    -------
+    Tensor, shape (sample, feature, time - k + 1)
+    """
     length, n = kernels.shape[1], x.shape[-1]
     product = torch.fft.rfft(x, n) * torch.fft.rfft(kernels, n).conj()
     return torch.fft.irfft(product, n)[..., : n - length + 1]

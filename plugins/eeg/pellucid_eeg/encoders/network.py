@@ -90,7 +90,14 @@ class EegNetwork(SignalNetwork):
 
 
 def spans(spec: Signal, windows: Iterable[tuple[int, int]]) -> tuple[TimeSpan, ...]:
-    """Windows of samples as seconds of all channels."""
+    """Windows of samples as seconds of all channels.
+
+    Parameters
+    ----------
+    spec : Signal
+    windows : iterable of (int, int)
+        First sample of each, and the one after its last.
+    """
     return tuple(TimeSpan(spec.channels, start / spec.rate_hz, stop / spec.rate_hz) for start, stop in windows)
 
 
@@ -131,6 +138,14 @@ def seen_by(name: str, length: int, layers: Sequence[tuple[int, int]]) -> tuple[
 
 @torch.no_grad()
 def limit_norms(layer: nn.Conv1d | nn.Conv2d, longest: float | None) -> None:
-    """Shorten the filters of a layer that are longer than this; each is one vector."""
+    """Shorten the filters of a layer that are longer than this; each is one vector.
+
+    Parameters
+    ----------
+    layer : Conv1d or Conv2d
+        Changed in place.
+    longest : float, optional
+        Euclidean length; None: as long as they are.
+    """
     if longest is not None:
         layer.weight.copy_(torch.renorm(layer.weight, 2, 0, longest))

@@ -41,6 +41,10 @@ def standardised(x: Tensor, known: Tensor | None = None) -> tuple[Tensor, Tensor
 def amplitudes(x: Tensor) -> Tensor:
     """One-sided amplitudes, shape (..., time // 2 + 1), scaled so that white noise of variance 1 has mean square 1.
 
+    Parameters
+    ----------
+    x : Tensor, shape (..., time)
+
     Examples
     --------
     >>> x = torch.cos(2 * torch.pi * 3 * torch.arange(64) / 64)
@@ -54,6 +58,12 @@ def amplitudes(x: Tensor) -> Tensor:
 def patches(spectrum: Tensor, length: int, stride: int) -> Tensor:
     """Patches of a spectrum, shape (..., patch, length); its last value goes on for one stride.
 
+    Parameters
+    ----------
+    spectrum : Tensor, shape (..., bin)
+    length, stride : int
+        Of patches, in bins.
+
     Examples
     --------
     >>> patches(torch.arange(5.0), 2, 2).tolist()
@@ -65,6 +75,13 @@ def patches(spectrum: Tensor, length: int, stride: int) -> Tensor:
 
 def count_of(bins: int, length: int, stride: int) -> int:
     """How many patches there are of so many bins.
+
+    Parameters
+    ----------
+    bins : int
+        Of a spectrum.
+    length, stride : int
+        Of patches, in bins.
 
     Raises
     ------
@@ -82,6 +99,17 @@ def bands(spec: Signal, length: int, stride: int) -> tuple[FrequencyBand, ...]:
     """The frequencies of each patch, channel by channel: a bin reaches half its width to both sides.
 
     A patch that lies behind the end of the spectrum holds its last value alone, and has the band of that.
+
+    Parameters
+    ----------
+    spec : Signal
+    length, stride : int
+        Of patches, in bins; a bin is ``rate_hz / length of the signal`` wide.
+
+    Raises
+    ------
+    StudyError
+        If a patch is longer than the spectrum.
 
     Examples
     --------

@@ -22,13 +22,27 @@ NAMED = 6
 
 
 def brought_to(preparation: Preparation, learnt: Signal) -> Preparation:
-    """The preparation that brings recordings to the electrodes and the rate that models have learnt from, slower ones too."""
+    """The preparation that brings recordings to the electrodes and the rate that models have learnt from, slower ones too.
+
+    Parameters
+    ----------
+    preparation : Preparation
+        As the models' study has it.
+    learnt : Signal
+        What they have learnt from.
+    """
     update = {"electrodes": learnt.channels, "rate_hz": learnt.rate_hz, "upsampled": True}
     return preparation.model_copy(update=update)
 
 
 def signal_of(learnt: DataSpec, input: str) -> Signal:
     """The signals that models have learnt from.
+
+    Parameters
+    ----------
+    learnt : DataSpec
+    input : str
+        Which of its inputs.
 
     Raises
     ------
@@ -42,7 +56,15 @@ def signal_of(learnt: DataSpec, input: str) -> Signal:
 
 
 def described_as(spec: DataSpec, learnt: DataSpec) -> DataSpec:
-    """The description of data that were prepared by :func:`brought_to`: the preparation is called as the models' study has it."""
+    """The description of data that were prepared by :func:`brought_to`: the preparation is called as the models' study has it.
+
+    Parameters
+    ----------
+    spec : DataSpec
+        Of the data that were prepared.
+    learnt : DataSpec
+        Of those that models have learnt from; inputs that it lacks stay as they are.
+    """
     inputs = dict(spec.inputs)
     for name, here in inputs.items():
         there = learnt.inputs.get(name)
@@ -55,6 +77,16 @@ def near(there: Sequence[str], wanted: Sequence[str]) -> float:
     """Share of the electrodes that are wanted to which one that is there is near, by :data:`NEAR_DEGREES`.
 
     Electrodes that no place on the head is known of count where they are there.
+
+    Parameters
+    ----------
+    there, wanted : sequence of str
+        Standard names; at least one is wanted.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
 
     Examples
     --------
@@ -115,6 +147,11 @@ def differences(
 
 def named(electrodes: Sequence[str]) -> str:
     """Electrodes in words, the first ones alone where there are many.
+
+    Parameters
+    ----------
+    electrodes : sequence of str
+        More than :data:`NAMED` of them are abridged.
 
     Examples
     --------

@@ -21,6 +21,18 @@ def spline_weights(there: tuple[str, ...], absent: tuple[str, ...]) -> npt.NDArr
     Spherical splines (Perrin et al. 1989, doi:10.1016/0013-4694(89)90180-6) are linear in the values: mne's own are asked once
     what they make of a 1 at each electrode. Places are those of the standard 10-05 system.
 
+    Parameters
+    ----------
+    there : tuple of str
+        Standard names of the good electrodes.
+    absent : tuple of str
+        Those that they stand for.
+
+    Returns
+    -------
+    ndarray of float64, shape (absent, there)
+        ``weights @ signals`` are the absent ones, in the unit of the signals.
+
     Raises
     ------
     DataError

@@ -222,6 +222,16 @@ def positions(labels: Sequence[str]) -> npt.NDArray[np.float64]:
     Places are those of mne's template head (its 10-5 montage), moved to the centre of the sphere that fits them best and scaled
     to its surface.
 
+    Parameters
+    ----------
+    labels : sequence of str
+        As files or anybody calls them.
+
+    Returns
+    -------
+    ndarray of float64, shape (channel, 3)
+        Without a unit: the radius is 1.
+
     Raises
     ------
     DataError

@@ -11,6 +11,11 @@ def event_doubts(recording: EegRecording) -> tuple[tuple[str, str, str], ...]:
     """Events that are there twice, and those of times at which nothing was recorded any more, or yet: what, where, done.
 
     Counts and seconds alone: descriptions are free words.
+
+    Parameters
+    ----------
+    recording : EegRecording
+        Its samples are not read.
     """
     found = []
     last, events = recording.segments[-1], recording.events

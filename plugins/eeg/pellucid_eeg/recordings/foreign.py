@@ -107,7 +107,19 @@ def is_epochs(object_: Any) -> bool:
 
 
 def of_raw(raw: Any, name: str = "recording") -> EegRecording:
-    """A recording from an ``mne.io.Raw``: its samples are copied, volts become microvolts, date and person stay behind."""
+    """A recording from an ``mne.io.Raw``: its samples are copied, volts become microvolts, date and person stay behind.
+
+    Parameters
+    ----------
+    raw : mne.io.Raw
+    name : str
+        For messages.
+
+    Raises
+    ------
+    DataError
+        If it has no channel of :data:`VOLTAGES`, or mne cannot read its samples.
+    """
     rows = _rows(raw, name)
     values = by_mne(name, lambda: raw.get_data(picks=list(rows)))
     return _recording(raw, (values * _UV).astype(np.float32), rows, name)
@@ -117,6 +129,17 @@ def of_epochs(epochs: Any, name: str = "recording") -> EegRecording:
     """A recording from ``mne.Epochs``: each epoch is a segment, and an event says where its time 0 is and what it is of.
 
     The epochs follow one another in time, as if one had begun when the one before ended; when they were recorded is not kept.
+
+    Parameters
+    ----------
+    epochs : mne.Epochs
+    name : str
+        For messages.
+
+    Raises
+    ------
+    DataError
+        If there are none, none of their channels is of :data:`VOLTAGES`, or mne cannot read them.
     """
     rows = _rows(epochs, name)
     values = by_mne(name, lambda: epochs.get_data(picks=list(rows)))
@@ -156,7 +179,20 @@ def _raw(path: str) -> Any:
 
 
 def by_mne(name: str, read: Callable[[], Any]) -> Any:
-    """What mne reads; whatever it raises is one error without its words, as it may quote the file."""
+    """What mne reads; whatever it raises is one error without its words, as it may quote the file.
+
+    Parameters
+    ----------
+    name : str
+        Of the file or object, for the message.
+    read : callable
+        Calls mne.
+
+    Raises
+    ------
+    DataError
+        If it raises anything but a lack of memory; says what kind of error that was.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

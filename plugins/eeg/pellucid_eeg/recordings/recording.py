@@ -190,6 +190,16 @@ class EegRecording:
     def samples_uv(self, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Samples ``start`` to ``stop``, shape (channel, time).
 
+        Parameters
+        ----------
+        start, stop : int
+            First sample and the one after the last.
+
+        Returns
+        -------
+        ndarray of float32, shape (channel, time), uV
+            NaN where a sample is missing.
+
         Raises
         ------
         DataError
@@ -213,6 +223,17 @@ class EegRecording:
 
     def window_uv(self, onset_s: float, duration_s: float) -> npt.NDArray[np.float32]:
         """The samples of a window, shape (channel, time), its onset in seconds since the recording's first sample.
+
+        Parameters
+        ----------
+        onset_s : float
+            Rounded to the nearest sample.
+        duration_s : float
+            At least one sample.
+
+        Returns
+        -------
+        ndarray of float32, shape (channel, time), uV
 
         Raises
         ------

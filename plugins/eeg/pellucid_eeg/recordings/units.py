@@ -37,6 +37,11 @@ APART = 1e4
 def microvolts_per(unit: str) -> float | None:
     """How many microvolts one of a unit has; None where it is no voltage that is known.
 
+    Parameters
+    ----------
+    unit : str
+        As a file writes it: ``uV``, ``mV``, ``V`` and their spellings.
+
     Examples
     --------
     >>> microvolts_per("mV"), microvolts_per("uV"), microvolts_per("degC")
@@ -46,7 +51,13 @@ def microvolts_per(unit: str) -> float | None:
 
 
 def shown_unit(unit: str) -> str:
-    """A unit for a message: what is no known voltage stands in quotation marks, since it is a file's own word."""
+    """A unit for a message: what is no known voltage stands in quotation marks, since it is a file's own word.
+
+    Parameters
+    ----------
+    unit : str
+        As a file writes it.
+    """
     return unit if microvolts_per(unit) is not None else repr(unit)
 
 

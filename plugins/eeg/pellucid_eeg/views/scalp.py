@@ -23,7 +23,18 @@ DOT = 1.5
 
 
 def drawable(channels: tuple[str, ...]) -> tuple[int, ...]:
-    """Rows of channels that stand somewhere on the scalp; none where they are too few for a map."""
+    """Rows of channels that stand somewhere on the scalp; none where they are too few for a map.
+
+    Parameters
+    ----------
+    channels : tuple of str
+        As files or anybody calls them.
+
+    Returns
+    -------
+    tuple of int
+        Positions among ``channels``, in order; empty for fewer than :data:`FEWEST`.
+    """
     rows = tuple(at for at, name in enumerate(channels) if canonical(name) in SCALP)
     return rows if len(rows) >= FEWEST else ()
 
@@ -72,7 +83,15 @@ def draw_map(
 
 
 def draw_shares(ax: Axes, numbers: npt.NDArray[np.floating], channels: tuple[str, ...]) -> bool:
-    """Draw shares, from white for none, over the scalp; False where too few channels stand on it."""
+    """Draw shares, from white for none, over the scalp; False where too few channels stand on it.
+
+    Parameters
+    ----------
+    ax : Axes
+    numbers : ndarray, shape (channel,)
+        Shares, none below 0; NaN where nothing is known.
+    channels : tuple of str
+    """
     rows = drawable(channels)
     if len(rows) < len(channels):
         return False

@@ -47,13 +47,34 @@ class Part:
 
 
 def rates_of(recording: EegRecording, preparation: Preparation) -> tuple[float, Fraction]:
-    """Samples a second after the preparation, and how many there are for one before it."""
+    """Samples a second after the preparation, and how many there are for one before it.
+
+    Parameters
+    ----------
+    recording : EegRecording
+    preparation : Preparation
+        Without a rate the recording's own stays.
+
+    Returns
+    -------
+    float
+        In Hz.
+    Fraction
+        New samples for an old one.
+    """
     rate_hz = preparation.rate_hz or recording.rate_hz
     return float(rate_hz), ratio_of(recording.rate_hz, rate_hz)
 
 
 def margin_s(preparation: Preparation, rate_hz: float) -> float:
-    """Seconds on either side of a block that are prepared with it and thrown away."""
+    """Seconds on either side of a block that are prepared with it and thrown away.
+
+    Parameters
+    ----------
+    preparation : Preparation
+    rate_hz : float
+        Before the preparation.
+    """
     filters = settling_s(
         rate_hz, high_pass_hz=preparation.high_pass_hz, low_pass_hz=preparation.low_pass_hz, line_hz=preparation.line_hz
     )

@@ -47,6 +47,12 @@ class Asked:
 def asked_of(preparation: Preparation, wanted: Sequence[str]) -> Asked:
     """What a preparation asks of recordings.
 
+    Parameters
+    ----------
+    preparation : Preparation
+    wanted : sequence of str
+        Electrodes that come out, in this order, as anybody calls them.
+
     Raises
     ------
     DataError
@@ -89,14 +95,30 @@ def is_edf(path: Path | str) -> bool:
 
 
 def labels_in(path: Path) -> tuple[str, ...]:
-    """What a file calls its channels; no sample and no annotation is read."""
+    """What a file calls its channels; no sample and no annotation is read.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or is of no kind that is.
+    """
     if is_edf(path):
         return tuple(one.label for one in read_header(path).signals if not one.annotations)
     return open_foreign(path).channels
 
 
 def scalp_of(labels: Sequence[str]) -> tuple[str, ...]:
-    """Standard names of the scalp's electrodes among channels, each once."""
+    """Standard names of the scalp's electrodes among channels, each once.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        As files call them.
+    """
     return tuple(dict.fromkeys(one.name for one in map(channel_of, labels) if one.kind == "scalp"))
 
 
@@ -140,6 +162,11 @@ def open_asked(
 
 def selected(recording: EegRecording, asked: Asked) -> EegRecording:
     """A recording that is open already, with the channels that are asked for.
+
+    Parameters
+    ----------
+    recording : EegRecording
+    asked : Asked
 
     Raises
     ------

@@ -43,6 +43,16 @@ class ClassesConfig(WindowsConfig):
 def labels_named(config: ClassesConfig, name: str, by: str, about: str) -> Labels:
     """The classes that a configuration names.
 
+    Parameters
+    ----------
+    config : ClassesConfig
+    name : str
+        Of the dataset, for messages.
+    by : {"events", "recording"}
+        See :class:`~pellucid_eeg.windows.sources.Labels`.
+    about : str
+        What a label is, in a few words.
+
     Raises
     ------
     DataError
@@ -71,6 +81,14 @@ def labels_named(config: ClassesConfig, name: str, by: str, about: str) -> Label
 
 def class_of(cell: str, labels: Labels, where: str) -> float:
     """The number of the class that a cell stands for; NaN for an empty one, or one that nobody named.
+
+    Parameters
+    ----------
+    cell : str
+        Of a table, or a folder's name.
+    labels : Labels
+    where : str
+        For the message.
 
     Raises
     ------

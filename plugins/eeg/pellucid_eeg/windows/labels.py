@@ -37,7 +37,18 @@ def labelled_events(events: pd.DataFrame, classes: Mapping[str, int]) -> pd.Data
 
 
 def contradictions(events: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Onsets, in seconds, at which events of two classes begin; such windows would have two labels."""
+    """Onsets, in seconds, at which events of two classes begin; such windows would have two labels.
+
+    Parameters
+    ----------
+    events : DataFrame
+        ``onset_s`` and ``label``, one row an event.
+
+    Returns
+    -------
+    ndarray of float64, shape (time,), s
+        Empty where there is none.
+    """
     several = events.groupby("onset_s")["label"].nunique()
     return several[several > 1].index.to_numpy(np.float64)
 

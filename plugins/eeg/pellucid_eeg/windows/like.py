@@ -24,6 +24,12 @@ def brought(config: Config, learnt: Signal) -> Config:
     """The options that bring recordings to the electrodes and the rate that models have learnt from.
 
     Both are part of what a store is known by, so that none of a run is taken for one of an evaluation that asks otherwise.
+
+    Parameters
+    ----------
+    config : WindowsConfig
+    learnt : Signal
+        What the models have learnt from.
     """
     return config.model_copy(update={"preparation": brought_to(config.preparation, learnt)})
 

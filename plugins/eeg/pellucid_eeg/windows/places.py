@@ -97,7 +97,15 @@ def around_events(
 
 
 def samples_of(segment: Segment, ratio: Fraction) -> int:
-    """Samples of a segment at the new rate that lie between old ones."""
+    """Samples of a segment at the new rate that lie between old ones.
+
+    Parameters
+    ----------
+    segment : Segment
+        At the recorded rate.
+    ratio : Fraction
+        New samples for an old one.
+    """
     old = segment.stop - segment.start
     return 0 if old < 1 else ((old - 1) * ratio.numerator) // ratio.denominator + 1
 

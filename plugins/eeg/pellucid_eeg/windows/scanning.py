@@ -38,7 +38,13 @@ class Scanned:
 
 
 def scanned(recording: EegRecording) -> Scanned:
-    """Look through a recording, block by block."""
+    """Look through a recording, block by block.
+
+    Parameters
+    ----------
+    recording : EegRecording
+        A block of its samples is in memory at a time.
+    """
     rows = len(recording.channels)
     total = hashlib.blake2b(f"{recording.rate_hz!r}\x1f{rows}".encode(), digest_size=16)
     low, high = np.full(rows, np.inf), np.full(rows, -np.inf)

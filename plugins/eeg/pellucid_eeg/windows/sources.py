@@ -98,7 +98,15 @@ class Source:
 
 
 def called(path: Path, folder: Path, namespace: str) -> str:
-    """What a recording is called in reports: names of files may be those of people, or dates."""
+    """What a recording is called in reports: names of files may be those of people, or dates.
+
+    Parameters
+    ----------
+    path, folder : Path
+        A recording, and the folder of the dataset that it lies in.
+    namespace : str
+        Where names come from.
+    """
     return f"eeg-{pseudonym(path.relative_to(folder).as_posix(), namespace)}"
 
 
@@ -108,7 +116,12 @@ def place_of(path: Path, folder: Path, namespace: str) -> Place:
 
 
 def companions(path: Path) -> list[Path]:
-    """A recording's file, and those of its name that hold its samples or marks."""
+    """A recording's file, and those of its name that hold its samples or marks.
+
+    Parameters
+    ----------
+    path : Path
+    """
     if path.suffix.lower() not in (".vhdr", ".set"):
         return [path]
     return [path, *(one for ending in BESIDE if (one := path.with_suffix(ending)).is_file())]

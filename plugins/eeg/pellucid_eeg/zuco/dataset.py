@@ -123,7 +123,13 @@ class Zuco(Dataset):
 
 
 def resampled(signals_uv: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Signals at 128 Hz by a Fourier transform, shape (channel, floor(time * 128 / 500))."""
+    """Signals at 128 Hz by a Fourier transform, shape (channel, floor(time * 128 / 500)).
+
+    Parameters
+    ----------
+    signals_uv : ndarray, shape (channel, time), uV
+        At 500 Hz.
+    """
     from scipy.signal import resample
 
     steps = signals_uv.shape[1] * int(RATE_HZ) // int(RECORDED_HZ)

@@ -44,6 +44,10 @@ class Reading:
 def read_readings(path: Path) -> Iterator[Reading]:
     """The sentences of one file, in its order, each read when it is asked for (all at once from files older than 7.3).
 
+    Parameters
+    ----------
+    path : Path
+
     Raises
     ------
     DataError
