@@ -165,6 +165,8 @@ def test_the_baseline_of_an_encoder_that_learns_nothing_is_its_own_figure_whatev
     folds,
 ):
     dataset = data(told=0.6)
+    # More of one class than of the other, so that it matters how many n-grams there are to choose from.
+    dataset.frame.iloc[::7, dataset.frame.columns.get_loc("answer")] = 0.0
     if folds == 1:
         # Whoever chose by these would choose otherwise: what spoke for one class now speaks for the other.
         test = fold(dataset).split.test
@@ -180,6 +182,21 @@ def test_the_baseline_of_an_encoder_that_learns_nothing_is_its_own_figure_whatev
     assert found["usage"].chance == pytest.approx(1 / CODES)
     assert found["perplexity"].chance == 1
     assert ("in the first fold" in found["log_odds:yes"].sentence) == (folds == 2)
+
+
+def test_log_odds_of_folds_are_of_all_their_samples_with_the_mean_of_their_vocabularies():
+    dataset = data(told=0.6)
+    dataset.frame.iloc[::7, dataset.frame.columns.get_loc("answer")] = 0.0
+    audit, rows = of_folds(dataset, Written, {}, {"most": 20})
+    found = {one.metric: one.value for one in audit.conclude(rows, context(dataset))}
+    sizes = rows.groupby("fold")["fold:vocabulary"].first()
+    assert sizes[0] > sizes[1] > 0
+    yes = dataset.frame.loc[rows["sample"], "answer"].to_numpy() == 1
+    rates = [
+        [(rows[f"times:{rank}:yes"][side].sum() + 1) / (rows["grams"][side].sum() + sizes.mean()) for rank in (0, 1)]
+        for side in (yes, ~yes)
+    ]
+    assert found["log_odds:yes"] == pytest.approx(np.mean(np.log(rates[0]) - np.log(rates[1])), rel=1e-9)
 
 
 @pytest.mark.parametrize("bare", [0, 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mne
 import numpy as np
 import pytest
 from written_trees import NAMES, RATE, noise
@@ -50,6 +51,16 @@ def test_an_array_of_windows_is_these_windows_whatever_the_dataset_cuts_around()
         (at * RATE, (at + 1) * RATE, at) for at in range(6)
     ]
     assert one.events["onset_s"].tolist() == [at + 0.25 for at in range(6)]
+
+
+def test_epochs_as_long_as_a_window_are_windows_wherever_their_time_zero_is():
+    signals = noise(5, 20)
+    raw = mne.io.RawArray(signals * 1e-6, mne.create_info(list(NAMES), RATE, "eeg"), verbose="ERROR")
+    marks = np.array([[5 * RATE, 0, 1], [9 * RATE, 0, 1]])
+    epochs = mne.Epochs(raw, marks, {"go": 1}, -0.5, 0.5 - 1 / RATE, baseline=None, preload=True, verbose="ERROR")
+    made = EegFolder.of_objects(epochs, EVENTS)
+    expected = [signals[:, round(at * RATE) : round(at * RATE) + RATE] for at in (4.5, 8.5)]
+    np.testing.assert_allclose(made.read(np.arange(2)).inputs["eeg"], expected, atol=1e-3)
 
 
 def test_longer_pieces_without_events_are_cut_at_their_beginning():
