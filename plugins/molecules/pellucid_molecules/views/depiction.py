@@ -33,7 +33,7 @@ SHADE = 0.7
 """Of the strongest colour: letters in ink on it still have a contrast of 5 to 1."""
 
 
-def _size(values: Graphs, spec: Graph, shown: Shown) -> tuple[float, float]:
+def _size(values: Any, spec: Any, shown: Shown) -> tuple[float, float]:
     left, right, bottom, top = _limits(laid_out(values), shown)
     extra = LINE * (bool(shown.caption) + 1.6 * (shown.evidence is not None))
     width, height = (right - left) * INCH, (top - bottom) * INCH
@@ -169,8 +169,8 @@ def _draw_bar(ax: Axes, strongest: float, below: float) -> None:
     bar.tick_params(length=2, pad=1, colors=INK)
     for text, x, side in (("lowers ", -1, "right"), (" raises", 1, "left")):
         bar.text(x, 0.5, text, fontsize=6.5, ha=side, va="center", color=INK)
-    for side in bar.spines.values():
-        side.set(color=NEUTRAL, linewidth=0.5)
+    for edge in bar.spines.values():
+        edge.set(color=NEUTRAL, linewidth=0.5)
 
 
 def _mark(ax: Axes, layout: Layout, marked: Marked, points: float) -> None:
