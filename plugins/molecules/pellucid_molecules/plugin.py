@@ -17,5 +17,10 @@ PLUGIN = Plugin(
         "tox21": "pellucid_molecules.tables.moleculenet:Tox21",
     },
     views={"depiction": "pellucid_molecules.views.depiction:depiction"},
+    encoders={
+        "attentivefp": "pellucid_molecules.encoders.attentivefp:AttentiveFp",
+        "dmpnn": "pellucid_molecules.encoders.dmpnn:Dmpnn",
+        "gat": "pellucid_molecules.encoders.gat:Gat",
+        "gin": "pellucid_molecules.encoders.gin:Gin",
     mend="pip install --force-reinstall pellucid-molecules",
 )
