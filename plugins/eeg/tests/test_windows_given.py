@@ -11,6 +11,7 @@ from pellucid.errors import DataError
 from pellucid_eeg.databases.folder import EegFolder, EegFolderConfig
 from pellucid_eeg.preparing.record import Preparation
 from pellucid_eeg.recordings.recording import EegRecording, event_table
+from pellucid_eeg.windows.channels import asked_of, selected
 from pellucid_eeg.windows.given import given_recordings
 
 EVENTS = EegFolderConfig(
@@ -76,3 +77,28 @@ def test_what_gives_no_recording_is_refused():
         bare = EVENTS.model_copy(update={"preparation": Preparation(electrodes=electrodes, rate_hz=rate_hz)})
         with pytest.raises(DataError, match="given-2: an array does not say its channels"):
             given_recordings([recording((1.0, "go")), np.zeros((5, 640))], bare)
+
+
+@pytest.mark.parametrize(
+    ("settings", "read"),
+    [
+        ({}, ("C4", "Cz")),
+        ({"reference": ("C3",)}, ("C3", "Cz", "C4")),
+        ({"reference": "average"}, NAMES),
+        ({"absent": "interpolated"}, NAMES),
+        ({"absent": "masked"}, NAMES),
+    ],
+)
+def test_channels_are_read_that_are_wanted_or_needed_and_no_others(settings, read):
+    asked = asked_of(Preparation(**settings), ("C4", "Cz"))
+    assert asked.wanted == ("C4", "Cz")
+    names = ("EOG", *NAMES)
+    made = EegRecording(noise(6, 2).astype(np.float32), names, float(RATE))
+    assert set(selected(made, asked).channels) == set(read)
+    # One that lacks an electrode is refused only where nothing may stand for it.
+    lacking = made.of_channels([name for name in names if name != "C4"])
+    if "absent" in settings:
+        assert set(selected(lacking, asked).channels) == set(read) - {"C4"}
+    else:
+        with pytest.raises(DataError, match="has no electrode C4"):
+            selected(lacking, asked)
