@@ -29,6 +29,7 @@ PLUGIN = Plugin(
         "lidc-shapes": "pellucid_datasets/cards/lidc-shapes.toml",
         "lipophilicity": "pellucid_datasets/cards/lipophilicity.toml",
         "mit-bih": "pellucid_datasets/cards/mit-bih.toml",
+        "molecules-synthetic": "pellucid_datasets/cards/molecules-synthetic.toml",
         "muse-n170": "pellucid_datasets/cards/muse-n170.toml",
         "planted-lesions": "pellucid_datasets/cards/planted-lesions.toml",
         "planted-nodules": "pellucid_datasets/cards/planted-nodules.toml",

@@ -17,6 +17,7 @@ PLUGIN = Plugin(
         "tox21": "pellucid_molecules.tables.moleculenet:Tox21",
     },
     views={"depiction": "pellucid_molecules.views.depiction:depiction"},
+    datasets={"molecules-synthetic": "pellucid_molecules.synthetic:MoleculesSynthetic"},
     encoders={
         "attentivefp": "pellucid_molecules.encoders.attentivefp:AttentiveFp",
         "dmpnn": "pellucid_molecules.encoders.dmpnn:Dmpnn",
