@@ -12,16 +12,22 @@ PLUGIN = Plugin(
         "esol": "pellucid_molecules.tables.moleculenet:Esol",
         "freesolv": "pellucid_molecules.tables.moleculenet:FreeSolv",
         "lipophilicity": "pellucid_molecules.tables.moleculenet:Lipophilicity",
+        "molecules-synthetic": "pellucid_molecules.synthetic:MoleculesSynthetic",
         "sdf-file": "pellucid_molecules.tables.sdf:SdfFile",
         "smiles-table": "pellucid_molecules.tables.smiles_table:SmilesTable",
         "tox21": "pellucid_molecules.tables.moleculenet:Tox21",
     },
-    views={"depiction": "pellucid_molecules.views.depiction:depiction"},
-    datasets={"molecules-synthetic": "pellucid_molecules.synthetic:MoleculesSynthetic"},
     encoders={
         "attentivefp": "pellucid_molecules.encoders.attentivefp:AttentiveFp",
         "dmpnn": "pellucid_molecules.encoders.dmpnn:Dmpnn",
         "gat": "pellucid_molecules.encoders.gat:Gat",
         "gin": "pellucid_molecules.encoders.gin:Gin",
+    },
+    studies={
+        "molecules-barrier": "pellucid_molecules/studies/molecules-barrier.toml",
+    },
+    views={
+        "depiction": "pellucid_molecules.views.depiction:depiction",
+    },
     mend="pip install --force-reinstall pellucid-molecules",
 )
