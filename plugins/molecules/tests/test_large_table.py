@@ -36,7 +36,7 @@ def test_a_table_of_100000_molecules_is_opened_in_bounded_memory(tmp_path, monke
     folder = real_data("molecules", "moleculenet")
     texts = [line.rsplit(",", 1)[1] for line in (folder / "lipophilicity.csv").read_text("utf-8").splitlines()[1:]]
     # Not the same text twice: a name after the SMILES, as some files have it, is no part of the molecule.
-    rows = [f"{texts[at % len(texts)]} m{at},{at % 2}" for at in range(100_000)]
+    rows = [f"{texts[at % len(texts)]} m{at},{at % len(texts) % 2}" for at in range(100_000)]
     (tmp_path / "molecules.csv").write_text("\n".join(["smiles,y", *rows]) + "\n", "utf-8")
     run = subprocess.run(
         [sys.executable, "-c", CODE, str(tmp_path)], check=True, capture_output=True, text=True, timeout=1500

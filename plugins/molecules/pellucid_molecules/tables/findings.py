@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -59,17 +60,17 @@ def conflicts(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[Finding, ...
     columns : sequence of str
         Of labels, NaN where nothing is known.
     """
-    twice = frame[frame["molecule"].duplicated(keep=False)]
     found = []
-    for _, some in twice.groupby("molecule", sort=False):
-        for column in columns:
-            known = some[column].dropna()
-            if known.nunique() < 2:
-                continue
-            for sample, value in known.items():
-                others = known[known != value]
-                said = ", ".join(f"{other:g} in {name}" for name, other in others.head(NAMED).items())
-                found.append(Finding(str(sample), CONFLICT, f"{column} is {value:g}, but {said}"))
+    for column in columns:
+        known = frame[["molecule", column]].dropna()
+        apart = known.groupby("molecule", sort=False)[column].transform("nunique").to_numpy() > 1
+        for _, some in known[apart].groupby("molecule", sort=False):
+            samples, values = list(map(str, some.index)), some[column].tolist()
+            for sample, value in zip(samples, values, strict=True):
+                others = (f"{v:g} in {s}" for s, v in zip(samples, values, strict=True) if v != value)
+                found.append(
+                    Finding(sample, CONFLICT, f"{column} is {value:g}, but {', '.join(islice(others, NAMED))}")
+                )
     return tuple(found)
 
 
