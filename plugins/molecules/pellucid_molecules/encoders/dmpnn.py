@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -31,7 +33,8 @@ class Dmpnn(GraphNetwork):
 
     References
     ----------
-    Yang et al. (2019), arXiv 1904.01561, with the defaults of its software chemprop: 300 wide, depth 3, ``W_i`` and ``W_h`` without bias.
+    Yang et al. (2019), arXiv 1904.01561, with the defaults of its software chemprop: 300 wide, depth 3, ``W_i`` and ``W_h`` without bias,
+    weights begin as Glorot's normal ones (torch's own would make what comes from afar too faint to learn from).
     As there, and unlike the paper, what an update adds is ``h0`` before its ReLU; messages start as ``relu(h0)``. Deviation: bonds
     are parted by a table of opposite edges, so that edges may come in any order; one without an opposite leaves nothing out.
     """
@@ -49,6 +52,14 @@ class Dmpnn(GraphNetwork):
         self.last_of_atom = nn.Linear(nodes, hidden)
         self.last_of_message = nn.Linear(hidden, hidden, bias=False)
         self.dropout = nn.Dropout(config.dropout)
+        for width, layers in (
+            (nodes + edges, (self.first_of_atom, self.first_of_bond)),
+            (hidden, (self.update,)),
+            (nodes + hidden, (self.last_of_atom, self.last_of_message)),
+        ):
+            for layer in filter(None, layers):
+                nn.init.normal_(layer.weight, std=math.sqrt(2 / (width + hidden)))
+        nn.init.zeros_(self.last_of_atom.bias)
 
     def states(self, graphs: GraphBatch) -> Tensor:
         """The state of every node, shape (node, unit)."""
