@@ -35,8 +35,8 @@ COUNTS = (0.6, 0.3, 0.1)
 RING_COUNTS, LINKERS = (0.2, 0.6, 0.2), 3
 """Chances of one, two and three rings, and how many lengths of linkers there are, from none up."""
 
-ENDS, CLUSTERS, BETWEEN = (2, 3, 4, 5, 6), (1, 3), (6, 7)
-"""Of long molecules: carbons from an end to the nearest ring's, rings beside each other, carbons between these."""
+NEAR, CLUSTER, AWAY = (4, 5, 6), 3, (10, 11)
+"""Of long molecules: carbons from the near end to the first carbon with a ring, how many have one, carbons to the other end."""
 
 
 @dataclass(frozen=True)
@@ -80,38 +80,35 @@ def compact(rng: np.random.Generator) -> Drawn:
 
 
 def long(rng: np.random.Generator) -> Drawn:
-    """A chain with a nitro group at its start, another group at its end, and four rings: one near either end, three near the other.
+    """A chain with a nitro group at its start, another group at its end, and three rings near one of the two; about 40 atoms.
 
-    One ring or three begin alike, so who wants to know which end the three are at must see the nitro group and the second
-    carbon with a ring at once, 4 to 8 bonds from its nitrogen: an atom between them that sees half of that. About 50 atoms.
+    Up to three bonds away every atom has the same surroundings at whichever end the rings are, but for atoms amid a chain of the
+    shortest kinds. Who wants to know must see a nitro group and the first carbon with a ring, 5 to 7 bonds from its nitrogen.
     """
     made = Structure()
-    start = made.atom("C")
-    end = start
-    sizes = CLUSTERS if rng.random() < 0.5 else CLUSTERS[::-1]
-    rings: list[tuple[int, ...]] = []
-    for at, size in enumerate(sizes):
-        for _ in range(int(rng.choice(BETWEEN if at else ENDS)) - (0 if at else 1)):
-            end = made.atom("C", end)
-        for _ in range(size):
-            end = made.atom("C", end)
-            rings.append(_ring(made, end, rng))
-    for _ in range(int(rng.choice(ENDS))):
+    start = end = made.atom("C")
+    near, away = int(rng.choice(NEAR)), int(rng.choice(AWAY))
+    before, after = (near, away) if rng.random() < 0.5 else (away, near)
+    for _ in range(before - 1):
         end = made.atom("C", end)
-    others = [name for name in GROUPS if name != "nitro"]
-    last = str(rng.choice(others))
-    groups = {"nitro": [made.branch(start, GROUPS["nitro"])]}
-    groups[last] = [made.branch(end, GROUPS[last])]
-    wanted = [name for name in others for _ in range(_count(name, rng) if rng.random() < 0.5 else 0)]
-    return _finished(made, rings, groups, wanted, rng)
+    symbols = str(rng.choice(RINGS))
+    rings: list[tuple[int, ...]] = []
+    for _ in range(CLUSTER):
+        end = made.atom("C", end)
+        rings.append(_ring(made, end, rng, symbols))
+    for _ in range(after):
+        end = made.atom("C", end)
+    last = str(rng.choice([name for name in GROUPS if name != "nitro"]))
+    groups = {"nitro": [made.branch(start, GROUPS["nitro"])], last: [made.branch(end, GROUPS[last])]}
+    return _finished(made, rings, groups, [], rng)
 
 
 def _count(name: str, rng: np.random.Generator) -> int:
     return int(rng.integers(2)) if name in EVEN else int(rng.choice(3, p=COUNTS))
 
 
-def _ring(made: Structure, to: int | None, rng: np.random.Generator) -> tuple[int, ...]:
-    symbols = str(rng.choice(RINGS))
+def _ring(made: Structure, to: int | None, rng: np.random.Generator, symbols: str = "") -> tuple[int, ...]:
+    symbols = symbols or str(rng.choice(RINGS))
     carbons = [at for at, symbol in enumerate(symbols) if symbol in "cC"]
     return made.ring(symbols, to, int(rng.choice(carbons)))
 
