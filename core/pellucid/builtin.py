@@ -37,6 +37,7 @@ PLUGIN = Plugin(
         "pca": "pellucid.heads.dictionaries.baselines:Pca",
         "prototypes": "pellucid.heads.prototypes.head:Prototypes",
         "prototypes-grouped": "pellucid.heads.prototypes.grouped:PrototypesGrouped",
+        "random-forest": "pellucid.heads.trees.forest:RandomForest",
         "sae-batchtopk": "pellucid.heads.dictionaries.topk:BatchTopK",
         "sae-gated": "pellucid.heads.dictionaries.gated:Gated",
         "sae-jumprelu": "pellucid.heads.dictionaries.jump_relu:JumpRelu",

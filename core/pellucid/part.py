@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import torch
 from pydantic import ValidationError
-from torch import nn
+from torch import Tensor, nn
 
 from pellucid.data.spec import Frozen
 from pellucid.data.subjects import LearnedFrom
@@ -23,11 +24,27 @@ class Part(nn.Module):
     config_type: ClassVar[type[Config]]
     config: Any
 
+    grown: ClassVar[tuple[str, ...]] = ()
+    """Names of parameters and buffers whose size the training samples decide: they take the size of what is loaded."""
+
     def __init__(self) -> None:
         super().__init__()
         self.learned_from = LearnedFrom()
         self.origin = ""
         """What made the samples it has learnt from, where a model did; see :attr:`pellucid.data.dataset.Dataset.origin`."""
+
+    def grow(self, name: str, values: Tensor) -> None:
+        """Give one of :attr:`grown` other values, of whatever size."""
+        if name in self._parameters:
+            self._parameters[name] = nn.Parameter(values, requires_grad=values.is_floating_point())
+        else:
+            self._buffers[name] = values
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        for name in self.grown:
+            if (found := state_dict.get(f"{prefix}{name}")) is not None:
+                self.grow(name, torch.empty_like(found))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def settle(self) -> None:
         """Put parameters back where they must lie (atoms of unit length); called after each step. Default: nothing."""

@@ -1,0 +1,184 @@
+"""A random forest on named units, taken apart along the paths that a sample takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from pellucid.batch import Batch
+from pellucid.errors import ContractError, DataError
+from pellucid.explanation import Explanation
+from pellucid.heads.base import HeadTags, Predictor, PredictorConfig, Stage
+from pellucid.heads.trees.flat import FlatTrees, flattened
+from pellucid.representation import Representation
+
+SURE = 1e-3
+"""Shares nearer to 0 and 1 than this count as this near: no logit is infinite because all trees agree."""
+
+ARRAYS = ("unit", "limit", "left", "right", "root", "first_tree", "depths")
+
+
+class RandomForestConfig(PredictorConfig):
+    """Settings of :class:`RandomForest`.
+
+    Parameters
+    ----------
+    trees : int
+        For each output.
+    smallest_leaf : int
+        Training samples that every leaf must hold.
+    units_asked : "sqrt", "third" or "all"
+        How many units, drawn anew, are looked at for each split; by default the square root, for numbers a third.
+    balanced : bool
+        Whether classes weigh the same however many samples they have.
+    seed : int
+    """
+
+    trees: int = Field(500, ge=1)
+    smallest_leaf: int = Field(1, ge=1)
+    units_asked: Literal["sqrt", "third", "all"] | None = None
+    balanced: bool = True
+    seed: int = 0
+
+
+class RandomForest(Predictor):
+    """Trees on bootstrap samples of the training samples, one forest an output, their mean the answer.
+
+    Each split moves the mean label of the training samples that are still together, so the answer is the mean at the roots plus
+    what each unit moves it by on the way down. For classes the shares of class 1 are taken as they add up, and then all of a
+    sample's are stretched alike so that they add up to the logit.
+
+    Deep trees take a unit's part by where it stands in them: of two units that say the same the one asked first gets it. The
+    forest is what a learnt representation must beat; to be understood, it has too many paths.
+
+    References
+    ----------
+    Breiman (2001), doi:10.1023/A:1010933404324, fitted by scikit-learn. Decomposition: Palczewska et al. (2014),
+    doi:10.1007/978-3-319-04717-1_9; deviation: logits.
+    """
+
+    tags = HeadTags(family="rule", stage="post_hoc", partial_labels=True)
+    config_type = RandomForestConfig
+    config: RandomForestConfig
+    grown = (*ARRAYS, "value")
+    unit: Tensor
+    limit: Tensor
+    left: Tensor
+    right: Tensor
+    root: Tensor
+    first_tree: Tensor
+    depths: Tensor
+
+    def __init__(self, config: RandomForestConfig) -> None:
+        super().__init__()
+        self.config = config
+        for name in ARRAYS:
+            kind = torch.float64 if name == "limit" else torch.int64
+            self.register_buffer(name, torch.zeros(0, dtype=kind))
+        # A parameter, although no step moves it: it is what an audit draws anew to see whether explanations notice.
+        self.value = nn.Parameter(torch.zeros(0))
+
+    @classmethod
+    def example_options(cls) -> dict[str, Any]:
+        """Settings for a trial on few samples."""
+        return {"trees": 20}
+
+    def stages(self) -> tuple[Stage, ...]:
+        """One pass."""
+        return (Stage(name="fit", finish=self.finish),)
+
+    @torch.no_grad()
+    def finish(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
+        """Grow a forest for each output on the training samples in which it is known.
+
+        Raises
+        ------
+        ContractError
+            If the samples carry no labels.
+        DataError
+            If all known labels of an output are the same.
+        """
+        seen = [(z.values, batch.targets) for z, batch in parts]
+        if any(labels is None for _, labels in seen):
+            raise ContractError("a head is fitted to labelled samples; collate the batches with a target")
+        x = torch.cat([values for values, _ in seen]).numpy()
+        labels = torch.cat([labels for _, labels in seen if labels is not None])
+        steps = self.config.target.steps(labels)
+        unknown = labels.isnan().expand(-1, steps.shape[1]) if labels.shape[1] == 1 else labels.isnan()
+        forests = []
+        for at, (name, column) in enumerate(zip(self.outputs, steps.T, strict=True)):
+            there = (~unknown[:, at]).numpy()
+            forests.append(self._grown(x[there], column.numpy()[there], name, at))
+        counts = torch.tensor([[len(one.root), len(one.unit)] for one in forests])
+        offsets = (counts.cumsum(0) - counts)[:, 1]
+        for name in ("unit", "limit"):
+            self.grow(name, torch.cat([getattr(one, name) for one in forests]))
+        for name in ("left", "right", "root"):
+            self.grow(name, torch.cat([getattr(one, name) + by for one, by in zip(forests, offsets, strict=True)]))
+        self.grow("first_tree", torch.tensor([0, *counts[:, 0].cumsum(0).tolist()]))
+        self.grow("depths", torch.tensor([one.depth for one in forests]))
+        self.grow("value", torch.cat([one.value for one in forests]))
+
+    def _grown(self, x: np.ndarray, y: np.ndarray, name: str, at: int) -> FlatTrees:
+        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+        if len(np.unique(y)) < 2:
+            raise DataError(
+                f"head 'random-forest': all {len(y)} training labels of {name!r} are the same: leave it out of the target, or train on "
+                "more samples"
+            )
+        asked = self.config.units_asked or ("third" if self._numbers else "sqrt")
+        settings: dict[str, Any] = {
+            "n_estimators": self.config.trees,
+            "min_samples_leaf": self.config.smallest_leaf,
+            "max_features": {"sqrt": "sqrt", "third": 1 / 3, "all": None}[asked],
+            "random_state": self.config.seed + at,
+        }
+        if self._numbers:
+            fitted = RandomForestRegressor(**settings).fit(x, y)
+        else:
+            weight = "balanced" if self.config.balanced else None
+            fitted = RandomForestClassifier(**settings, class_weight=weight).fit(x, y.astype(int))
+        return flattened([tree.tree_ for tree in fitted.estimators_])
+
+    @property
+    def _numbers(self) -> bool:
+        return self.config.target.kind == "regression"
+
+    def trees_of(self, output: int) -> FlatTrees:
+        """The trees of one output."""
+        first, last = self.first_tree[output : output + 2].tolist()
+        depth = int(self.depths[output])
+        return FlatTrees(self.unit, self.limit, self.left, self.right, self.value, self.root[first:last], depth)
+
+    def _scaled(self, share: Tensor) -> Tensor:
+        """What the head says of a mean over trees."""
+        if self._numbers:
+            return share
+        near = share.clamp(SURE, 1 - SURE)
+        return near.log() if self.config.target.kind == "multiclass" else near.logit()
+
+    def forward(self, z: Representation) -> Tensor:
+        """Logits or numbers."""
+        x = z.values.double()
+        said = torch.stack([self.trees_of(at).means(x) for at in range(len(self.outputs))], 1)
+        return self._scaled(said).to(z.values.dtype)
+
+    def explain(self, z: Representation, target: str) -> Explanation:
+        """What each unit moves one output by on a sample's paths."""
+        at = self.output_index(target)
+        start, parts = self.trees_of(at).parts(z.values.double())
+        output = self(z)[:, at]
+        baseline = self._scaled(start).expand(len(output)).to(output.dtype)
+        # Stretched alike; where paths come back to where they began the stretch is the slope there.
+        moved = parts.sum(1)
+        stretch = torch.where(
+            moved.abs() > 1e-9, (output - baseline) / moved.where(moved.abs() > 1e-9, torch.ones(())), 0.0
+        )
+        contributions = (parts * stretch[:, None]).to(output.dtype)
+        return Explanation("rule", target, z.names, contributions, baseline, output, z.values)
