@@ -115,9 +115,12 @@ def test_an_atom_without_a_code_is_refused(text, said):
 
 def test_a_decoded_graph_that_is_no_molecule_can_be_drawn_all_the_same():
     graph = graphs_of([Chem.MolFromSmiles("CCO")])
-    five = Graphs.of(graph.nodes + 0.3, [*graph.edges.tolist(), [0, 2]], [*graph.edge_values.tolist(), [2.6, 0, 0]])
+    nodes = graph.nodes + 0.3
+    nodes[0, 5] = 1
+    five = Graphs.of(nodes, [*graph.edges.tolist(), [0, 2]], [*graph.edge_values.tolist(), [2.6, 0, 0]])
     made = molecule_from(five)
     assert made.GetNumAtoms() == 3
+    assert made.GetAtomWithIdx(0).GetNumRadicalElectrons() == 1
     assert made.GetBondBetweenAtoms(0, 2).GetBondType() == Chem.BondType.TRIPLE
     with pytest.raises(DataError, match="a graph with 2 features of each node"):
         molecule_from(Graphs.of([[1.0, 2.0]], []))

@@ -58,6 +58,7 @@ def test_the_largest_part_is_the_one_of_most_atoms_then_the_heaviest():
         ("[Na+].[O-]C(=O)C", "CC(=O)[O-]", 2),
         ("CCO.CCS", "CCS", 2),
         ("OCC.CCO.O", "CCO", 3),
+        ("CCO.I", "CCO", 2),
         ("CCO", "CCO", 1),
     ):
         part, parts = largest_part(Chem.MolFromSmiles(text))
@@ -99,6 +100,8 @@ def test_stereo_and_side_chains_do_not_make_another_scaffold():
     texts = ("C[C@H]1CC[C@@H](O)CC1", "C1CCCCC1", "OC1CCCC(C1)N(C)C", "C1CCCCC1.Cl")
     scaffolds = [scaffold_of(Chem.MolFromSmiles(text)) for text in texts]
     assert set(scaffolds) == {"C1CCCCC1"}
+    mirrored = [scaffold_of(Chem.MolFromSmiles(f"c1ccccc1[{mark}H]1CCOC1")) for mark in ("C@", "C@@", "C")]
+    assert set(mirrored) == {"c1ccc(C2CCOC2)cc1"}
     assert scaffold_of(Chem.MolFromSmiles("F/C=C/F")) == scaffold_of(Chem.MolFromSmiles("F/C=C\\F")) == "FC=CF"
 
 

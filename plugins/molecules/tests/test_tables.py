@@ -191,6 +191,7 @@ def test_what_is_skipped_is_listed_and_the_others_stay(tmp_path):
     assert data.frame.index.tolist() == ["row 1", "row 3", "row 5"]
     assert data.frame["y"].tolist() == [1, 0, 1]
     assert data.frame["molecule"].tolist() == ["CCO", "c1ccccc1", "CC(=O)[O-]"]
+    assert data.frame["smiles"].tolist() == ["CCO", "c1ccccc1", "CC(=O)[O-].[Na+]"]
     assert data.read(np.array([2])).inputs["molecule"].node_counts.tolist() == [4]
     assert [(one.sample, one.done) for one in data.findings] == [
         ("row 2", "left out"),
@@ -242,9 +243,10 @@ def test_an_sdf_file_is_read_with_its_properties_and_its_order_of_atoms(tmp_path
     # As RDKit's own reader has it.
     theirs = Chem.SDMolSupplier(str(path))
     assert [Chem.MolToSmiles(one) for one in theirs] == data.frame["molecule"].tolist()
-    broken = path.read_text("utf-8").replace(" O  ", " Xx ", 1)
-    path.write_text(broken, "utf-8")
-    with pytest.raises(DataError, match=r"1 of 3 structures .* molecules.sdf, record 1 \(line 1\)"):
+    first, second, rest = path.read_text("utf-8").split("$$$$\n", 2)
+    path.write_text("$$$$\n".join([first, second.replace(" O  ", " Xx ", 1), rest]), "utf-8")
+    line = first.count("\n") + 2
+    with pytest.raises(DataError, match=rf"1 of 3 structures .* molecules.sdf, record 2 \(line {line}\)"):
         SdfFile(SdfFileConfig(targets=("y",), cache=False), path)
     with pytest.raises(DataError, match="there is no column 'z'"):
         SdfFile(SdfFileConfig(targets=("z",), cache=False), path)
@@ -295,6 +297,10 @@ def test_a_graph_with_other_features_is_refused():
     kekulised = from_smiles("c1ccccc1", kekulize=True)
     with pytest.raises(DataError, match="its features are not those that torch_geometric"):
         SmilesTable.of_objects(kekulised, SmilesTableConfig())
+    ringed = from_smiles("CCO")
+    ringed.x[:, 8] = 1
+    with pytest.raises(DataError, match="its features are not those that torch_geometric"):
+        SmilesTable.of_objects(ringed, SmilesTableConfig())
     few = from_smiles("CCO")
     few.x = few.x[:, :5]
     with pytest.raises(DataError, match="5 features of each node"):

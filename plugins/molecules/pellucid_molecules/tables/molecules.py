@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pellucid.data import DataSpec, Target, Vector
 from pellucid.data.dataset import Dataset
@@ -62,6 +62,13 @@ class MoleculesConfig(Frozen):
     skip_broken: bool = False
     jobs: int = Field(default=1, ge=-1)
     cache: bool = True
+
+    @field_validator("jobs")
+    @classmethod
+    def _are_processes(cls, value: int) -> int:
+        if not value:
+            raise ValueError("jobs is a number of processes, or -1 for one a core")
+        return value
 
 
 class Molecules(Dataset):
