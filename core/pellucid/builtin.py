@@ -26,6 +26,7 @@ PLUGIN = Plugin(
         "concept-bottleneck": "pellucid.heads.concepts.bottleneck:ConceptBottleneck",
         "concept-bottleneck-sparse": "pellucid.heads.concepts.sparse:ConceptBottleneckSparse",
         "cumulative": "pellucid.heads.cumulative:Cumulative",
+        "gaussian-process": "pellucid.heads.kernels.gaussian_process:GaussianProcess",
         "ica": "pellucid.heads.dictionaries.baselines:Ica",
         "kmeans": "pellucid.heads.dictionaries.baselines:Kmeans",
         "latent-traversal": "pellucid.heads.traversal:LatentTraversal",

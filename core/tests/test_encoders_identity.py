@@ -95,3 +95,13 @@ def test_a_number_that_nobody_in_training_has_is_refused_by_name():
     known[:, 1] = False
     with pytest.raises(DataError, match="'dose' is known in no training sample"):
         identity().prepare([Batch({"x": values}, {"x": known})])
+
+
+def test_numbers_can_be_handed_on_as_they_are():
+    spec = Vector(names=("a", "b"))
+    encoder = Identity(IdentityConfig(inputs={"x": spec}, standardised=False))
+    values = torch.tensor([[1.0, 10.0], [3.0, 0.0]])
+    batch = Batch({"x": values}, {"x": torch.tensor([[True, True], [True, False]])})
+    encoder.prepare([batch])
+    assert torch.equal(encoder(batch).values, torch.tensor([[1.0, 10.0], [3.0, 10.0]]))
+    assert torch.equal(encoder.undone(values), values)

@@ -22,16 +22,20 @@ class IdentityConfig(EncoderConfig):
     ----------
     columns : tuple of str, optional
         Which of the vector's numbers to keep, in this order; all by default.
+    standardised : bool
+        Whether numbers are handed on in standard deviations from their training mean, or as they are (counts), a missing one as
+        the training mean.
     indicators : bool
         Whether each number gets a second unit, ``"<name> is missing"``: 1 where the number is unknown, else 0.
     """
 
     columns: tuple[str, ...] | None = None
+    standardised: bool = True
     indicators: bool = False
 
 
 class Identity(Encoder):
-    """Named numbers, each in standard deviations from its mean over the training samples.
+    """Named numbers, each in standard deviations from its mean over the training samples, or as they are.
 
     A missing number becomes the training mean, which is 0 after standardising. A number that does not vary in training
     is centred and left unscaled, so that an unusual value met later does not become huge.
@@ -87,14 +91,17 @@ class Identity(Encoder):
     def forward(self, batch: Batch) -> Representation:
         """Standardise; missing numbers become 0."""
         values, known = self._selected(batch)
-        units = torch.where(known, (values - self.mean) / self.scale, torch.zeros_like(values))
+        if self.config.standardised:
+            units = torch.where(known, (values - self.mean) / self.scale, torch.zeros_like(values))
+        else:
+            units = torch.where(known, values, self.mean.expand_as(values))
         if self.config.indicators:
             units = torch.cat([units, (~known).to(units.dtype)], dim=1)
         return Representation(units, self.names)
 
     def undone(self, units: Tensor) -> Tensor:
         """Numbers in their own scale again, from units without indicators; shape (sample, unit) both."""
-        return units * self.scale + self.mean
+        return units * self.scale + self.mean if self.config.standardised else units
 
     def _selected(self, batch: Batch) -> tuple[Tensor, Tensor]:
         values, known = self.read(batch)[:, self._at], self.known(batch)

@@ -29,6 +29,9 @@ KINDS: Mapping[type, tuple[str, ...]] = {
 }
 """Kinds of input that a region may lie in."""
 
+WHOLE = ("graph", "image", "volume", "signal", "trajectory")
+"""Kinds of input of which a picture is worth more than a list of numbers."""
+
 
 @dataclass(frozen=True)
 class Look:
@@ -118,7 +121,22 @@ def _pictures(run: RunFolder, case: Mapping[str, Any], reason: Reason) -> tuple[
         shown = Shown(caption=caption, beside=others, regions=(Marked(region, weight),), only=region)
         alt = f"{caption}, {readable(name)}, {places.place(region)}"
         found.append(figures.view_picture(view_of(run, name), _drawn(values), run.spec.inputs[name], shown, alt))
+    if evidence.source is not None and evidence.source_region is None:
+        found += _whole_source(run, reason, evidence.source)
     return tuple(found)
+
+
+def _whole_source(run: RunFolder, reason: Reason, source: str) -> list[Picture]:
+    """A training sample that the case is compared with as a whole: each input of it that is a picture of something."""
+    found = []
+    for name, spec in run.spec.inputs.items():
+        values = run.gallery.arrays.get(f"source/{source}/{name}")
+        if values is None or spec.kind not in WHOLE:
+            continue
+        shown = Shown(caption=f"{reason.letter}: the training sample")
+        alt = f"{reason.letter}: training sample {source}, {readable(name)}"
+        found.append(figures.view_picture(view_of(run, name), _drawn(values), spec, shown, alt))
+    return found
 
 
 def _whole(run: RunFolder, evidence: Evidence, region: Region) -> bool:

@@ -1,0 +1,1 @@
+"""Heads that compare a sample with every training sample by kernels."""

@@ -1,0 +1,201 @@
+"""The Gaussian process beside scikit-learn's, and taken apart into training samples and curves of single numbers."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+
+from pellucid.batch import Batch
+from pellucid.data.spec import Binary, MultiLabel, Regression
+from pellucid.errors import DataError, StudyError
+from pellucid.heads.kernels.fitting import JITTER, fit
+from pellucid.heads.kernels.gaussian_process import OTHERS, GaussianProcess, GaussianProcessConfig
+from pellucid.heads.kernels.kernels import CAP, kernel, min_max
+from pellucid.representation import Representation
+
+UNITS = (*(f"count:{at}" for at in range(12)), "number:a", "number:b", "number:c")
+LENGTH = Regression(names=("length",), units=("m",))
+
+
+def drawn(count=90, seed=0):
+    """Counts of which the first two matter, and numbers of which the first does."""
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(0.8, (count, 12)).astype(np.float32)
+    numbers = rng.normal(size=(count, 3)).astype(np.float32)
+    y = counts[:, 0] - counts[:, 1] + 2 * np.sin(numbers[:, 0]) + rng.normal(0, 0.1, count)
+    return np.hstack([counts, numbers]), y.astype(np.float32)
+
+
+def z_of(x):
+    return Representation(torch.from_numpy(x), UNITS)
+
+
+def fitted(target=LENGTH, y=None, x=None, **options):
+    if x is None:
+        x, own = drawn()
+        y = own if y is None else y
+    options = {"kernels": {"count": "min-max"}, **options}
+    head = GaussianProcess(GaussianProcessConfig(units=UNITS, target=target, **options))
+    labels = torch.tensor(np.asarray(y, np.float32)).reshape(len(x), -1)
+    names = tuple(f"m{at}" for at in range(len(x)))
+    half = len(x) // 2
+    head.finish(
+        [(z_of(x[s]), Batch({}, targets=labels[s], samples=names[s])) for s in (slice(0, half), slice(half, None))]
+    )
+    return head.eval()
+
+
+def test_min_max_is_the_sum_of_the_smaller_over_that_of_the_larger():
+    rng = np.random.default_rng(0)
+    a, b = rng.poisson(1.5, (7, 9)).astype(np.float64), rng.poisson(1.5, (5, 9)).astype(np.float64)
+    a[0] = 0
+    a[1, 0] = 40
+    found = min_max(torch.from_numpy(a), torch.from_numpy(b)).numpy()
+    for i, one in enumerate(a.clip(max=CAP)):
+        for j, other in enumerate(b.clip(max=CAP)):
+            assert found[i, j] == pytest.approx(np.minimum(one, other).sum() / np.maximum(one, other).sum())
+    assert min_max(torch.zeros(1, 3), torch.zeros(1, 3)).item() == 0.0
+
+
+def test_the_answer_is_that_of_scikit_learn_with_the_same_kernel():
+    x, y = drawn()
+    z, t = torch.from_numpy(x[:, 12:]).double(), (y - y.mean()) / y.std()
+    found = fit([kernel("rbf", z, z).numpy()], t.astype(np.float64))
+    same = ConstantKernel(found.weights[0], "fixed") * RBF(np.sqrt(3), "fixed") + WhiteKernel(found.noise, "fixed")
+    other = GaussianProcessRegressor(same, alpha=0, optimizer=None).fit(x[:, 12:], t)
+    new = torch.from_numpy(drawn(seed=1)[0][:, 12:]).double()
+    said = found.weights[0] * kernel("rbf", new, z).numpy() @ found.alpha
+    assert np.allclose(said, other.predict(new.numpy()), atol=1e-6)
+    free = ConstantKernel(1.0) * RBF(np.sqrt(3), "fixed") + WhiteKernel(0.2)
+    best = GaussianProcessRegressor(free, alpha=JITTER).fit(x[:, 12:], t).log_marginal_likelihood_value_
+    # Short of the maximum by the prior on the weights alone.
+    assert other.log_marginal_likelihood_value_ > best - 1.0
+
+
+def test_what_is_said_of_a_sample_left_out_is_what_a_process_without_it_says():
+    x, y = drawn(30)
+    z, t = torch.from_numpy(x[:, :12]).double(), ((y - y.mean()) / y.std()).astype(np.float64)
+    k = kernel("min-max", z, z).numpy()
+    found = fit([k], t)
+    for at in (0, 7, 29):
+        rest = np.setdiff1d(np.arange(30), at)
+        total = found.weights[0] * k[np.ix_(rest, rest)] + found.noise * np.eye(29)
+        alone = found.weights[0] * k[at, rest] @ np.linalg.solve(total, t[rest])
+        assert found.left_out[at] == pytest.approx(alone, abs=1e-8)
+
+
+@pytest.mark.parametrize("kernels", [{"count": "min-max"}, {"count": "rbf", "number": "linear"}, {"count": "additive"}])
+@pytest.mark.parametrize("target", [LENGTH, Binary(names=("no", "yes"))])
+@pytest.mark.parametrize("parts", ["units", "samples"])
+def test_parts_add_up_whatever_the_kernels(kernels, target, parts):
+    x, y = drawn()
+    head = fitted(target, y if target is LENGTH else y > 0, x, kernels=kernels, parts=parts)
+    z = z_of(drawn(seed=1)[0])
+    found = head.explain(z, head.outputs[0])
+    assert found.gap.abs().max() < 1e-4
+    assert torch.allclose(found.output, head(z)[:, 0])
+    assert (found.contributions[~found.known] == 0).all()
+
+
+def test_the_number_that_matters_has_a_curve_and_the_others_are_flat():
+    x, y = drawn(200)
+    head = fitted(LENGTH, y, x)
+    new = drawn(200, seed=1)[0]
+    found = head.explain(z_of(new), "length")
+    part = {name: found.contributions[:, at].detach().numpy() for at, name in enumerate(found.names)}
+    assert np.corrcoef(part["number:a"], 2 * np.sin(new[:, 12]))[0, 1] > 0.95
+    assert part["number:a"].std() > 5 * max(part["number:b"].std(), part["number:c"].std())
+
+
+def test_what_a_count_is_worth_is_what_it_adds_to_each_likeness():
+    x, y = drawn()
+    head = fitted(LENGTH, y, x)
+    one = drawn(seed=1)[0][:1]
+    found = head.explain(z_of(one), "length")
+    rows, alpha = head.rows[:, :12].numpy(), head.alpha[0].detach().numpy()
+    either = np.maximum(one[:, :12], rows).sum(1)
+    expected = head.line[0, 0].item() * head.weights[0, 0].item() * (alpha / either) @ np.minimum(one[:, :12], rows)
+    said = {name: found.contributions[0, at].item() for at, name in enumerate(found.names)}
+    assert [said[f"count:{at}"] for at in range(12)] == pytest.approx(expected.tolist(), abs=1e-5)
+    assert found.known[0, :12].tolist() == (one[0, :12] != 0).tolist()
+    # The two counts that matter are worth most where they are there.
+    new = drawn(200, seed=2)[0]
+    parts = head.explain(z_of(new), "length").contributions.detach().numpy()
+    per_count = [parts[new[:, at] > 0, at].mean() for at in range(12)]
+    assert np.argmax(per_count) == 0
+    assert np.argmin(per_count) == 1
+
+
+def test_the_training_samples_that_say_most_are_named_and_their_like_is_found():
+    x, y = drawn()
+    head = fitted(LENGTH, y, x, parts="samples")
+    found = head.explain(z_of(x[:5]), "length")
+    for case in range(5):
+        assert found.known[case].sum() == 3 + 10 + 1
+        sources = [one.source for one in found.evidence[case]]
+        assert len(set(sources)) == 10
+        strongest = found.contributions[case, 3:-1].abs().argmax()
+        assert found.names[3 + strongest] == f"like {sources[0]}"
+    assert found.names[-1] == OTHERS
+    # A sample is most like itself.
+    likeness = min_max(torch.from_numpy(x[:5, :12]), head.rows[:, :12])
+    assert likeness.argmax(1).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_chances_are_calibrated_on_what_is_said_of_samples_left_out():
+    x, y = drawn(400)
+    noisy = (y + np.random.default_rng(3).normal(0, 2, 400)) > 0
+    head = fitted(Binary(names=("no", "yes")), noisy, x)
+    new, truth = drawn(400, seed=1)
+    true = (truth + np.random.default_rng(4).normal(0, 2, 400)) > 0
+    chance = head(z_of(new))[:, 0].sigmoid().detach().numpy()
+    assert abs(chance.mean() - true.mean()) < 0.07
+    sure = chance > 0.8
+    assert sure.sum() > 20
+    assert abs(true[sure].mean() - chance[sure].mean()) < 0.1
+
+
+def test_each_label_is_learnt_from_the_samples_that_have_it():
+    x, y = drawn(120)
+    labels = np.column_stack([y > 0, x[:, 12] > 0]).astype(float)
+    labels[60:, 0], labels[:30, 1] = np.nan, np.nan
+    head = fitted(MultiLabel(names=("long", "high"), partial=True), labels, x)
+    assert (head.alpha[0, 60:] == 0).all()
+    assert (head.alpha[1, :30] == 0).all()
+    said = head(z_of(drawn(120, seed=1)[0])).detach().numpy()
+    assert np.corrcoef(said[:, 1], drawn(120, seed=1)[0][:, 12])[0, 1] > 0.8
+
+
+def test_it_is_rebuilt_and_notices_other_encoders():
+    head = fitted()
+    again = GaussianProcess(head.config)
+    assert "has seen no training samples" in again.stale(torch.zeros(16, dtype=torch.uint8))
+    again.load_state_dict(head.state_dict())
+    z = z_of(drawn(seed=1)[0])
+    assert torch.equal(head(z), again(z))
+    then = torch.arange(16, dtype=torch.uint8)
+    again.remember(then)
+    assert again.stale(then) == ""
+    assert "an encoder has changed" in again.stale(then + 1)
+
+
+def test_a_far_number_counts_as_the_last_one_within():
+    x, y = drawn()
+    head = fitted(LENGTH, y, x)
+    far, further = x[:1].copy(), x[:1].copy()
+    far[0, 12], further[0, 12] = 50, 1e9
+    assert torch.equal(head(z_of(far)), head(z_of(further)))
+
+
+def test_what_cannot_be_is_refused():
+    x, y = drawn()
+    with pytest.raises(
+        StudyError, match="kernels names 'cuont', which is no encoder that it reads; did you mean 'count'"
+    ):
+        fitted(LENGTH, y, x, kernels={"cuont": "min-max"})
+    with pytest.raises(DataError, match="units of 'number' are negative"):
+        fitted(LENGTH, y, x, kernels={"number": "min-max"})
+    with pytest.raises(DataError, match="labels of 'length' are the same"):
+        fitted(LENGTH, np.ones_like(y), x)
+    assert len(fitted(LENGTH, y, x, most=40).rows) == 40
