@@ -95,7 +95,7 @@ class HeadTags:
     scope: Literal["local", "global"] = "local"
     stage: Literal["ante_hoc", "post_hoc"] = "ante_hoc"
     faithful_by_construction: bool = True
-    targets: tuple[str, ...] = ("binary", "multiclass", "multilabel", "ordinal", "regression")
+    targets: tuple[str, ...] = ("binary", "multiclass", "multilabel", "ordinal", "regression", "links")
     needs_concepts: bool = False
     needs_decoder: bool = False
     needs_tokens: bool = False

@@ -20,7 +20,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec
 from pellucid.data.splits import Split, components_of
 from pellucid.data.subset import Subset
-from pellucid.errors import ContractError
+from pellucid.errors import ContractError, StudyError
 from pellucid.part import Config
 from pellucid.result import NotMeasured, Result
 
@@ -54,8 +54,23 @@ class Splitting(Protocol):
 
     @staticmethod
     def sets(dataset: Dataset) -> np.ndarray:
-        """Number of the set of samples that must stay together, shape (sample,)."""
-        return components_of(dataset.frame[list(dataset.spec.groups)].to_numpy(object))
+        """Number of the set of samples that must stay together, shape (sample,).
+
+        Raises
+        ------
+        StudyError
+            If everything hangs together, though each group column alone could be split by.
+        """
+        groups = dataset.spec.groups
+        found = components_of(dataset.frame[list(groups)].to_numpy(object))
+        if len(groups) > 1 and len(found) and not found.any() and dataset.frame[list(groups)].nunique().min() > 1:
+            choices = " or ".join(f'apart = ["{group}"]' for group in groups)
+            raise StudyError(
+                f"dataset {dataset.spec.name!r}: through its group columns {', '.join(groups)} every sample hangs together with every "
+                f"other, so no part of it can be held out. Say who is to be new to the models, with an option of the protocol that "
+                f"splits: {choices}; each result then says what was kept apart"
+            )
+        return found
 
     @staticmethod
     def strata(dataset: Dataset, target: str) -> np.ndarray:

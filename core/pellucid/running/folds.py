@@ -142,7 +142,7 @@ def threshold_of(model: Model, sides: Sides) -> Threshold:
     """The threshold of a yes-or-no model, chosen on the validation subjects and on nobody else."""
     from pellucid.protocols.prediction import choose_threshold
 
-    if not isinstance(model.head, Predictor) or model.head.config.target.kind != "binary":
+    if not isinstance(model.head, Predictor) or model.head.config.target.kind not in ("binary", "links"):
         return Threshold()
     with torch.no_grad():
         chances = probabilities(model.head.config.target, model.logits(sides.validation))[:, 0]
