@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.data.blocks import index_blocks
 from pellucid.data.graphs import Graphs
 from pellucid.data.published import Published
-from pellucid.data.samples import Arrays, Finding, Sample
+from pellucid.data.samples import Arrays, Finding, Place, Sample
 from pellucid.data.spec import DataSpec
 from pellucid.data.subjects import LearnedFrom
 from pellucid.data.table import check_frame, numbers
@@ -69,6 +69,23 @@ class Dataset(ABC):
             An empty tuple where the output is not true.
         """
         return None
+
+    def places(self, input: str, index: int) -> Mapping[str, tuple[Place, ...]]:
+        """Where in a sample the numbers of an input were counted, for numbers that were; none by default.
+
+        Parameters
+        ----------
+        input : str
+            An input of named numbers.
+        index : int
+            Position of the sample.
+
+        Returns
+        -------
+        mapping of str to tuple of Place
+            By name; a number that is 0, or was counted nowhere, has no entry.
+        """
+        return {}
 
     def published(self, target: str) -> tuple[Published, ...]:
         """Published scores that runs on these very samples may stand beside; none by default.

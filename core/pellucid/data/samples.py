@@ -10,6 +10,7 @@ import numpy as np
 
 from pellucid.data.graphs import Graphs
 from pellucid.data.spec import DataSpec
+from pellucid.regions import Region
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +53,23 @@ class Sample:
             return values
         over_values = np.reshape(mask, np.shape(mask) + (1,) * (values.ndim - np.ndim(mask)))
         return np.where(over_values, values, np.float32(np.nan))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in another input of the same sample something lies.
+
+    Parameters
+    ----------
+    input : str
+    region : Region
+    text : str
+        What is there, in a few words: the substructure to read.
+    """
+
+    input: str
+    region: Region
+    text: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from pellucid.data.dataset import Dataset
 from pellucid.data.published import Published
-from pellucid.data.samples import Arrays
+from pellucid.data.samples import Arrays, Place
 from pellucid.regions import Region
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ class Subset(Dataset):
         """Of these samples."""
         found = self.source.planted(output)
         return None if found is None else [found[index] for index in self.indices]
+
+    def places(self, input: str, index: int) -> Mapping[str, tuple[Place, ...]]:
+        """Of this sample."""
+        return self.source.places(input, int(self.indices[index]))
 
     def published(self, target: str) -> tuple[Published, ...]:
         """Those of the source, where no sample that is labelled for the target is left out."""

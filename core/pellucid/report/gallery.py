@@ -14,7 +14,9 @@ import numpy as np
 
 from pellucid.data.graphs import Graphs
 from pellucid.errors import ContractError
+from pellucid.explanation import Evidence
 from pellucid.files import write_json, writing
+from pellucid.report import places
 from pellucid.report.explained import explanation_rows
 from pellucid.report.lots import drawn, drawn_cases, group_of, with_cases
 from pellucid.report.names import listed, number
@@ -131,7 +133,7 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
     import pandas as pd
 
     from pellucid.attribution import training_mean
-    from pellucid.report import places
+    from pellucid.attribution.counted import counted_inputs
     from pellucid.report.latent import traversals
 
     rows = explanation_rows(fold) if rows is None else rows
@@ -155,7 +157,11 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
         maps |= places.own_places(model, shown, [case["target"] for case in chosen])
         for name, dense in maps.items():
             arrays |= {f"evidence/{part}/{c['sample']}/{name}": one for c, one in zip(chosen, dense, strict=True)}
-        reasons = [_reasons(fold, str(part), some[some["sample"] == case["sample"]]) for case in chosen]
+        counted = counted_inputs(model, shown)
+        reasons = [
+            _reasons(fold, str(part), some[some["sample"] == case["sample"]], _places(shown, row, counted))
+            for row, case in enumerate(chosen)
+        ]
         for source in {one["source"] for told in reasons for one in told if one["source"]}:
             sample = train[int(train.frame.index.get_indexer(pd.Index([source]))[0])]
             arrays |= {f"source/{source}/{name}": sample.with_gaps(name) for name in sample.inputs}
@@ -170,10 +176,23 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
     return Gallery(tuple(cases), arrays)
 
 
-def _reasons(fold: FittedFold, part: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """What the strongest contributions of one case point at, by the head's own account."""
+def _places(samples: Dataset, row: int, counted: Mapping[str, str]) -> dict[str, str]:
+    """By unit, the first place where it was counted in a sample, as JSON."""
+    found = {}
+    for prefix, input in counted.items():
+        for name, some in samples.places(input, row).items():
+            unit, more = f"{prefix}:{name}", f" (one of {len(some)})" if len(some) > 1 else ""
+            one = Evidence(unit, some[0].region, text=f"{some[0].text}{more}".strip(), input=some[0].input)
+            found[unit] = json.dumps(places.to_json(one))
+    return found
+
+
+def _reasons(fold: FittedFold, part: str, rows: pd.DataFrame, where: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What the strongest contributions of one case point at, by the head's own account or by the data's (``where``)."""
     if "evidence" not in rows:
         return []
+    told_by = zip(rows["unit"], rows["evidence"], strict=True)
+    rows = rows.assign(evidence=[evidence or where.get(unit, "") for unit, evidence in told_by])
     rows = rows[rows["evidence"] != ""]
     rows = rows.iloc[np.argsort(-rows["contribution"].abs().to_numpy(), kind="stable")[:REASONS]]
     told = []

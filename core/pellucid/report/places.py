@@ -81,17 +81,17 @@ def strongest_places(
 
 
 def own_places(model: Model, samples: Dataset, targets: Sequence[str]) -> dict[str, np.ndarray]:
-    """What each node adds to an output by the head's own account, where it is a sum over nodes of a graph.
+    """What each node adds to an output by the model's own account: a sum over nodes, or over what was counted at them.
 
     Returns
     -------
     dict of str to ndarray of float32, shape (sample, most nodes)
-        By input; empty for all other heads.
+        By input; empty where a model says nothing of nodes.
     """
     from pellucid.heads.abilities import ByPlaces
 
     if not isinstance(model.head, ByPlaces):
-        return {}
+        return _laid(model, samples, targets)
     encoder = dict(model.named_encoders())[model.head.tokens_name.partition(":")[0]]
     (name,) = encoder.config.inputs
     if encoder.config.inputs[name].kind != "graph":
@@ -99,6 +99,20 @@ def own_places(model: Model, samples: Dataset, targets: Sequence[str]) -> dict[s
     z = model.representation(samples)
     said = {target: model.head.at_tokens(z, target).numpy() for target in dict.fromkeys(targets)}
     return {name: np.array([said[target][row] for row, target in enumerate(targets)], np.float32)}
+
+
+def _laid(model: Model, samples: Dataset, targets: Sequence[str]) -> dict[str, np.ndarray]:
+    from pellucid.attribution.counted import laid_on_nodes
+
+    found: dict[str, np.ndarray] = {}
+    for target in dict.fromkeys(targets):
+        at = np.flatnonzero(np.asarray(targets) == target)
+        for name, laid in laid_on_nodes(model, samples.subset(at), target).items():
+            most = int(samples.read(np.arange(len(samples))).inputs[name].node_counts.max(initial=0))
+            dense = found.setdefault(name, np.zeros((len(samples), most), np.float32))
+            for row, values in zip(at, laid, strict=True):
+                dense[row, : len(values)] = values
+    return found
 
 
 def _sentence(region: Region, fall: float, spec: Any) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from pellucid.attribution.counted import laid_on_nodes
 from pellucid.attribution.places import PLACED, place_map
 from pellucid.batch import collate
 from pellucid.data.dataset import Dataset
@@ -21,7 +22,7 @@ from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
 from pellucid.protocols.fit_again import fit_again
 from pellucid.protocols.prototypes.places import overlap
-from pellucid.regions import Region
+from pellucid.regions import Atoms, Region
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES, subject_interval
 from pellucid.statistics.ranking import auroc
@@ -36,6 +37,7 @@ SHUFFLED = "the same model, learnt from shuffled labels"
 
 WAYS: Mapping[str, str] = {
     "own": "what the model itself says each place adds",
+    "counted": "what the model says that substructures, or whatever was counted, add, laid on their places,",
     "removal": "how much the output changes without each place",
 }
 """Ways of scoring places, and what a score is."""
@@ -67,6 +69,7 @@ class PlaceTruth(Assessment):
     or the windows of :func:`~pellucid.attribution.region_map`; those count as true that overlap a planted region.
 
     - ``place_auroc``: by what the model itself says that each place adds, where its output is a sum over places;
+    - ``place_auroc_counted``: by what it says that numbers add which were counted at places (substructures of a molecule);
     - ``place_auroc_removal``: by how much the output falls without each place, of any model.
 
     Both are areas under the ROC curve over the places of one sample, and means over samples. Chance is one half. The baseline
@@ -189,6 +192,10 @@ def _areas(model: Model, samples: Dataset, output: str, truth: Sequence[tuple[Re
             for values, there, where in zip(said, known, truth, strict=True)
         ]
         found["own"] = np.array(own)
+    for laid in list(laid_on_nodes(model, samples, output).values())[:1]:
+        nodes = [tuple(Atoms((at,)) for at in range(len(values))) for values in laid]
+        areas = [_area(*one) for one in zip(nodes, laid, truth, strict=True)]
+        found["counted"] = np.array(areas)
     inputs = {name: spec.kind for _, encoder in model.named_encoders() for name, spec in encoder.config.inputs.items()}
     placed = [name for name, kind in inputs.items() if kind in PLACED]
     if placed:
