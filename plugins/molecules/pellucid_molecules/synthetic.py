@@ -149,5 +149,6 @@ def _spec() -> DataSpec:
         namespace=NAME,
         covariates=Vector(names=("atoms",), units="1"),
         trivial=("atoms",),
+        views={"molecule": "molecules/depiction"},
         about="Made up: nothing was measured. A score here tells about the method, not about molecules.",
     )
