@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid_molecules.featurising import store
-from pellucid_molecules.featurising.store import Keeping, Morgan, descriptors, structures
+from pellucid_molecules.featurising.store import Fingerprints, Keeping, descriptors, structures
 from pellucid_molecules.tables.example import molecules
 
 TEXTS = [text for text, _, _ in molecules()] + ["not SMILES", "[Na+].[Cl-]"]
@@ -65,16 +65,19 @@ def test_several_processes_find_the_same(monkeypatch):
     smiles = TEXTS[:-2]
     assert same(opened(cache=False), opened(jobs=2, cache=False))
     at = np.arange(len(smiles))
-    one, two = (Morgan(smiles, 256, Keeping(jobs=jobs, cache=False)).read(at) for jobs in (1, 2))
+    one, two = (Fingerprints("morgan", smiles, 256, Keeping(jobs=jobs, cache=False)).read(at) for jobs in (1, 2))
     assert np.array_equal(one, two)
     assert one.sum() > 10 * len(smiles)
 
 
 def test_fingerprints_and_descriptors_are_kept_too(monkeypatch):
     smiles = TEXTS[:-2]
-    counts, values = Morgan(smiles, 128, Keeping()).read(np.array([5, 0])), descriptors(smiles, Keeping())
+    counts, values = (
+        Fingerprints("morgan", smiles, 128, Keeping()).read(np.array([5, 0])),
+        descriptors(smiles, Keeping()),
+    )
     monkeypatch.setattr(store, "molecule_of", None)
-    assert np.array_equal(Morgan(smiles, 128, Keeping()).read(np.array([5, 0])), counts)
+    assert np.array_equal(Fingerprints("morgan", smiles, 128, Keeping()).read(np.array([5, 0])), counts)
     assert np.array_equal(descriptors(smiles, Keeping()), values, equal_nan=True)
     with pytest.raises(TypeError):
-        Morgan(smiles, 64, Keeping())
+        Fingerprints("morgan", smiles, 64, Keeping())

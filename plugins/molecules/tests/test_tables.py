@@ -14,7 +14,7 @@ from rdkit.Chem.rdMolDescriptors import CalcNumRings
 
 from pellucid import plugins
 from pellucid.errors import DataError, PellucidError
-from pellucid.studies import dataset
+from pellucid.opening import dataset
 from pellucid.testing.real_data import real_data
 from pellucid_molecules.featurising.fingerprints import morgan_counts
 from pellucid_molecules.featurising.scaffolds import scaffold_of

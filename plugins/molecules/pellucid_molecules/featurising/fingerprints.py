@@ -1,7 +1,8 @@
-"""Morgan fingerprints: how often each circular neighbourhood occurs, and which atoms a bit stands for."""
+"""Fingerprints: how often each circular neighbourhood, or pair of atoms, occurs, and which atoms a bit stands for."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,29 @@ def morgan_counts(molecule: Mol, bits: int) -> npt.NDArray[np.uint32]:
     """
     counts: npt.NDArray[np.uint32] = _generator(bits).GetCountFingerprintAsNumPy(molecule)
     return counts
+
+
+def pairs_input(bits: int) -> Vector:
+    """Spec of the input ``atom_pairs``: counts, one for each bit."""
+    return Vector(names=tuple(f"pair {at}" for at in range(bits)), units="1")
+
+
+def pair_counts(molecule: Mol, bits: int) -> npt.NDArray[np.uint32]:
+    """How often each bit's pairs of atoms so many bonds apart occur in a molecule, shape (bit,).
+
+    References
+    ----------
+    Carhart, Smith and Venkataraghavan (1985), doi:10.1021/ci00046a002.
+    """
+    counts: npt.NDArray[np.uint32] = _pair_generator(bits).GetCountFingerprintAsNumPy(molecule)
+    return counts
+
+
+COUNTS: Mapping[str, Callable[[Mol, int], npt.NDArray[np.uint32]]] = {
+    "morgan": morgan_counts,
+    "atom_pairs": pair_counts,
+}
+"""By the name of an input, how its counts are made."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +104,38 @@ def neighbourhoods(molecule: Mol, bit: int, bits: int) -> tuple[Neighbourhood, .
     >>> [[one.smiles for one in neighbourhoods(ethanol, bit, 2048)] for bit in counts.nonzero()[0].tolist()]
     [['C'], ['OC'], ['CC'], ['O'], ['C'], ['C(C)O']]
     """
-    from rdkit import Chem
-    from rdkit.Chem import rdFingerprintGenerator
-
     if not 0 <= bit < bits:
         raise DataError(f"there is no bit {bit} of a fingerprint of {bits}")
+    return _neighbourhoods(molecule, _told(_generator(bits), molecule).get(bit, ()))
+
+
+def places_of_bits(molecule: Mol, bits: int) -> dict[int, tuple[Neighbourhood, ...]]:
+    """:func:`neighbourhoods` of all bits that are not 0."""
+    return {bit: _neighbourhoods(molecule, told) for bit, told in _told(_generator(bits), molecule).items()}
+
+
+def places_of_pairs(molecule: Mol, bits: int) -> dict[int, tuple[tuple[int, int], ...]]:
+    """Which two atoms each pair of each bit that is not 0 of a fingerprint of atom pairs is."""
+    return {
+        bit: tuple((int(first), int(second)) for first, second in told)
+        for bit, told in _told(_pair_generator(bits), molecule).items()
+    }
+
+
+def _told(generator: Any, molecule: Mol) -> dict[int, Any]:
+    from rdkit.Chem import rdFingerprintGenerator
+
     output = rdFingerprintGenerator.AdditionalOutput()
     output.AllocateBitInfoMap()
-    _generator(bits).GetCountFingerprint(molecule, additionalOutput=output)
+    generator.GetCountFingerprint(molecule, additionalOutput=output)
+    return dict(output.GetBitInfoMap())
+
+
+def _neighbourhoods(molecule: Mol, told: Iterable[tuple[int, int]]) -> tuple[Neighbourhood, ...]:
+    from rdkit import Chem
+
     found = []
-    for middle, radius in output.GetBitInfoMap().get(bit, ()):
+    for middle, radius in told:
         bonds = list(Chem.FindAtomEnvironmentOfRadiusN(molecule, radius, middle, enforceSize=False)) if radius else []
         pairs = [_ends(molecule.GetBondWithIdx(bond)) for bond in bonds]
         atoms = tuple(dict.fromkeys((middle, *sorted({atom for pair in pairs for atom in pair}))))
@@ -108,3 +154,10 @@ def _generator(bits: int) -> Any:
     from rdkit.Chem import rdFingerprintGenerator
 
     return rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=bits)
+
+
+@cache
+def _pair_generator(bits: int) -> Any:
+    from rdkit.Chem import rdFingerprintGenerator
+
+    return rdFingerprintGenerator.GetAtomPairGenerator(fpSize=bits)

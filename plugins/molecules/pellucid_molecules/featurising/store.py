@@ -19,7 +19,7 @@ from pellucid.data.prepared import Prepared, Preparing, made_from, prepared
 from pellucid_molecules.featurising.codes import ATOM_FEATURES
 from pellucid_molecules.featurising.descriptors import descriptors_of
 from pellucid_molecules.featurising.examining import Examined, examined
-from pellucid_molecules.featurising.fingerprints import RADIUS, morgan_counts
+from pellucid_molecules.featurising.fingerprints import COUNTS, RADIUS
 from pellucid_molecules.featurising.graphs import Packed, unpacked
 from pellucid_molecules.featurising.structures import Format, Salts, molecule_of
 
@@ -130,23 +130,25 @@ def table_of(some: Sequence[Examined]) -> pd.DataFrame:
     )
 
 
-class Morgan:
-    """Morgan fingerprints of molecules, kept as the bits that are set.
+class Fingerprints:
+    """Fingerprints of molecules, kept as the bits that are set.
 
     Parameters
     ----------
+    kind : str
+        Of :data:`~pellucid_molecules.featurising.fingerprints.COUNTS`.
     smiles : sequence of str
     bits : int
     keeping : Keeping
     """
 
-    def __init__(self, smiles: Sequence[str], bits: int, keeping: Keeping) -> None:
+    def __init__(self, kind: str, smiles: Sequence[str], bits: int, keeping: Keeping) -> None:
         def make(to: Preparing) -> pd.DataFrame:
-            rows = [row for part in keeping.in_parts(_morgan, smiles, bits) for row in part]
+            rows = [row for part in keeping.in_parts(_fingerprints, smiles, bits, kind) for row in part]
             return pd.DataFrame(rows, columns=["bits", "counts"])
 
         self.bits = bits
-        table = keeping.store("morgan", smiles, {"bits": bits, "radius": RADIUS}, make).table
+        table = keeping.store(kind, smiles, {"bits": bits, "radius": RADIUS}, make).table
         self._bits, self._counts = (table[name].to_numpy(object) for name in ("bits", "counts"))
 
     def read(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
@@ -170,10 +172,10 @@ def descriptors(smiles: Sequence[str], keeping: Keeping) -> npt.NDArray[np.float
     return values
 
 
-def _morgan(smiles: Sequence[str], bits: int) -> list[tuple[bytes, bytes]]:
+def _fingerprints(smiles: Sequence[str], bits: int, kind: str) -> list[tuple[bytes, bytes]]:
     found = []
     for text in smiles:
-        counts = morgan_counts(molecule_of(text), bits)
+        counts = COUNTS[kind](molecule_of(text), bits)
         at = counts.nonzero()[0]
         found.append((at.astype(np.uint32).tobytes(), counts[at].astype(np.uint32).tobytes()))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -12,18 +12,23 @@ from pydantic import Field, field_validator
 
 from pellucid.data import DataSpec, Target, Vector
 from pellucid.data.dataset import Dataset
-from pellucid.data.samples import Arrays
+from pellucid.data.samples import Arrays, Place
 from pellucid.data.spec import Frozen
 from pellucid.errors import DataError
+from pellucid.regions import Atoms
 from pellucid_molecules.featurising.codes import molecule_input
 from pellucid_molecules.featurising.descriptors import descriptors_input
-from pellucid_molecules.featurising.fingerprints import morgan_input
+from pellucid_molecules.featurising.drawable import molecule_from
+from pellucid_molecules.featurising.fingerprints import morgan_input, pairs_input, places_of_bits, places_of_pairs
 from pellucid_molecules.featurising.scaffolds import largest_first
-from pellucid_molecules.featurising.store import Keeping, Morgan, Structures, descriptors, structures, table_of
+from pellucid_molecules.featurising.store import Fingerprints, Keeping, Structures, descriptors, structures, table_of
 from pellucid_molecules.featurising.structures import Salts
 from pellucid_molecules.tables import findings
 from pellucid_molecules.tables.objects import given
 from pellucid_molecules.tables.written import Written
+
+if TYPE_CHECKING:
+    from rdkit.Chem import Mol
 
 INPUT = "molecule"
 NAMESPACE = "molecules"
@@ -43,6 +48,9 @@ class MoleculesConfig(Frozen):
         molecule. The report lists them.
     morgan : int
         How many bits of a Morgan fingerprint (radius 2, counts) are given as a further input ``morgan``; 0: none.
+    atom_pairs : int
+        How many bits of a fingerprint of pairs of atoms and the bonds between them (counts) are given as a further input
+        ``atom_pairs``; 0: none.
     descriptors : bool
         Whether RDKit's descriptors are given as a further input ``descriptors``.
     scaffold_split : bool
@@ -57,6 +65,7 @@ class MoleculesConfig(Frozen):
 
     salts: Salts = "keep"
     morgan: int = Field(default=0, ge=0, le=1_048_576)
+    atom_pairs: int = Field(default=0, ge=0, le=1_048_576)
     descriptors: bool = False
     scaffold_split: bool = False
     skip_broken: bool = False
@@ -170,13 +179,16 @@ class Molecules(Dataset):
     def _hold(self, seen: Structures, rows: np.ndarray, keeping: Keeping) -> None:
         self._structures, self._rows = seen, rows
         smiles = self.frame["molecule"].tolist()
-        self._morgan = Morgan(smiles, self.config.morgan, keeping) if self.config.morgan else None
+        asked = {"morgan": self.config.morgan, "atom_pairs": self.config.atom_pairs}
+        self._counts = {kind: Fingerprints(kind, smiles, bits, keeping) for kind, bits in asked.items() if bits}
         self._descriptors = descriptors(smiles, keeping) if self.config.descriptors else None
 
     def _spec(self, name: str, targets: Mapping[str, Target], about: str) -> DataSpec:
         inputs: dict[str, Any] = {INPUT: molecule_input()}
         if self.config.morgan:
             inputs["morgan"] = morgan_input(self.config.morgan)
+        if self.config.atom_pairs:
+            inputs["atom_pairs"] = pairs_input(self.config.atom_pairs)
         if self.config.descriptors:
             inputs["descriptors"] = descriptors_input()
         return DataSpec(
@@ -197,13 +209,35 @@ class Molecules(Dataset):
         at = np.asarray(indices, np.int64)
         inputs: dict[str, Any] = {INPUT: self._structures.graphs(self._rows[at])}
         masks: dict[str, np.ndarray] = {}
-        if self._morgan is not None:
-            inputs["morgan"] = self._morgan.read(at)
+        inputs |= {kind: counts.read(at) for kind, counts in self._counts.items()}
         if self._descriptors is not None:
             values = self._descriptors[at]
             masks["descriptors"] = known = ~np.isnan(values)
             inputs["descriptors"] = np.where(known, values, np.float32(0))
         return Arrays(inputs, masks)
+
+    def places(self, input: str, index: int) -> Mapping[str, tuple[Place, ...]]:
+        """The atoms that bits of fingerprints stand for in a molecule, by the bit's name."""
+        if input not in self._counts:
+            return {}
+        molecule, bits = molecule_from(self._structures.graphs(self._rows[[index]])), self._counts[input].bits
+        if input == "atom_pairs":
+            return {
+                f"pair {bit}": tuple(Place(INPUT, Atoms(pair), text=_pair(molecule, pair)) for pair in pairs)
+                for bit, pairs in places_of_pairs(molecule, bits).items()
+            }
+        return {
+            f"bit {bit}": tuple(Place(INPUT, one.region, text=f"substructure {one.smiles}") for one in some)
+            for bit, some in places_of_bits(molecule, bits).items()
+        }
+
+
+def _pair(molecule: Mol, pair: tuple[int, int]) -> str:
+    from rdkit import Chem
+
+    first, second = (molecule.GetAtomWithIdx(at).GetSymbol() for at in pair)
+    apart = len(Chem.GetShortestPath(molecule, *pair)) - 1 if pair[0] != pair[1] else 0
+    return f"{first} and {second}, {apart} bond{'s' if apart != 1 else ''} apart"
 
 
 def _columns(rows: pd.DataFrame, texts: Sequence[str]) -> dict[str, Any]:
