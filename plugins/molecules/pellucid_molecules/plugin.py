@@ -25,6 +25,7 @@ PLUGIN = Plugin(
     },
     studies={
         "molecules-barrier": "pellucid_molecules/studies/molecules-barrier.toml",
+        "molecules-synthetic": "pellucid_molecules/studies/molecules-synthetic.toml",
     },
     views={
         "depiction": "pellucid_molecules.views.depiction:depiction",

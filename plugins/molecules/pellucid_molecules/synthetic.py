@@ -147,6 +147,7 @@ def _spec() -> DataSpec:
         targets=TARGETS,
         groups=("scaffold",),
         namespace=NAME,
+        group_word=("scaffold", "scaffolds"),
         covariates=Vector(names=("atoms",), units="1"),
         trivial=("atoms",),
         views={"molecule": "molecules/depiction"},
