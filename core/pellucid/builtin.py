@@ -71,6 +71,7 @@ PLUGIN = Plugin(
         "generated-text": "pellucid.protocols.texts.generated:GeneratedText",
         "iis": "pellucid.protocols.interpretability.score:Iis",
         "latent-clusters": "pellucid.protocols.latents.clusters:LatentClusters",
+        "masked-links": "pellucid.protocols.links.masked:MaskedLinks",
         "missingness": "pellucid.protocols.missingness.flip:Missingness",
         "modality-importance": "pellucid.protocols.missingness.importance:ModalityImportance",
         "nested-subject-cv": "pellucid.protocols.nested_subject_cv:NestedSubjectCv",
