@@ -8,10 +8,12 @@ PLUGIN = Plugin(
     datasets={
         "bace": "pellucid_molecules.tables.moleculenet:Bace",
         "bbbp": "pellucid_molecules.tables.moleculenet:Bbbp",
+        "bipartite-table": "pellucid_molecules.links.tables:BipartiteTable",
         "clintox": "pellucid_molecules.tables.moleculenet:ClinTox",
         "esol": "pellucid_molecules.tables.moleculenet:Esol",
         "freesolv": "pellucid_molecules.tables.moleculenet:FreeSolv",
         "lipophilicity": "pellucid_molecules.tables.moleculenet:Lipophilicity",
+        "microbe-drug": "pellucid_molecules.links.tables:MicrobeDrug",
         "molecules-synthetic": "pellucid_molecules.synthetic:MoleculesSynthetic",
         "sdf-file": "pellucid_molecules.tables.sdf:SdfFile",
         "smiles-table": "pellucid_molecules.tables.smiles_table:SmilesTable",
@@ -22,9 +24,17 @@ PLUGIN = Plugin(
         "dmpnn": "pellucid_molecules.encoders.dmpnn:Dmpnn",
         "gat": "pellucid_molecules.encoders.gat:Gat",
         "gin": "pellucid_molecules.encoders.gin:Gin",
+        "graph2mda": "pellucid_molecules.links.graph2mda:Graph2Mda",
+        "neighbour-links": "pellucid_molecules.links.baselines:NeighbourLinks",
+        "pair-degrees": "pellucid_molecules.links.baselines:PairDegrees",
+    },
+    heads={
+        "inner-product": "pellucid_molecules.links.inner_product:InnerProduct",
     },
     studies={
+        "links-synthetic": "pellucid_molecules/studies/links-synthetic.toml",
         "molecules-barrier": "pellucid_molecules/studies/molecules-barrier.toml",
+        "molecules-microbe-drug": "pellucid_molecules/studies/molecules-microbe-drug.toml",
         "molecules-synthetic": "pellucid_molecules/studies/molecules-synthetic.toml",
     },
     views={

@@ -1,0 +1,328 @@
+"""Links: kernels that leak, tables that are read or refused, and what the encoders say of pairs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from pellucid.batch import collate
+from pellucid.errors import DataError, LeakageError, StudyError
+from pellucid.protocols.nested_subject_cv import NestedSubjectCv, NestedSubjectCvConfig
+from pellucid.testing.real_data import real_data
+from pellucid_datasets.links import LinksSynthetic, LinksSyntheticConfig
+from pellucid_molecules.links.baselines import NeighbourLinks, NeighbourLinksConfig, PairDegrees, PairDegreesConfig
+from pellucid_molecules.links.graph2mda import Graph2Mda, Graph2MdaConfig
+from pellucid_molecules.links.kernels import interaction_profile_kernel, kernel_leak
+from pellucid_molecules.links.tables import BipartiteTable, BipartiteTableConfig, MicrobeDrug, MicrobeDrugConfig
+
+SMALL = LinksSyntheticConfig(drugs=30, microbes=12, inside=0.5, outside=0.1)
+
+
+def network():
+    return LinksSynthetic(SMALL)
+
+
+def matrix(data):
+    y = np.zeros((SMALL.drugs, SMALL.microbes))
+    y[tuple(data.pairs.T)] = data.frame["associated"]
+    return y
+
+
+# --- kernels -----------------------------------------------------------------------------------------------------------
+
+
+def sides(y, share=0.8):
+    return np.random.default_rng(0).random(y.shape) < share
+
+
+def test_a_kernel_is_what_its_formula_says():
+    y = matrix(network())
+    by_hand = [[np.exp(-0.5 * ((a - b) ** 2).sum() / np.mean([(c**2).sum() for c in y])) for b in y] for a in y]
+    assert np.allclose(interaction_profile_kernel(y, gamma=0.5), by_hand)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
+def test_a_kernel_of_all_links_is_found_out_and_one_of_training_links_is_not(gamma):
+    y = matrix(network())
+    train = sides(y)
+    leak = kernel_leak(interaction_profile_kernel(y, gamma), y, train)
+    assert leak.found
+    assert leak.gamma == gamma
+    assert not kernel_leak(interaction_profile_kernel(y * train, gamma), y, train).found
+
+
+def test_a_kernel_that_was_bent_shuffled_or_stored_in_single_precision_is_found_out():
+    y = matrix(network())
+    train = sides(y)
+    kernel = interaction_profile_kernel(y)
+    assert "function" in kernel_leak(np.sqrt(kernel) * 3 - 1, y, train).how
+    assert "function" in kernel_leak(interaction_profile_kernel(y, 0.7), y, train).how
+    assert kernel_leak(kernel.astype(np.float32), y, train).gamma == 1.0
+    order = np.random.default_rng(1).permutation(len(y))
+    assert "another order" in kernel_leak(kernel[np.ix_(order, order)], y, train).how
+
+
+def test_a_similarity_that_comes_from_elsewhere_is_no_leak_however_well_it_agrees():
+    data = network()
+    of = np.eye(4)[data.blocks[0]]
+    assert not kernel_leak(of @ of.T, matrix(data)).found
+    noisy = interaction_profile_kernel(matrix(data)) + np.random.default_rng(0).normal(0, 0.05, (SMALL.drugs,) * 2)
+    leak = kernel_leak(noisy, matrix(data))
+    assert not leak.found
+    assert 0.5 < leak.agreement < 1
+
+
+def test_with_nothing_hidden_from_training_nothing_leaks():
+    y = matrix(network())
+    assert not kernel_leak(interaction_profile_kernel(y), y, np.ones_like(y, bool)).found
+
+
+# --- tables ------------------------------------------------------------------------------------------------------------
+
+
+def folder(tmp_path, adj="1\t1\t1\n2\t2\t1\n3\t1\t1\n3\t3\t1\n"):
+    (tmp_path / "DrugVirus").mkdir(exist_ok=True)
+    for name, text in (("adj", adj), ("drugs", "a\nb\nc\nd\n"), ("microbes", "x\ny\nz\n")):
+        (tmp_path / "DrugVirus" / f"{name}.txt").write_text(text)
+    return tmp_path
+
+
+def test_a_set_is_read_and_drugs_without_a_link_are_left_out_with_a_word(tmp_path):
+    data = MicrobeDrug(None, folder(tmp_path))
+    assert len(data) == 9
+    assert data.frame.loc["c + z", "associated"] == 1
+    assert data.frame["associated"].sum() == 4
+    assert "1 drugs and 0 microbes have no link" in data.findings[0].what
+    assert len(MicrobeDrug(MicrobeDrugConfig(unlinked="keep"), tmp_path)) == 12
+    assert "no proof" in data.spec.about
+
+
+@pytest.mark.parametrize(
+    ("adj", "said"),
+    [("1\t1\t1\n9\t1\t1\n", "line 2: drug 9 of 4"), ("1,1,1\n", "line 1: '1,1,1'"), ("\n", "holds no link")],
+)
+def test_a_wrong_line_is_named(tmp_path, adj, said):
+    with pytest.raises(DataError, match=said):
+        MicrobeDrug(None, folder(tmp_path, adj))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    (folder(tmp_path) / "DrugVirus" / "drugs.txt").unlink()
+    with pytest.raises(DataError, match="drugs.txt is not there"):
+        MicrobeDrug(None, tmp_path)
+
+
+def test_a_similarity_made_of_the_links_is_refused_and_one_of_something_else_is_read(tmp_path):
+    folder(tmp_path)
+    y = np.array([[1, 0, 0], [0, 1, 0], [1, 0, 1], [0, 0, 0]])
+    path = tmp_path / "DrugVirus" / "own.csv"
+
+    def written(kernel):
+        pd.DataFrame(kernel, columns=list("abcd")).assign(drug=list("abcd"))[["drug", *"abcd"]].to_csv(
+            path, index=False
+        )
+        return MicrobeDrug(MicrobeDrugConfig(drug_similarity="own.csv"), tmp_path)
+
+    with pytest.raises(LeakageError, match=r"own.csv: .* kernel of all links"):
+        written(interaction_profile_kernel(y))
+    other = np.random.default_rng(0).random((4, 4))
+    found = written(other + other.T)
+    assert found[0].inputs["drug attributes"].shape == (4,)
+
+
+def test_attributes_of_some_drugs_are_masked_for_the_others(tmp_path):
+    folder(tmp_path)
+    (tmp_path / "DrugVirus" / "weights.csv").write_text("drug,weight_da\nb,200\nc,300\nq,1\n")
+    data = MicrobeDrug(MicrobeDrugConfig(drug_attributes="weights.csv"), tmp_path)
+    read = data.read(np.arange(len(data)))
+    known = dict(zip(data.frame["drug"], read.masks["drug attributes"], strict=True))
+    assert known == {"a": False, "b": True, "c": True}
+    assert read.inputs["drug attributes"][list(data.frame["drug"]).index("c"), 0] == 300
+
+
+def test_a_table_of_links_becomes_pairs_and_seeded_others(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("gene,disease,seen\ng1,d1,1\ng2,d2,1\ng3,d3,1\ng3,d1,0\n")
+    config = BipartiteTableConfig(first="gene", second="disease", label="seen", relation="linked", negatives=0)
+    assert BipartiteTable(config, path).frame["linked"].to_dict() == {
+        "g1 + d1": 1, "g2 + d2": 1, "g3 + d1": 0, "g3 + d3": 1}  # fmt: skip
+    assert len(BipartiteTable(config.model_copy(update={"negatives": "all"}), path)) == 9
+    drawn = [BipartiteTable(config.model_copy(update={"negatives": 1, "seed": s}), path).frame for s in (0, 0, 1)]
+    assert drawn[0].equals(drawn[1])
+    assert len(drawn[0]) in (6, 7)
+    assert not drawn[0].index.equals(drawn[2].index)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("drog,microbe\na,b\n", "no column 'drug'; did you mean 'drog'"), ("drug,microbe\na,\n", "row 1: column 'microbe'"),
+     ("drug,microbe,y\na,b,2\n", "row 1: 'y' is")],
+)  # fmt: skip
+def test_a_wrong_table_is_refused_with_its_row(tmp_path, text, said):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=said):
+        BipartiteTable(BipartiteTableConfig(label="y" if ",y" in text else ""), path)
+
+
+def test_published_sets_have_the_links_that_their_readme_counts():
+    data = real_data("molecules", "microbe_drug")
+    assert MicrobeDrug(None, data).frame["associated"].sum() == 774
+    mdad = MicrobeDrug(MicrobeDrugConfig(set="MDAD", negatives=2), data)
+    assert mdad.frame["associated"].value_counts().to_dict() == {1.0: 1937, 0.0: 3874}
+
+
+# --- splits ------------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_word_on_whom_to_keep_apart_there_is_no_split_and_one_error_says_so():
+    with pytest.raises(StudyError, match=r'apart = \["drug"\] or apart = \["microbe"\] or apart = \["pair"\]'):
+        list(NestedSubjectCv().splits(network(), "associated", 0))
+
+
+@pytest.mark.parametrize("apart", ["drug", "microbe", "pair"])
+def test_who_is_kept_apart_stands_on_one_side(apart):
+    data = network().keeping_apart([apart])
+    for split in NestedSubjectCv(NestedSubjectCvConfig(folds=3, apart=(apart,))).splits(data, "associated", 0):
+        both = set(data.frame[apart].iloc[split.train]) & set(data.frame[apart].iloc[split.test])
+        assert not both
+    assert data.spec.judged_on.startswith(f"unseen {apart}s, seen")
+
+
+# --- encoders ----------------------------------------------------------------------------------------------------------
+
+
+def halves(data, held=None):
+    """Positions to learn from and others; of some drugs nothing is learnt."""
+    rng = np.random.default_rng(0)
+    train = rng.random(len(data)) < 0.7
+    if held is not None:
+        train &= ~np.isin(data.pairs[:, 0], held)
+    return np.flatnonzero(train), np.flatnonzero(~train)
+
+
+def prepared(made, config, data, train, **options):
+    torch.manual_seed(0)
+    encoder = made(config(inputs=data.spec.inputs, **options))
+    encoder.prepare([collate(data, part, "associated") for part in np.array_split(train, 3)])
+    return encoder.eval()
+
+
+def training_links(data, train):
+    y = np.zeros((SMALL.drugs, SMALL.microbes))
+    y[tuple(data.pairs[train].T)] = data.frame["associated"].iloc[train]
+    return y
+
+
+def test_degrees_are_those_of_training_links_and_of_a_new_drug_the_mean():
+    data = network()
+    train, rest = halves(data, held=[0, 1])
+    encoder = prepared(PairDegrees, PairDegreesConfig, data, train)
+    y = training_links(data, train)
+    degrees = y.sum(1)
+    degrees[:2] = y.sum() / (SMALL.drugs - 2)
+    expected = degrees[data.pairs[rest, 0]] * y.sum(0)[data.pairs[rest, 1]]
+    assert np.allclose(encoder(collate(data, rest)).values[:, 0].numpy(), expected)
+
+
+def test_neighbours_say_what_a_loop_over_drugs_says():
+    data = network()
+    train, _ = halves(data)
+    encoder = prepared(NeighbourLinks, NeighbourLinksConfig, data, train, neighbours=3)
+    y = training_links(data, train)
+    at = np.random.default_rng(1).permutation(len(data))[:60]
+    said = encoder(collate(data, at)).values[:, 0].numpy()
+    for value, (drug, microbe) in zip(said, data.pairs[at], strict=True):
+        others = np.delete(np.arange(SMALL.microbes), microbe)
+        alike = np.zeros(SMALL.drugs)
+        for other in np.delete(np.arange(SMALL.drugs), drug):
+            a, b = y[drug, others], y[other, others]
+            alike[other] = (a * b).sum() / max(1, np.maximum(a, b).sum())
+        # Ties at the edge may fall either way.
+        edge = np.sort(alike)[-3]
+        if (alike == edge).sum() > 1 and (alike >= edge).sum() > 3:
+            continue
+        nearest = np.argsort(-alike, kind="stable")[:3]
+        if alike[nearest].sum() > 0:
+            assert value == pytest.approx((alike * y[:, microbe])[nearest].sum() / alike[nearest].sum(), abs=1e-5)
+
+
+def test_neighbours_by_attributes_know_a_drug_that_no_training_sample_has_met():
+    rng = np.random.default_rng(0)
+    data = network()
+    values = np.eye(4)[data.blocks[0]] * 3 + rng.random((SMALL.drugs, 4)) * 0.1
+    data._attributes["drug"] = type(data._attributes["drug"])(values, tuple("abcd"))
+    data.spec = data.spec.model_copy(
+        update={"inputs": {**data.spec.inputs, "drug attributes": data.spec.inputs["drug attributes"].model_copy(
+            update={"names": tuple("abcd")})}}
+    )  # fmt: skip
+    train, _ = halves(data, held=[0])
+    encoder = prepared(NeighbourLinks, NeighbourLinksConfig, data, train, similarity="attributes", neighbours=4)
+    mine = np.flatnonzero(data.pairs[:, 0] == 0)
+    said = encoder(collate(data, mine)).values[:, 0].numpy()
+    block = np.flatnonzero(data.blocks[0] == data.blocks[0][0])
+    y = training_links(data, train)
+    assert np.corrcoef(said, y[block].mean(0))[0, 1] > 0.5
+
+
+def test_the_network_is_three_graph_convolutions_on_normalised_training_links():
+    data = network()
+    train, rest = halves(data)
+    encoder = prepared(Graph2Mda, Graph2MdaConfig, data, train, widths=(7, 6), latent=5)
+    y = training_links(data, train)
+    n, m = y.shape
+    a = np.block([[np.zeros((n, n)), y], [y.T, np.zeros((m, m))]]) + np.eye(n + m)
+    a = a / np.sqrt(np.outer(a.sum(1), a.sum(1)))
+
+    def rows(x):
+        return x / np.abs(x).sum(1, keepdims=True)
+
+    drugs, microbes = (data._attributes[role].values for role in ("drug", "microbe"))
+    kernels = [interaction_profile_kernel(y), interaction_profile_kernel(y.T)]
+    blocks = [[rows(drugs), np.zeros((n, microbes.shape[1])), rows(kernels[0]), np.zeros((n, m))],
+              [np.zeros((m, drugs.shape[1])), rows(microbes), np.zeros((m, n)), rows(kernels[1])]]  # fmt: skip
+    h = np.block(blocks)
+    for layer in encoder.layers:
+        h = np.maximum(a @ h @ layer.weight.detach().numpy().T, 0)
+    h = a @ h @ encoder.mean.weight.detach().numpy().T
+    expected = h[data.pairs[rest, 0]] * h[n + data.pairs[rest, 1]]
+    with torch.no_grad():
+        assert np.allclose(encoder(collate(data, rest)).values.numpy(), expected, atol=1e-5)
+
+
+def test_a_drug_that_training_has_not_met_is_encoded_from_its_own_attributes():
+    data = network()
+    train, _ = halves(data, held=[0, 1])
+    encoder = prepared(Graph2Mda, Graph2MdaConfig, data, train, widths=(16, 12), latent=5)
+    assert not encoder.attributes_0[:2].any()
+    batch = collate(data, np.flatnonzero(data.pairs[:, 0] == 0))
+    other = batch.with_input("drug attributes", batch.inputs["drug attributes"].flip(1))
+    met = collate(data, np.flatnonzero(data.pairs[:, 0] == 5))
+    with torch.no_grad():
+        assert not torch.allclose(encoder(batch).values, encoder(other).values)
+        changed = met.with_input("drug attributes", met.inputs["drug attributes"].flip(1))
+        assert torch.equal(encoder(met).values, encoder(changed).values)
+
+
+def test_what_is_kept_of_the_graph_is_forgotten_when_a_weight_or_a_link_changes():
+    data = network()
+    train, rest = halves(data)
+    encoder = prepared(Graph2Mda, Graph2MdaConfig, data, train, widths=(16, 12), latent=5)
+    batch = collate(data, rest)
+    with torch.no_grad():
+        first = encoder(batch).values
+        assert torch.equal(first, encoder(batch).values)
+        encoder.mean.weight.mul_(2.0)
+        assert torch.allclose(encoder(batch).values, 4 * first, rtol=1e-4, atol=1e-8)
+        known = encoder.known_links()
+        fewer = encoder.without_links(known[:5])
+        assert len(fewer.known_links()) == len(known) - 5
+        assert not torch.equal(fewer(batch).values, encoder(batch).values)
+
+
+def test_inputs_that_are_no_pairs_of_two_types_are_refused():
+    data = network()
+    with pytest.raises(StudyError, match="one input of pairs"):
+        PairDegrees(PairDegreesConfig(inputs={"drug attributes": data.spec.inputs["drug attributes"]}))
+    with pytest.raises(StudyError, match="whose attributes 'colour' are"):
+        PairDegrees(PairDegreesConfig(inputs={**data.spec.inputs, "colour": data.spec.inputs["drug attributes"]}))
