@@ -100,6 +100,7 @@ class AdditiveTokens(ScaledHead):
         """Everything at once; then the zero of contributions is found."""
         return (Stage(name="fit", loss=self.loss, finish=self.find_centre),)
 
+    @torch.no_grad()
     def find_centre(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Learn what a place adds in the mean over all places of the training samples."""
         if self.config.pool == "sum":
