@@ -10,6 +10,7 @@ PLUGIN = Plugin(
         "band-power": "pellucid.encoders.signals.band_power:BandPower",
         "cnn": "pellucid.encoders.cnn:Cnn",
         "dts": "pellucid.encoders.dts.encoder:Dts",
+        "grid-histogram": "pellucid.encoders.grid_histogram:GridHistogram",
         "identity": "pellucid.encoders.identity:Identity",
         "resnet1d": "pellucid.encoders.signals.resnet1d:ResNet1d",
         "sequential-fusion": "pellucid.encoders.sequential_fusion:SequentialFusion",
