@@ -1,0 +1,283 @@
+"""Crystals: read as pymatgen reads them, with neighbours and pores that can be worked out by hand, and faults by file and line."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from pellucid.errors import DataError
+from pellucid_molecules.crystals.cif import crystal_of, read_cif
+from pellucid_molecules.crystals.crystal import Crystal, cell_of
+from pellucid_molecules.crystals.elements import MASSES, NUMBERS, RADII_ANGSTROM, SYMBOLS
+from pellucid_molecules.crystals.images import neighbours
+from pellucid_molecules.crystals.pores import comes_through, free_path_radius, grid_shape, pores, surface_distance
+
+HEAD = """data_made
+{group}
+_cell_length_a {a}
+_cell_length_b {b}
+_cell_length_c {c}
+_cell_angle_alpha {alpha}
+_cell_angle_beta {beta}
+_cell_angle_gamma {gamma}
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_occupancy
+"""
+CELL = {"a": 7.1, "b": 8.3, "c": 9.7, "alpha": 82.0, "beta": 103.5, "gamma": 95.0}
+CUBE = {"a": 5.0, "b": 5.0, "c": 5.0, "alpha": 90.0, "beta": 90.0, "gamma": 90.0}
+P1 = "_symmetry_space_group_name_H-M 'P 1'"
+
+
+def cif(atoms, cell=CUBE, group=P1):
+    return HEAD.format(**cell, group=group) + "".join(f"{line}\n" for line in atoms)
+
+
+def drawn(seed, count=14):
+    """Atoms of a triclinic cell, no two of them near each other."""
+    rng = np.random.default_rng(seed)
+    cell = cell_of([CELL["a"], CELL["b"], CELL["c"]], [CELL["alpha"], CELL["beta"], CELL["gamma"]])
+    places = []
+    while len(places) < count:
+        place = rng.random(3).round(5)
+        gaps = np.array(places).reshape(-1, 3) - place
+        if not (np.linalg.norm((gaps - gaps.round()) @ cell, axis=1) < 1.2).any():
+            places.append(place)
+    elements = rng.choice(["C", "O", "N", "H", "Zn", "Cl"], count)
+    lines = [
+        f"{e}{i} {e} {x:.5f} {y:.5f} {z:.5f} 1.0" for i, (e, (x, y, z)) in enumerate(zip(elements, places, strict=True))
+    ]
+    return cif(lines, CELL)
+
+
+def of_pymatgen(text):
+    from pymatgen.core import Structure
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Structure.from_str(text, fmt="cif")
+
+
+def in_order_of(found, wanted):
+    """Which of pymatgen's atoms, which are sorted by element, each atom is."""
+    gaps = found.fractions[:, None] - wanted.frac_coords
+    return np.abs(gaps - gaps.round()).sum(2).argmin(1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cell_places_and_density_are_those_of_pymatgen(seed):
+    text = drawn(seed)
+    found, wanted = crystal_of(text, "made.cif"), of_pymatgen(text)
+    np.testing.assert_allclose(found.parameters, wanted.lattice.parameters, atol=1e-6)
+    order = in_order_of(found, wanted)
+    assert found.numbers.tolist() == [wanted[at].specie.Z for at in order]
+    mine = neighbours(found, 6.0)
+    # pymatgen may turn the cell; between atoms nothing changes.
+    theirs = wanted.distance_matrix[np.ix_(order, order)]
+    for atom in range(len(found)):
+        near = mine.distances_angstrom[mine.edges[:, 1] == atom].min()
+        assert near == pytest.approx(np.delete(theirs[atom], atom).min(), abs=1e-5)
+    assert found.density_g_cm3 == pytest.approx(float(wanted.density), rel=1e-3)
+
+
+@pytest.mark.parametrize("radius", [3.0, 8.0, 12.0])
+def test_neighbours_with_their_images_are_those_of_pymatgen(radius):
+    text = drawn(7)
+    crystal, wanted = crystal_of(text, "made.cif"), of_pymatgen(text)
+    found, order = neighbours(crystal, radius), in_order_of(crystal, wanted)
+    centre, other, _, distance = wanted.get_neighbor_list(radius)
+    edges = order[found.edges]
+    mine = sorted(zip(edges[:, 1], edges[:, 0], found.distances_angstrom.round(5), strict=True))
+    theirs = sorted(zip(centre, other, distance.round(5), strict=True))
+    assert len(mine) == len(theirs) > 30
+    np.testing.assert_allclose(np.array(mine, float), np.array(theirs, float), atol=2e-5)
+
+
+def test_an_atom_alone_in_a_cell_has_its_six_images_for_neighbours():
+    crystal = crystal_of(cif(["Zn1 Zn 0 0 0 1"]), "one.cif")
+    found = neighbours(crystal, 5.5)
+    assert found.edges.tolist() == [[0, 0]] * 6
+    np.testing.assert_allclose(found.distances_angstrom, 5.0)
+    assert {tuple(one) for one in found.shifts.tolist()} == {
+        (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)
+    }  # fmt: skip
+    # Beyond the edges come the twelve over the faces' diagonals, 7.07 angstrom away.
+    assert len(neighbours(crystal, 7.2).edges) == 18
+    assert len(neighbours(crystal, 7.2, nearest=6).edges) == 6
+    assert neighbours(crystal, 7.2, nearest=6).distances_angstrom.max() == pytest.approx(5.0)
+
+
+def test_shifts_say_in_which_cell_a_neighbour_is():
+    crystal = crystal_of(drawn(2), "made.cif")
+    found = neighbours(crystal, 6.0)
+    there = crystal.fractions[found.edges[:, 0]] + found.shifts
+    gaps = (there - crystal.fractions[found.edges[:, 1]]) @ crystal.cell
+    np.testing.assert_allclose(np.linalg.norm(gaps, axis=1), found.distances_angstrom, atol=1e-9)
+
+
+def test_symmetry_that_is_written_out_gives_all_atoms_as_pymatgen_has_them():
+    operations = "_symmetry_space_group_name_H-M 'P -1'\nloop_\n_symmetry_equiv_pos_as_xyz\n'x, y, z'\n'-x, -y, -z'"
+    # Sodium lies on the centre and is one atom, not two.
+    text = cif(["Na1 Na 0 0 0 1", "O1 O 0.21 0.13 0.34 1.0"], CELL, operations)
+    found, wanted = crystal_of(text, "made.cif"), of_pymatgen(text)
+    assert sorted(found.numbers) == sorted(site.specie.Z for site in wanted) == [8, 8, 11]
+    mine = neighbours(found, 6.0).distances_angstrom
+    theirs = wanted.get_neighbor_list(6.0)[3]
+    np.testing.assert_allclose(np.sort(mine), np.sort(theirs), atol=1e-6)
+
+
+def test_a_shift_of_the_symmetry_is_a_shift():
+    operations = "loop_\n_space_group_symop_operation_xyz\nx,y,z\n'1/2+x,-y,z+.25'"
+    found = crystal_of(cif(["C1 C 0.1 0.2 0.3 1"], CELL, operations), "made.cif")
+    np.testing.assert_allclose(found.fractions, [[0.1, 0.2, 0.3], [0.6, 0.8, 0.55]], atol=1e-9)
+
+
+def test_what_writers_add_does_not_matter():
+    text = cif(["C1' C4+ 0.1(2) .2 -0.3(1) 1.0 # a note", "", "# a line", "D1 D 0.5 0.5 0.5 ?"])
+    text = "# head\r\n\n_publ_text\n;\nloop_ of no meaning\n_cell_length_a 3\n;\n" + text.replace("\n", "\r\n")
+    found = crystal_of(text, "made.cif")
+    assert found.numbers.tolist() == [6, 1]
+    np.testing.assert_allclose(found.fractions[0], [0.1, 0.2, 0.7])
+    assert found.parameters[0] == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize(
+    ("atoms", "said"),
+    [
+        (
+            ["Zn1 Zn 0 0 0 1", "O1 O 0.5 0.5 0.5 0.5"],
+            r"made\.cif, line 17: an atom with occupancy 0\.5; a disordered structure",
+        ),
+        (
+            ["Zn1 Zn 0 0 0 1", "Zn2 Zn 0.99 0 0 1"],
+            r"made\.cif, line 16: this atom overlaps that of line 17, 0\.05 angstrom away",
+        ),
+        (["Zn1 Zn 0 0 0 1", "X1 Xx 0.5 0 0 1"], r"made\.cif, line 17: there is no element 'Xx'"),
+        (["Zn1 Zn 0 0 0 1", "O1 O 0.5 ? 0 1"], r"made\.cif, line 17: _atom_site_fract_y is '\?', no number"),
+        (["Zn1 Zn 0 0 0 1", "O1 O 0.5 0 0"], r"made\.cif, line 17: 5 values, but atoms have 6"),
+        ([], r"made\.cif: holds no atoms"),
+    ],
+)
+def test_a_structure_that_cannot_be_used_is_refused_by_file_and_line(atoms, said):
+    with pytest.raises(DataError, match=said):
+        crystal_of(cif(atoms), "made.cif")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("_cell_length_a 5.0\n", ""), "does not say _cell_length_a"),
+        (("_cell_length_a 5.0", "_cell_length_a 0"), r"line 3: there is no cell with lengths \[0"),
+        (("_cell_angle_gamma 90.0", "_cell_angle_gamma 200"), "there is no cell with"),
+        (("P 1", "F m -3 m"), r"line 2: names the space group 'F m -3 m' and does not write out its operations"),
+        (("_cell_length_b 5.0", "_cell_length_b wide"), r"line 4: _cell_length_b is 'wide', no number"),
+    ],
+)
+def test_a_cell_or_symmetry_that_says_too_little_is_refused(change, said):
+    with pytest.raises(DataError, match=said):
+        crystal_of(cif(["Zn1 Zn 0 0 0 1"]).replace(*change), "made.cif")
+
+
+def test_two_structures_in_one_file_are_refused():
+    text = cif(["Zn1 Zn 0 0 0 1"])
+    with pytest.raises(DataError, match="line 17: begins a second structure"):
+        crystal_of(text + text, "made.cif")
+
+
+@pytest.mark.parametrize("data", ["", "\x00\xff\xfe", "no CIF at all", "loop_\n" * 5, "data_\n_cell_length_a"])
+def test_a_file_that_is_no_structure_is_refused_by_name(tmp_path, data):
+    path = tmp_path / "strange.cif"
+    path.write_bytes(data.encode("latin-1"))
+    with pytest.raises(DataError, match=r"strange\.cif"):
+        read_cif(path)
+
+
+def test_elements_weigh_what_pymatgen_says():
+    from pymatgen.core import Element
+
+    theirs = np.array([float(Element(symbol).atomic_mass) for symbol in SYMBOLS[:92]])
+    # Of elements without a stable isotope tables choose one or another.
+    stable = [at for at in range(92) if at + 1 not in (43, 61, *range(84, 90))]
+    assert np.abs(MASSES[1:93] / theirs - 1)[stable].max() < 1e-3
+    assert [Element(symbol).Z for symbol in SYMBOLS] == list(range(1, 119)) == [NUMBERS[one] for one in SYMBOLS]
+
+
+def simple_cubic(edge, copies=1):
+    """One zinc atom a cube, in a cell of several cubes."""
+    at = np.stack(np.meshgrid(*(np.arange(copies),) * 3, indexing="ij"), -1).reshape(-1, 3) / copies
+    return Crystal(np.full(len(at), 30), at, copies * edge * np.eye(3))
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_the_pores_of_a_cubic_lattice_are_as_geometry_has_them(copies):
+    edge, radius = 8.0, RADII_ANGSTROM[30]
+    found = pores(simple_cubic(edge, copies))
+    # In the middle of a cube the corners are half its diagonal away, in the middle of a face half that of the face.
+    assert found.largest_sphere_angstrom == pytest.approx(np.sqrt(3) * edge - 2 * radius, abs=1e-4)
+    assert found.free_path_angstrom == pytest.approx(np.sqrt(2) * edge - 2 * radius, abs=1e-4)
+    full = 1 - 4 / 3 * np.pi * radius**3 / edge**3
+    assert found.free_fraction[0] == pytest.approx(full, abs=0.02)
+    assert (np.diff(found.free_fraction) <= 0).all()
+
+
+def test_distances_in_a_large_empty_cell_reach_as_far_as_they_must():
+    crystal = simple_cubic(40.0)
+    distance = surface_distance(crystal, (8, 8, 8))
+    assert distance.max() == pytest.approx(np.sqrt(3) * 20 - RADII_ANGSTROM[30], abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_distances_are_those_to_all_images_one_by_one(seed):
+    crystal = crystal_of(drawn(seed), "made.cif")
+    shape = (5, 6, 7)
+    shifts = np.stack(np.meshgrid(*(np.arange(-3, 4),) * 3, indexing="ij"), -1).reshape(-1, 1, 3)
+    atoms = (crystal.fractions + shifts).reshape(-1, 3) @ crystal.cell
+    radii = np.tile(RADII_ANGSTROM[crystal.numbers], len(shifts))
+    grid = np.stack(np.meshgrid(*(np.arange(n) / n for n in shape), indexing="ij"), -1).reshape(-1, 3) @ crystal.cell
+    wanted = (np.linalg.norm(grid[:, None] - atoms, axis=2) - radii).min(1)
+    np.testing.assert_allclose(surface_distance(crystal, shape).ravel(), wanted, atol=1e-5)
+
+
+def test_a_closed_cavity_lets_nothing_through_and_a_tunnel_that_turns_does():
+    closed = np.zeros((6, 6, 6), bool)
+    closed[1:5, 1:5, 1:5] = True
+    assert not comes_through(closed)
+    tunnel = np.zeros((6, 6, 6), bool)
+    tunnel[:, 2, 2] = True
+    assert comes_through(tunnel)
+    tunnel[3, 2, 2] = False
+    assert not comes_through(tunnel)
+    # Around the broken place: out at one face of the cell and in at the other.
+    tunnel[2:5, 2, :] = True
+    assert comes_through(tunnel)
+
+
+def test_a_loop_that_comes_back_to_where_it_began_is_no_way_through():
+    # It crosses a face of the cell and goes back over the same one.
+    loop = np.zeros((4, 6, 3), bool)
+    loop[[0, 3], 1, 1] = loop[[0, 3], 4, 1] = True
+    loop[0, 1:5, 1] = loop[3, 1:5, 1] = True
+    loop[3, 2:4, 1] = False
+    assert not comes_through(loop)
+
+
+def test_a_way_that_winds_twice_before_it_is_back_comes_through():
+    # Two tunnels along the first axis, each leaving where the other comes in one row further.
+    grid = np.full((4, 4, 3), -1.0)
+    grid[0:4, 0, 1] = 2.0
+    grid[3, 0:3, 1] = 2.0
+    grid[3, 0, 1] = 2.0
+    grid[0:4, 2, 1] = 2.0
+    grid[0, 2, 1] = 1.0
+    assert free_path_radius(grid) == pytest.approx(2.0)
+
+
+def test_grids_of_large_cells_are_coarser_and_never_too_many_points():
+    assert grid_shape(simple_cubic(5.0)) == (10, 10, 10)
+    assert np.prod(grid_shape(simple_cubic(60.0))) < 50_000
