@@ -81,6 +81,7 @@ PLUGIN = Plugin(
         "prediction": "pellucid.protocols.prediction:Prediction",
         "prototype-audit": "pellucid.protocols.prototypes.audit:PrototypeAudit",
         "ravel": "pellucid.protocols.dictionaries.ravel:Ravel",
+        "relation-deletion": "pellucid.protocols.relations.deletion:RelationDeletion",
         "retrieval": "pellucid.protocols.texts.retrieval:Retrieval",
         "scr": "pellucid.protocols.dictionaries.removal:SpuriousRemoval",
         "sparse-probing": "pellucid.protocols.dictionaries.probing:SparseProbing",

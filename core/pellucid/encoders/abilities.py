@@ -13,13 +13,17 @@ from pellucid.batch import Batch
 class WeighsRelations(Protocol):
     """An encoder of graphs with several relations that says of each sample how much it went by which.
 
-    A choice is what it weighs: relations, chains of them, and perhaps none at all. A choice's weight is a share: within each of the sets
-    of choices that it makes (its layers), shares add up to one.
+    A choice is what it weighs: a relation, a chain of them, or none. Choices stand in sets (one a layer), and within each set their
+    weights add up to one.
     """
 
     @property
     def choice_names(self) -> tuple[str, ...]:
-        """Names of the choices."""
+        """Names of the choices, those of a set one after the other."""
+
+    @property
+    def choice_sets(self) -> tuple[int, ...]:
+        """Of each choice, which set it stands in, from 0."""
 
     @property
     def choice_relations(self) -> tuple[tuple[int, ...], ...]:

@@ -142,6 +142,11 @@ class Latte(Encoder):
         )
 
     @property
+    def choice_sets(self) -> tuple[int, ...]:
+        """The layer of each, from 0."""
+        return tuple(at for at, plan in enumerate(self.plans) for _ in range(len(plan.into(self.centre_type)) + 1))
+
+    @property
     def choice_relations(self) -> tuple[tuple[int, ...], ...]:
         """Relations along each chain."""
         found: list[tuple[int, ...]] = []
