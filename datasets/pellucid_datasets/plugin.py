@@ -35,6 +35,8 @@ PLUGIN = Plugin(
         "mit-bih": "pellucid_datasets/cards/mit-bih.toml",
         "molecules-synthetic": "pellucid_datasets/cards/molecules-synthetic.toml",
         "muse-n170": "pellucid_datasets/cards/muse-n170.toml",
+        "networks-synthetic": "pellucid_datasets/cards/networks-synthetic.toml",
+        "networks-tables": "pellucid_datasets/cards/networks-tables.toml",
         "planted-lesions": "pellucid_datasets/cards/planted-lesions.toml",
         "planted-nodules": "pellucid_datasets/cards/planted-nodules.toml",
         "ptb-xl": "pellucid_datasets/cards/ptb-xl.toml",
