@@ -57,7 +57,7 @@ class Literature:
 
 
 def literature(
-    rng: np.random.Generator, papers: int = 400, authors: int = 300, subjects: int = 30, *, stray: float = 0.05, noise: float = 0.4
+    rng: np.random.Generator, papers: int = 400, authors: int = 300, subjects: int = 30, *, stray: float = 0.05, noise: float = 0.3
 ) -> Literature:  # fmt: skip
     """Draw one.
 

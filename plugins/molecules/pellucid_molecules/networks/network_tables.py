@@ -68,8 +68,6 @@ class NetworksTablesConfig(NodesConfig):
                     raise ValueError(
                         f"relation {'-'.join(one.triple)} joins {end!r}, which nodes does not name{nearest(end, self.nodes)}"
                     )
-            if one.self_edges not in ("refuse", "drop", "keep"):
-                raise ValueError(f"self_edges is 'refuse', 'drop' or 'keep', not {one.self_edges!r}")
         triples = [one.triple for one in self.relations]
         if len(set(triples)) != len(triples):
             raise ValueError("two tables hold relations of one name between the same types; put them into one table")
@@ -208,7 +206,7 @@ def example() -> Iterator[Path]:
         ],
         "authors.csv": [("id", "age"), *((f"a{at}", 30 + 3 * at) for at in range(6))],
         "subjects.csv": [("id",), ("s0",), ("s1",), ("s2",)],
-        "writes.csv": [("author", "paper"), *((f"a{(at * k) % 6}", f"p{at}") for at in papers for k in (1, 5))],
+        "writes.csv": [("author", "paper"), *((f"a{(at + k) % 6}", f"p{at}") for at in papers for k in (0, 2))],
         "about.csv": [("paper", "subject"), *((f"p{at}", f"s{at % 3}") for at in papers)],
         "cites.csv": [("citing", "cited"), *((f"p{at}", f"p{at // 2}") for at in papers if at)],
     }

@@ -43,7 +43,7 @@ class NetworksSyntheticConfig(NodesConfig):
     authors: int = Field(default=300, ge=10)
     subjects: int = Field(default=30, ge=3)
     stray: float = Field(default=0.05, ge=0, le=1)
-    noise: float = Field(default=0.4, ge=0, le=10)
+    noise: float = Field(default=0.3, ge=0, le=10)
     random_labels: bool = False
     seed: int = Field(default=0, ge=0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +54,7 @@ class EdgeTable(Frozen):
     name: str
     goal: str
     columns: tuple[str, str] | None = None
-    self_edges: str = "refuse"
+    self_edges: Literal["refuse", "drop", "keep"] = "refuse"
 
     @property
     def triple(self) -> Triple:
