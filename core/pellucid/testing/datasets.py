@@ -107,7 +107,7 @@ def dataset_reads_in_the_order_asked(component: Component) -> None:
     for name in data.spec.inputs:
         for row, index in enumerate(at):
             alone, one = data.read(np.array([index])).inputs[name][0], data[int(index)]
-            same = _equal(arrays.inputs[name][row], alone) and one.id == data.frame.index[index]
+            same = same_values(arrays.inputs[name][row], alone) and one.id == data.frame.index[index]
             need(
                 same,
                 component,
@@ -115,7 +115,8 @@ def dataset_reads_in_the_order_asked(component: Component) -> None:
             )
 
 
-def _equal(a: Any, b: Any) -> bool:
+def same_values(a: Any, b: Any) -> bool:
+    """Whether two inputs hold the same, NaN where NaN is; graphs in all that they are made of."""
     if not isinstance(a, Graphs):
         return np.array_equal(a, b, equal_nan=True)
     first, second = a.arrays(), b.arrays()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 from unittest import SkipTest
@@ -10,9 +11,11 @@ import numpy as np
 
 from pellucid import plugins
 from pellucid.data.dataset import Dataset
+from pellucid.data.graphs import Graphs
 from pellucid.errors import UnknownComponent
 from pellucid.plugins import Component
-from pellucid.regions import Box, Region, Steps, TimeSpan
+from pellucid.regions import Atoms, Box, Region, Steps, TimeSpan
+from pellucid.testing.datasets import same_values
 from pellucid.testing.instances import need, open_all
 from pellucid.testing.planted import planted
 from pellucid.views import Marked, Shown, inches, is_to_scale
@@ -54,11 +57,13 @@ def view_draws_what_it_is_named_for(component: Component) -> None:
     for data, name in _inputs_that_name(component):
         values, spec = data[0].inputs[name], data.spec.input(name)
         others = {other: value for other, value in data[0].inputs.items() if other != name}
-        for evidence in (None, np.linspace(-1, 1, values.size, dtype=np.float32).reshape(values.shape)):
-            before = values.copy()
+        # Of a graph one number a node.
+        shape = (len(values.nodes),) if isinstance(values, Graphs) else values.shape
+        for evidence in (None, np.linspace(-1, 1, int(np.prod(shape)), dtype=np.float32).reshape(shape)):
+            before = copy.deepcopy(values)
             drawn = _drawn(view, values, spec, Shown(evidence=evidence, caption="a caption", beside=others))
             need(drawn.min() < 255, component, f"draws nothing for input {name!r}")
-            need(np.array_equal(before, values, equal_nan=True), component, f"changes the values of input {name!r}")
+            need(same_values(before, values), component, f"changes the values of input {name!r}")
 
 
 def view_marks_places_and_draws_one_alone(component: Component) -> None:
@@ -91,6 +96,8 @@ def a_place(spec: Any) -> Region | None:
         return TimeSpan(spec.channels[:1], 0.25 * seconds, 0.5 * seconds)
     if spec.kind == "trajectory":
         return Steps(spec.names[:1], spec.length // 4, spec.length // 2)
+    if spec.kind == "graph":
+        return Atoms((0, 1), ((0, 1),))
     if spec.kind in ("image", "volume"):
         middle = [size // 2 for size in spec.size]
         return Box(tuple(at - max(1, at // 4) for at in middle), tuple(at + max(1, at // 4) for at in middle))

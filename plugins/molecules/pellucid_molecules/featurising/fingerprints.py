@@ -135,11 +135,13 @@ def _neighbourhoods(molecule: Mol, told: Iterable[tuple[int, int]]) -> tuple[Nei
     from rdkit import Chem
 
     found = []
+    # A fragment is read from its middle on, which rdkit can do in one piece alone.
+    whole = len(Chem.GetMolFrags(molecule)) == 1
     for middle, radius in told:
         bonds = list(Chem.FindAtomEnvironmentOfRadiusN(molecule, radius, middle, enforceSize=False)) if radius else []
         pairs = [_ends(molecule.GetBondWithIdx(bond)) for bond in bonds]
         atoms = tuple(dict.fromkeys((middle, *sorted({atom for pair in pairs for atom in pair}))))
-        smiles = Chem.MolFragmentToSmiles(molecule, atoms, bonds, rootedAtAtom=middle)
+        smiles = Chem.MolFragmentToSmiles(molecule, atoms, bonds, rootedAtAtom=middle if whole else -1)
         found.append(Neighbourhood(Atoms(atoms, tuple(sorted(pairs))), smiles, radius))
     return tuple(found)
 

@@ -236,8 +236,10 @@ def _pair(molecule: Mol, pair: tuple[int, int]) -> str:
     from rdkit import Chem
 
     first, second = (molecule.GetAtomWithIdx(at).GetSymbol() for at in pair)
-    apart = len(Chem.GetShortestPath(molecule, *pair)) - 1 if pair[0] != pair[1] else 0
-    return f"{first} and {second}, {apart} bond{'s' if apart != 1 else ''} apart"
+    path = Chem.GetShortestPath(molecule, *pair) if pair[0] != pair[1] else pair[:1]
+    if not path:
+        return f"{first} and {second}, of two parts"
+    return f"{first} and {second}, {len(path) - 1} bond{'s' if len(path) != 2 else ''} apart"
 
 
 def _columns(rows: pd.DataFrame, texts: Sequence[str]) -> dict[str, Any]:
