@@ -206,11 +206,12 @@ def test_neither_counts_of_groups_nor_of_atoms_tell_it_to_a_linear_model(compact
 def test_what_lies_far_apart_takes_depth(seed):
     data = MoleculesSynthetic(MoleculesSyntheticConfig(molecules=1200, long=1.0, seed=seed))
     some = sides(data, seed, "far-rings")
-    settings = FIT.model_copy(update={"epochs": 8, "batch_size": 32, "learning_rate": 2e-3})
-    found = {
-        depth: score(fit(some, Dmpnn, {"hidden": 64, "readout": "norm", "depth": depth}, seed=seed, settings=settings), some)
-        for depth in (3, 6)
-    }  # fmt: skip
+    settings = FIT.model_copy(update={"epochs": 16, "batch_size": 32, "learning_rate": 2e-3})
+    about = {"hidden": (128,), "dropout": 0.0}
+    found = {}
+    for depth in (3, 6):
+        network = {"hidden": 64, "readout": "norm", "depth": depth}
+        found[depth] = score(fit(some, Dmpnn, network, seed=seed, settings=settings, **about), some)
     linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     linear.fit(atom_sums(some.train), labels(some.train, some.target))
     toy = roc_auc_score(labels(some.test, some.target), linear.decision_function(atom_sums(some.test)))
