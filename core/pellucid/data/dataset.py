@@ -251,9 +251,16 @@ class Dataset(ABC):
         spec = self.spec.keeping_apart(groups)
         if spec is self.spec:
             return self
+        spec = self.spec.keeping_apart(
+            groups, [c for c in self.spec.groups if c not in groups and self._within(c, groups)]
+        )
         found = self.subset(np.arange(len(self)))
         found.spec = spec
         return found
+
+    def _within(self, column: str, groups: Sequence[str]) -> bool:
+        """Whether each member of a group column lies within one member of one of these."""
+        return any(bool((self.frame.groupby(column)[group].nunique() <= 1).all()) for group in groups)
 
     def concept_values(self) -> np.ndarray:
         """Concept ratings, float64, shape (sample, concept); NaN where nobody rated."""

@@ -159,8 +159,14 @@ class DataSpec(Frozen):
         """What one and what several members of a group column are called."""
         return self.group_word if group == self.groups[0] else (group, f"{group}s")
 
-    def keeping_apart(self, groups: Sequence[str]) -> DataSpec:
+    def keeping_apart(self, groups: Sequence[str], within: Sequence[str] = ()) -> DataSpec:
         """The spec of the data where a protocol keeps these group columns apart and no others, which every result then says.
+
+        Parameters
+        ----------
+        groups : sequence of str
+        within : sequence of str
+            Columns of which each member lies within one member of these, so that it is new where that is: pairs of an unseen drug.
 
         Raises
         ------
@@ -175,7 +181,7 @@ class DataSpec(Frozen):
                 )
         if not groups or set(groups) == set(self.groups):
             return self
-        rest = tuple(self.word_of(group)[1] for group in self.groups if group not in groups)
+        rest = tuple(self.word_of(group)[1] for group in self.groups if group not in (*groups, *within))
         return self.model_copy(
             update={"groups": tuple(groups), "group_word": self.word_of(groups[0]), "seen": (*self.seen, *rest)}
         )

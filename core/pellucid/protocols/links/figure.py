@@ -34,7 +34,7 @@ def drawn(rows: pd.DataFrame) -> dict[str, Figure]:
             bipartite(ax, one)
         figures[
             f"Likeliest pairs of “{part}” without an observed link, and the known links that they rest on (orange raises the score, "
-            "blue lowers it; the number is by how much it falls without that link)"
+            "blue lowers it; numbers: by how much it falls without that link)"
         ] = figure
     return figures
 
@@ -62,29 +62,13 @@ def bipartite(ax: Axes, told: dict[str, Any]) -> None:
         ends = places[0][first], places[1][second]
         colour = RAISES if change > 0 else LOWERS
         ax.plot([0, 1], ends, color=colour, linewidth=0.8 + 2.2 * abs(change) / strongest)
-        # Beside the end that is not the pair's own, where lines lie apart.
-        along = 0.78 if first == told["pair"][0] else 0.22
-        ax.text(
-            along,
-            ends[0] + along * (ends[1] - ends[0]),
-            f"{change:+.2f}",
-            fontsize=7,
-            ha="center",
-            va="bottom",
-            color=colour,
-        )
     for at, (side, align) in enumerate(zip(sides, ("right", "left"), strict=True)):
+        changes = {link[at]: link[2] for link in links if link[at] != told["pair"][at]}
         for name in side:
-            bold = "bold" if name == told["pair"][at] else "normal"
-            ax.text(
-                at + (0.03 if at else -0.03),
-                places[at][name],
-                name[:40],
-                ha=align,
-                va="center",
-                fontsize=8,
-                fontweight=bold,
-            )
+            own = name == told["pair"][at]
+            said = name[:40] if own else f"{name[:40]} ({changes[name]:+.2f})"
+            ax.text(at + (0.03 if at else -0.03), places[at][name], said, ha=align, va="center", fontsize=8,
+                    fontweight="bold" if own else "normal")  # fmt: skip
     ax.set_xlim(-0.9, 1.9)
     ax.set_ylim(-max(map(len, sides)) + 0.4, 0.7)
     ax.set_title(f"{told['pair'][0]} and {told['pair'][1]}", fontsize=9)
