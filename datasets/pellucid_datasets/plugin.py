@@ -18,6 +18,7 @@ PLUGIN = Plugin(
         "bipartite-table": "pellucid_datasets/cards/bipartite-table.toml",
         "cinc": "pellucid_datasets/cards/cinc.toml",
         "clintox": "pellucid_datasets/cards/clintox.toml",
+        "core-mof": "pellucid_datasets/cards/core-mof.toml",
         "cpsc2018": "pellucid_datasets/cards/cpsc2018.toml",
         "ct-series": "pellucid_datasets/cards/ct-series.toml",
         "ecg-folder": "pellucid_datasets/cards/ecg-folder.toml",

@@ -10,6 +10,7 @@ PLUGIN = Plugin(
         "bbbp": "pellucid_molecules.tables.moleculenet:Bbbp",
         "bipartite-table": "pellucid_molecules.links.tables:BipartiteTable",
         "clintox": "pellucid_molecules.tables.moleculenet:ClinTox",
+        "core-mof": "pellucid_molecules.crystals.core_mof:CoreMof",
         "esol": "pellucid_molecules.tables.moleculenet:Esol",
         "freesolv": "pellucid_molecules.tables.moleculenet:FreeSolv",
         "lipophilicity": "pellucid_molecules.tables.moleculenet:Lipophilicity",
@@ -23,6 +24,7 @@ PLUGIN = Plugin(
     },
     encoders={
         "attentivefp": "pellucid_molecules.encoders.attentivefp:AttentiveFp",
+        "crystal-encoder": "pellucid_molecules.encoders.crystal:CrystalEncoder",
         "dmpnn": "pellucid_molecules.encoders.dmpnn:Dmpnn",
         "gat": "pellucid_molecules.encoders.gat:Gat",
         "gin": "pellucid_molecules.encoders.gin:Gin",
@@ -38,10 +40,12 @@ PLUGIN = Plugin(
         "links-synthetic": "pellucid_molecules/studies/links-synthetic.toml",
         "molecules-barrier": "pellucid_molecules/studies/molecules-barrier.toml",
         "molecules-microbe-drug": "pellucid_molecules/studies/molecules-microbe-drug.toml",
+        "molecules-mof": "pellucid_molecules/studies/molecules-mof.toml",
         "molecules-synthetic": "pellucid_molecules/studies/molecules-synthetic.toml",
         "networks-metapaths": "pellucid_molecules/studies/networks-metapaths.toml",
     },
     views={
+        "crystal": "pellucid_molecules.views.crystal:crystal",
         "depiction": "pellucid_molecules.views.depiction:depiction",
     },
     mend="pip install --force-reinstall pellucid-molecules",
