@@ -1,4 +1,4 @@
-"""One split: some subjects are learnt from, others judged; drawn here, or as the makers of a dataset laid down."""
+"""One split: some subjects are learnt from, others judged; drawn here, by time, or as the makers of a dataset laid down."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pellucid.data.dataset import Dataset
 from pellucid.data.splits import Split, deal, inner_split
+from pellucid.data.table import numbers
 from pellucid.errors import DataError, LeakageError, nearest
 from pellucid.part import Config
 from pellucid.protocols.base import Splitting
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 SIDES = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
          "dev": "validation", "test": "test"}  # fmt: skip
 """Words that datasets use for the sides of their official split, in lower case."""
+
+
+LEFT_OUT = "left out"
+"""Side of whom nothing is learnt from and nothing is judged on."""
 
 
 class SubjectHoldoutConfig(Config):
@@ -37,6 +42,9 @@ class SubjectHoldoutConfig(Config):
     otherwise : {"refuse", "drawn"}
         What to do with data that lack the column, or of which nobody stands on the test side (the published training part
         alone): refuse them, or draw the sides as if no column were named.
+    newest : str, optional
+        Frame column of times (``"year"``): the newest samples are judged on, by models of the older ones. Newer samples of a
+        group that is known before are left out: they would be near copies from the future, or from the past.
     apart : tuple of str
         See :class:`~pellucid.protocols.nested_subject_cv.NestedSubjectCvConfig`.
     """
@@ -45,7 +53,14 @@ class SubjectHoldoutConfig(Config):
     validation: float = Field(default=0.2, gt=0, le=0.5)
     column: str | None = None
     otherwise: Literal["refuse", "drawn"] = "refuse"
+    newest: str | None = None
     apart: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> SubjectHoldoutConfig:
+        if self.newest is not None and self.column is not None:
+            raise ValueError("column lays the sides down and newest goes by time; say one of them")
+        return self
 
 
 class SubjectHoldout(Splitting):
@@ -72,9 +87,12 @@ class SubjectHoldout(Splitting):
                 f"{named(dataset, target)}: training, validation and test need at least 3 {several}, got {count}: add {several} "
                 f"({several} that share any group count as one)"
             )
-        side = self._official(dataset, sets) if self._laid_down(dataset) else self._drawn(sets, strata, seed)
+        if self.config.newest is not None:
+            side = self._by_time(dataset, sets)
+        else:
+            side = self._official(dataset, sets) if self._laid_down(dataset) else self._drawn(sets, strata, seed)
         test = np.flatnonzero(side == "test")
-        rest = np.flatnonzero(side != "test")
+        rest = np.flatnonzero((side != "test") & (side != LEFT_OUT))
         for name, positions in (("test", test), ("training", rest)):
             if not len(positions):
                 raise DataError(f"{named(dataset, target)}: no labelled sample is on the {name} side")
@@ -96,6 +114,23 @@ class SubjectHoldout(Splitting):
             return False
         # A word that names no side is no reason to draw: the column is there, and to be mended.
         return any(SIDES.get(word, "test") == "test" for word in _words(dataset, column).unique())
+
+    def _by_time(self, dataset: Dataset, sets: np.ndarray) -> np.ndarray:
+        column, name = str(self.config.newest), dataset.spec.name
+        if column not in dataset.frame.columns:
+            known = list(map(str, dataset.frame.columns))
+            raise DataError(f"dataset {name!r} has no column {column!r} of times{nearest(column, known)}")
+        times = numbers(dataset.frame, [column])[:, 0]
+        if np.isnan(times).any():
+            at = int(np.flatnonzero(np.isnan(times))[0])
+            raise DataError(
+                f"dataset {name!r}, column {column!r}: no time is known of sample {dataset.frame.index[at]!r}"
+            )
+        newer = times > np.quantile(times, 1 - self.config.test, method="lower")
+        if not newer.any():
+            newer = times == times.max()
+        old = np.bincount(sets[~newer], minlength=sets.max() + 1) > 0
+        return np.where(~newer, "train", np.where(old[sets], LEFT_OUT, "test"))
 
     def _drawn(self, sets: np.ndarray, strata: np.ndarray, seed: int) -> np.ndarray:
         part = deal(sets, strata, [1 - self.config.test, self.config.test], seed)
