@@ -51,6 +51,7 @@ PLUGIN = Plugin(
         "sae-variational": "pellucid.heads.dictionaries.variational:Variational",
         "semi-nmf": "pellucid.heads.dictionaries.semi_nmf:SemiNmf",
         "semi-nmf-hierarchy": "pellucid.heads.dictionaries.semi_nmf_hierarchy:SemiNmfHierarchy",
+        "soft-token-bridge": "pellucid.heads.bridge:SoftTokenBridge",
     },
     measures={
         "mass": "pellucid.protocols.traversal.monotonicity:mass",

@@ -73,7 +73,7 @@ class TextModel(nn.Module):
         """
         raise NotImplementedError
 
-    def cross_entropy(self, states: Tensor, texts: Sequence[str]) -> Tensor:
+    def cross_entropy(self, states: Tensor, texts: Sequence[str], known: Tensor | None = None) -> Tensor:
         """Mean over tokens of minus the log-probability of writing ``texts`` from states, shape (sample, token, width).
 
         Parameters
@@ -81,6 +81,8 @@ class TextModel(nn.Module):
         states : Tensor, shape (sample, token, width)
         texts : sequence of str
             One a sample.
+        known : Tensor of bool, optional, shape (sample, token)
+            Which states there are; by default all.
 
         Returns
         -------
@@ -89,12 +91,28 @@ class TextModel(nn.Module):
         """
         raise NotImplementedError
 
-    def write(self, states: Tensor) -> list[str]:
+    def log_probability(self, states: Tensor, known: Tensor | None, texts: Sequence[str]) -> Tensor:
+        """Log-probability of writing each text from its states, in nats.
+
+        Parameters
+        ----------
+        states, known, texts
+            See :meth:`cross_entropy`.
+
+        Returns
+        -------
+        Tensor, shape (sample,)
+        """
+        raise NotImplementedError
+
+    def write(self, states: Tensor, known: Tensor | None = None) -> list[str]:
         """Texts written from states, shape (sample, token, width), without looking at any other text.
 
         Parameters
         ----------
         states : Tensor, shape (sample, token, width)
+        known : Tensor of bool, optional, shape (sample, token)
+            Which states there are; by default all.
 
         Returns
         -------

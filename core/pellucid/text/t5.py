@@ -49,30 +49,38 @@ class EncoderDecoder(TextModel):
         said = self.model().get_encoder()(input_ids=ids, attention_mask=known.long())
         return TextStates(said.last_hidden_state.float(), known)
 
-    def cross_entropy(self, states: Tensor, texts: Sequence[str]) -> Tensor:
+    def cross_entropy(self, states: Tensor, texts: Sequence[str], known: Tensor | None = None) -> Tensor:
         """By the decoder, which sees the true words before each one."""
-        ids, known = self.numbers(texts)
-        model = self.model()
-        said = model(
-            encoder_outputs=BaseModelOutput(last_hidden_state=states.to(model.dtype)),
-            attention_mask=torch.ones(states.shape[:2], dtype=torch.long, device=states.device),
-            labels=ids.masked_fill(~known, IGNORED),
-        )
+        ids, real = self.numbers(texts)
+        said = self.model()(**self._given(states, known), labels=ids.masked_fill(~real, IGNORED))
         loss: Tensor = said.loss
         return loss.float()
 
+    def log_probability(self, states: Tensor, known: Tensor | None, texts: Sequence[str]) -> Tensor:
+        """By the decoder, summed over the words of each text."""
+        ids, real = self.numbers(texts)
+        said = self.model()(**self._given(states, known), labels=ids.masked_fill(~real, IGNORED))
+        each: Tensor = said.logits.float().log_softmax(-1).gather(2, ids[..., None])[..., 0]
+        return (each * real).sum(1)
+
     @torch.no_grad()
-    def write(self, states: Tensor) -> list[str]:
+    def write(self, states: Tensor, known: Tensor | None = None) -> list[str]:
         """By the decoder, token by token, with as many beams as are set."""
-        model = self.model()
-        ids = model.generate(
-            encoder_outputs=BaseModelOutput(last_hidden_state=states.to(model.dtype)),
-            attention_mask=torch.ones(states.shape[:2], dtype=torch.long, device=states.device),
+        ids = self.model().generate(
+            **self._given(states, known),
             max_new_tokens=self.settings.length,
             num_beams=self.settings.beams,
             do_sample=False,
         )
         return self.words(ids)
+
+    def _given(self, states: Tensor, known: Tensor | None) -> dict[str, Any]:
+        """States in the place of those of its encoder."""
+        there = torch.ones(states.shape[:2], device=states.device) if known is None else known
+        return {
+            "encoder_outputs": BaseModelOutput(last_hidden_state=states.to(self.model().dtype)),
+            "attention_mask": there.long(),
+        }
 
 
 class RandomT5(OfItsWords, EncoderDecoder):
