@@ -72,6 +72,7 @@ PLUGIN = Plugin(
         "explanation-audit": "pellucid.protocols.explanations.audit:ExplanationAudit",
         "generated-text": "pellucid.protocols.texts.generated:GeneratedText",
         "iis": "pellucid.protocols.interpretability.score:Iis",
+        "input-necessity": "pellucid.protocols.necessity:InputNecessity",
         "latent-clusters": "pellucid.protocols.latents.clusters:LatentClusters",
         "masked-links": "pellucid.protocols.links.masked:MaskedLinks",
         "missingness": "pellucid.protocols.missingness.flip:Missingness",

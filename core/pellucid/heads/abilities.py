@@ -53,6 +53,14 @@ class ByText(Protocol):
 
 
 @runtime_checkable
+class AnswersWithout(Protocol):
+    """A head that can write without any sample: from its question, or from nothing."""
+
+    def write_without(self, count: int) -> list[str]:
+        """What it writes so many times."""
+
+
+@runtime_checkable
 class ByPlaces(Protocol):
     """A head whose output is a sum over tokens, so that it says of itself what each place of the input adds."""
 

@@ -1,0 +1,149 @@
+"""Is an input necessary? A model that reads it errs with another sample's, and one that answers from habit does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from pellucid.assembly import facts_of
+from pellucid.data import DataSpec, Regression, Vector
+from pellucid.data.arrays import ArrayDataset
+from pellucid.data.splits import Split
+from pellucid.encoders.identity import Identity, IdentityConfig
+from pellucid.errors import LeakageError, NotMeasurable
+from pellucid.heads.functions.linear import Linear
+from pellucid.model import Model
+from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.measuring import concluded, examined
+from pellucid.protocols.necessity import InputNecessity, InputNecessityConfig
+from pellucid.testing.folds import fitted_fold
+from pellucid.training.fit import Sides, fit_model
+from pellucid.training.settings import TrainingSettings
+
+COUNT = 120
+
+
+@pytest.fixture(scope="module")
+def fold():
+    """Two inputs, of which the target is the first; a head that reads both, and one that has learnt nothing."""
+    rng = np.random.default_rng(0)
+    x, other = rng.normal(0, 2, COUNT).astype(np.float32), rng.normal(0, 2, COUNT).astype(np.float32)
+    spec = DataSpec(
+        name="made",
+        inputs={"told": Vector(names=("x",), units="mm"), "idle": Vector(names=("y",), units="mm")},
+        targets={"size": Regression(names=("size",), units=("mm",))},
+        namespace="made",
+    )
+    frame = pd.DataFrame(
+        {"subject": np.arange(COUNT) // 2, "size": x.astype(float)}, index=[f"s{at}" for at in range(COUNT)]
+    )
+    data = ArrayDataset(spec, frame, {"told": x[:, None], "idle": other[:, None]})
+    split = Split(0, np.arange(60), np.arange(60, 80), np.arange(80, COUNT))
+    sides = Sides(data.subset(split.train), data.subset(split.validation), "size")
+    models = {}
+    for part, epochs in (("reads", 80), ("idles", 1)):
+        encoders = {name: Identity(IdentityConfig(inputs={name: one})) for name, one in spec.inputs.items()}
+        head = Linear(Linear.config_type(target=spec.target("size"), **facts_of(encoders)))
+        settings = TrainingSettings(epochs=epochs, learning_rate=0.05, batch_size=16)
+        models[part], _ = fit_model(encoders, head, sides, settings, name=part)
+    with torch.no_grad():
+        for parameter in models["idles"].head.parameters():
+            parameter.zero_()
+    return FittedFold(data, "size", split, models, None, 0)
+
+
+@pytest.fixture(scope="module")
+def measured(fold):
+    context = Context(fold.dataset.spec, "size", {n: m.head.tags for n, m in fold.models.items()}, "", 0)
+    protocol = InputNecessity()
+    assert protocol.unfit(context) == ""
+    rows = examined(protocol, fold, context)
+    found, missing = concluded(protocol, [rows], context)
+    assert not missing
+    return rows.rows, {(one.part, one.metric): one for one in found}
+
+
+def test_a_model_that_reads_its_input_owes_its_score_to_it(measured):
+    _, found = measured
+    assert found["reads", "necessity_error"].value < 0.2
+    gap = found["reads", "necessity_gap"]
+    assert gap.passed
+    assert gap.value == pytest.approx(
+        found["reads", "necessity_error_shuffled"].value - found["reads", "necessity_error"].value
+    )
+
+
+def test_the_shuffled_error_is_that_of_other_samples_each_dealt_once(fold, measured):
+    rows = measured[0]
+    mine = rows[(rows["part"] == "reads") & (rows["condition"] == "shuffled")].set_index("sample")["error"]
+    truth = fold.dataset.frame["size"].iloc[fold.split.test]
+    # What was said is the truth of another one: with a model that errs little the distance tells which.
+    shift = np.abs(truth.to_numpy()[:, None] - truth.to_numpy())
+    nearest = np.abs(shift - mine.loc[truth.index].to_numpy()[:, None])
+    np.fill_diagonal(nearest, np.inf)
+    assert nearest.min(1).max() < 0.3
+    assert mine.mean() > 1.0
+
+
+def test_a_model_that_answers_from_habit_has_no_gap(measured):
+    _, found = measured
+    assert found["idles", "necessity_gap"].value == 0
+    assert found["idles", "necessity_gap"].passed is False
+    assert found["idles", "necessity_error"].value == pytest.approx(found["idles", "necessity_error_zero"].value)
+
+
+def test_each_encoder_is_shuffled_alone_and_the_idle_one_is_not_needed(measured):
+    _, found = measured
+    told, idle = (found["reads", f"necessity_error_{name}_shuffled"].value for name in ("told", "idle"))
+    whole, own = found["reads", "necessity_error_shuffled"].value, found["reads", "necessity_error"].value
+    assert told > 5 * own
+    assert told == pytest.approx(whole, rel=0.1)
+    assert idle == pytest.approx(own, abs=0.1)
+
+
+def test_chance_is_the_mean_of_the_training_side(fold, measured):
+    truth = fold.dataset.frame["size"].to_numpy()
+    wanted = np.abs(truth[80:] - truth[:60].mean()).mean()
+    assert measured[1]["reads", "necessity_error"].chance == pytest.approx(wanted)
+
+
+def test_wrong_calls_are_counted_where_the_target_is_a_class():
+    fold, _ = fitted_fold()
+    rows = InputNecessity().examine(fold)
+    assert set(rows["error"]) == {0.0, 1.0}
+    test = fold.dataset.subset(fold.split.test)
+    model = fold.models["linear"]
+    wrong = (model.logits(test)[:, 0] >= 0).numpy() != test.target_values(fold.target)[:, 0]
+    mine = rows[(rows["part"] == "linear") & (rows["condition"] == "true")]["error"]
+    assert mine.tolist() == wrong.astype(float).tolist()
+
+
+def test_too_few_samples_to_deal_out_are_not_measured(fold):
+    with pytest.raises(NotMeasurable, match="the test side has 4 samples"):
+        InputNecessity().examine(replace(fold, split=replace(fold.split, test=fold.split.test[:4])))
+
+
+def test_a_subject_that_was_learnt_from_is_refused(fold):
+    with pytest.raises(LeakageError):
+        InputNecessity().examine(replace(fold, split=replace(fold.split, test=np.arange(50, 90))))
+
+
+def test_a_unit_that_nobody_knows_is_refused_before_anything_is_fitted():
+    from pellucid.heads.bridge import SoftTokenBridge
+
+    spec = DataSpec(name="made", inputs={"x": Vector(names=("x",))}, targets={}, namespace="made")
+    context = Context(spec, "", {"bridge": SoftTokenBridge.tags}, "", 0)
+    assert "option unit" in InputNecessity().unfit(context)
+    assert "'furlong'" in InputNecessity(InputNecessityConfig(unit="furlong")).unfit(context)
+    assert InputNecessity(InputNecessityConfig(unit="nm")).unfit(context) == ""
+
+
+def test_models_are_left_as_they_were(fold):
+    assert isinstance(fold.models["reads"], Model)
+    before = {name: value.clone() for name, value in fold.models["reads"].state_dict().items()}
+    InputNecessity().examine(fold)
+    assert all(torch.equal(value, before[name]) for name, value in fold.models["reads"].state_dict().items())
