@@ -84,7 +84,9 @@ def test_each_rule_keeps_exactly_the_edges_that_it_says():
     attention = torch.tensor([0.4, 0.3, 0.2, 0.1, 0.5, 0.5, 1.0])
 
     def kept(rule, **options):
-        return (pruned(edges, attention, rule, **{"threshold": 0.5, "top": 1, "count": 10, **options}).source - 3).tolist()
+        return (
+            pruned(edges, attention, rule, **{"threshold": 0.5, "top": 1, "count": 10, **options}).source - 3
+        ).tolist()
 
     # As published: of four neighbours none has a half; of two alike both have.
     assert kept("threshold") == [4, 5, 6]
@@ -92,7 +94,9 @@ def test_each_rule_keeps_exactly_the_edges_that_it_says():
     assert kept("degree") == [0, 1, 2, 4, 5, 6]
     assert kept("top", top=2) == [0, 1, 4, 5, 6]
     assert kept("none") == list(range(7))
-    assert pruned(edges, attention, "top", threshold=0.5, top=1, count=10).weight.tolist() == pytest.approx([0.4, 0.5, 1.0])
+    assert pruned(edges, attention, "top", threshold=0.5, top=1, count=10).weight.tolist() == pytest.approx(
+        [0.4, 0.5, 1.0]
+    )
     assert strongest(edges.weighing(attention), 3, 10).source.tolist() == [3, 4, 5, 7, 8, 9]
 
 
@@ -167,7 +171,9 @@ def test_weights_add_up_to_one_and_lie_on_itself_where_there_is_nothing_else():
     alone = Graphs.of([[1, 0.3, 0]], [], None, [0], [])
     # A paper with a subject and no author.
     half = Graphs.of([[1, 0.3, 0], [0, 0, 0]], [[1, 0], [0, 1]], None, [0, 2], [1, 3])
-    whole = Graphs.of([[1, 0.3, 0], [0, 0, 1.0], [0, 2.0, 0]], [[1, 0], [1, 2], [0, 1], [2, 1]], None, [0, 1, 0], [0, 0, 2, 2])
+    whole = Graphs.of(
+        [[1, 0.3, 0], [0, 0, 1.0], [0, 2.0, 0]], [[1, 0], [1, 2], [0, 1], [2, 1]], None, [0, 1, 0], [0, 0, 2, 2]
+    )
     batch = Batch({"x": GraphBatch.of(Graphs.joined([alone, half, whole]))})
     with torch.no_grad():
         weights = encoder.choice_weights(batch)
@@ -185,7 +191,9 @@ def test_weights_add_up_to_one_and_lie_on_itself_where_there_is_nothing_else():
 
 
 def test_a_paper_sees_others_two_relations_away_with_two_layers_and_not_with_one():
-    whole = Graphs.of([[1, 0.3, 0], [0, 0, 1.0], [0, 2.0, 0]], [[1, 0], [1, 2], [0, 1], [2, 1]], None, [0, 1, 0], [0, 0, 2, 2])
+    whole = Graphs.of(
+        [[1, 0.3, 0], [0, 0, 1.0], [0, 2.0, 0]], [[1, 0], [1, 2], [0, 1], [2, 1]], None, [0, 1, 0], [0, 0, 2, 2]
+    )
     graphs = GraphBatch.of(whole)
     moved = graphs.with_nodes(graphs.nodes + torch.tensor([[0.0, 0, 0], [0, 0, 0], [0, 5, 0]]))
     for layers, differs in ((1, False), (2, True)):
@@ -196,7 +204,9 @@ def test_a_paper_sees_others_two_relations_away_with_two_layers_and_not_with_one
 
 
 def test_who_is_in_the_middle_is_no_feature_but_decides_what_is_read():
-    whole = Graphs.of([[1, 0.3, 0], [0, 0, 1.0], [0, 2.0, 0]], [[1, 0], [1, 2], [0, 1], [2, 1]], None, [0, 1, 0], [0, 0, 2, 2])
+    whole = Graphs.of(
+        [[1, 0.3, 0], [0, 0, 1.0], [0, 2.0, 0]], [[1, 0], [1, 2], [0, 1], [2, 1]], None, [0, 1, 0], [0, 0, 2, 2]
+    )
     graphs = GraphBatch.of(whole)
     encoder = made()
     other = graphs.nodes.clone()
@@ -204,7 +214,9 @@ def test_who_is_in_the_middle_is_no_feature_but_decides_what_is_read():
     with torch.no_grad():
         first, moved = encoder.read_layers(graphs), encoder.read_layers(graphs.with_nodes(other))
         assert torch.equal(first[1].states, moved[1].states)
-        assert not torch.equal(encoder(Batch({"x": graphs})).values, encoder(Batch({"x": graphs.with_nodes(other)})).values)
+        assert not torch.equal(
+            encoder(Batch({"x": graphs})).values, encoder(Batch({"x": graphs.with_nodes(other)})).values
+        )
         gone = graphs.with_nodes(graphs.nodes * torch.tensor([0.0, 1, 1]))
         assert encoder(Batch({"x": gone})).values.abs().max() == 0
 
@@ -217,7 +229,9 @@ def test_features_are_standardised_within_their_type():
     encoder.prepare([batch])
     graphs = batch.inputs["network"]
     own = graphs.node_types == 1
-    standard = ((graphs.nodes - encoder.feature_mean[graphs.node_types]) / encoder.feature_scale[graphs.node_types])[own]
+    standard = ((graphs.nodes - encoder.feature_mean[graphs.node_types]) / encoder.feature_scale[graphs.node_types])[
+        own
+    ]
     authors = [at for at, name in enumerate(data.spec.input("network").node_features) if name.startswith("author:")]
     torch.testing.assert_close(standard[:, authors].mean(0), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(standard[:, authors].std(0, correction=0), torch.ones(3), atol=1e-4, rtol=0)

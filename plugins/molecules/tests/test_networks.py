@@ -63,7 +63,10 @@ def test_a_graph_holds_what_lies_within_its_hops_with_all_edges_and_the_centre_f
 
 def test_neighbours_are_bounded_and_drawn_by_the_seed_alone():
     star = Network(
-        {"paper": 40, "author": 1}, {}, {}, {("author", "writes", "paper"): np.column_stack([np.zeros(40, int), np.arange(40)])}
+        {"paper": 40, "author": 1},
+        {},
+        {},
+        {("author", "writes", "paper"): np.column_stack([np.zeros(40, int), np.arange(40)])},
     ).both_ways()
     first, again, other = (Egos(star, "paper", (3, 7), seed=seed) for seed in (0, 0, 1))
     for node in (5, 0, 31):
@@ -147,7 +150,11 @@ def test_tables_become_graphs_with_their_features_and_labels():
     assert data.frame["field"].tolist() == [0, 1, 0, 0, 1, 0, 0]
     spec = data.spec.input("network")
     assert spec.node_features == ("paper:centre", "paper:pages", "paper:year", "author:age")
-    assert spec.relations[:3] == (("author", "writes", "paper"), ("paper", "is about", "subject"), ("paper", "cites", "paper"))
+    assert spec.relations[:3] == (
+        ("author", "writes", "paper"),
+        ("paper", "is about", "subject"),
+        ("paper", "cites", "paper"),
+    )
     assert len(spec.relations) == 6
     graph = data.read(np.array([3])).inputs["network"]
     assert graph.nodes[0].tolist() == [1, 8, 2004, 0]

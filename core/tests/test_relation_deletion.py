@@ -1,0 +1,199 @@
+"""Deletion of relations on graphs of which it is known which relation an output counts."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from pellucid.assembly import facts_of
+from pellucid.batch import Batch
+from pellucid.data.arrays import ArrayDataset
+from pellucid.data.graphs import Graphs
+from pellucid.data.spec import Binary, DataSpec, Graph, Vector
+from pellucid.data.splits import Split
+from pellucid.encoders.abilities import WeighsRelations
+from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
+from pellucid.encoders.identity import Identity
+from pellucid.errors import LeakageError, NotMeasurable
+from pellucid.heads.functions.linear import Linear
+from pellucid.model import Model
+from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.relations import RelationDeletion
+from pellucid.protocols.relations.deletion import RelationDeletionConfig
+from pellucid.representation import Representation
+from pellucid.training.fit import Sides, fit_model
+from pellucid.training.settings import TrainingSettings
+
+RELATIONS = (("node", "decides", "node"), ("node", "hints", "node"), ("node", "is there", "node"))
+
+
+class Counts(Encoder):
+    """How many edges of each relation a graph has."""
+
+    tags = EncoderTags(accepts=("graph",))
+    config_type = EncoderConfig
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for _, name, _ in RELATIONS)
+
+    def forward(self, batch: Batch) -> Representation:
+        graphs = self.graphs(batch)
+        counts = torch.zeros(len(graphs), len(RELATIONS))
+        counts.index_put_((graphs.graph_of_edge, graphs.edge_types), torch.ones(1), accumulate=True)
+        return Representation(counts, self.names)
+
+
+class Says(Counts):
+    """One that says which relations it goes by, truly or not."""
+
+    weights = (0.7, 0.3, 0.2, 0.8)
+
+    choice_names = ("first", "second", "first and third", "none")
+    choice_sets = (0, 0, 1, 1)
+    choice_relations = ((0,), (1,), (0, 2), ())
+
+    def choice_weights(self, batch: Batch) -> Tensor:
+        return torch.tensor(self.weights).expand(len(batch), 4)
+
+
+def data(samples: int = 400, seed: int = 0) -> ArrayDataset:
+    """Edges of three relations by lot; the label is mostly the first, and a little the second."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 9, (samples, 3))
+    score = counts[:, 0] + 0.5 * counts[:, 1] + rng.normal(size=samples)
+    graphs = [
+        Graphs.of([[0.0]] * 4, rng.integers(0, 4, (some.sum(), 2)), None, [0] * 4, np.repeat([0, 1, 2], some))
+        for some in counts
+    ]
+    frame = pd.DataFrame(
+        {"subject": [f"p{at // 2}" for at in range(samples)], "y": (score > np.median(score)).astype(float)},
+        index=[f"s{at}" for at in range(samples)],
+    )
+    spec = DataSpec(
+        name="counts",
+        namespace="counts",
+        inputs={
+            "plain": Vector(names=("a",)),
+            "graph": Graph(node_features=("x",), node_types=("node",), relations=RELATIONS),
+        },
+        targets={"y": Binary(names=("few", "many"))},
+    )
+    return ArrayDataset(spec, frame, {"plain": np.zeros((samples, 1), np.float32), "graph": Graphs.joined(graphs)})
+
+
+def fitted(kind: type[Encoder] = Says, input: str = "graph") -> FittedFold:
+    all_ = data()
+    split = Split(0, np.arange(0, 200), np.arange(200, 240), np.arange(240, 400))
+    encoders: dict[str, Encoder] = {"e": kind(kind.config_type(inputs={input: all_.spec.input(input)}))}
+    head = Linear(Linear.config_type(target=all_.spec.target("y"), **facts_of(encoders)))
+    sides = Sides(all_.subset(split.train), all_.subset(split.validation), "y")
+    model, _ = fit_model(encoders, head, sides, TrainingSettings(epochs=30, learning_rate=0.03))
+    return FittedFold(all_, "y", split, {"linear": model}, None, 0)
+
+
+def concluded(fold: FittedFold):
+    protocol = RelationDeletion(RelationDeletionConfig(replicates=200))
+    tags = {part: model.head.tags for part, model in fold.models.items()}
+    context = Context(fold.dataset.spec, "y", tags, "", 0)
+    rows = protocol.examine(fold).assign(fold=0)
+    return {one.metric: one for one in protocol.conclude(rows, context)}, protocol.figures(rows, context)
+
+
+@pytest.fixture(scope="module")
+def fold() -> FittedFold:
+    return fitted()
+
+
+def test_what_is_lost_is_what_the_label_was_made_of(fold):
+    found, figures = concluded(fold)
+    decides, hints, there = (found[f"loss:node-{name}-node"] for _, name, _ in RELATIONS)
+    # Without the first, what is left is the second; without the second, most is.
+    assert decides.value > 0.2 > hints.value > 0.02
+    assert abs(there.value) < 0.02
+    assert decides.low > hints.high
+    assert there.low <= 0 <= there.high or abs(there.high) < 0.01
+    assert decides.baseline == pytest.approx((decides.value + hints.value + there.value) / 3)
+    assert decides.n_samples == 160
+    assert decides.n_subjects == 80
+    assert all(isinstance(one, Figure) for one in figures.values())
+    assert len(figures) == 2
+
+
+def test_a_loss_is_the_difference_of_scores_of_graphs_with_and_without_the_edges(fold):
+    from sklearn.metrics import roc_auc_score
+
+    found, _ = concluded(fold)
+    test = fold.dataset.subset(fold.split.test)
+    graphs = [test.read(np.array([at])).inputs["graph"] for at in range(len(test))]
+    labels = test.target_values("y")[:, 0]
+    head = fold.models["linear"].head
+
+    def score(gone: int) -> float:
+        counts = [[int((one.edge_types == at).sum()) * (at != gone) for at in range(3)] for one in graphs]
+        with torch.no_grad():
+            said = head(Representation(torch.tensor(counts, dtype=torch.float32), ("decides", "hints", "is there")))
+        return float(roc_auc_score(labels, said[:, 0]))
+
+    for at, (_, name, _) in enumerate(RELATIONS):
+        assert found[f"loss:node-{name}-node"].value == pytest.approx(score(-1) - score(at), abs=1e-9)
+
+
+def test_weights_and_shares_are_those_that_the_encoder_says(fold):
+    found, _ = concluded(fold)
+    assert isinstance(fold.models["linear"].encoders["e"], WeighsRelations)
+    assert found["weight:second"].value == pytest.approx(0.3)
+    assert found["weight:second"].chance == 0.5
+    assert found["agreement"].value == 1
+    rows = RelationDeletion().examine(fold)
+    # The first relation is needed by a choice in each of two sets.
+    shares = [float(rows[f"share:node-{name}-node"].iloc[0]) for _, name, _ in RELATIONS]
+    assert shares == pytest.approx([(0.7 + 0.2) / 2, 0.3 / 2, 0.2 / 2])
+
+
+def test_an_encoder_that_says_the_opposite_does_not_agree(fold, monkeypatch):
+    monkeypatch.setattr(Says, "choice_relations", ((2,), (1,), (2, 0), ()))
+    monkeypatch.setattr(Says, "weights", (0.8, 0.2, 0.1, 0.9))
+    found, _ = concluded(fold)
+    assert found["agreement"].value == -1
+
+
+def test_an_encoder_that_says_nothing_has_losses_alone():
+    found, figures = concluded(fitted(Counts))
+    assert list(found) == [f"loss:node-{name}-node" for _, name, _ in RELATIONS]
+    assert len(figures) == 1
+
+
+def test_subjects_that_were_learnt_from_are_refused(fold):
+    leaky = dataclasses.replace(fold, split=dataclasses.replace(fold.split, test=fold.split.train))
+    with pytest.raises(LeakageError):
+        RelationDeletion().examine(leaky)
+
+
+def test_where_nothing_can_be_taken_out_it_says_why(fold):
+    plain = fitted(Identity, "plain")
+    with pytest.raises(NotMeasurable, match="no model of this study reads 'graph'"):
+        RelationDeletion().examine(plain)
+    spec = fold.dataset.spec.model_copy(update={"inputs": {"plain": fold.dataset.spec.input("plain")}})
+    assert "no input of dataset 'counts' is a graph with several relations" in RelationDeletion().unfit(
+        Context(spec, "y", {}, "", 0)
+    )
+    named = RelationDeletion(RelationDeletionConfig(input="plain"))
+    assert "there are: graph" in named.unfit(Context(fold.dataset.spec, "y", {}, "", 0))
+
+
+def test_models_are_left_as_they_were(fold):
+    model: Model = fold.models["linear"]
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    RelationDeletion().examine(fold)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
