@@ -174,13 +174,37 @@ def rewritten(folder, file, change):
 @pytest.mark.parametrize(
     ("file", "change", "message"),
     [
-        ("writes.csv", lambda rows: rows.append(["a9", "p0"]), r"writes\.csv, line 20, column 'author': there is no such author in authors\.csv"),
+        (
+            "writes.csv",
+            lambda rows: rows.append(["a9", "p0"]),
+            r"writes\.csv, line 20, column 'author': there is no such author in authors\.csv",
+        ),
         ("about.csv", lambda rows: rows.append(["p0", ""]), r"about\.csv, line 11, column 'subject': is empty"),
-        ("cites.csv", lambda rows: rows.append(["p3", "p3"]), r"cites\.csv, line 10, column 'cited': an edge from a paper to itself \(1 in all\)"),
-        ("papers.csv", lambda rows: rows.append(["p0", "x", "1", "1", ""]), r"papers\.csv, line 11, column 'id': the same name stands in line 2"),
-        ("papers.csv", lambda rows: rows[1].__setitem__(4, "later"), r"papers\.csv, line 2, column 'side': is none of train, validation, test"),
-        ("papers.csv", lambda rows: rows[0].__setitem__(1, "fields"), r"no column 'field'; did you mean 'fields'\?; the option target names it"),
-        ("papers.csv", lambda rows: [row.__setitem__(1, "biology") for row in rows[1:]], r"column 'field': 1 classes"),
+        (
+            "cites.csv",
+            lambda rows: rows.append(["p3", "p3"]),
+            r"cites\.csv, line 10, column 'cited': an edge from a paper to itself \(1 in all\)",
+        ),
+        (
+            "papers.csv",
+            lambda rows: rows.append(["p0", "x", "1", "1", ""]),
+            r"papers\.csv, line 11, column 'id': the same name stands in line 2",
+        ),
+        (
+            "papers.csv",
+            lambda rows: rows[1].__setitem__(4, "later"),
+            r"papers\.csv, line 2, column 'side': is none of train, validation, test",
+        ),
+        (
+            "papers.csv",
+            lambda rows: rows[0].__setitem__(1, "fields"),
+            r"no column 'field'; did you mean 'fields'\?; the option target names it",
+        ),
+        (
+            "papers.csv",
+            lambda rows: [row.__setitem__(1, "biology") for row in rows[1:]],
+            r"column 'field': 1 classes",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_right_is_refused_by_file_and_line(file, change, message):
