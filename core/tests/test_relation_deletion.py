@@ -27,10 +27,16 @@ from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.relations import RelationDeletion
 from pellucid.protocols.relations.deletion import RelationDeletionConfig
 from pellucid.representation import Representation
+from pellucid.result import NotMeasured
 from pellucid.training.fit import Sides, fit_model
 from pellucid.training.settings import TrainingSettings
 
-RELATIONS = (("node", "decides", "node"), ("node", "hints", "node"), ("node", "is there", "node"))
+RELATIONS = (
+    ("node", "decides", "node"),
+    ("node", "hints", "node"),
+    ("node", "is there", "node"),
+    ("node", "whispers", "node"),
+)
 
 
 class Counts(Encoder):
@@ -57,23 +63,23 @@ class Counts(Encoder):
 class Says(Counts):
     """One that says which relations it goes by, truly or not."""
 
-    weights = (0.7, 0.3, 0.2, 0.8)
+    weights = (0.7, 0.3, 0.2, 0.05, 0.75)
 
-    choice_names = ("first", "second", "first and third", "none")
-    choice_sets = (0, 0, 1, 1)
-    choice_relations = ((0,), (1,), (0, 2), ())
+    choice_names = ("first", "second", "first and fourth", "third", "none")
+    choice_sets = (0, 0, 1, 1, 1)
+    choice_relations = ((0,), (1,), (0, 3), (2,), ())
 
     def choice_weights(self, batch: Batch) -> Tensor:
-        return torch.tensor(self.weights).expand(len(batch), 4)
+        return torch.tensor(self.weights).expand(len(batch), 5)
 
 
 def data(samples: int = 400, seed: int = 0) -> ArrayDataset:
-    """Edges of three relations by lot; the label is mostly the first, and a little the second."""
+    """Edges of four relations by lot; the label is mostly the first, less the second, little the fourth, and not the third."""
     rng = np.random.default_rng(seed)
-    counts = rng.integers(0, 9, (samples, 3))
-    score = counts[:, 0] + 0.5 * counts[:, 1] + rng.normal(size=samples)
+    counts = rng.integers(0, 9, (samples, 4))
+    score = counts @ (1.0, 0.7, 0.0, 0.4) + rng.normal(size=samples)
     graphs = [
-        Graphs.of([[0.0]] * 4, rng.integers(0, 4, (some.sum(), 2)), None, [0] * 4, np.repeat([0, 1, 2], some))
+        Graphs.of([[0.0]] * 4, rng.integers(0, 4, (some.sum(), 2)), None, [0] * 4, np.repeat(range(4), some))
         for some in counts
     ]
     frame = pd.DataFrame(
@@ -117,13 +123,12 @@ def fold() -> FittedFold:
 
 def test_what_is_lost_is_what_the_label_was_made_of(fold):
     found, figures = concluded(fold)
-    decides, hints, there = (found[f"loss:node-{name}-node"] for _, name, _ in RELATIONS)
-    # Without the first, what is left is the second; without the second, most is.
-    assert decides.value > 0.2 > hints.value > 0.02
-    assert abs(there.value) < 0.02
+    decides, hints, there, whispers = (found[f"loss:node-{name}-node"] for _, name, _ in RELATIONS)
+    assert decides.value > 1.5 * hints.value > 3 * whispers.value > 0.03
+    assert abs(there.value) < 0.01
     assert decides.low > hints.high
     assert there.low <= 0 <= there.high or abs(there.high) < 0.01
-    assert decides.baseline == pytest.approx((decides.value + hints.value + there.value) / 3)
+    assert decides.baseline == pytest.approx((decides.value + hints.value + there.value + whispers.value) / 4)
     assert decides.n_samples == 160
     assert decides.n_subjects == 80
     assert all(isinstance(one, Figure) for one in figures.values())
@@ -137,12 +142,12 @@ def test_a_loss_is_the_difference_of_scores_of_graphs_with_and_without_the_edges
     test = fold.dataset.subset(fold.split.test)
     graphs = [test.read(np.array([at])).inputs["graph"] for at in range(len(test))]
     labels = test.target_values("y")[:, 0]
-    head = fold.models["linear"].head
+    head, names = fold.models["linear"].head, tuple(name for _, name, _ in RELATIONS)
 
     def score(gone: int) -> float:
-        counts = [[int((one.edge_types == at).sum()) * (at != gone) for at in range(3)] for one in graphs]
+        counts = [[int((one.edge_types == at).sum()) * (at != gone) for at in range(4)] for one in graphs]
         with torch.no_grad():
-            said = head(Representation(torch.tensor(counts, dtype=torch.float32), ("decides", "hints", "is there")))
+            said = head(Representation(torch.tensor(counts, dtype=torch.float32), names))
         return float(roc_auc_score(labels, said[:, 0]))
 
     for at, (_, name, _) in enumerate(RELATIONS):
@@ -158,14 +163,23 @@ def test_weights_and_shares_are_those_that_the_encoder_says(fold):
     rows = RelationDeletion().examine(fold)
     # The first relation is needed by a choice in each of two sets.
     shares = [float(rows[f"share:node-{name}-node"].iloc[0]) for _, name, _ in RELATIONS]
-    assert shares == pytest.approx([(0.7 + 0.2) / 2, 0.3 / 2, 0.2 / 2])
+    assert shares == pytest.approx([(0.7 + 0.2) / 2, 0.3 / 2, 0.05 / 2, 0.2 / 2])
 
 
 def test_an_encoder_that_says_the_opposite_does_not_agree(fold, monkeypatch):
-    monkeypatch.setattr(Says, "choice_relations", ((2,), (1,), (2, 0), ()))
-    monkeypatch.setattr(Says, "weights", (0.8, 0.2, 0.1, 0.9))
+    monkeypatch.setattr(Says, "choice_relations", ((2,), (3,), (2, 1), (0,), ()))
     found, _ = concluded(fold)
     assert found["agreement"].value == -1
+
+
+def test_an_order_of_few_relations_is_not_measured(fold):
+    protocol = RelationDeletion(RelationDeletionConfig(replicates=100))
+    rows = protocol.examine(fold).assign(fold=0)
+    less = rows[[column for column in rows if "whispers" not in column]]
+    context = Context(fold.dataset.spec, "y", {"linear": fold.models["linear"].head.tags}, "", 0)
+    lacking = [one for one in protocol.conclude(less, context) if isinstance(one, NotMeasured)]
+    assert [one.metric for one in lacking] == ["agreement"]
+    assert "3 relations" in lacking[0].because
 
 
 def test_an_encoder_that_says_nothing_has_losses_alone():

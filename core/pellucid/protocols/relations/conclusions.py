@@ -13,7 +13,7 @@ from pellucid.protocols.base import Context
 from pellucid.protocols.metrics import Metric, metrics_of
 from pellucid.protocols.predicted import Predictions
 from pellucid.protocols.prediction import label_columns
-from pellucid.result import Result
+from pellucid.result import NotMeasured, Result
 from pellucid.statistics.bootstrap import estimate, percentiles, subject_weights, weighted_mean
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ SHARE = "share:"
 WEIGHT = "weight "
 SAYS = ":says:"
 """Parts of the names of columns; relations and outputs are called as data call them, so that the marks between must be rare."""
+
+FEWEST = 4
+"""Relations of which an order means something: over three, one order in six is right by chance, over four one in 24."""
 
 MEAN = "the mean over relations"
 EQUAL = "an equal share"
@@ -120,11 +123,11 @@ class Deleted:
         value, replicates = estimate(self.metric.statistic(said), self.weights)
         return np.concatenate([[value], replicates])
 
-    def results(self) -> list[Result]:
+    def results(self) -> list[Result | NotMeasured]:
         """Losses, weights, agreement; none where the metric is not defined on these samples."""
         if np.isnan(self.losses[:, 0]).any():
             return []
-        found = [self._loss(at) for at in range(len(self.relations))]
+        found: list[Result | NotMeasured] = [self._loss(at) for at in range(len(self.relations))]
         found += [self._weight(of, name, column) for of, name, column in self.choices]
         if self.shares is not None:
             found += self._agreement(self.shares)
@@ -147,10 +150,15 @@ class Deleted:
         value, low, high = percentiles(float(found[0]), found[1:])
         return self._result(f"weight:{name}", (value, low, high), equal, equal, EQUAL, told)
 
-    def _agreement(self, shares: np.ndarray) -> list[Result]:
+    def _agreement(self, shares: np.ndarray) -> list[Result | NotMeasured]:
+        count = len(self.relations)
+        if count < FEWEST:
+            why = f"the graphs have {count} relations, and an order of fewer than {FEWEST} is often right by chance"
+            return [NotMeasured(protocol="relation-deletion", part=self.part, metric="agreement", because=why)]
         every = _spearman(self.losses, shares)
         if math.isnan(every[0]):
-            return []
+            why = "all relations lose the same, or weigh the same"
+            return [NotMeasured(protocol="relation-deletion", part=self.part, metric="agreement", because=why)]
         value, low, high = percentiles(float(every[0]), every[1:])
         told = (
             f"Over {len(self.relations)} relations, what “{self.part}” loses without each and how much it says it goes by each "

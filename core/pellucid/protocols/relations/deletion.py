@@ -22,7 +22,7 @@ from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
 from pellucid.protocols.prediction import label_columns
 from pellucid.protocols.relations.conclusions import LOSS, SAYS, SHARE, WEIGHT, WHOLE, Deleted
 from pellucid.protocols.relations.figures import drawn
-from pellucid.result import Result
+from pellucid.result import NotMeasured, Result
 from pellucid.statistics.bootstrap import REPLICATES
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class RelationDeletion(Assessment):
     Of an encoder that weighs relations itself (:class:`~pellucid.encoders.abilities.WeighsRelations`) there is more. ``weight:<choice>`` is
     what a choice weighs on average; its chance is an equal share. ``agreement`` is the rank correlation (Spearman), over relations, of
     what is lost without one and of the mean share of the weights that lie on choices which need it. A weight that does not go with a
-    loss is no explanation. With few relations agreement is coarse: over four, chance alone gives 0.8 or more in 5 of 24 orders.
+    loss is no explanation. With few relations agreement is coarse (over four, chance alone gives 0.8 or more in 4 of 24 orders), and of
+    fewer than four it is not given.
 
     References
     ----------
@@ -113,7 +114,7 @@ class RelationDeletion(Assessment):
             raise NotMeasurable(f"no model of this study reads {name!r}", "let a head read it")
         return pd.concat(tables, ignore_index=True)
 
-    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+    def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result | NotMeasured]:
         """Losses, weights and their agreement."""
         return [result for one in self._by_part(rows, context) for result in one.results()]
 
