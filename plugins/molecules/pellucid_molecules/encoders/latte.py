@@ -81,8 +81,8 @@ class Latte(Encoder):
 
     References
     ----------
-    Tran and others, LATTE, as its released code has it (github.com/JonnyTran/LATTE; not a line of it is here). Deviations: samples are
-    graphs around nodes, and nothing is read but those; a chain's weight comes from what the chain brings (the released code's from the
+    Tran and Gao (2020), arXiv 2009.08072, as the released code has it (github.com/JonnyTran/LATTE). Deviations: samples are graphs
+    around nodes, and nothing is read but those; a chain's weight comes from what the chain brings (the released code's from the
     node itself), with a preference of its own; a relation by which a node has no neighbour has no weight (there: an embedding of zeros
     with a weight); what is joined back to the node itself is dropped, as it has a choice of its own; edges are pruned relative to their
     number, since a softmax over many seldom gives one of them a half; joined weights choose which edges are kept and do nothing else;

@@ -83,7 +83,7 @@ class Nodes(Dataset):
         self.frame = frame
         word = (group or centre).replace("_", " ")
         told = (
-            "Nodes of a later side of the split stand in no graph of an earlier one."
+            'Nodes of a later side of the split stand in no graph of an earlier one: judge by subject-holdout with column = "split".'
             if self.config.inductive
             else f"A graph may hold other {word}s that are judged, with their features and without their labels."
         )
