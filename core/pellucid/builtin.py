@@ -89,6 +89,7 @@ PLUGIN = Plugin(
         "sparse-probing": "pellucid.protocols.dictionaries.probing:SparseProbing",
         "spatial-autocorrelation": "pellucid.protocols.dictionaries.spatial:SpatialAutocorrelation",
         "subject-holdout": "pellucid.protocols.subject_holdout:SubjectHoldout",
+        "temporal-links": "pellucid.protocols.temporal.links:TemporalLinks",
         "tpp": "pellucid.protocols.dictionaries.perturbation:TargetedPerturbation",
         "traversal-monotonicity": "pellucid.protocols.traversal.monotonicity:TraversalMonotonicity",
         "unlearning": "pellucid.protocols.dictionaries.unlearning:Unlearned",
