@@ -26,6 +26,8 @@ PLUGIN = Plugin(
         "eeg-folder": "pellucid_datasets/cards/eeg-folder.toml",
         "eeg-synthetic": "pellucid_datasets/cards/eeg-synthetic.toml",
         "esol": "pellucid_datasets/cards/esol.toml",
+        "event-table": "pellucid_datasets/cards/event-table.toml",
+        "events-synthetic": "pellucid_datasets/cards/events-synthetic.toml",
         "freesolv": "pellucid_datasets/cards/freesolv.toml",
         "lidc": "pellucid_datasets/cards/lidc.toml",
         "lidc-crops": "pellucid_datasets/cards/lidc-crops.toml",

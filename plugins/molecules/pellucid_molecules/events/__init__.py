@@ -1,0 +1,1 @@
+"""Events between two nodes at a time: contacts, messages, transactions."""
