@@ -1,0 +1,56 @@
+"""Paths of nodes: where they are between edges, what a rate is made of, when company changes."""
+
+import numpy as np
+import pytest
+
+from pellucid.encoders.rates import Trajectories
+
+
+def turned(seed=0, nodes=6, bins=10):
+    """Nodes that stand, walk from 0.4 to 0.6, and stand again."""
+    rng = np.random.default_rng(seed)
+    before, after = rng.normal(size=(2, nodes, 2)) * 3
+    times = np.arange(bins + 1) / bins
+    share = np.clip((times - 0.4) / 0.2, 0, 1)[:, None, None]
+    return Trajectories(times, (1 - share) * before + share * after, rng.normal(size=nodes), tuple("abcdef"[:nodes]))
+
+
+def test_between_two_edges_nodes_walk_straight():
+    paths = turned()
+    middle = paths.at(0.5)
+    assert middle == pytest.approx((paths.places[0] + paths.places[-1]) / 2)
+    assert paths.at(np.array([0.0, 0.45, 1.0])) == pytest.approx(
+        np.stack([paths.places[0], 0.75 * paths.places[0] + 0.25 * paths.places[-1], paths.places[-1]])
+    )
+
+
+def test_parts_of_a_log_rate_are_levels_and_the_squared_distance():
+    paths = turned()
+    away = paths.places[0, 1] - paths.places[0, 4]
+    parts = paths.log_rate(1, 4, np.array([0.0, 1.0]))
+    assert parts["distance"][0] == pytest.approx(-(away @ away))
+    assert parts["one"] == pytest.approx([paths.levels[1]] * 2)
+    assert parts["other"] == pytest.approx([paths.levels[4]] * 2)
+
+
+def test_nodes_turn_when_they_begin_and_when_they_end_their_walk():
+    paths = turned()
+    assert paths.changes() == pytest.approx([0.4, 0.6])
+    assert paths.half_way() == pytest.approx(0.5, abs=0.03)
+    assert paths.speeds[:4] == pytest.approx(0, abs=1e-9)
+
+
+def test_two_nodes_that_cross_are_nearest_where_they_do():
+    places = np.array([[[0.0, 0.0], [4.0, 1.0]], [[4.0, 0.0], [0.0, 1.0]]])
+    paths = Trajectories(np.array([0.0, 1.0]), places, np.zeros(2), ("a", "b"))
+    assert paths.nearest(0, 1) == pytest.approx(0.5)
+    assert paths.distance(0, 1, 0.5) == pytest.approx(1.0)
+
+
+def test_paths_that_were_turned_mirrored_and_shifted_are_laid_on_each_other_again():
+    paths = turned()
+    mirror = np.array([[0.0, 1.0], [1.0, 0.0]])
+    other = Trajectories(paths.times, paths.places @ mirror + [5.0, -2.0], paths.levels, paths.names)
+    assert other.aligned(paths).places == pytest.approx(paths.places)
+    stretched = Trajectories(paths.times, 2 * paths.places, paths.levels, paths.names).aligned(paths)
+    assert np.abs(stretched.places - paths.places).max() > 0.5

@@ -1,0 +1,178 @@
+"""Which stretches of time are judged for which task, by whom, and that nothing hidden shows."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from pellucid.batch import Batch
+from pellucid.data import ArrayDataset, DataSpec, Nodes, Regression, Signal
+from pellucid.data.splits import Split
+from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
+from pellucid.encoders.rates import Trajectories
+from pellucid.errors import LeakageError, NotMeasurable
+from pellucid.heads.functions.linear import Linear
+from pellucid.model import Model
+from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.temporal.links import TemporalLinks, TemporalLinksConfig
+from pellucid.representation import Representation
+from pellucid.result import NotMeasured
+
+NODES, BINS = 12, 10
+PAIRS = np.column_stack(np.triu_indices(NODES, 1))
+FIRST, SECOND = (np.random.default_rng(at).normal(size=(NODES, 2)) for at in (1, 2))
+TIMES = np.arange(BINS + 1) / BINS
+PLACES = np.where((TIMES < 0.5)[:, None, None], FIRST, SECOND)
+
+
+def rates(moving):
+    far = np.linalg.norm(PLACES[:-1, PAIRS[:, 0]] - PLACES[:-1, PAIRS[:, 1]], axis=-1).T
+    found = 3 * np.exp(-(far**2))
+    return found if moving else np.repeat(found.mean(1, keepdims=True), BINS, axis=1)
+
+
+class Telling(Encoder):
+    """Knows the true rates, or their means over time."""
+
+    tags = EncoderTags(accepts=("nodes", "signal"), several_inputs=True)
+    config_type = EncoderConfig
+    pair_name, events_name, names = "pair", "events", ("one", "other")
+
+    def __init__(self, config, moving):
+        super().__init__()
+        self.config, self.moving = config, moving
+
+    def forward(self, batch: Batch):
+        return Representation(batch.inputs["pair"].float(), self.names)
+
+    def expected(self, pairs):
+        at = [int(np.flatnonzero((pair == PAIRS).all(1))[0]) for pair in pairs.numpy()]
+        return torch.from_numpy(rates(self.moving)[at])
+
+    def trajectories(self):
+        return Trajectories(TIMES, PLACES, np.zeros(NODES), tuple(map(str, range(NODES)))) if self.moving else None
+
+
+class Silent(Encoder):
+    """Knows no rates."""
+
+    tags = Telling.tags
+    config_type = EncoderConfig
+    names = Telling.names
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+
+    forward = Telling.forward
+
+
+def fold(hidden=2, encoders=None):
+    counts = np.random.default_rng(0).poisson(rates(True))
+    events = np.stack([counts, counts / 2, counts / 3], axis=1).astype(np.float32)
+    mask = np.broadcast_to(np.arange(BINS) < BINS - hidden, events.shape).copy()
+    ids = [f"{a} + {b}" for a, b in PAIRS]
+    frame = pd.DataFrame({"pair": ids, "y": counts.sum(1).astype(float)}, index=ids)
+    names = tuple(map(str, range(NODES)))
+    inputs = {
+        "pair": Nodes(roles=("one", "other"), types=("node", "node"), names={"node": names}),
+        "events": Signal(channels=("events", "time", "squared time"), length=BINS, rate_hz=BINS, units="1"),
+    }
+    spec = DataSpec(
+        name="met",
+        inputs=inputs,
+        namespace="met",
+        groups=("pair",),
+        targets={"y": Regression(names=("y",), units=("1",))},
+    )
+    data = ArrayDataset(spec, frame, {"pair": PAIRS, "events": events}, {"events": mask})
+    order = np.random.default_rng(5).permutation(len(PAIRS))
+    split = Split(0, np.sort(order[:40]), np.sort(order[40:46]), np.sort(order[46:]))
+    config = EncoderConfig(inputs=inputs)
+    encoders = encoders or {"moving": Telling(config, True), "still": Telling(config, False)}
+    head = Linear.config_type(units=("one", "other"), target=spec.targets["y"])
+    models = {part: Model({"e": one}, Linear(head)) for part, one in encoders.items()}
+    for model in models.values():
+        model.head.learned_from = data.subset(split.train).learned_from
+    tags = {part: model.head.tags for part, model in models.items()}
+    return FittedFold(data, "y", split, models, None, 0), Context(spec, "y", tags, "training mean", 0), counts
+
+
+def test_each_task_is_judged_on_its_own_pairs_and_bins():
+    fitted, context, counts = fold()
+    protocol = TemporalLinks(TemporalLinksConfig(against=("still",)))
+    rows = protocol.examine(fitted)
+    results = {(one.metric, one.part): one for one in protocol.conclude(rows.assign(fold=0), context)}
+    train, test = fitted.split.train, fitted.split.test
+    seen, new = np.arange(BINS) < 8, np.arange(BINS) > 7
+    sides = {"completion": (test, seen), "prediction": (train, new), "reconstruction": (train, seen)}
+    for task, (pairs, bins) in sides.items():
+        cells = np.ix_(pairs, np.flatnonzero(bins))
+        labels = counts[cells].ravel() > 0
+        for part, moving in (("moving", True), ("still", False)):
+            scores = rates(moving)[cells].ravel()
+            assert results[f"{task}_auroc", part].value == pytest.approx(roc_auc_score(labels, scores))
+            assert results[f"{task}_auprc", part].value == pytest.approx(average_precision_score(labels, scores))
+        assert results[f"{task}_auprc", "moving"].chance == pytest.approx(labels.mean())
+        assert results[f"{task}_auroc", "moving"].n_subjects == len(pairs)
+        assert results[f"{task}_auroc", "moving"].baseline == results[f"{task}_auroc", "still"].value
+    gain = results["completion_auroc_minus_still", "moving"]
+    assert gain.value == pytest.approx(
+        results["completion_auroc", "moving"].value - results["completion_auroc", "still"].value
+    )
+    assert gain.low > 0
+    assert ("completion_auroc_minus_still", "still") not in results
+
+
+def test_pairs_that_a_model_has_learnt_from_are_no_completion():
+    fitted, _, _ = fold()
+    leaky = dataclasses.replace(fitted, split=dataclasses.replace(fitted.split, test=fitted.split.train))
+    with pytest.raises(LeakageError):
+        TemporalLinks().examine(leaky)
+
+
+def test_what_is_drawn_shows_no_hidden_event_and_no_test_pair():
+    fitted, context, counts = fold()
+    rows = TemporalLinks().examine(fitted)
+    told = [json.loads(one) for one in rows["paths"] if one]
+    assert len(told) == 1
+    at = int(np.flatnonzero((told[0]["pair"] == PAIRS).all(1))[0])
+    assert at in fitted.split.train
+    assert told[0]["events"] == [*counts[at, :8], 0, 0]
+    assert counts[at, 8:].any() or counts[fitted.split.train][:, 8:].any()
+    assert set(rows[rows["task"] == "completion"]["sample"]) == set(fitted.dataset.frame.index[fitted.split.test])
+    (figure,) = TemporalLinks().figures(rows.assign(fold=0), context).values()
+    pair = f"{told[0]['pair'][0]} and {told[0]['pair'][1]}"
+    assert [ax.get_title() for ax in figure.axes[:4]] == ["paths", "distance", pair, "turns of all nodes"]
+
+
+def test_where_no_time_is_hidden_nothing_is_predicted_and_the_rest_stands():
+    fitted, context, _ = fold(hidden=0)
+    protocol = TemporalLinks()
+    results = protocol.conclude(protocol.examine(fitted).assign(fold=0), context)
+    lacking = [one for one in results if isinstance(one, NotMeasured)]
+    assert [(one.metric, one.part) for one in lacking] == [
+        ("prediction_auroc", "moving"),
+        ("prediction_auroc", "still"),
+    ]
+    assert "hide no time" in lacking[0].because
+    assert len(results) - len(lacking) == 2 * 2 * 2
+
+
+def test_models_that_know_no_rates_cannot_be_judged():
+    config = EncoderConfig(inputs={})
+    fitted, _, _ = fold(encoders={"silent": Silent(config)})
+    with pytest.raises(NotMeasurable, match="how many events"):
+        TemporalLinks().examine(fitted)
+
+
+def test_it_fits_no_other_data_and_no_part_that_is_not_there():
+    _, context, _ = fold()
+    assert "no part here" in TemporalLinks(TemporalLinksConfig(against=("stil",))).unfit(context)
+    inputs = {"events": context.spec.inputs["events"]}
+    other = dataclasses.replace(context, spec=context.spec.model_copy(update={"inputs": inputs}))
+    assert "pairs of nodes" in TemporalLinks().unfit(other)
