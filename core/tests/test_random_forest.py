@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
+from pellucid.attribution.gradients import gradient_times_input
 from pellucid.batch import Batch
 from pellucid.data.spec import Binary, MultiClass, MultiLabel, Regression
 from pellucid.errors import DataError
@@ -108,3 +109,14 @@ def test_it_is_rebuilt_from_settings_and_weights_and_refuses_one_class():
     assert np.array_equal(said(head, x), said(again, x))
     with pytest.raises(DataError, match="all 120 training labels of 'yes' are the same"):
         fitted(Binary(names=("no", "yes")), np.ones(120), x)
+
+
+def test_gradients_say_nothing_of_steps():
+    x, y = drawn()
+    head = fitted(Regression(names=("y",), units=("m",)), y, x)
+    z = torch.from_numpy(x)
+    found = gradient_times_input(
+        lambda values, rows: head(Representation(values, UNITS))[:, 0], z, torch.zeros_like(z), module=head
+    )
+    assert (found.values == 0).all()
+    assert torch.allclose(found.gap, found.output - found.baseline)

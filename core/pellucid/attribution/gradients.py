@@ -90,8 +90,10 @@ def _groups(x: Tensor, baseline: Tensor, rows: int) -> list[tuple[Tensor, Tensor
 def _gradient(function: Function, x: Tensor, of: Tensor) -> Tensor:
     with torch.enable_grad():
         leaf = x.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(function(leaf, of).sum(), leaf)
-    return gradient
+        output = function(leaf, of).sum()
+        # A function of steps (decision trees) has no slope anywhere, and is not connected to its input by any.
+        gradient = torch.autograd.grad(output, leaf, allow_unused=True)[0] if output.requires_grad else None
+    return torch.zeros_like(x) if gradient is None else gradient
 
 
 @torch.no_grad()

@@ -43,7 +43,10 @@ PLUGIN = Plugin(
     studies={
         "events-trajectories": "pellucid_molecules/studies/events-trajectories.toml",
         "links-synthetic": "pellucid_molecules/studies/links-synthetic.toml",
-        "molecules-barrier": "pellucid_molecules/studies/molecules-barrier.toml",
+        "molecules-bace": "pellucid_molecules/studies/molecules-bace.toml",
+        "molecules-bbbp": "pellucid_molecules/studies/molecules-bbbp.toml",
+        "molecules-esol": "pellucid_molecules/studies/molecules-esol.toml",
+        "molecules-lipophilicity": "pellucid_molecules/studies/molecules-lipophilicity.toml",
         "molecules-microbe-drug": "pellucid_molecules/studies/molecules-microbe-drug.toml",
         "molecules-mof": "pellucid_molecules/studies/molecules-mof.toml",
         "molecules-synthetic": "pellucid_molecules/studies/molecules-synthetic.toml",

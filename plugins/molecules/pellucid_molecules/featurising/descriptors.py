@@ -23,9 +23,19 @@ def descriptor_names() -> tuple[str, ...]:
     return tuple(name for name, _ in Descriptors.descList)
 
 
-def descriptors_input() -> Vector:
+OBSCURE = ("BCUT2D", "Chi", "VSA", "EState", "Kappa", "PartialCharge", "FpDensity", "BalabanJ", "BertzCT", "HallKierAlpha", "Phi",
+           "SPS", "AvgIpc", "Ipc", "ExactMolWt", "HeavyAtomMolWt", "NumRadicalElectrons")  # fmt: skip
+"""Parts of names of descriptors of which a chemist cannot say what a high value means, or that another says nearly the same."""
+
+
+def readable_names() -> tuple[str, ...]:
+    """Descriptors that are read as they are called: weight, logP, polar surface, counts of groups, rings and bonds."""
+    return tuple(name for name in descriptor_names() if not any(part in name for part in OBSCURE))
+
+
+def descriptors_input(readable: bool = False) -> Vector:
     """Spec of the input ``descriptors``."""
-    return Vector(names=descriptor_names(), units="1")
+    return Vector(names=readable_names() if readable else descriptor_names(), units="1")
 
 
 def descriptors_of(molecule: Mol) -> npt.NDArray[np.float32]:

@@ -21,7 +21,7 @@ def labels_of(
     """Targets, one a column, and their values by frame column.
 
     A column is ``binary`` where it holds 0 and 1 alone, else ``regression``, unless ``kinds`` says which. Several binary columns are
-    one target together too, named ``labels``: whoever has a blank among them is not part of it.
+    one target together too, named ``labels``, of which single ones may be blank.
 
     Raises
     ------
@@ -53,5 +53,5 @@ def together(targets: dict[str, Target], values: dict[str, npt.NDArray[np.float6
     binary = [column for column, target in targets.items() if target.kind == "binary"]
     if len(binary) < 2:
         return
-    targets[name] = MultiLabel(names=tuple(binary), about=about)
+    targets[name] = MultiLabel(names=tuple(binary), partial=True, about=about)
     values |= {f"{name}:{column}": values[column] for column in binary}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from pellucid.data.spec import Frozen
 from pellucid.errors import DataError
 from pellucid.regions import Atoms
 from pellucid_molecules.featurising.codes import molecule_input
-from pellucid_molecules.featurising.descriptors import descriptors_input
+from pellucid_molecules.featurising.descriptors import descriptor_names, descriptors_input, readable_names
 from pellucid_molecules.featurising.drawable import molecule_from
 from pellucid_molecules.featurising.fingerprints import morgan_input, pairs_input, places_of_bits, places_of_pairs
 from pellucid_molecules.featurising.scaffolds import largest_first
@@ -51,8 +51,8 @@ class MoleculesConfig(Frozen):
     atom_pairs : int
         How many bits of a fingerprint of pairs of atoms and the bonds between them (counts) are given as a further input
         ``atom_pairs``; 0: none.
-    descriptors : bool
-        Whether RDKit's descriptors are given as a further input ``descriptors``.
+    descriptors : bool or "readable"
+        Whether RDKit's descriptors are given as a further input ``descriptors``: all, or those that are read as they are called.
     scaffold_split : bool
         Whether the frame gets the column ``split`` of MoleculeNet's scaffold split, for ``subject-holdout`` with ``column = "split"``.
     skip_broken : bool
@@ -66,7 +66,7 @@ class MoleculesConfig(Frozen):
     salts: Salts = "keep"
     morgan: int = Field(default=0, ge=0, le=1_048_576)
     atom_pairs: int = Field(default=0, ge=0, le=1_048_576)
-    descriptors: bool = False
+    descriptors: bool | Literal["readable"] = False
     scaffold_split: bool = False
     skip_broken: bool = False
     jobs: int = Field(default=1, ge=-1)
@@ -182,6 +182,9 @@ class Molecules(Dataset):
         asked = {"morgan": self.config.morgan, "atom_pairs": self.config.atom_pairs}
         self._counts = {kind: Fingerprints(kind, smiles, bits, keeping) for kind, bits in asked.items() if bits}
         self._descriptors = descriptors(smiles, keeping) if self.config.descriptors else None
+        if self._descriptors is not None and self.config.descriptors == "readable":
+            every, kept = descriptor_names(), readable_names()
+            self._descriptors = self._descriptors[:, [every.index(name) for name in kept]]
 
     def _spec(self, name: str, targets: Mapping[str, Target], about: str) -> DataSpec:
         inputs: dict[str, Any] = {INPUT: molecule_input()}
@@ -190,7 +193,7 @@ class Molecules(Dataset):
         if self.config.atom_pairs:
             inputs["atom_pairs"] = pairs_input(self.config.atom_pairs)
         if self.config.descriptors:
-            inputs["descriptors"] = descriptors_input()
+            inputs["descriptors"] = descriptors_input(readable=self.config.descriptors == "readable")
         return DataSpec(
             name=name,
             inputs=inputs,
