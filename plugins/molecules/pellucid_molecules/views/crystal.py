@@ -40,8 +40,8 @@ def crystal(ax: Axes, values: Graphs, spec: Graph, shown: Shown) -> None:
     """A cell, projected on the plane across the edge along which it is shortest; axes in angstrom.
 
     Atoms are grey discs, metals violet ones with their symbol. The circle is the largest ball that touches no atom (inputs ``cell``
-    and ``cavity`` beside the values), at its place and in its size; as it is seen through the cell, atoms before and behind it lie over
-    it. Evidence colours atoms orange where they raise the output, and blue where they lower it. Marked places are rings.
+    and ``cavity`` beside the values), at its place and in its size; atoms that lie before or behind it are pale. Evidence colours atoms
+    orange where they raise the output, and blue where they lower it. Marked places are rings.
 
     Parameters
     ----------
@@ -67,11 +67,15 @@ def crystal(ax: Axes, values: Graphs, spec: Graph, shown: Shown) -> None:
     ax.plot(*corners.T, color=NEUTRAL, linewidth=0.8, zorder=1)
     _draw_cavity(ax, shown.beside.get("cavity"), cell, plane)
     colours = _colours(numbers, _strengths(shown.evidence, len(numbers)))
-    _draw_atoms(ax, places, numbers, colours, order, chosen)
+    beside = chosen & ~_away(fractions, shown.beside.get("cavity"), axis, float(_heights(cell)[axis]))
+    _draw_atoms(ax, places, numbers, colours, order, beside)
     for marked in shown.regions:
         if isinstance(marked.region, Atoms):
             _mark(ax, places, numbers, marked.region, marked.weight)
     low, high = corners.min(0), corners.max(0)
+    if (cavity := shown.beside.get("cavity")) is not None and cavity[3] > 0:
+        middle = np.asarray(cavity[:3], float) @ cell @ plane.T
+        low, high = np.minimum(low, middle - cavity[3]), np.maximum(high, middle + cavity[3])
     if shown.only is not None and chosen.any():
         low, high = places[chosen].min(0) - 3, places[chosen].max(0) + 3
     ax.set(xlim=(low[0] - 1, high[0] + 1), ylim=(low[1] - 1, high[1] + 1), aspect="equal")
@@ -99,6 +103,18 @@ def _plane(cell: npt.NDArray[np.float64]) -> tuple[int, npt.NDArray[np.float64]]
     right = other - (other @ along) * along
     right /= np.linalg.norm(right)
     return axis, np.stack([right, np.cross(along, right)])
+
+
+def _heights(cell: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(1 / np.linalg.norm(np.linalg.inv(cell), axis=0))
+
+
+def _away(fractions: npt.NDArray[np.float64], cavity: Any, axis: int, height_angstrom: float) -> npt.NDArray[np.bool_]:
+    """Which atoms lie before or behind the largest cavity, as it is looked at; none where there is no cavity."""
+    if cavity is None or cavity[3] <= 0:
+        return np.zeros(len(fractions), bool)
+    gap = fractions[:, axis] - float(cavity[axis])
+    return np.asarray(np.abs(gap - gap.round()) * height_angstrom > float(cavity[3]))
 
 
 def _chosen(only: Any, count: int) -> npt.NDArray[np.bool_]:
@@ -146,6 +162,7 @@ def _draw_atoms(
     chosen: npt.NDArray[np.bool_],
 ) -> None:
     from matplotlib.patches import Circle
+    from matplotlib.patheffects import withStroke
 
     named: set[int] = set()
     for atom in order.tolist():
@@ -164,7 +181,8 @@ def _draw_atoms(
         if metal and number not in named:
             named.add(number)
             x, y = places[atom]
-            ax.text(x, y + 0.9, SYMBOLS[number - 1], fontsize=7, color=METAL, ha="center", va="bottom", zorder=5)
+            said = ax.text(x, y + 0.9, SYMBOLS[number - 1], fontsize=8, color=METAL, ha="center", va="bottom", zorder=5)
+            said.set_path_effects([withStroke(linewidth=2, foreground="white")])
 
 
 def _mark(
