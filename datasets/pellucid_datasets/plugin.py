@@ -16,6 +16,7 @@ PLUGIN = Plugin(
         "bbbp": "pellucid_datasets/cards/bbbp.toml",
         "bids-eeg": "pellucid_datasets/cards/bids-eeg.toml",
         "bipartite-table": "pellucid_datasets/cards/bipartite-table.toml",
+        "cif-folder": "pellucid_datasets/cards/cif-folder.toml",
         "cinc": "pellucid_datasets/cards/cinc.toml",
         "clintox": "pellucid_datasets/cards/clintox.toml",
         "core-mof": "pellucid_datasets/cards/core-mof.toml",

@@ -167,6 +167,10 @@ class CoreMof(Crystals):
         return pd.concat(parts, ignore_index=True)
 
     @classmethod
+    def _name(cls) -> str:
+        return NAME
+
+    @classmethod
     def example_data(cls) -> Dataset:
         """Made-up crystals in the layout of the package."""
         with examples() as folder:

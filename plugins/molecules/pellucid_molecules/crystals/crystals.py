@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from pellucid.data.prepared import Prepared, Preparing, prepared
 from pellucid.data.samples import Arrays
 from pellucid.data.spec import Frozen
 from pellucid_molecules.crystals.descriptors import composition_input, pores_input
+from pellucid_molecules.crystals.given import crystals_of
 from pellucid_molecules.crystals.store import (
     GRID,
     Examined,
@@ -28,6 +29,7 @@ from pellucid_molecules.crystals.store import (
     crystal_input,
     examined,
     graph_kept,
+    seen,
     table_of,
 )
 
@@ -85,6 +87,42 @@ class Crystals(Dataset):
     config: CrystalsConfig
     _store: Prepared
     _rows: npt.NDArray[np.int64]
+
+    @classmethod
+    def _name(cls) -> str:
+        """As it is registered."""
+        raise NotImplementedError
+
+    @classmethod
+    def of_objects(cls, objects: Any, config: Any) -> Dataset:
+        """Crystals without labels.
+
+        Parameters
+        ----------
+        objects : pymatgen.core.Structure, Path or str of a CIF file, or a list of these
+        config : CrystalsConfig
+            As the model was trained with.
+        """
+        return cls._given(objects, config, cls._name(), {})
+
+    @classmethod
+    def of_objects_like(cls, objects: Any, config: Any, learnt: DataSpec) -> Dataset:
+        """:meth:`of_objects` with the targets of what the models have learnt from."""
+        return cls._given(objects, config, learnt.name, learnt.targets)
+
+    @classmethod
+    def _given(cls, objects: Any, config: Any, name: str, targets: Mapping[str, Target]) -> Self:
+        made = cls.__new__(cls)
+        # What is in memory is not kept between runs.
+        made.config = config.model_copy(update={"cache": False})
+        some = [seen(one, config.reading) for one in crystals_of(objects)]
+        samples = [f"given-{at + 1}" for at in range(len(some))]
+        made._hold(made._kept("given", "0", lambda to: written(to, some)), np.arange(len(some)))
+        labels = {column: np.full(len(some), np.nan) for key, one in targets.items() for column in one.columns(key)}
+        made.frame = made._frame(samples, samples, labels)
+        made.spec = made._spec(name, targets, "")
+        made.check()
+        return made
 
     def _kept(self, name: str, key: str, make: Any) -> Prepared:
         """The store of this dataset, found or made."""
