@@ -148,6 +148,7 @@ def test_tables_become_graphs_with_their_features_and_labels():
     # Every fourth paper has no side, and is no sample; it stands in graphs all the same.
     assert data.frame.index.tolist() == ["p0", "p1", "p2", "p4", "p5", "p6", "p8"]
     assert data.frame["field"].tolist() == [0, 1, 0, 0, 1, 0, 0]
+    assert data.target_values("labels").tolist() == [[0, 0], [0, 1], [0, 0], [1, 1], [1, 0], [1, 0], [1, 0]]
     spec = data.spec.input("network")
     assert spec.node_features == ("paper:centre", "paper:pages", "paper:year", "author:age")
     assert spec.relations[:3] == (
@@ -187,12 +188,12 @@ def rewritten(folder, file, change):
         ),
         (
             "papers.csv",
-            lambda rows: rows.append(["p0", "x", "1", "1", ""]),
+            lambda rows: rows.append(["p0", "x", "1", "1", "1", "1", ""]),
             r"papers\.csv, line 11, column 'id': the same name stands in line 2",
         ),
         (
             "papers.csv",
-            lambda rows: rows[1].__setitem__(4, "later"),
+            lambda rows: rows[1].__setitem__(6, "later"),
             r"papers\.csv, line 2, column 'side': is none of train, validation, test",
         ),
         (
@@ -204,6 +205,11 @@ def rewritten(folder, file, change):
             "papers.csv",
             lambda rows: [row.__setitem__(1, "biology") for row in rows[1:]],
             r"column 'field': 1 classes",
+        ),
+        (
+            "papers.csv",
+            lambda rows: rows[3].__setitem__(2, "2"),
+            r"papers\.csv, line 4, column 'long': is 2; write 0 or 1, or nothing",
         ),
     ],
 )  # fmt: skip
@@ -241,6 +247,8 @@ def test_people_leave_the_loader_under_pseudonyms():
     ("changes", "message"),
     [
         ({"classify": "papers"}, "did you mean 'paper'"),
+        ({"target": "", "labels": ()}, "say what is asked"),
+        ({"labels": ("field",)}, "'field' stands for something else here, or twice"),
         ({"inductive": True, "split": ""}, "name the column of sides with split"),
         ({"relations": [EXAMPLE["relations"][0] | {"goal": "book"}]}, "joins 'book', which nodes does not name"),
         ({"relations": [EXAMPLE["relations"][0]] * 2}, "two tables hold relations of one name"),

@@ -7,13 +7,16 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
 from pellucid.data import Binary, MultiClass, Target
+from pellucid.data.csv_tables import CsvTable
 from pellucid.data.dataset import Dataset
+from pellucid.data.spec import MultiLabel
 from pellucid.data.subjects import pseudonym
 from pellucid.errors import DataError, nearest
 from pellucid_molecules.networks.network import Network
@@ -23,6 +26,9 @@ from pellucid_molecules.networks.tables import EdgeTable, NodeTable, ReadNodes, 
 NAME = "networks-tables"
 
 MOST_CLASSES = 100
+
+LABELS = "labels"
+"""The target that columns of yes and no are together."""
 
 
 class NetworksTablesConfig(NodesConfig):
@@ -38,6 +44,9 @@ class NetworksTablesConfig(NodesConfig):
         Type of the nodes that are samples.
     target : str
         Column of their table with the class of each, in words or whole numbers; empty where it is not known.
+    labels : tuple of str
+        Columns of yes and no, 1 and 0, of which a node may have any: together a target ``labels``. Nodes that lack one are part of
+        those that they have.
     group : str
         Column of what a split keeps together. Empty: each node is for itself.
     split : str
@@ -51,7 +60,8 @@ class NetworksTablesConfig(NodesConfig):
     nodes: Mapping[str, NodeTable] = Field(min_length=1)
     relations: tuple[EdgeTable, ...] = Field(min_length=1)
     classify: str
-    target: str
+    target: str = ""
+    labels: tuple[str, ...] = ()
     group: str = ""
     split: str = ""
     people: bool = False
@@ -75,6 +85,14 @@ class NetworksTablesConfig(NodesConfig):
             raise ValueError(
                 f"classify names {self.classify!r}, which nodes does not name{nearest(self.classify, self.nodes)}"
             )
+        if not self.target and not self.labels:
+            raise ValueError(
+                "say what is asked: a column of classes with target, columns of yes and no with labels, or both"
+            )
+        asked = [one for one in (self.target, *self.labels, self.group) if one]
+        taken = [one for one in asked if one in (self.classify, "split", LABELS) or asked.count(one) > 1]
+        if taken:
+            raise ValueError(f"{taken[0]!r} stands for something else here, or twice; rename the column in the table")
         if self.inductive and not self.split:
             raise ValueError(
                 "inductive leaves nodes of later sides out of graphs of earlier ones: name the column of sides with split"
@@ -120,47 +138,56 @@ class NetworksTables(Nodes):
             {kind: one.values() for kind, one in read.items()},
             edges,
         ).both_ways()
-        frame, nodes, target = self._labels(read[config.classify])
+        frame, nodes, targets = self._labels(read[config.classify])
         self.findings = tuple(findings)
         self._open(
-            NAME, network, config.classify, frame, {config.target: target}, nodes=nodes, group=config.group,
+            NAME, network, config.classify, frame, targets, nodes=nodes, group=config.group,
             about=config.about or "Labels of the user's own. What a score is worth depends on how these labels were found.",
         )  # fmt: skip
 
     def _no_features(self) -> tuple[str, ...]:
         config = self.config
-        return tuple(dict.fromkeys(one for one in (config.target, config.group, config.split) if one))
+        return tuple(dict.fromkeys(one for one in (config.target, *config.labels, config.group, config.split) if one))
 
-    def _labels(self, nodes: ReadNodes) -> tuple[pd.DataFrame, list[int], Target]:
+    def _labels(self, nodes: ReadNodes) -> tuple[pd.DataFrame, list[int], dict[str, Target]]:
         """The frame of nodes that are samples, which these are, and what is asked."""
         config, table = self.config, nodes.table
-        table.need(
-            self._no_features(),
-            {config.target: "the option target", config.group: "the option group", config.split: "the option split"},
+        by = {config.target: "target", config.group: "group", config.split: "split"} | dict.fromkeys(
+            config.labels, "labels"
         )
+        table.need(self._no_features(), {column: f"the option {option}" for column, option in by.items()})
         sides = [one.strip().lower() for one in table[config.split]] if config.split else ["train"] * len(table)
         for row, side in enumerate(sides):
             if side and side not in SIDES:
                 raise DataError(f"{table.where(row, config.split)}: is none of {', '.join(SIDES)}, nor empty")
         chosen = [row for row, side in enumerate(sides) if side]
-        cells = [table[config.target][row] for row in chosen]
-        names = tuple(sorted({cell for cell in cells if cell}, key=_in_order))
-        if not 2 <= len(names) <= MOST_CLASSES:
-            raise DataError(
-                f"{table.path}, column {config.target!r}: {len(names)} classes; a classification has 2 to {MOST_CLASSES}"
-            )
-        target: Target = Binary(names=(names[0], names[1])) if len(names) == 2 else MultiClass(names=names)
         ids = [self._named(nodes.names[row]) for row in chosen]
-        columns = {
-            config.classify: ids,
-            config.target: [float(names.index(cell)) if cell else np.nan for cell in cells],
-        }
+        columns: dict[str, Any] = {config.classify: ids}
+        targets: dict[str, Target] = {}
+        if config.target:
+            targets[config.target], columns[config.target] = self._classes(table, chosen)
+        if config.labels:
+            targets[LABELS] = MultiLabel(names=config.labels, partial=True)
+            for name in config.labels:
+                columns[f"{LABELS}:{name}"] = table.numbers(name, (0.0, 1.0))[chosen]
         if config.group:
             groups = table.full(config.group)
             columns[config.group] = [self._named(groups[row]) for row in chosen]
         if config.split:
             columns["split"] = [sides[row] for row in chosen]
-        return pd.DataFrame(columns, index=pd.Index(ids, name="sample")), chosen, target
+        return pd.DataFrame(columns, index=pd.Index(ids, name="sample")), chosen, targets
+
+    def _classes(self, table: CsvTable, chosen: list[int]) -> tuple[Target, list[float]]:
+        """The classes of the column of classes, and which each chosen row is of."""
+        column = self.config.target
+        cells = [table[column][row] for row in chosen]
+        names = tuple(sorted({cell for cell in cells if cell}, key=_in_order))
+        if not 2 <= len(names) <= MOST_CLASSES:
+            raise DataError(
+                f"{table.path}, column {column!r}: {len(names)} classes; a classification has 2 to {MOST_CLASSES}"
+            )
+        target: Target = Binary(names=(names[0], names[1])) if len(names) == 2 else MultiClass(names=names)
+        return target, [float(names.index(cell)) if cell else np.nan for cell in cells]
 
     def _named(self, name: str) -> str:
         return pseudonym(name, NAME) if self.config.people else name
@@ -190,6 +217,7 @@ EXAMPLE: Mapping[str, object] = {
     ),
     "classify": "paper",
     "target": "field",
+    "labels": ("long", "cited"),
     "split": "side",
 }
 """Options that open :func:`example`."""
@@ -201,8 +229,19 @@ def example() -> Iterator[Path]:
     papers = range(9)
     tables: dict[str, list[tuple[object, ...]]] = {
         "papers.csv": [
-            ("id", "field", "pages", "year", "side"),
-            *((f"p{at}", ("biology", "physics")[at % 2], 4 + at, 2000 + at % 5, (*SIDES, "")[at % 4]) for at in papers),
+            ("id", "field", "long", "cited", "pages", "year", "side"),
+            *(
+                (
+                    f"p{at}",
+                    ("biology", "physics")[at % 2],
+                    int(at > 3),
+                    at % 3 % 2,
+                    4 + at,
+                    2000 + at % 5,
+                    (*SIDES, "")[at % 4],
+                )
+                for at in papers
+            ),
         ],
         "authors.csv": [("id", "age"), *((f"a{at}", 30 + 3 * at) for at in range(6))],
         "subjects.csv": [("id",), ("s0",), ("s1",), ("s2",)],
