@@ -41,6 +41,8 @@ class EncoderTags:
     trains_alone : bool
         Whether it has a :meth:`Encoder.loss` of its own. If so it is trained first and then frozen, unless the study asks
         for joint training; if not, its parameters learn together with each head.
+    adds_loss : bool
+        Whether its :meth:`Encoder.loss` is added to that of the head with which it learns, though it is no loss to train by alone.
     decodes : bool
         Whether it can :meth:`Encoder.decode` values back into its input.
     deterministic : bool
@@ -52,6 +54,7 @@ class EncoderTags:
     accepts: tuple[str, ...]
     several_inputs: bool = False
     trains_alone: bool = False
+    adds_loss: bool = False
     decodes: bool = False
     deterministic: bool = True
     gives_codes: bool = False
@@ -121,8 +124,8 @@ class Encoder(Part):
         """Learn statistics in closed form (means, scales) from one pass over the training samples. Default: none."""
 
     def loss(self, batch: Batch) -> Tensor:
-        """Loss of the encoder alone, mean over samples; only with ``tags.trains_alone``."""
-        raise TypeError(f"{type(self).__name__} cannot be trained alone")
+        """Loss of the encoder alone, mean over samples; only with ``tags.trains_alone`` or ``tags.adds_loss``."""
+        raise TypeError(f"{type(self).__name__} has no loss of its own")
 
     def decode(self, values: Tensor) -> Tensor:
         """Input that the values stand for, shape ``(sample, *input shape)``; only with ``tags.decodes``."""

@@ -66,7 +66,8 @@ class ModelLoss(nn.Module):
         """Mean over the samples of a batch."""
         loss = self._loss(self.model.encode(batch), batch)
         for prefix, encoder in self.model.named_encoders():
-            if self._with_encoders and prefix in self._together and encoder.tags.trains_alone:
+            own = encoder.tags.trains_alone or encoder.tags.adds_loss
+            if self._with_encoders and prefix in self._together and own:
                 loss = loss + encoder.loss(batch)
         return loss
 
