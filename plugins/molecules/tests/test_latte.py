@@ -251,3 +251,52 @@ def test_features_are_standardised_within_their_type():
 def test_graphs_that_it_cannot_read_are_refused_before_anything_is_learnt(spec, options, message):
     with pytest.raises(StudyError, match=message):
         configured("encoder", "latte", LatteConfig, options, inputs={"x": spec})
+
+
+# --- proximity --------------------------------------------------------------------------------------------------------
+
+
+def test_proximity_is_the_likelihood_of_edges_and_of_none_where_nodes_were_drawn():
+    torch.manual_seed(0)
+    (plan,) = planned(SPEC, 1)
+    layer = LatteLayer(plan, 5, 8, 2, 3, 0.0).eval()
+    # One author and one subject: whoever is drawn is known.
+    states, types = torch.randn(4, 5), torch.tensor([0, 0, 1, 2])
+    written = PathEdges(torch.tensor([0, 1]), torch.tensor([2, 2]), torch.tensor([3.0, 1.0]))
+    about = PathEdges(torch.tensor([0]), torch.tensor([3]), torch.ones(1))
+    with torch.no_grad():
+        layer.sharpening.copy_(torch.tensor([2.0, 0.5]))
+        asked = layer.asking["0"](states[:2]).view(2, 2, 4)
+        expected = []
+        for at, (edges, heard) in enumerate(
+            ((written, layer.shown["1"](states[2])), (about, layer.shown["2"](states[3])))
+        ):
+            parts = (asked * layer.weigh_target[at]).sum(-1) + (heard.view(2, 4) * layer.weigh_source[at]).sum(-1)
+            score = (layer.sharpening[at] * torch.where(parts > 0, parts, 0.2 * parts)).max(1).values[edges.target]
+            share = edges.weight / edges.weight.sum()
+            expected.append(-(share * score.sigmoid().log()).sum() - (1 - score.sigmoid()).log().mean())
+        found = layer(states, types, [written, about], 3)
+        torch.testing.assert_close(found.proximity, torch.stack(expected).mean())
+        assert layer(states, types, [written, about]).proximity is None
+
+
+def test_a_loss_of_proximity_teaches_which_nodes_have_edges():
+    # Ten papers and twenty authors, of whom the old have edges to all papers and the young to none.
+    papers, authors = 10, 20
+    old = np.arange(authors) % 2 == 0
+    nodes = np.zeros((papers + authors, 3))
+    nodes[0, 0] = 1
+    nodes[papers:, 2] = np.where(old, 1.0, -1.0)
+    edges = [(papers + author, paper) for author in np.flatnonzero(old) for paper in range(papers)]
+    graph = Graphs.of(nodes, edges, None, [0] * papers + [1] * authors, [0] * len(edges))
+    batch = Batch({"x": GraphBatch.of(graph)})
+    encoder = made(layers=1, proximity=1.0, negatives=5).train()
+    optimiser = torch.optim.Adam(encoder.parameters(), lr=0.02)
+    for _ in range(150):
+        loss = encoder.loss(batch)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    # Whoever cannot tell has 2 ln 2 = 1.386. Half of the drawn are old: best is ln 1.5 + ln 3 / 2 = 0.955.
+    assert 0.90 < loss.item() < 1.02
+    assert made().loss(batch).item() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -39,6 +40,10 @@ class LatteConfig(EncoderConfig):
     top : int
     most_edges : int
         Strongest joined edges that are kept of each node and chain.
+    proximity : float
+        Weight of a loss beside the head's: along each chain, the ends of its edges are to score higher than ``negatives`` nodes of the
+        same type drawn for each edge. 0: none, and no time is spent on it.
+    negatives : int
     dropout, attention_dropout : float
         Share of states, and of weights of neighbours, that are silent in a training step.
     """
@@ -50,6 +55,8 @@ class LatteConfig(EncoderConfig):
     threshold: float = Field(default=0.5, ge=0, le=1)
     top: int = Field(default=5, ge=1)
     most_edges: int = Field(default=50, ge=1)
+    proximity: float = Field(default=0.0, ge=0)
+    negatives: int = Field(default=2, ge=1)
     dropout: float = Field(default=0.2, ge=0, lt=1)
     attention_dropout: float = Field(default=0.2, ge=0, lt=1)
 
@@ -85,11 +92,11 @@ class Latte(Encoder):
     around nodes, and nothing is read but those; a chain's weight comes from what the chain brings (the released code's from the
     node itself), with a preference of its own; a relation by which a node has no neighbour has no weight (there: an embedding of zeros
     with a weight); what is joined back to the node itself is dropped, as it has a choice of its own; edges are pruned relative to their
-    number, since a softmax over many seldom gives one of them a half; joined weights choose which edges are kept and do nothing else;
-    there is no loss of proximity, and types without features have one learnt vector, not one a node.
+    number, since a softmax over many seldom gives one of them a half; joined weights choose which edges are kept, and weigh edges in the
+    loss of proximity, which is off unless asked for; types without features have one learnt vector, not one a node.
     """
 
-    tags = EncoderTags(accepts=("graph",))
+    tags = EncoderTags(accepts=("graph",), adds_loss=True)
     config_type = LatteConfig
     config: LatteConfig
     feature_mean: Tensor
@@ -183,7 +190,15 @@ class Latte(Encoder):
         weights[own] = every
         return _at(rows, self._middle(graphs, weights), count)
 
-    def read_layers(self, graphs: GraphBatch) -> list[Read]:
+    def loss(self, batch: Batch) -> Tensor:
+        """The loss of proximity, mean over layers, times its weight."""
+        graphs = self._shown(batch)[0]
+        if not self.config.proximity:
+            return graphs.nodes.new_zeros(())
+        found = [one.proximity for one in self.read_layers(graphs, self.config.negatives) if one.proximity is not None]
+        return self.config.proximity * torch.stack(found).mean()
+
+    def read_layers(self, graphs: GraphBatch, negatives: int = 0) -> list[Read]:
         """What each layer says of every node."""
         types, count = self._types(graphs), len(graphs.nodes)
         # Which node is the middle one must not be seen from its features: it is what all is read from.
@@ -199,9 +214,9 @@ class Latte(Encoder):
             else:
                 edges = {path.relations: self._onward(edges, path.relations, single, count) for path in paths}
             assert isinstance(layer, LatteLayer)
-            read: Read = layer(states, types, [edges[path.relations] for path in paths])
+            read: Read = layer(states, types, [edges[path.relations] for path in paths], negatives)
             states = self.dropout(read.states)
-            found.append(Read(states, read.choices, read.attention))
+            found.append(replace(read, states=states))
             if at + 1 < len(self.layers):
                 edges = {
                     path.relations: self._pruned(edges[path.relations], attention, count)

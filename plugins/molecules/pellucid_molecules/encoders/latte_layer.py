@@ -29,11 +29,14 @@ class Read:
         By type of target, the weight of each path that leads to it, and of the node itself last; rows add up to 1.
     attention : tuple of Tensor, shape (edge,) each
         By path, the highest of the heads.
+    proximity : Tensor, optional
+        How badly scores tell the ends of edges from nodes drawn by lot, a number; where negatives were asked for.
     """
 
     states: Tensor
     choices: Mapping[int, Tensor]
     attention: tuple[Tensor, ...]
+    proximity: Tensor | None = None
 
 
 class LatteLayer(nn.Module):
@@ -71,7 +74,7 @@ class LatteLayer(nn.Module):
         for weights in (self.weigh_target, self.weigh_source, *self.choose.values()):
             nn.init.xavier_normal_(weights)
 
-    def forward(self, states: Tensor, types: Tensor, edges: Sequence[PathEdges]) -> Read:
+    def forward(self, states: Tensor, types: Tensor, edges: Sequence[PathEdges], negatives: int = 0) -> Read:
         """Read along paths.
 
         Parameters
@@ -80,14 +83,13 @@ class LatteLayer(nn.Module):
         types : Tensor of int64, shape (node,)
         edges : sequence of PathEdges
             One a path of the plan.
+        negatives : int
+            Nodes to draw for each edge for :attr:`Read.proximity`.
         """
         asking, shown = self._mapped(self.asking, states, types), self._mapped(self.shown, states, types)
         said, attention = [], []
         for at, some in enumerate(edges):
-            scores = (asking[some.target] * self.weigh_target[at]).sum(-1) + (
-                shown[some.source] * self.weigh_source[at]
-            ).sum(-1)
-            scores = self.sharpening[at] * functional.leaky_relu(scores, SLOPE)
+            scores = self._scores(at, asking[some.target], shown[some.source])
             alpha = shares(scores, some.target, len(states))
             attention.append(alpha.amax(1) if len(some) else alpha.sum(1))
             heard = gathered(shown[some.source], self.dropout(alpha)[..., None], some.target, len(states))
@@ -103,7 +105,30 @@ class LatteLayer(nn.Module):
             # What a node has no neighbours by cannot be chosen.
             choices[kind] = beta = scores.masked_fill(~known, float("-inf")).softmax(1)
             found = found.index_copy(0, nodes, functional.relu((beta[..., None] * stack).sum(1)))
-        return Read(found, choices, tuple(attention))
+        proximity = self._proximity(asking, shown, types, edges, negatives) if negatives else None
+        return Read(found, choices, tuple(attention), proximity)
+
+    def _scores(self, path: int, asking: Tensor, shown: Tensor) -> Tensor:
+        """How much nodes that ask would hear of nodes that are shown, shape (pair, head)."""
+        scores = (asking * self.weigh_target[path]).sum(-1) + (shown * self.weigh_source[path]).sum(-1)
+        return self.sharpening[path] * functional.leaky_relu(scores, SLOPE)
+
+    def _proximity(
+        self, asking: Tensor, shown: Tensor, types: Tensor, edges: Sequence[PathEdges], negatives: int
+    ) -> Tensor:
+        """Minus the log-likelihood that edges are there and drawn ones are not, mean over paths."""
+        losses = []
+        for at, some in enumerate(edges):
+            if not len(some):
+                continue
+            pool = (types == self.plan.paths[at].source).nonzero()[:, 0]
+            target = some.target.repeat_interleave(negatives)
+            drawn = pool[torch.randint(len(pool), (len(target),), device=pool.device)]
+            there = self._scores(at, asking[some.target], shown[some.source]).amax(1)
+            lot = self._scores(at, asking[target], shown[drawn]).amax(1)
+            weights = some.weight / some.weight.sum()
+            losses.append(-(weights * functional.logsigmoid(there)).sum() - functional.logsigmoid(-lot).mean())
+        return torch.stack(losses).mean() if losses else asking.sum() * 0
 
     def _mapped(self, maps: nn.ModuleDict, states: Tensor, types: Tensor) -> Tensor:
         """Each node by the map of its type, shape (node, head, width of a head); 0 where its type has none."""
