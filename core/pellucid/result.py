@@ -56,8 +56,8 @@ class Result:
     judged_on: str = ""
 
     def labelled(self, judged_on: str) -> Result:
-        """The same, with who was new to the models in its words."""
-        if not judged_on:
+        """The same, with who was new to the models in its words; one that says so itself stays as it is."""
+        if not judged_on or self.judged_on:
             return self
         told = f"{self.sentence} Judged on {judged_on}." if self.sentence else ""
         return replace(self, judged_on=judged_on, sentence=told)

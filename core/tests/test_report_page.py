@@ -205,3 +205,19 @@ def test_each_protocol_stands_under_the_heading_that_it_speaks_of(tmp_path):
         assert needed in prototypes, needed
     assert "Classes lie apart." in code
     assert "✗ not passed Fall of AUROC when the rule turns round It goes by absence." in other
+
+
+def test_scores_of_whom_is_said_of_all_of_them_only_where_it_is_true_of_all():
+    from pellucid.command.tables import whose
+    from pellucid.data.spec import DataSpec
+    from pellucid.report.page import _judged_on
+
+    spec = DataSpec(name="x", inputs={}, targets={}, namespace="x", groups=("pair",), group_word=("pair", "pairs"))
+    plain = result("forest", "auroc", 0.9)
+    new, own = plain.labelled(spec.judged_on), plain.labelled("seen pairs").labelled(spec.judged_on)
+    assert (new.judged_on, own.judged_on) == ("unseen pairs", "seen pairs")
+    assert _judged_on(spec, [new]) == ["All scores are of unseen pairs."]
+    assert _judged_on(spec, [new, own]) == ["Scores are of unseen pairs where they do not say otherwise."]
+    assert whose([new, new]) == "All scores are of unseen pairs."
+    assert whose([new, own]) == "Scores are of unseen pairs, some of seen pairs: the report says which."
+    assert whose([plain]) == ""

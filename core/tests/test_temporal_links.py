@@ -88,6 +88,8 @@ def fold(hidden=2, encoders=None, late=0):
         inputs=inputs,
         namespace="met",
         groups=("pair",),
+        group_word=("pair", "pairs"),
+        seen=("nodes",),
         targets={"y": Regression(names=("y",), units=("1",))},
     )
     data = ArrayDataset(spec, frame, {"pair": PAIRS, "events": events}, {"events": mask})
@@ -121,6 +123,12 @@ def test_each_task_is_judged_on_its_own_pairs_and_bins():
         assert results[f"{task}_auprc", "moving"].chance == pytest.approx(labels.mean())
         assert results[f"{task}_auroc", "moving"].n_subjects == len(pairs)
         assert results[f"{task}_auroc", "moving"].baseline == results[f"{task}_auroc", "still"].value
+    said = {task: results[f"{task}_auroc", "moving"].labelled(context.spec.judged_on).judged_on for task in sides}
+    assert said == {
+        "completion": "unseen pairs, seen nodes",
+        "prediction": "unseen times, seen pairs",
+        "reconstruction": "seen pairs and times",
+    }
     gain = results["completion_auroc_minus_still", "moving"]
     assert gain.value == pytest.approx(
         results["completion_auroc", "moving"].value - results["completion_auroc", "still"].value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -92,11 +92,19 @@ def print_findings(out: Console, kept: Sequence[Finding], listed_in: Path | None
     out.print()
 
 
+def whose(results: Iterable[Result]) -> str:
+    """A line on who was new to the models; empty where that is simply people."""
+    judged_on = list(dict.fromkeys(one.judged_on for one in results if one.judged_on))
+    if len(judged_on) > 1:
+        return f"Scores are of {judged_on[0]}, some of {' or of '.join(judged_on[1:])}: the report says which."
+    return f"All scores are of {judged_on[0]}." if judged_on else ""
+
+
 def print_evaluation(out: Console, run: Run, results: Results, *, everything: bool = False) -> None:
     """Results of a run's models, in the words of its data, and what could not be measured."""
     document = run.document
-    for judged_on in dict.fromkeys(one.judged_on for one in results if one.judged_on):
-        out.print(Text(f"All scores are of {judged_on}.", style="yellow"))
+    if said := whose(results):
+        out.print(Text(said, style="yellow"))
         out.print()
     print_results(
         out,

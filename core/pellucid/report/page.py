@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from pellucid.report import (
 from pellucid.report.folder import RunFolder
 from pellucid.report.lots import EACH
 from pellucid.report.names import listed, sentence_case
+from pellucid.result import Result
 
 HERE = Path(__file__).parent
 AUDIT = words.AUDIT
@@ -60,11 +61,13 @@ def build_report(folder: Path) -> Path:
     return written
 
 
-def _judged_on(spec: DataSpec) -> list[str]:
+def _judged_on(spec: DataSpec, results: Iterable[Result]) -> list[str]:
     """Who was new to the models, where that is not simply people."""
     if not spec.judged_on:
         return []
     known = f" Nothing is said about other {listed(list(spec.seen))}." if spec.seen else ""
+    if any(one.judged_on not in ("", spec.judged_on) for one in results):
+        return [f"Scores are of {spec.judged_on} where they do not say otherwise.{known}"]
     return [f"All scores are of {spec.judged_on}.{known}"]
 
 
@@ -93,7 +96,7 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "predicts": any(tags.predicts for tags in run.tags.values()),
         "about": run.spec.about,
         "notes": [
-            *_judged_on(run.spec),
+            *_judged_on(run.spec, run.results),
             *(run.document.get("notes") or ()),
             *problems,
             *filter(None, [run.gallery.problem]),

@@ -57,6 +57,11 @@ class TaskConclusions:
         self.pairs = first["subject"].to_numpy(str)
         self.rivals = [part for part in against if part in by_part]
         self.replicates, self.seed = replicates, context.seed
+        several = context.spec.group_word[1]
+        self.judged_on = {
+            "prediction": f"unseen times, seen {several}",
+            "reconstruction": f"seen {several} and times",
+        }.get(task, "")
 
     def results(self) -> Iterator[Result | NotMeasured]:
         """Both areas of each part, and differences."""
@@ -97,11 +102,13 @@ class TaskConclusions:
         self, metric: str, part: str, found: Found, chance: float, baseline: float, beside: str, told: str
     ) -> Result:
         value, low, high = percentiles(*found)
-        return Result(
+        result = Result(
             protocol=self.protocol, metric=f"{self.task}_{metric}", part=part, value=value, low=low, high=high, chance=chance,
             baseline=baseline, baseline_name=beside, higher_is_better=True, n_samples=len(self.labels),
             n_subjects=len(np.unique(self.pairs)), sentence=told,
         )  # fmt: skip
+        # What a split keeps apart is true of completion alone: the other tasks are about pairs that were learnt from.
+        return result.labelled(self.judged_on)
 
     def _not_measured(self, part: str) -> NotMeasured:
         because = f"all of {len(self.labels)} bins are alike: with an event, or without one"
