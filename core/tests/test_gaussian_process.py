@@ -199,3 +199,10 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(DataError, match="labels of 'length' are the same"):
         fitted(LENGTH, np.ones_like(y), x)
     assert len(fitted(LENGTH, y, x, most=40).rows) == 40
+
+
+def test_units_are_the_same_in_every_fold_and_training_samples_are_not():
+    head = fitted(parts="samples")
+    names = head.explain(z_of(drawn()[0][:1]), "length").names
+    assert [head.lasting(name) for name in names] == [name in UNITS for name in names]
+    assert sum(map(head.lasting, names)) == 3

@@ -46,3 +46,14 @@ def test_numbers_of_a_case_have_units_and_logarithms_are_undone(tmp_path):
     number, unit = label.partition(" = ")[2].split()
     assert unit == "uV²"
     assert abs(float(number) - 2.718281828**value) < 0.01
+
+
+def test_places_of_a_learnt_encoder_are_one_bar_under_their_own_word(tmp_path):
+    run = RunFolder.read(run_folder(tmp_path / "run"))
+    rows = run.explanations[run.explanations["sample"] == run.explanations["sample"].iloc[0]].head(3)
+    rows = rows.assign(comparable=False, unit=[f"net:atom {at}" for at in range(1, 4)])
+    assert bars_of(rows, {}).labels == ("3 atoms of net",)
+    assert bars_of(rows.assign(unit=[f"net:z{at}" for at in range(3)]), {}).labels == ("learnt code of net (3 units)",)
+    assert bars_of(rows.assign(unit=[f"net:unit {at}" for at in range(3)]), {}).labels == (
+        "learnt code of net (3 units)",
+    )

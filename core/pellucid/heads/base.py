@@ -217,6 +217,10 @@ class Head(Part):
         """What its explanations speak of; by default the representation's units."""
         return self.config.units
 
+    def lasting(self, name: str) -> bool:
+        """Whether what its explanations call so is the same thing when it is fitted to other samples. Default: if it remembers none."""
+        return not self.tags.remembers
+
     def remember(self, encoders: Tensor) -> None:
         """Keep the fingerprint of the encoders that something was remembered of; only with ``tags.remembers``."""
         raise TypeError(f"{type(self).__name__} remembers nothing of its encoders")

@@ -14,7 +14,7 @@ from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
 from pellucid.report.looks import Look, looks, marks, reasons
 from pellucid.report.lots import group_of
-from pellucid.report.names import listed, number, sentence_case
+from pellucid.report.names import listed, number, plural, sentence_case
 from pellucid.report.pictures import units_of, view_of
 from pellucid.unit_names import distinct, measured, readable
 from pellucid.views import Marked, Shown
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TOP_BARS = 8
+
+MOST_NUMBERS = 48
+"""Numbers of an input up to which they are listed."""
+
 HOW = {"rightly": 0, "wrongly": 1}
 
 
@@ -68,7 +72,13 @@ def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
     told = reasons(run, case)
     kept = {name: run.gallery.arrays.get(f"case/{case['sample']}/{name}") for name in run.spec.inputs}
     here = {name: values for name, values in kept.items() if values is not None}
-    inputs = tuple(_input(run, case, name, here, marks(run, name, told)) for name in here)
+    # A list of a few among thousands of numbers says nothing; those that matter stand at their bars.
+    drawn = [
+        name
+        for name in here
+        if run.spec.inputs[name].kind != "vector" or len(run.spec.inputs[name].names) <= MOST_NUMBERS
+    ]
+    inputs = tuple(_input(run, case, name, here, marks(run, name, told)) for name in drawn or here)
     return Case(
         sentence_case(case["kind"]),
         case["sample"],
@@ -119,12 +129,21 @@ def bars_of(
     labels = [full if k else name for name, full, k in zip(names, said, known, strict=True)]
     parts = list(shown["contribution"])
     for source, some in rows[learnt].groupby(rows["unit"].str.split(":").str[0], sort=False):
-        labels.append(
-            f"learnt code of {source} ({len(some)} units)" if len(some) > 1 else readable(some["unit"].iloc[0])
-        )
+        labels.append(_of_source(str(source), list(some["unit"])))
         parts.append(some["contribution"].sum())
     baseline, output, gap = (float(first[name]) for name in ("baseline", "output", "gap"))
     return ContributionBars(tuple(labels), np.asarray(parts, float), baseline, output, gap, str(first["target"]))
+
+
+def _of_source(source: str, units: list[str]) -> str:
+    """What learnt units of one encoder are together: its places, where they are called so, or a code that nobody can read."""
+    if len(units) == 1:
+        return readable(units[0])
+    words = {unit.rpartition(":")[2].rstrip("0123456789 ") for unit in units}
+    numbered = all(unit[-1:].isdigit() and " " in unit.rpartition(":")[2] for unit in units)
+    if numbered and len(words) == 1 and words != {"unit"}:
+        return f"{plural(len(units), words.pop())} of {source}"
+    return f"learnt code of {source} ({len(units)} units)"
 
 
 def _times(count: float) -> str:

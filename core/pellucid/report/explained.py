@@ -77,7 +77,7 @@ def _explained(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
         long = pd.DataFrame({name: np.repeat(column, units) for name, column in row.items()})
         long["unit"] = np.tile(np.asarray(found.names, dtype=object), count)
         # What a head remembers of its own training samples is another thing in every fold.
-        comparable = [not (model.head.tags.remembers or name.startswith(learnt)) for name in found.names]
+        comparable = [model.head.lasting(name) and not name.startswith(learnt) for name in found.names]
         long["comparable"] = np.tile(comparable, count)
         long["value"], long["contribution"] = values.ravel(), found.contributions.numpy().ravel()
         long["evidence"] = _evidence(found)

@@ -70,6 +70,8 @@ def role(run: RunFolder, part: str) -> str:
             return "interpretable: compares with training samples"
         if run.tags[part].counts:
             return "interpretable: counts learnt codes"
+        if run.tags[part].varying_tokens:
+            return "interpretable: a sum over places"
         learnt = run.learnt_codes.get(part, 0.0)
         if learnt == 1:
             return "a sum of learnt codes"

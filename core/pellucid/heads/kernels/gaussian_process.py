@@ -181,6 +181,10 @@ class GaussianProcess(Predictor):
         for output in range(len(self.outputs)):
             self.usual[output] = self._by_unit(self.rows, output).mean(0) * measured
 
+    def lasting(self, name: str) -> bool:
+        """Units are; training samples are others in every fold."""
+        return name in self.config.units
+
     def remember(self, encoders: Tensor) -> None:
         """Keep the fingerprint of the encoders."""
         self.encoders_then.copy_(encoders)

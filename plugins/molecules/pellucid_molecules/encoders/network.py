@@ -53,6 +53,7 @@ class GraphEncoder(Encoder):
         super().__init__()
         self.config = config
         (spec,) = config.inputs.values()
+        self.node_word = cast("Graph", spec).node_word
         self.features = GraphFeatures(cast("Graph", spec))
 
     @property
@@ -65,7 +66,7 @@ class GraphEncoder(Encoder):
         """One set, with ``tokens``: the nodes."""
         if not self.config.tokens:
             return {}
-        return {"": TokenShape(count=0, width=self.config.hidden, varying=True)}
+        return {"": TokenShape(count=0, width=self.config.hidden, varying=True, word=self.node_word)}
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Learn mean and deviation of the numbers among the features from the training samples."""

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from pellucid.data import Graph
 
-INCH = 0.21
-"""Of a unit of the layout: a bond is 0.32 inch long, as in journals."""
+INCH = 0.3
+"""Of a unit of the layout: a bond is 0.45 inch long, half as long again as in journals, as marks must fit beside atoms."""
 
 LINE = 0.24
 """Inches that a line of text takes."""
@@ -38,7 +38,8 @@ def _size(values: Any, spec: Any, shown: Shown) -> tuple[float, float]:
     extra = LINE * (bool(shown.caption) + 1.6 * (shown.evidence is not None))
     width, height = (right - left) * INCH, (top - bottom) * INCH
     shrink = min(1.0, LARGEST[0] / max(width, 1e-6), LARGEST[1] / max(height, 1e-6))
-    return max(SMALLEST[0], width * shrink), max(SMALLEST[1], height * shrink + extra)
+    width, height = min(LARGEST[0], width * shrink), min(LARGEST[1], height * shrink)
+    return max(SMALLEST[0], width), max(SMALLEST[1], height + extra)
 
 
 @sized(_size)
