@@ -40,7 +40,19 @@ class FlatTrees:
 
     def means(self, x: Tensor) -> Tensor:
         """Mean of the leaves' values over trees, shape (sample, unit) to (sample,)."""
-        return self.value[self._walk(x)[-1]].mean(1)
+        flat, wide, trees = x.reshape(-1), x.shape[1], len(self.root)
+        at = self.root.repeat(len(x))
+        first = torch.arange(len(x)).repeat_interleave(trees) * wide
+        # Only those that are at no leaf yet go on: most paths are far shorter than the longest.
+        going = torch.nonzero(self.unit[at] >= 0)[:, 0]
+        while len(going):
+            here = at[going]
+            here = torch.where(
+                flat[first[going] + self.unit[here]] <= self.limit[here], self.left[here], self.right[here]
+            )
+            at[going] = here
+            going = going[self.unit[here] >= 0]
+        return self.value[at].reshape(len(x), trees).mean(1)
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What each unit adds on the way down, mean over trees.
