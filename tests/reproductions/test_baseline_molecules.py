@@ -1,7 +1,9 @@
 """Acceptance of the graph networks of molecules on made-up ones: what they must reach, what must not, and where they look.
 
 Networks are 64 wide here in place of 300, as eight fits must fit in a few minutes of one core; figures of each seed stand in
-docs/systems.md. The controls (linear models of counts, sums of atoms, depth, labels by lot) were never loosened.
+docs/systems.md. The controls (linear models of counts, sums of atoms, depth) were never loosened but for one: labels by lot were
+first asked of a single fit within 0.15 of one half. One such fit points in a direction of its own by chance (0.32 to 0.78 over
+twelve), so the mean of several is asked for, within 0.10.
 """
 
 from __future__ import annotations
@@ -249,11 +251,8 @@ def test_no_scaffold_stands_on_two_sides_and_the_split_is_the_same_each_time():
     assert not first.test.frame.index.equals(other.test.frame.index)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="losses of several labels take no missing ones: samples with any are left out whole"
-)
 def test_a_missing_label_teaches_nothing():
-    target = MultiLabel(names=("a", "b"))
+    target = MultiLabel(names=("a", "b"), partial=True)
     logits = torch.tensor([[0.3, -0.2], [1.0, 0.5]], requires_grad=True)
     known = torch.tensor([[1.0, float("nan")], [0.0, 1.0]])
     target_loss(target, logits, Batch({"x": torch.zeros(2, 1)}, targets=known)).backward()
