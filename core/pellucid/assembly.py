@@ -277,7 +277,7 @@ def check_columns(study: Study, dataset: Dataset) -> None:
                 "different values in this column; lower batch_size"
             )
     for head in study.head:
-        if plugins.load("head", head.name).tags.needs_texts:
+        if plugins.load("head", head.name).tags.contrasts:
             _check_texts(head, study.training_of(head), dataset)
 
 

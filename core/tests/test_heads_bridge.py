@@ -144,3 +144,10 @@ def test_settings_that_cannot_work_are_refused(options, said):
             texts={"answer": Sentences()},
             **{"text": SmallT5()} | options,
         )
+
+
+def test_a_bridge_needs_no_batch_of_different_answers():
+    from pellucid.heads.aligned import AlignedText
+
+    assert AlignedText.tags.contrasts
+    assert not SoftTokenBridge.tags.contrasts

@@ -79,6 +79,8 @@ class HeadTags:
     needs_texts : bool
         Whether it learns from texts of the samples. It then predicts no target, and encoders learn with it as with one
         that does.
+    contrasts : bool
+        Whether it learns by setting each sample against the others of its batch, whose texts must then differ.
     needs_codes : bool
         Whether it reads codes of tokens, so that an encoder must be one of discrete codes.
     partial_labels : bool
@@ -101,6 +103,7 @@ class HeadTags:
     needs_tokens: bool = False
     varying_tokens: bool = False
     needs_texts: bool = False
+    contrasts: bool = False
     needs_codes: bool = False
     partial_labels: bool = False
     remembers: bool = False

@@ -62,7 +62,7 @@ def role(run: RunFolder, part: str) -> str:
     if part == run.black_box:
         return "black box"
     if part in run.tags and run.tags[part].needs_texts:
-        return "aligned with text"
+        return "aligned with text" if run.tags[part].contrasts else "answers in words"
     if part in run.tags and not run.tags[part].predicts:
         return "gives codes, learnt without labels"
     if part in run.interpretable:
