@@ -32,6 +32,26 @@ from pellucid.report.places import from_json, place, region_to_json, to_json
 EMPTY = Picture("data:,", "nothing", 1)
 
 
+@pytest.mark.parametrize(("share", "shown"), [(1.0, True), (1e-8, False)])
+def test_what_rounding_changes_is_no_place_that_an_output_rests_on(monkeypatch, share, shown):
+    from pellucid import attribution
+
+    real = attribution.place_map
+
+    def scaled(*args, **options):
+        found = real(*args, **options)
+        return replace(found, falls=found.falls * share)
+
+    monkeypatch.setattr(attribution, "place_map", scaled)
+    dataset, target = planted()
+    fold = fold_of(dataset, target)
+    gallery = collect(fold, context_of(dataset, target))
+    assert any(case["evidence"] for case in gallery.cases) is shown
+    maps = [one for name, one in gallery.arrays.items() if name.startswith("evidence/")]
+    assert maps
+    assert any(one.any() for one in maps) is shown
+
+
 def test_explanation_rows_account_for_the_whole_output_and_cover_the_test_cases():
     dataset, target = planted()
     fold = fold_of(dataset, target)

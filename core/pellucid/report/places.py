@@ -24,6 +24,9 @@ WHOLE = 0.9
 TOP = 3
 """Strongest places kept of each input."""
 
+ROUNDING = 1e-6
+"""Changes of an output below this share of it are those of sums in another order: nothing."""
+
 MOST_NAMED = 6
 """Channels that are named one by one."""
 
@@ -69,13 +72,15 @@ def strongest_places(
             found = place_map(
                 model, collate(samples, at), input=name, target=target, usual=None if kind == "graph" else usual(name)
             )
+            least = ROUNDING * float(model.logits(samples.subset(at)).abs().max())
             values = found.values.numpy()
+            values = np.where(np.abs(values) > least, values, 0.0)
             maps[name][at, : values.shape[1]] = values
             for row, sample in enumerate(at):
                 evidence[sample] += [
                     (Evidence(name, region, text=_sentence(region, fall, read[name]), input=name), fall)
                     for region, fall in found.strongest(row, TOP)
-                    if fall != 0
+                    if abs(fall) > least
                 ]
     return evidence, maps
 
