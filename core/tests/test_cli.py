@@ -86,7 +86,7 @@ def test_a_checked_component_prints_one_line_a_check_and_exits_by_outcome():
     done = pellucid("check", "identity")
     lines = done.stdout.splitlines()
     assert done.returncode == 0, done.stdout
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert all(line.startswith(("kept", "skipped")) for line in lines)
 
 

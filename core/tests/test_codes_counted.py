@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_codes_audit import CHANNELS, CODES, LINE, Made, Written, context, data, fold
+from made_codes import CHANNELS, CODES, LINE, Made, Written, context, data, fold
 
 from pellucid.encoders.base import EncoderConfig
 from pellucid.ngrams import NGrams

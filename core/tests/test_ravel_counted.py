@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_dictionaries_by_labels import LOUD, QUIET, UNITS, assessed, context, fold_of, model, ravel, rows
+from made_labelled_rows import LOUD, QUIET, UNITS, assessed, context, fold_of, model, ravel, rows
 
 from pellucid.measures.dictionaries.ravel import Pairs, disentanglement
 from pellucid.protocols.dictionaries.labelled import Side
