@@ -265,4 +265,4 @@ def test_the_table_is_that_of_plain_loops():
         there = np.moveaxis(codes[0][:, :, start : start + len(gram)], 2, 0)
         assert row["usual"] == pytest.approx([one[one >= 0].mean() for one in there])
         assert row["positions"] == [2.0 * at + 1 for at in range(start, start + len(gram))]
-    assert {row["name"] for row in found["rows"]} >= {"codes 7 8", "code 7", "code 8"}
+    assert {row["name"] for row in found["rows"]} >= {"codes 7-8", "code 7", "code 8"}
