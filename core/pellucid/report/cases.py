@@ -73,11 +73,7 @@ def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
     kept = {name: run.gallery.arrays.get(f"case/{case['sample']}/{name}") for name in run.spec.inputs}
     here = {name: values for name, values in kept.items() if values is not None}
     # A list of a few among thousands of numbers says nothing; those that matter stand at their bars.
-    drawn = [
-        name
-        for name in here
-        if run.spec.inputs[name].kind != "vector" or len(run.spec.inputs[name].names) <= MOST_NUMBERS
-    ]
+    drawn = [name for name in here if not _is_long_list(run.spec.inputs[name])]
     inputs = tuple(_input(run, case, name, here, marks(run, name, told)) for name in drawn or here)
     return Case(
         sentence_case(case["kind"]),
@@ -94,6 +90,10 @@ def _case(run: RunFolder, case: Mapping[str, Any]) -> Case:
         ),
         looks(run, case, told),
     )
+
+
+def _is_long_list(spec: Any) -> bool:
+    return spec.kind == "vector" and len(spec.names) > MOST_NUMBERS
 
 
 def bars_of(
