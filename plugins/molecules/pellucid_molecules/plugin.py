@@ -51,6 +51,7 @@ PLUGIN = Plugin(
         "molecules-lipophilicity": "pellucid_molecules/studies/molecules-lipophilicity.toml",
         "molecules-microbe-drug": "pellucid_molecules/studies/molecules-microbe-drug.toml",
         "molecules-mof": "pellucid_molecules/studies/molecules-mof.toml",
+        "molecules-mof-words": "pellucid_molecules/studies/molecules-mof-words.toml",
         "molecules-synthetic": "pellucid_molecules/studies/molecules-synthetic.toml",
         "networks-metapaths": "pellucid_molecules/studies/networks-metapaths.toml",
     },

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from pellucid import plugins
 from pellucid.data import Binary, Dataset, Regression, Target
+from pellucid.data.inputs import Sentences
 from pellucid.data.prepared import Preparing, made_from
 from pellucid.data.samples import Finding
 from pellucid.data.unusable import UNUSABLE
@@ -42,6 +43,9 @@ TARGETS: dict[str, Target] = {
         names=("no open metal site", "open metal site"), about="whether a metal has a free place among its neighbours"
     ),
 }
+
+ANSWER = "answer"
+"""The text of each sample: its pore-limiting diameter with the unit, for models that answer in words."""
 
 BYTES_AN_ATOM = 60
 """Of a line of a CIF file, about: a file that is far longer than its atoms could be is not opened for nothing."""
@@ -131,6 +135,7 @@ class CoreMof(Crystals):
         self.frame = self._frame(
             names, [framework_of(name) for name in names], {name: known[name].to_numpy(float) for name in TARGETS}
         )
+        self.frame[f"text:{ANSWER}"] = [f"{pld:.1f} angstrom" for pld in known["pld"]]
         self.spec = self._spec(
             NAME,
             TARGETS,
@@ -138,6 +143,7 @@ class CoreMof(Crystals):
             f"{config.most_atoms} atoms in a cell; {len(broken):,} more were drawn and cannot be used. Diameters are computed from the "
             "structures (Zeo++), and are no measurements: the input pores computes nearly the same.",
         )
+        self.spec = self.spec.model_copy(update={"texts": {ANSWER: Sentences(about="pore-limiting diameter in words")}})
         self.check()
 
     def _draw(self, to: Preparing, files: _Files, labels: pd.DataFrame) -> pd.DataFrame:
