@@ -45,7 +45,6 @@ PLUGIN = Plugin(
         "events-trajectories": "pellucid_molecules/studies/events-trajectories.toml",
         "links-synthetic": "pellucid_molecules/studies/links-synthetic.toml",
         "molecules-bace": "pellucid_molecules/studies/molecules-bace.toml",
-        "molecules-barrier": "pellucid_molecules/studies/molecules-barrier.toml",
         "molecules-bbbp": "pellucid_molecules/studies/molecules-bbbp.toml",
         "molecules-esol": "pellucid_molecules/studies/molecules-esol.toml",
         "molecules-lipophilicity": "pellucid_molecules/studies/molecules-lipophilicity.toml",

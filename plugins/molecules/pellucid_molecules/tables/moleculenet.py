@@ -98,7 +98,7 @@ class MoleculeNet(Molecules):
         """Made-up molecules in this layout."""
         columns = [column for column, _ in cls.layout.targets.values()]
         with example(columns, file=cls.layout.files[0], identity=cls.layout.identity) as folder:
-            return cls(MoleculeNetConfig(morgan=64, descriptors=True, cache=False), folder)
+            return cls(MoleculeNetConfig(morgan=64, atom_pairs=64, descriptors=True, cache=False), folder)
 
 
 class Bbbp(MoleculeNet):
