@@ -18,15 +18,15 @@ from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.errors import LeakageError
 from pellucid.heads.base import HeadTags
 from pellucid.heads.prototypes.head import Prototypes
-from pellucid.heads.prototypes.projection import encoded_ids
 from pellucid.model import Model
 from pellucid.protocols.base import Context
 from pellucid.protocols.prototypes.audit import PrototypeAudit, PrototypeAuditConfig
-from pellucid.protocols.prototypes.places import channel_means, overlap, strongest_channel
+from pellucid.protocols.prototypes.places import channel_means, strongest_channel
 from pellucid.protocols.prototypes.rows import PrototypeMeasures
 from pellucid.protocols.prototypes.sources import check_sources
-from pellucid.regions import Atoms, Box, Steps, TimeSpan, Words
+from pellucid.regions import Atoms, Box, Steps, TimeSpan, Words, overlap
 from pellucid.representation import Representation, Tokens, TokenShape
+from pellucid.sample_ids import encoded_ids
 
 QUICK = PrototypeAudit(PrototypeAuditConfig(replicates=100, channel_samples=20))
 

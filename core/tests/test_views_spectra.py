@@ -7,8 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from pellucid.data.spec import Signal
-from pellucid.protocols.prototypes.places import overlap
-from pellucid.regions import FrequencyBand, TimeSpan
+from pellucid.regions import FrequencyBand, TimeSpan, overlap
 from pellucid.report.looks import KINDS
 from pellucid.report.places import covers, place, region_from_json, region_to_json
 from pellucid.views import DEFAULT, Marked, Shown

@@ -17,8 +17,8 @@ from pellucid.fingerprint import BYTES
 from pellucid.heads.base import HeadTags, Predictor, PredictorConfig, Stage
 from pellucid.heads.kernels.fitting import fit
 from pellucid.heads.kernels.kernels import KernelName, kernel, min_max_parts, unit_likeness
-from pellucid.heads.prototypes.projection import decoded_ids, encoded_ids
 from pellucid.representation import Representation
+from pellucid.sample_ids import decoded_ids, encoded_ids
 
 NAME = "gaussian-process"
 

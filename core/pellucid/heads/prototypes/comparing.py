@@ -16,7 +16,7 @@ from pellucid.explanation import Evidence
 from pellucid.fingerprint import BYTES
 from pellucid.heads.base import Predictor
 from pellucid.heads.prototypes.placing import Placing
-from pellucid.heads.prototypes.projection import ID_BYTES, Projection, decoded_ids, encoded_ids
+from pellucid.heads.prototypes.projection import Projection
 from pellucid.heads.prototypes.sets import (
     ComparingConfig,
     PrototypeSet,
@@ -28,6 +28,7 @@ from pellucid.heads.prototypes.sets import (
 from pellucid.heads.prototypes.similarity import largest_similarity, pooled, similarity, windows
 from pellucid.regions import Region, around
 from pellucid.representation import Representation
+from pellucid.sample_ids import ID_BYTES, decoded_ids, encoded_ids
 from pellucid.seeds import seed_of
 
 LEVELS = 101

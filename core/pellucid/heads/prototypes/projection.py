@@ -16,9 +16,6 @@ from pellucid.heads.prototypes.similarity import comparable, windows
 CANDIDATES = 8
 """Windows kept for each prototype, the best first, so that two prototypes need not become the same window."""
 
-ID_BYTES = 128
-"""Room for a sample's id among the weights."""
-
 
 @dataclass(frozen=True)
 class Projected:
@@ -107,33 +104,3 @@ def _chosen(search: Search) -> Tensor:
         chosen[at] = free[0] if free else 0
         taken.add(int(search.ids[at, chosen[at]]))
     return chosen
-
-
-def encoded_ids(samples: Sequence[str]) -> Tensor:
-    """Ids as padded bytes, uint8, shape (sample, 128), so that they can be kept with the weights.
-
-    Raises
-    ------
-    ContractError
-        If an id is longer than that.
-    """
-    encoded = torch.zeros(len(samples), ID_BYTES, dtype=torch.uint8)
-    for at, name in enumerate(samples):
-        plain = name.encode()
-        if len(plain) > ID_BYTES:
-            raise ContractError(
-                f"sample id {name!r} is longer than the {ID_BYTES} bytes that a prototype can keep of it"
-            )
-        encoded[at, : len(plain)] = torch.tensor(list(plain), dtype=torch.uint8)
-    return encoded
-
-
-def decoded_ids(encoded: Tensor) -> tuple[str, ...]:
-    """Inverse of :func:`encoded_ids`.
-
-    Examples
-    --------
-    >>> decoded_ids(encoded_ids(["record 7", ""]))
-    ('record 7', '')
-    """
-    return tuple(bytes(row.tolist()).rstrip(b"\0").decode() for row in encoded)

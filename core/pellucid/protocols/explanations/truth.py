@@ -21,8 +21,7 @@ from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
 from pellucid.protocols.fit_again import fit_again
-from pellucid.protocols.prototypes.places import overlap
-from pellucid.regions import Atoms, Region
+from pellucid.regions import Atoms, Region, overlap
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES, subject_interval
 from pellucid.statistics.ranking import auroc

@@ -13,31 +13,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.spec import Signal
 from pellucid.heads.prototypes.comparing import Comparing
 from pellucid.model import Model, batches
-from pellucid.regions import Atoms, Box, FrequencyBand, Region, Steps, TimeSpan, Voxels, Words, around
-
-
-def overlap(first: Region, second: Region) -> bool:
-    """Whether two regions of one kind have a place in common; channels and variables do not matter.
-
-    Examples
-    --------
-    >>> overlap(TimeSpan(("a",), 0.0, 1.0), TimeSpan(("b",), 1.0, 2.0))
-    False
-    """
-    if isinstance(first, TimeSpan) and isinstance(second, TimeSpan):
-        return first.start_s < second.stop_s and second.start_s < first.stop_s
-    if isinstance(first, FrequencyBand) and isinstance(second, FrequencyBand):
-        return first.low_hz < second.high_hz and second.low_hz < first.high_hz
-    if isinstance(first, Steps | Words) and isinstance(second, Steps | Words):
-        return first.start < second.stop and second.start < first.stop
-    if isinstance(first, Box) and isinstance(second, Box):
-        ends = zip(first.start, first.stop, second.start, second.stop, strict=True)
-        return all(a < d and c < b for a, b, c, d in ends)
-    if isinstance(first, Voxels) and isinstance(second, Voxels):
-        return not set(first.indices).isdisjoint(second.indices)
-    if isinstance(first, Atoms) and isinstance(second, Atoms):
-        return not set(first.atoms).isdisjoint(second.atoms)
-    return False
+from pellucid.regions import Region, TimeSpan, around
 
 
 def window_regions(head: Comparing, regions: Sequence[Region], set_index: int) -> list[Region]:

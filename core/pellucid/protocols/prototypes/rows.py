@@ -19,8 +19,8 @@ from pellucid.heads.prototypes.sets import is_of_class
 from pellucid.model import Model, batches
 from pellucid.protocols.audited import ONCE_A_FOLD
 from pellucid.protocols.explanations.view import View
-from pellucid.protocols.prototypes.places import input_of_tokens, overlap, strongest_channel, window_regions
-from pellucid.regions import Region, TimeSpan
+from pellucid.protocols.prototypes.places import input_of_tokens, strongest_channel, window_regions
+from pellucid.regions import Region, TimeSpan, overlap
 from pellucid.representation import Representation
 
 Columns = dict[str, np.ndarray]
