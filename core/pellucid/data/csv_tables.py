@@ -65,7 +65,7 @@ class CsvTable:
         """
         for column in columns:
             if column not in self.columns:
-                mend = _parted(self.columns) or nearest(column, self.columns)
+                mend = parted(self.columns) or nearest(column, self.columns)
                 asked = f"; {asked_by[column]} names it" if asked_by else ""
                 raise DataError(f"{self.path}, line 1: there is no column {column!r}{mend}{asked}")
 
@@ -191,8 +191,8 @@ def number(cell: str) -> float:
         return math.nan
 
 
-def _parted(header: Iterable[str]) -> str:
-    """What to do with a table whose one column holds all names: spreadsheets of some countries write semicolons."""
+def parted(header: Iterable[str]) -> str:
+    """What to do with a table whose one column holds all names, for messages: some spreadsheets write semicolons; else nothing."""
     names = list(header)
     for mark, told, mend in ((";", "semicolons", "commas"), ("\t", "tabs", "commas"), (",", "commas", "tabs")):
         if len(names) == 1 and mark in names[0]:

@@ -155,6 +155,7 @@ def test_parquet_holds_the_same_as_comma_separated(tmp_path):
         (["CCO,1", ",0"], "smiles,y", {}, "line 3: it has no atoms"),
         (["CCO,1", "*CC,0"], "smiles,y", {}, "line 3: atom 0 is of no element"),
         (["CCO,1"], "text,y", {}, "no column is called like one of SMILES.*columns here: text, y"),
+        (["CCO;1"], "smiles;y", {}, "line 1: no column of SMILES is found, as semicolons part its columns; save it with commas"),
         (["CCO,1"], "smiles,y", {"targets": ("z",)}, "there is no column 'z'"),
         (["CCO,1,2"], "smiles,y,z", {}, r"2 columns hold numbers \(y, z\)"),
         (["CCO,a"], "smiles,y", {}, "no column holds numbers"),

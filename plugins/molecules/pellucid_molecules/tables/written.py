@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data.csv_tables import CsvTable, read_csv
+from pellucid.data.csv_tables import CsvTable, parted, read_csv
 from pellucid.errors import DataError, nearest
 from pellucid_molecules.featurising.structures import Format
 
@@ -109,6 +109,8 @@ def smiles_column(table: CsvTable, named: str) -> str:
     for name in SMILES_COLUMNS:
         if name in here:
             return here[name]
+    if mend := parted(table.columns):
+        raise DataError(f"{table.path}, line 1: no column of SMILES is found{mend}")
     raise DataError(
         f"{table.path}, line 1: no column is called like one of SMILES ({', '.join(SMILES_COLUMNS)}); name it with the option "
         f"smiles; columns here: {', '.join(table.columns)}"
