@@ -15,6 +15,7 @@ from pellucid.heads.functions.linear import Linear, LinearConfig
 from pellucid.heads.scaled import STRIDE
 from pellucid.model import Model
 from pellucid.regions import Atoms
+from pellucid.report.gallery import Gallery
 from pellucid.report.places import own_places
 
 
@@ -81,3 +82,15 @@ def test_numbers_without_places_are_laid_nowhere(model, monkeypatch):
     monkeypatch.setattr(Counted, "places", ArrayDataset.places)
     assert laid_on_nodes(model, Counted(), "y") == {}
     assert own_places(model, Counted(), ["y"] * 3) == {}
+
+
+def test_a_gallery_keeps_one_number_a_node_of_each_graph(tmp_path):
+    data = Counted()
+    kept = {f"case/{name}/graph": data[at].inputs["graph"] for at, name in enumerate("xyz")}
+    Gallery(arrays=kept).save(tmp_path)
+    again = Gallery.load(tmp_path).arrays
+    assert {name: len(one.nodes) for name, one in again.items()} == {
+        "case/x/graph": 3,
+        "case/y/graph": 2,
+        "case/z/graph": 4,
+    }

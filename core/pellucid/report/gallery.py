@@ -156,7 +156,11 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
         evidence, maps = places.strongest_places(model, shown, [case["target"] for case in chosen], usual)
         maps |= places.own_places(model, shown, [case["target"] for case in chosen])
         for name, dense in maps.items():
-            arrays |= {f"evidence/{part}/{c['sample']}/{name}": one for c, one in zip(chosen, dense, strict=True)}
+            for case, one in zip(chosen, dense, strict=True):
+                drawn_over = arrays[f"case/{case['sample']}/{name}"]
+                # Graphs have different numbers of nodes, and a table of them is filled up with zeros.
+                size = len(drawn_over.nodes) if isinstance(drawn_over, Graphs) else len(one)
+                arrays[f"evidence/{part}/{case['sample']}/{name}"] = one[:size]
         counted = counted_inputs(model, shown)
         reasons = [
             _reasons(fold, str(part), some[some["sample"] == case["sample"]], _places(shown, row, counted))
