@@ -155,14 +155,32 @@ def test_a_table_of_links_becomes_pairs_and_seeded_others(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("drog,microbe\na,b\n", "no column 'drug'; did you mean 'drog'"), ("drug,microbe\na,\n", "row 1: column 'microbe'"),
-     ("drug,microbe,y\na,b,2\n", "row 1: 'y' is")],
+    [("drog,microbe\na,b\n", "no column 'drug'; did you mean 'drog'"), ("drug,microbe\na,\n", "line 2, column 'microbe': is empty"),
+     ("drug,microbe,y\na,b,2\n", "line 2, column 'y': is 2; write 0 or 1"),
+     ("drug;microbe\na;b\n", "as semicolons part its columns; save it with commas"),
+     ("drug,microbe\na,b,c\n", "line 2: 3 cells, but the header has 2 columns")],
 )  # fmt: skip
 def test_a_wrong_table_is_refused_with_its_row(tmp_path, text, said):
     path = tmp_path / "t.csv"
     path.write_text(text)
     with pytest.raises(DataError, match=said):
         BipartiteTable(BipartiteTableConfig(label="y" if ",y" in text else ""), path)
+
+
+def test_names_of_a_table_stay_as_they_are_written(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("drug,microbe\n01,NA\n1,null\n,\n")
+    assert list(BipartiteTable(None, path).frame.index) == ["01 + NA", "01 + null", "1 + NA", "1 + null"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"second": "drug"}, "first and second both name column 'drug'"), ({"relation": "pair"}, "relation cannot be 'pair'"),
+     ({"first": "pair"}, "first cannot be 'pair'"), ({"relation": "microbe"}, "relation cannot be 'microbe'")],
+)  # fmt: skip
+def test_options_that_name_one_column_for_two_things_are_refused(options, said):
+    with pytest.raises(ValueError, match=said):
+        BipartiteTableConfig(**options)
 
 
 def test_published_sets_have_the_links_that_their_readme_counts():

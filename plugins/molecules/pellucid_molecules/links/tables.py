@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from pellucid.data.pairs import Attributes, Pairs, chosen_others
+from pellucid.data.csv_tables import CsvTable
+from pellucid.data.pairs import PAIR, Attributes, Pairs, chosen_others
 from pellucid.data.samples import Finding
 from pellucid.data.spec import Frozen
-from pellucid.errors import DataError, nearest
+from pellucid.errors import DataError
 from pellucid_molecules.links.kernels import refuse_leak
+from pellucid_molecules.tables.written import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,6 +140,19 @@ class BipartiteTableConfig(Frozen):
     negatives: Literal["all"] | int = Field("all")
     seed: int = Field(0, ge=0)
 
+    @model_validator(mode="after")
+    def _names_differ(self) -> BipartiteTableConfig:
+        if self.first == self.second:
+            raise ValueError(f"first and second both name column {self.first!r}; each end has a column of its own")
+        for option in ("first", "second", "relation"):
+            if getattr(self, option) == PAIR:
+                raise ValueError(f"{option} cannot be {PAIR!r}, which is what the two ends together are called")
+        if self.relation in (self.first, self.second):
+            raise ValueError(
+                f"relation cannot be {self.relation!r}, which is the column of an end; say what a link says"
+            )
+        return self
+
 
 class BipartiteTable(Pairs):
     """Links of your own between two kinds of thing: a CSV or parquet table with a row for each link, a column for each end.
@@ -154,23 +169,16 @@ class BipartiteTable(Pairs):
         config = config or BipartiteTableConfig()
         if data is None:
             raise DataError("'bipartite-table' has no usual place: name the CSV or parquet file with --data FILE")
-        table = _table(data)
+        if not data.is_file():
+            raise DataError(f"{data} is not a file: give a CSV or parquet table")
+        table = read_table(data)
         roles = (config.first, config.second)
-        for column in (*roles, *([config.label] if config.label else [])):
-            if column not in table.columns:
-                raise DataError(
-                    f"{data.name} has no column {column!r}{nearest(column, table.columns)}; it has: {', '.join(table.columns)}"
-                )
-        for column in roles:
-            empty = table[column].isna() | (table[column].astype(str).str.strip() == "")
-            if empty.any():
-                raise DataError(
-                    f"{data.name}, row {int(np.flatnonzero(empty)[0]) + 1}: column {column!r} is empty; name both ends"
-                )
-        labels = _labels(table, config.label, data.name)
+        asked = {config.first: "the option first", config.second: "the option second", config.label: "the option label"}
+        table.need([*roles, *([config.label] if config.label else [])], asked)
+        labels = _labels(table, config.label)
         ends, names = [], []
         for column in roles:
-            words, at = np.unique(table[column].astype(str).str.strip().to_numpy(str), return_inverse=True)
+            words, at = np.unique(np.array(table.full(column)), return_inverse=True)
             ends.append(at)
             names.append([str(word) for word in words])
         pairs = np.column_stack(ends)
@@ -282,14 +290,5 @@ def _table(path: Path) -> pd.DataFrame:
         raise DataError(f"{path.name} cannot be read as a table: {error}") from None
 
 
-def _labels(table: pd.DataFrame, column: str, name: str) -> np.ndarray:
-    if not column:
-        return np.ones(len(table))
-    import pandas as pd
-
-    labels = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)
-    strange = ~np.isin(labels, (0, 1))
-    if strange.any():
-        at = int(np.flatnonzero(strange)[0])
-        raise DataError(f"{name}, row {at + 1}: {column!r} is {table[column].iloc[at]!r}; a link is 1, none is 0")
-    return labels
+def _labels(table: CsvTable, column: str) -> np.ndarray:
+    return table.numbers(column, (0, 1), blank=False) if column else np.ones(len(table))
