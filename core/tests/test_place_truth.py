@@ -9,7 +9,7 @@ from pellucid.assembly import facts_of
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.graphs import Graphs
 from pellucid.data.relabelled import Relabelled
-from pellucid.data.spec import Binary, DataSpec, Graph
+from pellucid.data.spec import Binary, DataSpec, Graph, Regression
 from pellucid.data.splits import Split
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.errors import NotMeasurable
@@ -77,6 +77,18 @@ class Made(ArrayDataset):
         return self.where if output == "yes" else None
 
 
+class Sums(Made):
+    """A number that each node of the third kind raises by one, and each of the first kind lowers by one."""
+
+    def __init__(self):
+        super().__init__()
+        nodes = self.read(np.arange(len(self))).inputs["graph"]
+        kinds = np.split(nodes.nodes.argmax(1), np.cumsum(nodes.node_counts)[:-1])
+        self.where = [tuple(Atoms((int(at),)) for at in np.flatnonzero(kind != 1)) for kind in kinds]
+        self.frame[TARGET] = [float((kind == 2).sum() - (kind == 0).sum()) for kind in kinds]
+        self.spec = self.spec.model_copy(update={"targets": {TARGET: Regression(names=("yes",), units=("1",))}})
+
+
 def fold_of(data, seed=0):
     split = Split(0, np.arange(0, 80), np.arange(80, 110), np.arange(110, 160))
     encoders = {"graph": Nodes(EncoderConfig(inputs=data.spec.inputs))}
@@ -140,6 +152,14 @@ def test_explanations_that_point_elsewhere_fail(judged):
     found = {one.metric: one for one in protocol.conclude(protocol.examine(fold).assign(fold=0), context)}
     assert found["place_auroc"].value == 0.0
     assert not found["place_auroc"].passed
+
+
+def test_of_a_number_places_that_lower_it_are_as_true_as_those_that_raise_it():
+    fold, context = fold_of(Sums())
+    protocol = PlaceTruth(PlaceTruthConfig(shuffles=1))
+    found = {one.metric: one for one in protocol.conclude(protocol.examine(fold).assign(fold=0), context)}
+    # By the sign of what they add, those that lower the number would come last.
+    assert found["place_auroc"].value == found["place_auroc_removal"].value == 1.0
 
 
 def test_data_that_do_not_know_are_refused_before_anything_is_fitted(judged):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -71,9 +71,10 @@ class PlaceTruth(Assessment):
     - ``place_auroc_counted``: by what it says that numbers add which were counted at places (substructures of a molecule);
     - ``place_auroc_removal``: by how much the output falls without each place, of any model.
 
-    Both are areas under the ROC curve over the places of one sample, and means over samples. Chance is one half. The baseline
-    is the same model learnt from labels that were shuffled among the training samples, in the mean over several of them: passed
-    means that the true model's interval lies above both.
+    Both are areas under the ROC curve over the places of one sample, and means over samples. What makes a number what it is may
+    raise or lower it, so for a target of numbers places are put in order by how much they change it, whichever way. Chance is one
+    half. The baseline is the same model learnt from labels that were shuffled among the training samples, in the mean over several
+    of them: passed means that the true model's interval lies above both.
     """
 
     name: ClassVar[str] = NAME
@@ -179,6 +180,8 @@ def planted(dataset: Dataset, output: str) -> list[tuple[Region, ...]] | None:
 def _areas(model: Model, samples: Dataset, output: str, truth: Sequence[tuple[Region, ...]]) -> dict[str, np.ndarray]:
     """Area under the ROC curve over the places of each sample, by each way; NaN where all places are true, or none."""
     model.eval()
+    # Of a class, true places speak for it; of a number, they may speak either way.
+    strength = np.abs if model.predictor.config.target.kind == "regression" else np.asarray
     found = {}
     head = model.head
     if isinstance(head, ByPlaces):
@@ -187,26 +190,30 @@ def _areas(model: Model, samples: Dataset, output: str, truth: Sequence[tuple[Re
         said = head.at_tokens(z, output).detach().numpy()
         known = np.ones(said.shape, bool) if tokens.known is None else tokens.known.numpy()
         own = [
-            _area([r for r, k in zip(tokens.regions, there, strict=True) if k], values[there], where)
+            _area([r for r, k in zip(tokens.regions, there, strict=True) if k], strength(values[there]), where)
             for values, there, where in zip(said, known, truth, strict=True)
         ]
         found["own"] = np.array(own)
     for laid in list(laid_on_nodes(model, samples, output).values())[:1]:
         nodes = [tuple(Atoms((at,)) for at in range(len(values))) for values in laid]
-        areas = [_area(*one) for one in zip(nodes, laid, truth, strict=True)]
+        areas = [_area(at, strength(adds), where) for at, adds, where in zip(nodes, laid, truth, strict=True)]
         found["counted"] = np.array(areas)
     inputs = {name: spec.kind for _, encoder in model.named_encoders() for name, spec in encoder.config.inputs.items()}
     placed = [name for name, kind in inputs.items() if kind in PLACED]
     if placed:
         with torch.no_grad():
             places = place_map(model, collate(samples, range(len(samples))), input=placed[0], target=output)
-        found["removal"] = np.array([_area(*_scored(places.of(row)), where) for row, where in enumerate(truth)])
+        found["removal"] = np.array(
+            [_area(*_scored(places.of(row), strength), where) for row, where in enumerate(truth)]
+        )
     return found
 
 
-def _scored(place: tuple[tuple[Region, ...], torch.Tensor]) -> tuple[tuple[Region, ...], np.ndarray]:
+def _scored(
+    place: tuple[tuple[Region, ...], torch.Tensor], strength: Callable[[np.ndarray], np.ndarray]
+) -> tuple[tuple[Region, ...], np.ndarray]:
     regions, falls = place
-    return regions, falls.detach().numpy()
+    return regions, strength(falls.detach().numpy())
 
 
 def _area(regions: Sequence[Region], scores: np.ndarray, truth: tuple[Region, ...]) -> float:
