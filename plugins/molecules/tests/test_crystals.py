@@ -175,6 +175,12 @@ def test_a_structure_that_cannot_be_used_is_refused_by_file_and_line(atoms, said
         (("_cell_length_a 5.0\n", ""), "does not say _cell_length_a"),
         (("_cell_length_a 5.0", "_cell_length_a 0"), r"line 3: there is no cell with lengths \[0"),
         (("_cell_angle_gamma 90.0", "_cell_angle_gamma 200"), "there is no cell with"),
+        (
+            ("_cell_length_a 5.0", "_cell_length_a 1e9"),
+            r"line 3: the cell has an edge of 1e\+09 angstrom; edges are up to 1000",
+        ),
+        (("_cell_length_a 5.0", "_cell_length_a 0.0001"), "line 3: the cell has opposite faces 0.0001 angstrom apart"),
+        (("_cell_angle_gamma 90.0", "_cell_angle_gamma 0.01"), "line 3: the cell has opposite faces 0.00087"),
         (("P 1", "F m -3 m"), r"line 2: names the space group 'F m -3 m' and does not write out its operations"),
         (("_cell_length_b 5.0", "_cell_length_b wide"), r"line 4: _cell_length_b is 'wide', no number"),
     ],

@@ -28,6 +28,9 @@ WHOLE = 1e-3
 MOST_ATOMS = 100_000
 MOST_BYTES = 50_000_000
 
+THINNEST_ANGSTROM, LONGEST_ANGSTROM = 0.5, 1000.0
+"""Between opposite faces of a cell, where atoms of two cells may not be nearer; and of its edges."""
+
 _CELL = (
     "_cell_length_a",
     "_cell_length_b",
@@ -192,6 +195,15 @@ def _cell(block: _Block, where: str) -> Floats:
     if min(lengths) <= 0 or not np.isfinite(cell).all():
         raise DataError(
             f"{where}, line {line}: there is no cell with lengths {lengths} angstrom and angles {angles} degrees"
+        )
+    # How far opposite faces are apart. Beyond these bounds periodic images, or the way to the next atom, would fill the memory.
+    faces = np.linalg.norm(np.cross(cell[[1, 2, 0]], cell[[2, 0, 1]]), axis=1)
+    thinnest, longest = abs(np.linalg.det(cell)) / max(faces.max(), np.finfo(float).tiny), max(lengths)
+    if thinnest < THINNEST_ANGSTROM or longest > LONGEST_ANGSTROM:
+        told = f"an edge of {longest:g}" if longest > LONGEST_ANGSTROM else f"opposite faces {thinnest:.3g}"
+        raise DataError(
+            f"{where}, line {line}: the cell has {told} angstrom{'' if longest > LONGEST_ANGSTROM else ' apart'}; edges are up to "
+            f"{LONGEST_ANGSTROM:g} angstrom long, and faces {THINNEST_ANGSTROM:g} or more apart: are these angstrom?"
         )
     return cell
 
