@@ -279,6 +279,13 @@ def dataset_of_example():
     return plugins.load("dataset", "smiles-table").example_data()
 
 
+def test_a_column_of_a_table_is_a_list_of_molecules():
+    smiles = pd.Series(["CCO", "c1ccccc1"], index=[7, 3])
+    for column in (smiles, smiles.to_numpy(object), smiles.to_numpy(str)):
+        found = SmilesTable.of_objects(column, SmilesTableConfig())
+        assert found.frame["molecule"].tolist() == ["CCO", "c1ccccc1"]
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -286,6 +293,8 @@ def dataset_of_example():
         (3.0, "no molecule can be made from a float"),
         ([], "no molecules are given"),
         (["CCO", ""], "molecule 2 of the 2 given: it has no atoms"),
+        (pd.Series(["CCO", "C1CC"]), "molecule 2 of the 2 given: 'C1CC' is no SMILES"),
+        (pd.Series(["CCO", None]), "molecule 2 of the 2 given: no molecule can be made from a"),
     ],
 )
 def test_what_is_no_molecule_is_refused(given, said):

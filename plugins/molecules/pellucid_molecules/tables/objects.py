@@ -23,7 +23,7 @@ def given(objects: Any, salts: Salts) -> tuple[list[Examined], list[str]]:
 
     Parameters
     ----------
-    objects : str, Mol or Data, or a list of these
+    objects : str, Mol or Data, or a list of these, or a column of a table (array, Series)
     salts : {"keep", "largest"}
 
     Raises
@@ -31,7 +31,9 @@ def given(objects: Any, salts: Salts) -> tuple[list[Examined], list[str]]:
     DataError
         Says which one cannot be used, and why.
     """
-    several = list(objects) if isinstance(objects, list | tuple) else [objects]
+    # A column of a table is a list too; graphs have no ``tolist``.
+    column = hasattr(objects, "tolist") and getattr(objects, "ndim", 0) == 1
+    several = list(objects) if column or isinstance(objects, list | tuple) else [objects]
     if not several:
         raise DataError("no molecules are given; give a list of SMILES, or of molecules of RDKit")
     molecules = []
