@@ -99,7 +99,14 @@ def test_a_set_is_read_and_drugs_without_a_link_are_left_out_with_a_word(tmp_pat
 
 @pytest.mark.parametrize(
     ("adj", "said"),
-    [("1\t1\t1\n9\t1\t1\n", "line 2: drug 9 of 4"), ("1,1,1\n", "line 1: '1,1,1'"), ("\n", "holds no link")],
+    [
+        ("1\t1\t1\n9\t1\t1\n", "line 2: drug 9 of 4"),
+        ("1,1,1\n", "line 1: '1,1,1'"),
+        ("\n", "holds no link"),
+        ("²\t1\t1\n", "line 1: '²"),
+        ("1\t1\tyes\n", "line 1: '1"),
+        ("1\t1\t1\n\n2\t2\t1\n", "adj.txt, line 2: is empty"),
+    ],
 )
 def test_a_wrong_line_is_named(tmp_path, adj, said):
     with pytest.raises(DataError, match=said):
@@ -128,6 +135,25 @@ def test_a_similarity_made_of_the_links_is_refused_and_one_of_something_else_is_
     other = np.random.default_rng(0).random((4, 4))
     found = written(other + other.T)
     assert found[0].inputs["drug attributes"].shape == (4,)
+
+
+@pytest.mark.parametrize("name", ["drugs", "microbes"])
+def test_names_that_are_no_text_or_leave_a_line_empty_are_refused(tmp_path, name):
+    path = folder(tmp_path) / "DrugVirus" / f"{name}.txt"
+    path.write_text("a\n\nb\nc\nd\n")
+    with pytest.raises(DataError, match=rf"{name}\.txt, line 2: is empty"):
+        MicrobeDrug(None, tmp_path)
+    path.write_bytes("é\nb\nc\nd\n".encode("latin-1"))
+    with pytest.raises(DataError, match=rf"{name}\.txt: is no text in UTF-8"):
+        MicrobeDrug(None, tmp_path)
+
+
+@pytest.mark.parametrize("cell", ["heavy", "inf"])
+def test_attributes_that_are_no_numbers_are_refused_with_their_place(tmp_path, cell):
+    folder(tmp_path)
+    (tmp_path / "DrugVirus" / "own.csv").write_text(f"drug,weight_da\na,1\nb,{cell}\n")
+    with pytest.raises(DataError, match=r"own\.csv, line 3, column 'weight_da': is no number"):
+        MicrobeDrug(MicrobeDrugConfig(drug_attributes="own.csv"), tmp_path)
 
 
 def test_attributes_of_some_drugs_are_masked_for_the_others(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -13,11 +13,9 @@ from pellucid.data.pairs import PAIR, Attributes, Pairs, chosen_others
 from pellucid.data.samples import Finding
 from pellucid.data.spec import Frozen
 from pellucid.errors import DataError
+from pellucid_molecules.links.files import lines_of, links_of, numbers_of, table_at
 from pellucid_molecules.links.kernels import refuse_leak
 from pellucid_molecules.tables.written import read_table
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NOT_OBSERVED = (
     "A pair without an observed link counts as 0 here, which is no proof that there is none: nobody may have looked."
@@ -82,8 +80,8 @@ class MicrobeDrug(Pairs):
                 "'microbe-drug' has no usual place: name its folder with --data DIR; it holds DrugVirus/adj.txt and others"
             )
         folder = data / config.set if (data / config.set).is_dir() else data
-        drugs, microbes = (_lines(folder / f"{kind}.txt") for kind in ("drugs", "microbes"))
-        links = _links(folder / "adj.txt", len(drugs), len(microbes))
+        drugs, microbes = (lines_of(folder / f"{kind}.txt") for kind in ("drugs", "microbes"))
+        links = links_of(folder / "adj.txt", len(drugs), len(microbes))
         whole = np.zeros((len(drugs), len(microbes)))
         whole[links[:, 0], links[:, 1]] = 1
         attributes = _own_attributes(config, folder, drugs, whole)
@@ -220,30 +218,6 @@ def _checked(negatives: Negatives, least: int = 1) -> Negatives:
     return negatives
 
 
-def _lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise DataError(f"{path} is not there: a set's folder holds adj.txt, drugs.txt and microbes.txt")
-    return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
-
-
-def _links(path: Path, drugs: int, microbes: int) -> np.ndarray:
-    found = []
-    for number, line in enumerate(_lines(path), 1):
-        words = line.split()
-        if len(words) < 2 or not all(word.isdigit() for word in words[:2]):
-            raise DataError(f"{path.name}, line {number}: {line!r} should be the number of a drug, of a microbe, and 1")
-        drug, microbe = int(words[0]), int(words[1])
-        if not (1 <= drug <= drugs and 1 <= microbe <= microbes):
-            raise DataError(
-                f"{path.name}, line {number}: drug {drug} of {drugs}, microbe {microbe} of {microbes}, counted from 1"
-            )
-        if len(words) < 3 or words[2] != "0":
-            found.append((drug - 1, microbe - 1))
-    if not found:
-        raise DataError(f"{path.name} holds no link")
-    return np.unique(np.array(found, np.int64), axis=0)
-
-
 def _own_attributes(config: MicrobeDrugConfig, folder: Path, drugs: list[str], whole: np.ndarray) -> Attributes | None:
     """What the user knows of drugs: attributes and similarities side by side."""
     found = []
@@ -251,7 +225,7 @@ def _own_attributes(config: MicrobeDrugConfig, folder: Path, drugs: list[str], w
         if not (given := getattr(config, option)):
             continue
         path = folder / given
-        table = _table(path)
+        table = table_at(path)
         if table.columns[0] != "drug":
             raise DataError(
                 f"{path.name}: its first column is {table.columns[0]!r}; it holds the drugs' names and is called 'drug'"
@@ -263,11 +237,14 @@ def _own_attributes(config: MicrobeDrugConfig, folder: Path, drugs: list[str], w
                     f"{path.name}: a similarity has a row and a column for each of the {len(drugs)} drugs of {config.set}, in the order "
                     f"of drugs.txt; it has {table.shape[0]} rows and {table.shape[1] - 1} columns"
                 )
-            refuse_leak(table.iloc[:, 1:].to_numpy(np.float64), whole, path.name)
+            refuse_leak(numbers_of(table, path.name).to_numpy(np.float64), whole, path.name)
         elif names.duplicated().any():
             raise DataError(f"{path.name}: drug {names[names.duplicated()].iloc[0]!r} stands twice")
         found.append(
-            table.iloc[:, 1:].set_axis(names).reindex(drugs).add_prefix("similarity " if "sim" in option else "")
+            numbers_of(table, path.name)
+            .set_axis(names)
+            .reindex(drugs)
+            .add_prefix("similarity " if "sim" in option else "")
         )
     if not found:
         return None
@@ -277,17 +254,6 @@ def _own_attributes(config: MicrobeDrugConfig, folder: Path, drugs: list[str], w
     known = joined.notna().all(axis=1).to_numpy()
     values = joined.fillna(0).to_numpy(np.float32)
     return Attributes(values, tuple(map(str, joined.columns)), known=known)
-
-
-def _table(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    if not path.is_file():
-        raise DataError(f"{path} is not a file: give a CSV or parquet table")
-    try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{path.name} cannot be read as a table: {error}") from None
 
 
 def _labels(table: CsvTable, column: str) -> np.ndarray:
