@@ -203,7 +203,7 @@ def _cell(block: _Block, where: str) -> Floats:
         told = f"an edge of {longest:g}" if longest > LONGEST_ANGSTROM else f"opposite faces {thinnest:.3g}"
         raise DataError(
             f"{where}, line {line}: the cell has {told} angstrom{'' if longest > LONGEST_ANGSTROM else ' apart'}; edges are up to "
-            f"{LONGEST_ANGSTROM:g} angstrom long, and faces {THINNEST_ANGSTROM:g} or more apart: are these angstrom?"
+            f"{LONGEST_ANGSTROM:g} angstrom long, and faces {THINNEST_ANGSTROM:g} or more apart (the unit is angstrom)"
         )
     return cell
 
