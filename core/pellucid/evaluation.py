@@ -11,6 +11,7 @@ import numpy as np
 
 from pellucid.assembly import build_protocols, context_of
 from pellucid.data.dataset import Dataset
+from pellucid.data.frozen import Frozen
 from pellucid.data.samples import Finding
 from pellucid.data.splits import Split
 from pellucid.data.subjects import LearnedFrom
@@ -149,14 +150,34 @@ def assess(
     return found
 
 
+def _difference(learnt: Any, here: Any) -> str:
+    """What differs between two descriptions, in a few words; nothing where only prose does, which may name a file."""
+    if isinstance(learnt, Mapping) and isinstance(here, Mapping):
+        if lacking := [name for name in learnt if name not in here]:
+            return f"{listed(lacking)} not here"
+        if more := [name for name in here if name not in learnt]:
+            return f"{listed(more)} not there"
+        told = ((name, _difference(learnt[name], here[name])) for name in learnt)
+        return next((f"{name!r} has {words}" for name, words in told if words), "")
+    if isinstance(learnt, Frozen) and isinstance(here, Frozen):
+        one, other = learnt.model_dump(exclude={"about"}), here.model_dump(exclude={"about"})
+        if one.get("kind") != other.get("kind"):
+            return f"kind {other.get('kind')} here and {one.get('kind')} there"
+        if differing := [name for name in one if one[name] != other.get(name)]:
+            return f"other {' and '.join(differing)}"
+        return ""
+    return "" if learnt == here else "one is not described"
+
+
 def _opened(done: Run, data: str | Path | None, skip_broken: bool) -> Dataset:
     study = done.study.skipping_broken() if skip_broken else done.study
     learnt = done.learnt
     dataset = study.open_dataset(data, learnt)
     for key in ("inputs", "covariates", "concepts", "targets"):
-        if getattr(learnt, key) != getattr(dataset.spec, key):
+        if told := _difference(getattr(learnt, key), getattr(dataset.spec, key)):
             raise RunError(
-                f"{data or 'the dataset'} does not have the {key} that {done.path} was trained on; the dataset or its options differ"
+                f"{data or 'the dataset'} does not have the {key} that {done.path} was trained on: {told}; the dataset or its options "
+                "differ"
             )
     origin = done.document["dataset"].get("origin", "")
     if origin and dataset.origin != origin:

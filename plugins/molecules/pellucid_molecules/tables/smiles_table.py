@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from pellucid.data import Dataset
+from pellucid.data import Dataset, DataSpec
 from pellucid.data.csv_tables import CsvTable
 from pellucid.errors import DataError
 from pellucid_molecules.tables.example import example
@@ -98,6 +98,16 @@ class SmilesTable(Molecules):
             "Structures and labels of the user's own. What a score is worth depends on how these labels were found."
         )
         self._open(NAME, written(table, smiles, config.identity, labels, config.split), targets, told)
+
+    @classmethod
+    def opened_like(cls, config: SmilesTableConfig, data: Path | None, learnt: DataSpec) -> SmilesTable:
+        """The same columns, of the same kinds: numbers of a few rows may be 0 and 1 alone."""
+        kinds: dict[str, Kind] = {
+            name: "binary" if target.kind == "binary" else "regression"
+            for name, target in learnt.targets.items()
+            if target.kind in ("binary", "regression")
+        }
+        return cls(config.model_copy(update={"targets": config.targets or tuple(kinds), "kinds": kinds}), data)
 
     def _targets(self, table: CsvTable, smiles: str) -> tuple[str, ...]:
         config = self.config
