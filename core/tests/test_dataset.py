@@ -148,6 +148,10 @@ def test_nothing_labelled_or_one_class_is_refused():
     with pytest.raises(DataError, match="all 4 labels in column 'kind' are 2"):
         small(kind=[2] * 4).labelled("kind")
     assert len(small(grade=[3.0] * 4).labelled("grade")) == 4
+    with pytest.raises(
+        DataError, match="sample 's2' has -1e\\+300 in column 'grade', which is too large to learn from"
+    ):
+        small(grade=[3.0, 1e38, -1e300, 1.0]).labelled("grade")
     with pytest.raises(StudyError, match="no target 'il'; did you mean 'ill'"):
         small().labelled("il")
 

@@ -198,13 +198,19 @@ class Dataset(ABC):
         Raises
         ------
         StudyError, DataError
-            If there is no such target; if nothing is labelled, or all labels are of one class.
+            If there is no such target; if nothing is labelled, all labels are of one class, or a number is beyond single precision.
         """
         values = self.target_values(target)
         unknown = np.isnan(values)
         keep = ~unknown.all(axis=1) if getattr(self.spec.target(target), "partial", False) else ~unknown.any(axis=1)
         if not keep.any():
             raise DataError(f"dataset {self.spec.name!r}: no sample has a label in column {target!r}")
+        if (beyond := np.argwhere(np.abs(values) > np.finfo(np.float32).max)).size:
+            row, column = beyond[0]
+            raise DataError(
+                f"dataset {self.spec.name!r}: sample {str(self.frame.index[row])!r} has {values[row, column]:g} in column "
+                f"{self.target_columns(target)[column]!r}, which is too large to learn from; does it stand for what is not known?"
+            )
         if self.spec.target(target).kind in ONE_CLASS_EACH and len(np.unique(values[keep])) < 2:
             only = values[keep][0, 0]
             raise DataError(
