@@ -211,6 +211,11 @@ def rewritten(folder, file, change):
             lambda rows: rows[3].__setitem__(2, "2"),
             r"papers\.csv, line 4, column 'long': is 2; write 0 or 1, or nothing",
         ),
+        (
+            "authors.csv",
+            lambda rows: [row.append("works" if not at else "1e300") for at, row in enumerate(rows)],
+            r"authors\.csv, line 2, column 'works': is 1e\+300, which is too large to learn from",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_right_is_refused_by_file_and_line(file, change, message):

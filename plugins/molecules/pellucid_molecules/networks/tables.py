@@ -107,8 +107,13 @@ class ReadNodes:
         """Features, shape (node, feature)."""
         if not self.features:
             return np.zeros((len(self.names), 0), np.float32)
-        columns = [self.table.numbers(column, blank=False) for column in self.features]
-        return np.column_stack(columns).astype(np.float32)
+        found = np.column_stack([self.table.numbers(column, blank=False) for column in self.features])
+        if (beyond := np.argwhere(np.abs(found) > np.finfo(np.float32).max)).size:
+            row, column = beyond[0]
+            raise DataError(
+                f"{self.table.where(row, self.features[column])}: is {found[row, column]:g}, which is too large to learn from"
+            )
+        return found.astype(np.float32)
 
 
 def read_edges(
