@@ -65,6 +65,10 @@ def test_areas_are_means_over_folds_and_leaks_and_differences_follow_from_them()
     assert found["auroc_minus_b", "a"].low > 0
     assert found["auroc", "a"].n_subjects == 20
     assert ("auroc_minus_b", "b") not in found
+    # A rival is what a model is seen beside; of the rival it is chance.
+    for metric in ("auroc", "recall@5"):
+        assert (found[metric, "a"].baseline, found[metric, "a"].baseline_name) == (found[metric, "b"].value, "b")
+        assert found[metric, "b"].baseline == found[metric, "b"].chance < found[metric, "b"].value
     quick = MaskedLinks(MaskedLinksConfig(leaky=False, replicates=200)).conclude(rows, context())
     assert {one.metric for one in quick} == {"auroc", "recall@5", "recall@10"}
 

@@ -40,6 +40,7 @@ class LinkConclusions:
         # Pairs of one node stand in several folds, so nodes are drawn from all of them together.
         self.weights = subject_weights(self.nodes, replicates=config.replicates, seed=context.seed)
         self.word = context.spec.inputs[_pair(context)].roles[0]  # type: ignore[union-attr]
+        self.rivals = [part for part in config.against if part in self.rows]
 
     def results(self) -> list[Result]:
         """All of them, part by part."""
@@ -52,7 +53,9 @@ class LinkConclusions:
             f"A hidden link gets a higher score than a hidden pair without one in {value:.1%} of comparisons; over {len(spread)} folds "
             f"{spread.mean():.3f}, standard deviation {spread.std(ddof=min(1, len(spread) - 1)):.3f}."
         )
-        yield self._result("auroc", part, value, replicates, 0.5, 0.5, self.context.baseline_name, told)
+        areas = {rival: float(self._area(rival, "score")(np.ones(len(self.labels)))) for rival in self._beside(part)}
+        best = max(areas, key=areas.__getitem__, default=self.context.baseline_name)
+        yield self._result("auroc", part, value, replicates, 0.5, areas.get(best, 0.5), best, told)
         for other in self.config.against:
             if other != part and part not in self.config.against:
                 beside, others = estimate(self._area(other, "score"), self.weights)
@@ -71,6 +74,10 @@ class LinkConclusions:
             yield self._result("leak", part, leaky - value, more - replicates, 0.0, 0.0, "no leak", told, better=False)
         for k in self.config.recall_at:
             yield self._recall(part, k)
+
+    def _beside(self, part: str) -> list[str]:
+        """What a part must beat; nothing of what the others must beat."""
+        return [] if part in self.rivals else self.rivals
 
     def _result(
         self, metric: str, part: str, value: float, replicates: np.ndarray, chance: float, baseline: float, beside: str, told: str,
@@ -97,13 +104,17 @@ class LinkConclusions:
         weights = subject_weights(nodes, replicates=self.config.replicates, seed=self.context.seed)
         value, replicates = estimate(lambda w: weighted_mean(found, w), weights)
         _, low, high = percentiles(value, replicates)
+        rivals = {rival: float(recall_by_node(self.rows[rival], k)[0].mean()) for rival in self._beside(part)}
+        in_no_order = "a list in no order"
+        best = max(rivals, key=rivals.__getitem__, default=in_no_order)
         told = (
-            f"Of the hidden links of a {self.word}, {value:.1%} are among its {k} likeliest hidden pairs; a list in no order holds "
-            f"{chance.mean():.1%}."
+            f"Of the hidden links of a {self.word}, {value:.1%} are among its {k} likeliest hidden pairs; {in_no_order} holds "
+            f"{chance.mean():.1%}"
         )
+        told += f", and that of “{best}” {rivals[best]:.1%}." if rivals else "."
         return Result(
             protocol=self.protocol, metric=f"recall@{k}", part=part, value=value, low=low, high=high, chance=float(chance.mean()),
-            baseline=float(chance.mean()), baseline_name="a list in no order", higher_is_better=True, n_samples=len(self.labels),
+            baseline=rivals.get(best, float(chance.mean())), baseline_name=best, higher_is_better=True, n_samples=len(self.labels),
             n_subjects=len(np.unique(nodes)), sentence=told,
         )  # fmt: skip
 

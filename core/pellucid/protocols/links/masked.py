@@ -66,7 +66,8 @@ class MaskedLinks(Assessment):
       much better that looks.
     - ``recall@k``: of a node's hidden links, the share among its k likeliest hidden pairs; the mean over nodes of the first role
       that have a hidden link. Chance is a list in no order.
-    - ``auroc_minus_<part>``: paired differences to the parts named in ``against``.
+    - ``auroc_minus_<part>``: paired differences to the parts named in ``against``. The best of these is the baseline of areas and
+      recalls too.
 
     A pair without an observed link may be a link that nobody has looked for: an area counts it as an error, a recall does not.
 
