@@ -122,7 +122,9 @@ def test_each_task_is_judged_on_its_own_pairs_and_bins():
             assert results[f"{task}_auprc", part].value == pytest.approx(average_precision_score(labels, scores))
         assert results[f"{task}_auprc", "moving"].chance == pytest.approx(labels.mean())
         assert results[f"{task}_auroc", "moving"].n_subjects == len(pairs)
-        assert results[f"{task}_auroc", "moving"].baseline == results[f"{task}_auroc", "still"].value
+        if task != "prediction":
+            assert results[f"{task}_auroc", "moving"].baseline == results[f"{task}_auroc", "still"].value
+            assert (f"{task}_auroc_minus_persistence", "moving") not in results
     said = {task: results[f"{task}_auroc", "moving"].labelled(context.spec.judged_on).judged_on for task in sides}
     assert said == {
         "completion": "unseen pairs, seen nodes",
@@ -135,6 +137,19 @@ def test_each_task_is_judged_on_its_own_pairs_and_bins():
     )
     assert gain.low > 0
     assert ("completion_auroc_minus_still", "still") not in results
+
+
+def test_a_prediction_stands_beside_pairs_that_go_on_as_they_were():
+    fitted, context, counts = fold()
+    protocol = TemporalLinks(TemporalLinksConfig(against=("still",)))
+    results = {(r.metric, r.part): r for r in protocol.conclude(protocol.examine(fitted).assign(fold=0), context)}
+    of = counts[fitted.split.train]
+    # Two bins are hidden, and two before them are what is known last.
+    area = roc_auc_score(of[:, 8:].ravel() > 0, np.repeat(of[:, 6:8].sum(1), 2))
+    moving = results["prediction_auroc", "moving"]
+    assert area > results["prediction_auroc", "still"].value
+    assert (moving.baseline, moving.baseline_name) == (pytest.approx(area), "persistence")
+    assert results["prediction_auroc_minus_persistence", "moving"].value == pytest.approx(moving.value - area)
 
 
 def test_pairs_that_a_model_has_learnt_from_are_no_completion():

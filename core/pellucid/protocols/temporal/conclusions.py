@@ -21,6 +21,9 @@ WHAT = {
     "prediction": "bins after all that it has learnt from, of pairs that it has learnt from",
 }
 
+PERSISTENCE = "persistence"
+"""What a prediction must beat: that pairs go on as they were before."""
+
 Found = tuple[float, np.ndarray]
 """A value and its replicates."""
 
@@ -56,6 +59,8 @@ class TaskConclusions:
         self.labels, self.folds = first["label"].to_numpy(float), first["fold"].to_numpy()
         self.pairs = first["subject"].to_numpy(str)
         self.rivals = [part for part in against if part in by_part]
+        if task == "prediction" and "before" in first and len(first):
+            self.scores[PERSISTENCE] = first["before"].to_numpy(float)
         self.replicates, self.seed = replicates, context.seed
         several = context.spec.group_word[1]
         self.judged_on = {
@@ -76,10 +81,12 @@ class TaskConclusions:
         yield from self._areas("auprc", average_precision, share, weights)
 
     def _areas(self, metric: str, formula: Formula, chance: float, weights: np.ndarray) -> Iterator[Result]:
-        found = {part: self._area(formula, part, weights) for part in self.parts}
-        best = max(self.rivals, key=lambda part: found[part][0], default="")
+        found = {part: self._area(formula, part, weights) for part in self.scores}
+        rivals = [*self.rivals, *([PERSISTENCE] if PERSISTENCE in found else [])]
+        best = max(rivals, key=lambda part: found[part][0], default="")
         curve = "under the ROC curve" if metric == "auroc" else "under the precision-recall curve"
-        for part, (value, drawn) in found.items():
+        for part in self.parts:
+            value, drawn = found[part]
             beside = "" if part in self.rivals else best
             name = beside or "stretches in no order"
             told = (
@@ -88,7 +95,7 @@ class TaskConclusions:
             )
             baseline = found[beside][0] if beside else chance
             yield self._result(metric, part, (value, drawn), chance, baseline, name, told)
-            for other in self.rivals if part not in self.rivals and metric == "auroc" else ():
+            for other in rivals if part not in self.rivals and metric == "auroc" else ():
                 rival, others = found[other]
                 less = (value - rival, drawn - others)
                 told = f"The area of “{part}” less that of “{other}” on the same bins, among {WHAT[self.task]}."

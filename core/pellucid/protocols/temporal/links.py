@@ -58,8 +58,9 @@ class TemporalLinks(Assessment):
     - ``reconstruction``: of training pairs in the bins that were learnt from. It says how well a model describes what it has seen and
       nothing of what it has not; a model with more freedom is better at it.
 
-    Areas under both curves, with intervals over pairs, and differences to the parts named in ``against``. A model is
-    asked what to expect by naming the two nodes alone; it is shown no event.
+    Areas under both curves, with intervals over pairs, and differences to the parts named in ``against``; for ``prediction`` to
+    persistence too: that pairs go on as they were in as many bins before those that are hidden. A model is asked what to expect by
+    naming the two nodes alone; it is shown no event.
 
     References
     ----------
@@ -88,8 +89,9 @@ class TemporalLinks(Assessment):
         Returns
         -------
         DataFrame
-            ``part``, ``sample``, ``subject``, ``task``, ``bin``, ``label`` (whether there is an event), ``score`` (expected events) and
-            ``paths`` (JSON of the paths of all nodes in one row a part of the first fold, else empty).
+            ``part``, ``sample``, ``subject``, ``task``, ``bin``, ``label`` (whether there is an event), ``score`` (expected events),
+            ``before`` (for predictions, the pair's events in as many bins before the hidden ones; else NaN) and ``paths`` (JSON of the
+            paths of all nodes in one row a part of the first fold, else empty).
 
         Raises
         ------
@@ -131,6 +133,7 @@ class TemporalLinks(Assessment):
             pair, at = pair[chosen], at[chosen]
         expected = encoder.expected(torch.from_numpy(arrays.inputs[encoder.pair_name])).numpy()
         columns = {"task": np.full(len(pair), task, object), "bin": at, "label": (count[pair, at] > 0).astype(float)}
+        columns["before"] = _before(count, known)[pair] if task == "prediction" else np.full(len(pair), np.nan)
         return rows_of(
             part,
             samples.subset(pair),
@@ -155,6 +158,13 @@ class TemporalLinks(Assessment):
 def knowing_rates(model: Model) -> KnowsRates | None:
     """The encoder of a model that knows rates of events; None where there is none."""
     return next((one for _, one in model.named_encoders() if isinstance(one, KnowsRates)), None)
+
+
+def _before(count: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Events of each pair in its last known bins, as many of them as are hidden; shape (pair, bin) both."""
+    hidden = (~known).sum(1, keepdims=True)
+    from_end = np.cumsum(known[:, ::-1], axis=1)[:, ::-1]
+    return np.asarray(np.where(known & (from_end <= hidden), count, 0.0).sum(1))
 
 
 def told_of(paths: Trajectories, train: Dataset, encoder: KnowsRates) -> dict[str, Any]:
