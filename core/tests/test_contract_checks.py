@@ -495,6 +495,7 @@ def test_views_and_measures_are_tried_on_the_data_that_names_them(monkeypatch):
     monkeypatch.setattr(
         plugins, "find", lambda kind, name: {"mine": {"view": view, "measure": measure}[kind]}.get(name)
     )
+    monkeypatch.setattr(plugins, "load", lambda kind, name: image)
     monkeypatch.setattr(pictures, "open_all", lambda: [(view, named)])
     assert [name for _, name in pictures._inputs_that_name(view)] == ["signal"]
     assert [name for _, name in pictures._inputs_that_name(measure)] == ["vector"]

@@ -47,7 +47,7 @@ def test_an_array_of_windows_is_these_windows_whatever_the_dataset_cuts_around()
         made = EegFolder.of_objects([windows[:4], windows[4:]], config)
         np.testing.assert_array_equal(made.read(np.arange(6)).inputs["eeg"], windows)
         assert made.frame["start_s"].tolist() == [0, 1, 2, 3, 0, 1]
-    (one,) = given_recordings(windows, EVENTS)
+    ((one, _),) = given_recordings(windows, EVENTS)
     assert [(part.start, part.stop, part.onset_s) for part in one.segments] == [
         (at * RATE, (at + 1) * RATE, at) for at in range(6)
     ]

@@ -8,7 +8,7 @@ from scipy.io import savemat
 from scipy.signal import resample
 
 import pellucid
-from pellucid.errors import DataError
+from pellucid.errors import DataError, StudyError
 from pellucid.testing.real_data import real_data
 from pellucid.text.words import UNKNOWN, Vocabulary
 from pellucid_eeg.zuco.dataset import CHANNELS, LENGTH, Zuco, ZucoConfig, official_sides, resampled
@@ -311,6 +311,6 @@ def test_every_subject_reads_every_sentence_so_keeping_both_apart_is_refused(tmp
     }
     study["options"] = {"zuco": {"cache": False}}
     study["training"] |= {"batch_size": 2}
-    with pytest.raises(DataError, match="got 1"):
+    with pytest.raises(StudyError, match="every sample hangs together with every other"):
         pellucid.study(study).run(tmp_path / "run")
     assert not (tmp_path / "run").exists()
