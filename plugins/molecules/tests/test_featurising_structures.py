@@ -12,7 +12,7 @@ from rdkit import Chem
 from pellucid.data.csv_tables import read_csv
 from pellucid.errors import DataError
 from pellucid.testing.real_data import real_data
-from pellucid_molecules.featurising.descriptors import descriptor_names, descriptors_of
+from pellucid_molecules.featurising.descriptors import SLOW, descriptor_names, descriptors_of
 from pellucid_molecules.featurising.examining import examined
 from pellucid_molecules.featurising.fingerprints import morgan_counts, neighbourhoods
 from pellucid_molecules.featurising.scaffolds import largest_first, scaffold_of
@@ -176,3 +176,11 @@ def test_descriptors_agree_with_sums_over_atoms_and_leave_out_what_is_no_number(
     assert np.isnan(metal["MaxPartialCharge"])
     assert np.isnan(large["Ipc"])
     assert np.isfinite(large["MolWt"])
+
+
+def test_large_molecules_are_described_in_a_moment_without_what_takes_minutes():
+    molecule = Chem.MolFromSmiles("C" * 220)
+    values = dict(zip(descriptor_names(), descriptors_of(molecule), strict=True))
+    assert np.isnan([values[name] for name in SLOW]).all()
+    assert values["MolWt"] == pytest.approx(220 * 12.011 + 442 * 1.008, rel=1e-4)
+    assert np.isfinite(list(values.values())).mean() > 0.9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
 
 LARGEST = 1e9
 """What is larger is taken as not known: ``Ipc`` grows without bound, and a mean over molecules would be that of one."""
+
+
+LARGE = 200
+"""Atoms above which :data:`SLOW` descriptors are not computed: their time grows with the third power, or faster."""
+
+SLOW = ("Ipc", "AvgIpc")
 
 
 def descriptor_names() -> tuple[str, ...]:
@@ -41,6 +48,8 @@ def descriptors_input(readable: bool = False) -> Vector:
 def descriptors_of(molecule: Mol) -> npt.NDArray[np.float32]:
     """The descriptors of a molecule, shape (descriptor,); NaN where one cannot be computed, is infinite or beyond 1e9.
 
+    Of molecules of more than 200 atoms the information contents ``Ipc`` and ``AvgIpc`` are not computed, which would take minutes.
+
     Examples
     --------
     >>> from rdkit import Chem
@@ -52,6 +61,17 @@ def descriptors_of(molecule: Mol) -> npt.NDArray[np.float32]:
     from rdkit.Chem import Descriptors
 
     with rdBase.BlockLogs():
-        values = np.array(list(Descriptors.CalcMolDescriptors(molecule, missingVal=np.nan).values()), np.float64)
+        if molecule.GetNumAtoms() <= LARGE:
+            found = list(Descriptors.CalcMolDescriptors(molecule, missingVal=np.nan).values())
+        else:
+            found = [np.nan if name in SLOW else _one(of, molecule) for name, of in Descriptors.descList]
+        values = np.array(found, np.float64)
     with np.errstate(invalid="ignore"):
         return np.where(np.abs(values) <= LARGEST, values, np.nan).astype(np.float32)
+
+
+def _one(of: Callable[[Mol], float], molecule: Mol) -> float:
+    try:
+        return float(of(molecule))
+    except Exception:  # noqa: BLE001 - as rdkit's own function does: what a descriptor cannot say of a molecule is missing
+        return float("nan")
