@@ -8,10 +8,10 @@ from made_prototypes import HEADS, drawn, prepared
 
 from pellucid.errors import ContractError
 from pellucid.heads.prototypes.head import Prototypes
-from pellucid.heads.prototypes.projection import decoded_ids, encoded_ids
 from pellucid.heads.prototypes.sets import is_of_class
 from pellucid.heads.prototypes.similarity import windows
 from pellucid.representation import Representation
+from pellucid.sample_ids import decoded_ids, encoded_ids
 
 
 @pytest.mark.parametrize("similarity", ["arc", "cosine", "l2"])
