@@ -55,7 +55,7 @@ class Trajectories:
     names: tuple[str, ...]
 
     def at(self, time: np.ndarray | float) -> np.ndarray:
-        """Places at some times between 0 and 1, shape (*time.shape, node, dimension)."""
+        """Places at some times between 0 and 1, shape of the times and then (node, dimension)."""
         when = np.asarray(time, np.float64)
         bins = np.clip(np.searchsorted(self.times, when, side="right") - 1, 0, len(self.times) - 2)
         share = (when - self.times[bins]) / (self.times[bins + 1] - self.times[bins])
