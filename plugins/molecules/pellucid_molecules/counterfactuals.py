@@ -20,7 +20,7 @@ ELEMENTS = ("C", "N", "O", "F", "S", "Cl", "Br")
 
 
 @dataclass(frozen=True)
-class Edit:
+class AtomEdit:
     """A molecule that differs from another in one atom.
 
     Parameters
@@ -41,7 +41,7 @@ class Edit:
     smiles: str
 
 
-def single_atom_edits(molecule: str | Mol, elements: Sequence[str] = ELEMENTS) -> tuple[Edit, ...]:
+def single_atom_edits(molecule: str | Mol, elements: Sequence[str] = ELEMENTS) -> tuple[AtomEdit, ...]:
     """All molecules in which one atom is of another element, or an atom at an end is left out, as far as valence allows.
 
     Hydrogens follow from valence; charges and radicals go with the atom that is replaced. What cannot be sanitised is left out, and of
@@ -85,7 +85,7 @@ def single_atom_edits(molecule: str | Mol, elements: Sequence[str] = ELEMENTS) -
             smiles = "" if made is None else Chem.MolToSmiles(made)
             if made is not None and smiles not in seen:
                 seen.add(smiles)
-                found.append(Edit(made, at, what, smiles))
+                found.append(AtomEdit(made, at, what, smiles))
     return tuple(found)
 
 
