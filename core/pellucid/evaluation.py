@@ -150,8 +150,12 @@ def assess(
     return found
 
 
+PROSE = ("about", "node_word", "edge_word")
+"""What descriptions say for people alone: it may name a file, or be said better in a later version."""
+
+
 def _difference(learnt: Any, here: Any) -> str:
-    """What differs between two descriptions, in a few words; nothing where only prose does, which may name a file."""
+    """What differs between two descriptions, in a few words; nothing where only :data:`PROSE` does."""
     if isinstance(learnt, Mapping) and isinstance(here, Mapping):
         if lacking := [name for name in learnt if name not in here]:
             return f"{listed(lacking)} not here"
@@ -160,7 +164,7 @@ def _difference(learnt: Any, here: Any) -> str:
         told = ((name, _difference(learnt[name], here[name])) for name in learnt)
         return next((f"{name!r} has {words}" for name, words in told if words), "")
     if isinstance(learnt, Frozen) and isinstance(here, Frozen):
-        one, other = learnt.model_dump(exclude={"about"}), here.model_dump(exclude={"about"})
+        one, other = (some.model_dump(exclude=set(PROSE)) for some in (learnt, here))
         if one.get("kind") != other.get("kind"):
             return f"kind {other.get('kind')} here and {one.get('kind')} there"
         if differing := [name for name in one if one[name] != other.get(name)]:

@@ -11,7 +11,7 @@ from pellucid.errors import ContractError
 from pellucid.heads.functions.linear import Linear, LinearConfig
 from pellucid.heads.scaled import STRIDE
 from pellucid.model import Model
-from pellucid.regions import Atoms
+from pellucid.regions import Subgraph
 from pellucid.representation import Representation
 from pellucid.testing.planted import planted
 
@@ -56,10 +56,10 @@ def test_a_node_takes_its_value_and_its_edges_with_it(case, monkeypatch, at_once
             lengths.index_add_(0, end, x.edge_values[:, 0])
         expected = 2 * x.nodes[of, 0] + 10 * lengths[of]
         assert torch.allclose(found.falls[row], expected, rtol=1e-3, atol=1e-3)
-        assert found.regions[row] == tuple(Atoms((at,)) for at in range(int(of.sum())))
+        assert found.regions[row] == tuple(Subgraph((at,)) for at in range(int(of.sum())))
     region, fall = found.strongest(2, top=1)[0]
     assert fall == pytest.approx(float(found.falls[2].max()))
-    assert region == Atoms((int(found.falls[2].argmax()),))
+    assert region == Subgraph((int(found.falls[2].argmax()),))
 
 
 def test_an_edge_goes_both_ways_and_is_named_once(case):
@@ -71,8 +71,8 @@ def test_an_edge_goes_both_ways_and_is_named_once(case):
         assert len(found.regions[row]) == len(own) / 2
         lengths = x.edge_values[x.graph_of_edge == row, 0]
         for region, fall in zip(found.regions[row], found.falls[row], strict=True):
-            both = sum(length for pair, length in zip(own, lengths, strict=True) if set(pair) == set(region.atoms))
-            assert region.bonds == (region.atoms,)
+            both = sum(length for pair, length in zip(own, lengths, strict=True) if set(pair) == set(region.nodes))
+            assert region.edges == (region.nodes,)
             assert float(fall) == pytest.approx(10 * float(both), rel=1e-3)
 
 

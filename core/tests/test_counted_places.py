@@ -14,7 +14,7 @@ from pellucid.encoders.identity import Identity, IdentityConfig
 from pellucid.heads.functions.linear import Linear, LinearConfig
 from pellucid.heads.scaled import STRIDE
 from pellucid.model import Model
-from pellucid.regions import Atoms
+from pellucid.regions import Subgraph
 from pellucid.report.gallery import Gallery
 from pellucid.report.places import own_places
 
@@ -45,7 +45,7 @@ class Counted(ArrayDataset):
         if input != "counts":
             return {}
         return {
-            name: tuple(Place("graph", Atoms(nodes), text=name) for nodes in some)
+            name: tuple(Place("graph", Subgraph(nodes), text=name) for nodes in some)
             for name, some in self.where[index].items()
         }
 

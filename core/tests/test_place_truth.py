@@ -17,7 +17,7 @@ from pellucid.heads.additive_tokens import AdditiveTokens, AdditiveTokensConfig
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.protocols.explanations.truth import PlaceTruth, PlaceTruthConfig
-from pellucid.regions import Atoms
+from pellucid.regions import Subgraph
 from pellucid.representation import Representation, Tokens, TokenShape
 from pellucid.testing.planted import planted
 from pellucid.training.fit import Sides, fit_model
@@ -44,7 +44,7 @@ class Nodes(Encoder):
     def forward(self, batch):
         x = self.graphs(batch)
         values, known = x.padded(x.nodes)
-        regions = tuple(Atoms((at,)) for at in range(values.shape[1]))
+        regions = tuple(Subgraph((at,)) for at in range(values.shape[1]))
         return Representation(x.mean(x.nodes), self.names, {"": Tokens(values, regions, known=known)})
 
 
@@ -60,7 +60,7 @@ class Made(ArrayDataset):
             there = (int(rng.integers(size)),) if at % 2 else ()
             kind[list(there)] = 2
             found.append(Graphs.of(np.eye(3)[kind], [(i, i + 1) for i in range(size - 1)]))
-            self.where.append((Atoms(there),) if there else ())
+            self.where.append((Subgraph(there),) if there else ())
         frame = pd.DataFrame(
             {"subject": [f"s{at}" for at in range(count)], TARGET: np.arange(count) % 2 * 1.0},
             index=[f"g{at}" for at in range(count)],
@@ -84,7 +84,7 @@ class Sums(Made):
         super().__init__()
         nodes = self.read(np.arange(len(self))).inputs["graph"]
         kinds = np.split(nodes.nodes.argmax(1), np.cumsum(nodes.node_counts)[:-1])
-        self.where = [tuple(Atoms((int(at),)) for at in np.flatnonzero(kind != 1)) for kind in kinds]
+        self.where = [tuple(Subgraph((int(at),)) for at in np.flatnonzero(kind != 1)) for kind in kinds]
         self.frame[TARGET] = [float((kind == 2).sum() - (kind == 0).sum()) for kind in kinds]
         self.spec = self.spec.model_copy(update={"targets": {TARGET: Regression(names=("yes",), units=("1",))}})
 

@@ -24,7 +24,7 @@ from pellucid.protocols.prototypes.audit import PrototypeAudit, PrototypeAuditCo
 from pellucid.protocols.prototypes.places import channel_means, strongest_channel
 from pellucid.protocols.prototypes.rows import PrototypeMeasures
 from pellucid.protocols.prototypes.sources import check_sources
-from pellucid.regions import Atoms, Box, Steps, TimeSpan, Words, overlap
+from pellucid.regions import Box, Steps, Subgraph, TimeSpan, Words, overlap
 from pellucid.representation import Representation, Tokens, TokenShape
 from pellucid.sample_ids import encoded_ids
 
@@ -290,8 +290,8 @@ def test_regions_overlap_where_they_have_a_place_in_common():
     assert not overlap(Steps(("x",), 0, 3), Steps(("x",), 3, 5))
     assert overlap(Words(0, 3), Words(2, 5))
     assert not overlap(Words(3, 5), Words(0, 3))
-    assert overlap(Atoms((0, 1)), Atoms((1, 2)))
-    assert not overlap(Atoms((0, 1)), Atoms((2,)))
+    assert overlap(Subgraph((0, 1)), Subgraph((1, 2)))
+    assert not overlap(Subgraph((0, 1)), Subgraph((2,)))
     assert not overlap(TimeSpan(("a",), 0.0, 2.0), Box((0, 0), (2, 2)))
 
 

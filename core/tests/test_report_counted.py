@@ -10,14 +10,13 @@ import pytest
 from made_runs import Reader, Weighted, run_folder
 
 from pellucid.heads.base import HeadTags
-from pellucid.regions import FrequencyBand
+from pellucid.regions import FrequencyBand, region_to_json
 from pellucid.report import build
 from pellucid.report.cases import bars_of
 from pellucid.report.counted import EACH_WAY, counted_units
 from pellucid.report.explained import ROWS
 from pellucid.report.folder import RunFolder
 from pellucid.report.pictures import whole_models
-from pellucid.report.places import region_to_json
 from pellucid.report.sections import role
 
 WEIGHTS = {"x:codes 12-12-7": 2.5, "x:code 3": -1.5, "x:codes 3-4": 0.25}
@@ -92,9 +91,9 @@ def test_the_page_lists_them_and_says_what_kind_of_model_it_is(run):
 def test_the_place_is_the_one_pointed_at_most():
     rows = rows_of({"x:code 1": [1, 1, 1, 1]}, {"x:code 1": 1.0})
     told = [json.dumps({"region": region_to_json(where)}) for where in (HERE, THERE, THERE, HERE)]
-    (row,) = counted_units(rows.assign(evidence=[*told[:3], ""]), ["x:code 1"], "malignant").rows
+    (row,) = counted_units(rows.assign(evidence=[*told[:3], ""]), ["x:code 1"], "malignant", {}).rows
     assert row.place == "O2 between 0 Hz and 4 Hz"
-    (row,) = counted_units(rows.assign(evidence=["", told[0], "", told[3]]), ["x:code 1"], "malignant").rows
+    (row,) = counted_units(rows.assign(evidence=["", told[0], "", told[3]]), ["x:code 1"], "malignant", {}).rows
     assert row.place == "O1 between 8 Hz and 12 Hz"
 
 
@@ -106,7 +105,7 @@ def test_both_directions_are_listed_and_what_is_left_out_is_said():
     weights = {name: (11.0 + at if at < 30 else -0.1 - 0.01 * at) for at, name in enumerate(names)}
     rows = rows_of(times, weights)
     spread = rows.groupby("unit")["contribution"].std(ddof=0).sort_values(ascending=False)
-    found = counted_units(rows, list(spread.index), "malignant")
+    found = counted_units(rows, list(spread.index), "malignant", {})
     ways = [row.direction.split()[0] for row in found.rows]
     assert ways == ["raises"] * EACH_WAY + ["lowers"] * EACH_WAY
     kept = {f"x:{row.name}" for row in found.rows}

@@ -17,7 +17,7 @@ from pellucid.errors import LeakageError
 from pellucid.explanation import Evidence
 from pellucid.heads.base import HeadTags
 from pellucid.protocols.base import Context
-from pellucid.regions import Box, Steps, TimeSpan
+from pellucid.regions import Box, Steps, TimeSpan, region_to_json
 from pellucid.report import build, feature_cards, figures
 from pellucid.report.cases import cases
 from pellucid.report.explained import explained_label, explanation_rows
@@ -27,7 +27,7 @@ from pellucid.report.gallery import Gallery, collect
 from pellucid.report.latent import STEPS_SD, traversals
 from pellucid.report.lots import EACH, drawn, kind_of, lot
 from pellucid.report.names import number
-from pellucid.report.places import from_json, place, region_to_json, to_json
+from pellucid.report.places import from_json, to_json
 
 EMPTY = Picture("data:,", "nothing", 1)
 
@@ -263,7 +263,7 @@ def test_evidence_is_how_the_output_falls_when_a_place_is_filled_with_the_mean_o
     ],
 )
 def test_a_place_is_said_as_people_count_and_comes_back_from_json(region, said):
-    assert place(region) == said
+    assert region.in_words() == said
     evidence = Evidence("shape", region, source="s1", text=said, source_region=region, input="shape")
     assert from_json(json.loads(json.dumps(to_json(evidence)))) == evidence
 

@@ -7,9 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from pellucid.data.spec import Signal
-from pellucid.regions import FrequencyBand, TimeSpan, overlap
-from pellucid.report.looks import KINDS
-from pellucid.report.places import covers, place, region_from_json, region_to_json
+from pellucid.regions import FrequencyBand, TimeSpan, overlap, region_from_json, region_to_json
 from pellucid.views import DEFAULT, Marked, Shown
 from pellucid.views.spectra import about_bands, amplitudes
 
@@ -62,10 +60,10 @@ def test_moments_are_still_drawn_over_time():
 
 def test_the_report_keeps_bands_says_them_and_knows_when_one_is_all():
     assert region_from_json(region_to_json(LOW)) == LOW
-    assert KINDS[FrequencyBand] == ("signal",)
-    assert place(FrequencyBand(("a", "b"), 0.5, 3.5)) == "a and b between 0.5 Hz and 3.5 Hz"
-    assert covers(FrequencyBand(("a", "b"), 0.0, 48.0), SPEC)
-    assert not covers(FrequencyBand(("a",), 0.0, 50.0), SPEC)
-    assert not covers(FrequencyBand(("a", "b"), 0.0, 30.0), SPEC)
+    assert FrequencyBand.kinds == ("signal",)
+    assert FrequencyBand(("a", "b"), 0.5, 3.5).in_words() == "a and b between 0.5 Hz and 3.5 Hz"
+    assert FrequencyBand(("a", "b"), 0.0, 48.0).covers(SPEC)
+    assert not FrequencyBand(("a",), 0.0, 50.0).covers(SPEC)
+    assert not FrequencyBand(("a", "b"), 0.0, 30.0).covers(SPEC)
     assert overlap(LOW, FrequencyBand(("b",), 7.0, 9.0))
     assert not overlap(LOW, FrequencyBand(("a",), 8.0, 9.0))

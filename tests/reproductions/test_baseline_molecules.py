@@ -269,7 +269,7 @@ def found_atoms(said: list[np.ndarray], truth: list) -> float:
     scores = []
     for values, regions in zip(said, truth, strict=True):
         planted = np.zeros(len(values), int)
-        planted[[atom for region in regions for atom in region.atoms]] = 1
+        planted[[atom for region in regions for atom in region.nodes]] = 1
         if 0 < planted.sum() < len(planted):
             scores.append(roc_auc_score(planted, values))
     return float(np.mean(scores))

@@ -1,4 +1,4 @@
-"""From what single numbers add to the places where they were counted: a substructure's part, laid on its atoms."""
+"""From what single numbers add to the places where they were counted: a substructure's part, laid on its nodes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from pellucid.data.dataset import Dataset
 from pellucid.explanation import Explanation
 from pellucid.model import Model
-from pellucid.regions import Atoms
+from pellucid.regions import Subgraph
 
 
 def laid_on_nodes(model: Model, samples: Dataset, target: str) -> dict[str, list[np.ndarray]]:
@@ -42,10 +42,13 @@ def laid_on_nodes(model: Model, samples: Dataset, target: str) -> dict[str, list
         for prefix, input in sources.items():
             places = samples.places(input, row)
             for unit, adds in units_of(found, row, prefix):
-                where = [place for place in places.get(unit, ()) if isinstance(place.region, Atoms)]
-                for place in where:
-                    atoms = list(place.region.atoms)  # type: ignore[union-attr]
-                    laid[place.input][row][atoms] += adds / len(where) / len(atoms)
+                where = [
+                    (place.input, list(place.region.nodes))
+                    for place in places.get(unit, ())
+                    if isinstance(place.region, Subgraph)
+                ]
+                for name, at in where:
+                    laid[name][row][at] += adds / len(where) / len(at)
     return laid
 
 

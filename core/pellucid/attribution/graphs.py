@@ -13,7 +13,7 @@ from pellucid.batch import Batch
 from pellucid.errors import ContractError, nearest
 from pellucid.graphs import GraphBatch
 from pellucid.model import Model
-from pellucid.regions import Atoms, Region
+from pellucid.regions import Region, Subgraph
 
 NODES_AT_ONCE = 20_000
 """Nodes of all copies that go through a model together; bounds memory, not results."""
@@ -142,4 +142,4 @@ def _with(batch: Batch, name: str, copies: GraphBatch, rows: Tensor) -> Batch:
 
 def _region(pair: list[int]) -> Region:
     first, second = pair
-    return Atoms((first,)) if first == second else Atoms((first, second), ((first, second),))
+    return Subgraph((first,)) if first == second else Subgraph((first, second), ((first, second),))

@@ -125,7 +125,9 @@ class Graph(Frozen):
     relations : tuple of (str, str, str)
         Kinds of edge: type of node it comes from, what it says, type of node it goes to; none where all are of one kind.
     node_word : (str, str)
-        What one and what several nodes are called where people read: ``("atom", "atoms")``.
+        What one and what several nodes are called where people read: ``("town", "towns")``.
+    edge_word : (str, str)
+        The same of edges: ``("road", "roads")``.
     """
 
     kind: Literal["graph"] = "graph"
@@ -134,6 +136,7 @@ class Graph(Frozen):
     node_types: tuple[str, ...] = ()
     relations: tuple[tuple[str, str, str], ...] = ()
     node_word: tuple[str, str] = ("node", "nodes")
+    edge_word: tuple[str, str] = ("edge", "edges")
 
     @model_validator(mode="after")
     def _relations_join_types(self) -> Graph:

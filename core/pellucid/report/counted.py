@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.regions import region_from_json
 from pellucid.report import places
 from pellucid.report.names import number, plural
 from pellucid.unit_names import distinct, readable
@@ -40,7 +41,7 @@ class Counted:
     sentence: str
 
 
-def counted_units(rows: pd.DataFrame, order: Sequence[str], output: str) -> Counted:
+def counted_units(rows: pd.DataFrame, order: Sequence[str], output: str, inputs: Mapping[str, Any]) -> Counted:
     """List what a head of counts has counted in the test cases of one fold.
 
     Parameters
@@ -51,6 +52,8 @@ def counted_units(rows: pd.DataFrame, order: Sequence[str], output: str) -> Coun
         Units, those that move the output most first.
     output : str
         Name of the explained output.
+    inputs : mapping of str to InputSpec
+        Of the samples; places are said in their words.
 
     Returns
     -------
@@ -68,7 +71,7 @@ def counted_units(rows: pd.DataFrame, order: Sequence[str], output: str) -> Coun
     listed = {*raising[:EACH_WAY], *lowering[:EACH_WAY]}
     kept = [unit for unit in there if unit in listed]
     pointed = rows[rows["unit"].isin(kept) & (rows["evidence"] != "")].groupby("unit")["evidence"]
-    where = {str(unit): _commonest(some) for unit, some in pointed}
+    where = {str(unit): _commonest(some, inputs) for unit, some in pointed}
     count = len(rows[["fold", "sample"]].drop_duplicates())
     names = distinct(readable(unit) for unit in kept)
     told = tuple(
@@ -98,11 +101,13 @@ def counted_units(rows: pd.DataFrame, order: Sequence[str], output: str) -> Coun
     return Counted(told, sentence)
 
 
-def _commonest(evidence: pd.Series) -> str:
+def _commonest(evidence: pd.Series, inputs: Mapping[str, Any]) -> str:
     """The place that is pointed at in most of the cases in which the unit is among the strongest."""
-    regions = [one["region"] for one in map(json.loads, evidence) if one.get("region")]
+    told = [json.loads(one) for one in evidence]
+    regions = [one["region"] for one in told if one.get("region")]
     if not regions:
         return ""
     texts = [json.dumps(one, sort_keys=True) for one in regions]
-    region = places.region_from_json(json.loads(max(dict.fromkeys(texts), key=texts.count)))
-    return "" if region is None else places.place(region)
+    region = region_from_json(json.loads(max(dict.fromkeys(texts), key=texts.count)))
+    named = {one.get("input", "") for one in told if one.get("region")}
+    return "" if region is None else places.in_words(region, named.pop() if len(named) == 1 else "", inputs)

@@ -10,10 +10,10 @@ import numpy as np
 
 from pellucid.data.spec import DataSpec
 from pellucid.measures.spatial import LEAST_ACTIVE
-from pellucid.report import figures, places
+from pellucid.regions import region_from_json
+from pellucid.report import figures
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
-from pellucid.report.places import place
 from pellucid.unit_names import readable
 from pellucid.views import Marked, Shown, view_for
 from pellucid.views.patterns import Grid, draw_pattern
@@ -93,7 +93,7 @@ def _pictures(run: RunFolder, facts: Mapping[str, Any]) -> list[Picture]:
     spec = DataSpec.model_validate(facts["source"])
     found = []
     for at, one in enumerate(facts["strongest"]):
-        region = places.region_from_json(one["region"])
+        region = region_from_json(one["region"])
         kept = {name: run.gallery.arrays.get(f"feature-source/{one['sample']}/{name}") for name in spec.inputs}
         for name, values in kept.items():
             # What the layer reads; other inputs stand beside it, as a lesion's outline does.
@@ -101,7 +101,7 @@ def _pictures(run: RunFolder, facts: Mapping[str, Any]) -> list[Picture]:
                 continue
             others = {other: value for other, value in kept.items() if other != name and value is not None}
             said = f", labelled {', '.join(one['said'])}" if one["said"] else ""
-            whole = region is not None and places.covers(region, spec.inputs[name])
+            whole = region is not None and region.covers(spec.inputs[name])
             # A cell of a picture says nothing without what lies around it; of a signal the rest would be too small to read.
             framed = spec.inputs[name].kind in ("image", "volume")
             marked = () if region is None else (Marked(region, 0.0, "" if framed else f"{one['code']:.2f}"),)
@@ -111,7 +111,7 @@ def _pictures(run: RunFolder, facts: Mapping[str, Any]) -> list[Picture]:
                 regions=marked,
                 only=None if whole or framed else region,
             )
-            where = "" if region is None or whole else f" at {place(region)}"
+            where = "" if region is None or whole else f" at {region.in_words(spec.inputs[name])}"
             caption = f"Code {one['code']:.2f}{where}{said}."
             alt = f"{readable(name)} of sample {one['sample']}, where feature f{facts['feature']} is strongest{where}"
             found.append(

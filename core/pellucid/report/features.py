@@ -20,7 +20,7 @@ from pellucid.protocols.dictionaries.codes import LABEL, dictionaries
 from pellucid.protocols.dictionaries.features import DictionaryFeatures, association_in_words
 from pellucid.protocols.dictionaries.placed import layer_of, over_positions
 from pellucid.protocols.dictionaries.pooled import Pooled
-from pellucid.report import places
+from pellucid.regions import region_to_json
 from pellucid.statistics.bootstrap import interval, subject_weights
 from pellucid.statistics.ranking import auroc, spearman
 from pellucid.views.patterns import Grid
@@ -180,7 +180,7 @@ def _strongest(pooled: Pooled, feature: int, folder: ActivationsFolder | None) -
             {
                 "sample": str(pooled.samples[sample]),
                 "code": float(pooled.codes[sample, feature]),
-                "region": places.region_to_json(region),
+                "region": region_to_json(region),
                 "said": said,
             }
         )

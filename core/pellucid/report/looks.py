@@ -10,24 +10,13 @@ import numpy as np
 
 from pellucid.data.graphs import Graphs
 from pellucid.explanation import Evidence
-from pellucid.regions import Atoms, Box, FrequencyBand, Region, Steps, TimeSpan, Voxels, Words
+from pellucid.regions import Region
 from pellucid.report import figures, places
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
 from pellucid.report.pictures import view_of
 from pellucid.unit_names import readable
 from pellucid.views import Marked, Shown
-
-KINDS: Mapping[type, tuple[str, ...]] = {
-    TimeSpan: ("signal",),
-    FrequencyBand: ("signal",),
-    Box: ("image", "volume"),
-    Voxels: ("image", "volume"),
-    Steps: ("trajectory",),
-    Words: ("text",),
-    Atoms: ("graph",),
-}
-"""Kinds of input that a region may lie in."""
 
 WHOLE = ("graph", "image", "volume", "signal", "trajectory")
 """Kinds of input of which a picture is worth more than a list of numbers."""
@@ -84,11 +73,15 @@ def _sentence(run: RunFolder, reason: Reason, case: Mapping[str, Any]) -> str:
     evidence, label = reason.evidence, f", labelled {reason.label}" if reason.label else ""
     some = evidence.region is not None and not _whole(run, evidence, evidence.region)
     here = (
-        f"This part ({places.place(evidence.region)})" if some and evidence.region is not None else "All of this case"
+        f"This part ({_said(run, evidence, evidence.region)})"
+        if some and evidence.region is not None
+        else "All of this case"
     )
     told = ""
     if evidence.source is not None:
-        there = f", {places.place(evidence.source_region)}" if some and evidence.source_region is not None else ""
+        there = (
+            f", {_said(run, evidence, evidence.source_region)}" if some and evidence.source_region is not None else ""
+        )
         # Not "looks like": what is less like its prototype than usual counts too, and the percentage tells.
         told = f"{here} is compared with training sample {evidence.source}{label}{there}. "
     elif evidence.region is not None:
@@ -109,8 +102,8 @@ def _pictures(run: RunFolder, case: Mapping[str, Any], reason: Reason) -> tuple[
         values = run.gallery.arrays.get(f"{kept}/{name}")
         if region is None or name is None or values is None:
             continue
-        if whose == "this case" and (places.covers(region, run.spec.inputs[name]) or isinstance(region, Atoms)):
-            # The case itself is drawn above; a few nodes of a graph say nothing without the others.
+        if whose == "this case" and (region.covers(run.spec.inputs[name]) or not region.stands_alone):
+            # The case itself is drawn above.
             continue
         others = {
             o: v for o in run.spec.inputs if o != name and (v := run.gallery.arrays.get(f"{kept}/{o}")) is not None
@@ -119,7 +112,7 @@ def _pictures(run: RunFolder, case: Mapping[str, Any], reason: Reason) -> tuple[
         # Only in the case it adds something; in the training sample it is where to look.
         weight = reason.adds if whose == "this case" else 0.0
         shown = Shown(caption=caption, beside=others, regions=(Marked(region, weight),), only=region)
-        alt = f"{caption}, {readable(name)}, {places.place(region)}"
+        alt = f"{caption}, {readable(name)}, {region.in_words(run.spec.inputs[name])}"
         found.append(figures.view_picture(view_of(run, name), _drawn(values), run.spec.inputs[name], shown, alt))
     if evidence.source is not None and evidence.source_region is None:
         found += _whole_source(run, reason, evidence.source)
@@ -141,15 +134,15 @@ def _whole_source(run: RunFolder, reason: Reason, source: str) -> list[Picture]:
 
 def _whole(run: RunFolder, evidence: Evidence, region: Region) -> bool:
     name = _input(run, evidence, region)
-    return name is not None and places.covers(region, run.spec.inputs[name])
+    return name is not None and region.covers(run.spec.inputs[name])
 
 
 def _input(run: RunFolder, evidence: Evidence, region: Region) -> str | None:
-    """The input that a region lies in: the one named, else the only one of a fitting kind."""
-    fitting = [name for name, spec in run.spec.inputs.items() if spec.kind in KINDS[type(region)]]
-    if evidence.input in fitting:
-        return evidence.input
-    return fitting[0] if len(fitting) == 1 else None
+    return places.input_of(region, evidence.input, run.spec.inputs)
+
+
+def _said(run: RunFolder, evidence: Evidence, region: Region) -> str:
+    return places.in_words(region, evidence.input, run.spec.inputs)
 
 
 def _drawn(values: Any) -> Any:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
+from pellucid.phrases import listed, plural
 from pellucid.result import Result
+
+__all__ = ["interval", "listed", "number", "plural", "sentence_case"]
 
 
 def sentence_case(text: str) -> str:
@@ -37,14 +39,3 @@ def interval(result: Result) -> str:
         if math.isfinite(result.low) and math.isfinite(result.high)
         else ""
     )
-
-
-def plural(count: int, word: str, several: str = "") -> str:
-    """``1 case``, ``2 cases``, ``1,018 cases``; ``several`` for a word that takes more than an s."""
-    return f"{count:,} {word if count == 1 else several or f'{word}s'}"
-
-
-def listed(items: Iterable[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    *most, last = list(items) or [""]
-    return f"{', '.join(most)} and {last}" if most else last

@@ -113,7 +113,7 @@ def _whole(run: RunFolder, part: str, output: str, rows: pd.DataFrame, is_functi
         _curve(unit, units.get(unit, ""), curves[curves["unit"] == unit], is_function, limits) for unit in top
     )
     tags = run.tags[part]
-    counted = counted_units(rows, list(spread.index), output) if tags.counts else None
+    counted = counted_units(rows, list(spread.index), output, run.spec.inputs) if tags.counts else None
     return Whole(part, output, bars, pictures, is_function, _first_fold(run, tags), counted)
 
 

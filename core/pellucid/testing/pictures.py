@@ -14,7 +14,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.graphs import Graphs
 from pellucid.errors import UnknownComponent
 from pellucid.plugins import Component
-from pellucid.regions import Atoms, Box, Region, Steps, TimeSpan
+from pellucid.regions import Box, Region, Steps, Subgraph, TimeSpan
 from pellucid.testing.datasets import same_values
 from pellucid.testing.instances import need, open_all
 from pellucid.testing.planted import planted
@@ -97,7 +97,7 @@ def a_place(spec: Any) -> Region | None:
     if spec.kind == "trajectory":
         return Steps(spec.names[:1], spec.length // 4, spec.length // 2)
     if spec.kind == "graph":
-        return Atoms((0, 1), ((0, 1),))
+        return Subgraph((0, 1), ((0, 1),))
     if spec.kind in ("image", "volume"):
         middle = [size // 2 for size in spec.size]
         return Box(tuple(at - max(1, at // 4) for at in middle), tuple(at + max(1, at // 4) for at in middle))

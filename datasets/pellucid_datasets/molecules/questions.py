@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.regions import Atoms
+from pellucid.regions import Subgraph
 from pellucid_datasets.molecules.grammar import GROUPS, Drawn
 
 WORTH = {
@@ -48,12 +48,12 @@ def many_far(drawn: Drawn) -> bool:
     return sum(away >= FAR for away in drawn.far) > MANY
 
 
-def atoms_of(drawn: Drawn, names: tuple[str, ...] = tuple(GROUPS)) -> tuple[Atoms, ...]:
+def atoms_of(drawn: Drawn, names: tuple[str, ...] = tuple(GROUPS)) -> tuple[Subgraph, ...]:
     """The atoms of each group of these names."""
-    return tuple(Atoms(one) for name in names for one in drawn.groups.get(name, ()))
+    return tuple(Subgraph(one) for name in names for one in drawn.groups.get(name, ()))
 
 
-def far_atoms(drawn: Drawn) -> tuple[Atoms, ...]:
+def far_atoms(drawn: Drawn) -> tuple[Subgraph, ...]:
     """The nitro group, and each ring that is far from it."""
-    rings = tuple(Atoms(ring) for ring, away in zip(drawn.rings, drawn.far, strict=True) if away >= FAR)
+    rings = tuple(Subgraph(ring) for ring, away in zip(drawn.rings, drawn.far, strict=True) if away >= FAR)
     return (*atoms_of(drawn, ("nitro",)), *rings)

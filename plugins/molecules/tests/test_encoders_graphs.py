@@ -15,7 +15,7 @@ from pellucid.data.graphs import Graphs
 from pellucid.data.spec import Graph
 from pellucid.errors import DataError
 from pellucid.graphs import GraphBatch
-from pellucid.regions import Atoms
+from pellucid.regions import Subgraph
 from pellucid_molecules.encoders.attentivefp import AttentiveFp
 from pellucid_molecules.encoders.dmpnn import Dmpnn, messages, opposite
 from pellucid_molecules.encoders.features import BUMPS, GraphFeatures, codes_of
@@ -318,7 +318,7 @@ def test_atoms_are_tokens_in_their_own_order(kind):
     encoder = made(kind, tokens=True)
     z = encoder(batch_of(graphs))
     tokens = z.tokens[""]
-    assert tokens.regions == tuple(Atoms((at,)) for at in range(12))
+    assert tokens.regions == tuple(Subgraph((at,)) for at in range(12))
     states = encoder.states(GraphBatch.of(graphs))
     for at in range(12):
         first = at * (at + 1) // 2

@@ -126,12 +126,12 @@ def test_a_bit_of_the_fingerprint_is_as_often_there_as_places_are_found_for_it()
             places = neighbourhoods(molecule, bit, 2048)
             assert len(places) == counts[bit]
             for one in places:
-                middle = one.region.atoms[0]
+                middle = one.region.nodes[0]
                 around = nx.single_source_shortest_path_length(graph, middle, cutoff=one.radius)
-                assert set(one.region.atoms) == set(around)
+                assert set(one.region.nodes) == set(around)
                 # Bonds whose nearer end is closer than the radius.
                 reached = {tuple(sorted(e)) for e in graph.edges if min(around.get(n, 9) for n in e) < one.radius}
-                assert set(one.region.bonds) == reached
+                assert set(one.region.edges) == reached
     assert neighbourhoods(molecule, int((counts == 0).nonzero()[0][0]), 2048) == ()
     with pytest.raises(DataError, match="there is no bit 64"):
         neighbourhoods(molecule, 64, 64)
@@ -147,7 +147,7 @@ def test_the_bit_that_nitro_groups_share_lies_on_the_nitro_groups():
         bit
         for bit in shared.tolist()
         if all(
-            set(one.region.atoms) <= place and one.radius == 0
+            set(one.region.nodes) <= place and one.radius == 0
             for molecule, place in zip(molecules, places, strict=True)
             for one in neighbourhoods(molecule, bit, 4096)
         )

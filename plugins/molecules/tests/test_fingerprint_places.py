@@ -53,11 +53,11 @@ def test_atoms_are_those_of_the_graph(data):
         for some in data.places("morgan", index).values():
             for place in some:
                 assert place.input == "molecule"
-                centre = molecule.GetAtomWithIdx(place.region.atoms[0]).GetSymbol()
+                centre = molecule.GetAtomWithIdx(place.region.nodes[0]).GetSymbol()
                 assert centre.lower() in place.text.removeprefix("substructure ").lower()
         for some in data.places("atom_pairs", index).values():
             for place in some:
-                first, second = (molecule.GetAtomWithIdx(at).GetSymbol() for at in place.region.atoms)
+                first, second = (molecule.GetAtomWithIdx(at).GetSymbol() for at in place.region.nodes)
                 assert place.text.startswith(f"{first} and {second}, ")
 
 

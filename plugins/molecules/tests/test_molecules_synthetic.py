@@ -81,7 +81,7 @@ def test_planted_atoms_are_nodes_of_the_graph(data):
         assert sum(map(bool, places)) == data.frame[f"groups:{output}"].sum() > 20
         for at, regions in enumerate(places):
             for region in regions:
-                assert graphs[at].nodes[list(region.atoms), 0].tolist() == expected
+                assert graphs[at].nodes[list(region.nodes), 0].tolist() == expected
 
 
 def test_labels_follow_the_rules(data):

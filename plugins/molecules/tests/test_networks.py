@@ -124,7 +124,7 @@ def test_planted_papers_are_those_that_share_an_author():
         if data.drawn.classes[paper] != at:
             assert found == ()
             continue
-        words = {tuple(graphs[paper].nodes[one.atoms[0], 1:7].tolist()) for one in found}
+        words = {tuple(graphs[paper].nodes[one.nodes[0], 1:7].tolist()) for one in found}
         assert words == {tuple(data.drawn.papers[other].tolist()) for other in data.drawn.beside(paper)}
 
 

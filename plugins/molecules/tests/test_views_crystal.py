@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from pellucid.regions import Atoms
+from pellucid.regions import Subgraph
 from pellucid.views import Marked, Shown, inches
 from pellucid_molecules.crystals.crystal import Crystal, cell_of
 from pellucid_molecules.crystals.store import Reading, crystal_input, graph_of
@@ -79,8 +79,8 @@ def test_atoms_before_and_behind_the_cavity_are_pale():
 
 
 def test_marks_of_places_that_raise_and_that_lower_differ_in_line():
-    up = drawn(regions=(Marked(Atoms((1,)), 1.0),))
-    down = drawn(regions=(Marked(Atoms((1,)), -1.0),))
+    up = drawn(regions=(Marked(Subgraph((1,)), 1.0),))
+    down = drawn(regions=(Marked(Subgraph((1,)), -1.0),))
     lines = [
         {one.get_linestyle() for one in circles(ax) if not one.get_fill() and one.radius < 1.5} for ax in (up, down)
     ]

@@ -10,7 +10,7 @@ from matplotlib.patches import Circle
 from rdkit import Chem
 
 from pellucid.data.graphs import Graphs
-from pellucid.regions import Atoms, TimeSpan
+from pellucid.regions import Subgraph, TimeSpan
 from pellucid.views import PLAIN, Marked, Shown, inches
 from pellucid_molecules.featurising.codes import molecule_input
 from pellucid_molecules.featurising.graphs import graphs_of
@@ -116,7 +116,7 @@ def test_evidence_of_another_shape_is_left_out():
 
 def test_marked_places_are_rings_that_differ_in_grey_by_their_sign():
     values = graph(ASPIRIN)
-    place = Atoms((10, 11, 12), ((10, 11), (10, 12)))
+    place = Subgraph((10, 11, 12), ((10, 11), (10, 12)))
     pictures = [drawn(values)[1], *(drawn(values, Shown(regions=(Marked(place, w),)))[1] for w in (1.0, -1.0, 0.0))]
     for at, one in enumerate(pictures):
         for other in pictures[at + 1 :]:
@@ -130,7 +130,7 @@ def test_marked_places_are_rings_that_differ_in_grey_by_their_sign():
 
 def test_a_place_alone_is_seen_whole_with_what_is_around_it_in_grey():
     values = graph("CCCCCCCCCCCCCCCCCC(=O)O")
-    place = Atoms((17, 18, 19), ((17, 18), (17, 19)))
+    place = Subgraph((17, 18, 19), ((17, 18), (17, 19)))
     ax, picture = drawn(values, Shown(only=place))
     inside = ax.child_axes[0]
     (left, right), (low, high) = inside.get_xlim(), inside.get_ylim()
@@ -150,8 +150,8 @@ def test_any_molecule_can_be_drawn_and_stays_within_a_page(text):
     odd = Shown(
         evidence=np.full(len(values.nodes), np.nan),
         caption="a caption",
-        regions=(Marked(Atoms((0, 99), ((0, 99), (0, 0))), 1.0), Marked(TimeSpan(("x",), 0, 1))),
-        only=Atoms((99,)),
+        regions=(Marked(Subgraph((0, 99), ((0, 99), (0, 0))), 1.0), Marked(TimeSpan(("x",), 0, 1))),
+        only=Subgraph((99,)),
     )
     for shown in (PLAIN, odd):
         width, height = inches(depiction, values, SPEC, shown)

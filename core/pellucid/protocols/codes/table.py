@@ -20,7 +20,7 @@ from pellucid.protocols.base import Context
 from pellucid.protocols.codes.conclusions import CodesConclusions, classes_of
 from pellucid.protocols.codes.selected import Coded, Selected, Vocabulary
 from pellucid.protocols.codes.stretches import stretch_figure
-from pellucid.regions import FrequencyBand, Region, TimeSpan, around
+from pellucid.regions import around
 from pellucid.views import INK, LOWERS, NEUTRAL, RAISES
 from pellucid.views.choice import view_for
 from pellucid.views.contract import channels_of
@@ -49,6 +49,7 @@ def table_of(
     grams = test.grams
     batch, _ = next(batches(train.subset(np.arange(1))))
     regions = encoder.eval()(batch).tokens[name].regions
+    input = next(iter(encoder.config.inputs))
     first: list[tuple[str, ...]] = [getattr(region, "channels", ()) for region in regions[:: grams.line]]
     channels = [name for some in first if len(some) == 1 for name in some]
     patterns = _Patterns(encoder, train, vocabulary.train) if isinstance(encoder, WithPatches) and name == "" else None
@@ -65,19 +66,14 @@ def table_of(
                 "at_start": float(at[test.starts == start].sum() / max(1.0, at.sum())),
             }  # fmt: skip
             if regions:
-                row["where"] = _without_channels(around(regions[start : start + length]))
+                row["where"] = (
+                    around(regions[start : start + length]).without_channels().in_words(spec.inputs.get(input))
+                )
             if patterns is not None:
                 row |= patterns.of(key, start, length)
             rows.append(row)
     axis = {"axis": encoder.patch_axis, "values": encoder.patch_values} if isinstance(encoder, WithPatches) else {}
-    return {"rows": rows, "channels": channels, "input": next(iter(encoder.config.inputs)), **axis}
-
-
-def _without_channels(region: Region) -> str:
-    """Where a band or a span is, in words, but for its channels; nothing for other regions."""
-    if isinstance(region, FrequencyBand):
-        return f"{region.low_hz:.3g} to {region.high_hz:.3g} Hz"
-    return f"{region.start_s:.3g} to {region.stop_s:.3g} s" if isinstance(region, TimeSpan) else ""
+    return {"rows": rows, "channels": channels, "input": input, **axis}
 
 
 class _Patterns:

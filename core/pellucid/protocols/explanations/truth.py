@@ -21,7 +21,7 @@ from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
 from pellucid.protocols.fit_again import fit_again
-from pellucid.regions import Atoms, Region, overlap
+from pellucid.regions import Region, Subgraph, overlap
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES, subject_interval
 from pellucid.statistics.ranking import auroc
@@ -195,7 +195,7 @@ def _areas(model: Model, samples: Dataset, output: str, truth: Sequence[tuple[Re
         ]
         found["own"] = np.array(own)
     for laid in list(laid_on_nodes(model, samples, output).values())[:1]:
-        nodes = [tuple(Atoms((at,)) for at in range(len(values))) for values in laid]
+        nodes = [tuple(Subgraph((at,)) for at in range(len(values))) for values in laid]
         areas = [_area(at, strength(adds), where) for at, adds, where in zip(nodes, laid, truth, strict=True)]
         found["counted"] = np.array(areas)
     inputs = {name: spec.kind for _, encoder in model.named_encoders() for name, spec in encoder.config.inputs.items()}

@@ -13,7 +13,7 @@ from pellucid.batch import Batch
 from pellucid.data.spec import Graph
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.graphs import GraphBatch
-from pellucid.regions import Atoms
+from pellucid.regions import Subgraph
 from pellucid.representation import Representation, Tokens, TokenShape
 from pellucid_molecules.encoders.features import GraphFeatures
 
@@ -97,7 +97,7 @@ class GraphEncoder(Encoder):
         if not self.config.tokens:
             return Representation(values, self.names)
         padded, known = (_at(rows, one, len(graphs)) for one in shown.padded(states))
-        regions = tuple(Atoms((node,)) for node in range(known.shape[1]))
+        regions = tuple(Subgraph((node,)) for node in range(known.shape[1]))
         return Representation(values, self.names, {"": Tokens(padded, regions, known=known)})
 
 

@@ -39,4 +39,9 @@ MOST_BOND = (21, 5, 1)
 
 def molecule_input() -> Graph:
     """Spec of the input ``molecule``."""
-    return Graph(node_features=ATOM_FEATURES, edge_features=BOND_FEATURES, node_word=("atom", "atoms"))
+    return Graph(
+        node_features=ATOM_FEATURES,
+        edge_features=BOND_FEATURES,
+        node_word=("atom", "atoms"),
+        edge_word=("bond", "bonds"),
+    )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pellucid.data import Vector
 from pellucid.errors import DataError
-from pellucid.regions import Atoms
+from pellucid.regions import Subgraph
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
@@ -66,7 +66,7 @@ class Neighbourhood:
 
     Parameters
     ----------
-    region : Atoms
+    region : Subgraph
         The atoms up to ``radius`` bonds from the one in the middle, which stands first, and the bonds among those that are counted.
     smiles : str
         These atoms and bonds to read. Atoms at its edge are bound to others, of which it says nothing but what their hydrogens do.
@@ -74,7 +74,7 @@ class Neighbourhood:
         0 for a single atom.
     """
 
-    region: Atoms
+    region: Subgraph
     smiles: str
     radius: int
 
@@ -142,7 +142,7 @@ def _neighbourhoods(molecule: Mol, told: Iterable[tuple[int, int]]) -> tuple[Nei
         pairs = [_ends(molecule.GetBondWithIdx(bond)) for bond in bonds]
         atoms = tuple(dict.fromkeys((middle, *sorted({atom for pair in pairs for atom in pair}))))
         smiles = Chem.MolFragmentToSmiles(molecule, atoms, bonds, rootedAtAtom=middle if whole else -1)
-        found.append(Neighbourhood(Atoms(atoms, tuple(sorted(pairs))), smiles, radius))
+        found.append(Neighbourhood(Subgraph(atoms, tuple(sorted(pairs))), smiles, radius))
     return tuple(found)
 
 

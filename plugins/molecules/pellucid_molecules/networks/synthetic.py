@@ -11,7 +11,7 @@ from pydantic import Field
 from pellucid.data.spec import MultiClass
 from pellucid.data.splits import inner_split
 from pellucid.errors import DataError
-from pellucid.regions import Atoms, Region
+from pellucid.regions import Region, Subgraph
 from pellucid_datasets.networks import FIELDS, OTHER, Literature, literature
 from pellucid_molecules.networks.network import Network
 from pellucid_molecules.networks.nodes import Nodes, NodesConfig
@@ -104,7 +104,7 @@ class NetworksSynthetic(Nodes):
                 continue
             nodes = self.egos.nodes_around(paper)
             places = np.flatnonzero(np.isin(nodes, start + self.drawn.beside(paper)))
-            found.append(tuple(Atoms((int(place),)) for place in places))
+            found.append(tuple(Subgraph((int(place),)) for place in places))
         return found
 
 

@@ -15,7 +15,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.samples import Arrays, Place
 from pellucid.data.spec import Frozen
 from pellucid.errors import DataError
-from pellucid.regions import Atoms
+from pellucid.regions import Subgraph
 from pellucid_molecules.featurising.codes import molecule_input
 from pellucid_molecules.featurising.descriptors import descriptor_names, descriptors_input, readable_names
 from pellucid_molecules.featurising.drawable import molecule_from
@@ -226,7 +226,7 @@ class Molecules(Dataset):
         molecule, bits = molecule_from(self._structures.graphs(self._rows[[index]])), self._counts[input].bits
         if input == "atom_pairs":
             return {
-                f"pair {bit}": tuple(Place(INPUT, Atoms(pair), text=_pair(molecule, pair)) for pair in pairs)
+                f"pair {bit}": tuple(Place(INPUT, Subgraph(pair), text=_pair(molecule, pair)) for pair in pairs)
                 for bit, pairs in places_of_pairs(molecule, bits).items()
             }
         return {

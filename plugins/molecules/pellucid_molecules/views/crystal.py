@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data.graphs import Graphs
-from pellucid.regions import Atoms
+from pellucid.regions import Subgraph
 from pellucid.views import INK, NEUTRAL, Shown, evidence_colours, mark_style, sized
 from pellucid_molecules.crystals.crystal import cell_of
 from pellucid_molecules.crystals.elements import IS_METAL, RADII_ANGSTROM, SYMBOLS
@@ -70,7 +70,7 @@ def crystal(ax: Axes, values: Graphs, spec: Graph, shown: Shown) -> None:
     beside = chosen & ~_away(fractions, shown.beside.get("cavity"), axis, float(_heights(cell)[axis]))
     _draw_atoms(ax, places, numbers, colours, order, beside)
     for marked in shown.regions:
-        if isinstance(marked.region, Atoms):
+        if isinstance(marked.region, Subgraph):
             _mark(ax, places, numbers, marked.region, marked.weight)
     low, high = corners.min(0), corners.max(0)
     if (cavity := shown.beside.get("cavity")) is not None and cavity[3] > 0:
@@ -119,7 +119,7 @@ def _away(fractions: npt.NDArray[np.float64], cavity: Any, axis: int, height_ang
 
 def _chosen(only: Any, count: int) -> npt.NDArray[np.bool_]:
     chosen = np.ones(count, bool)
-    if isinstance(only, Atoms) and (atoms := [atom for atom in only.atoms if 0 <= atom < count]):
+    if isinstance(only, Subgraph) and (atoms := [atom for atom in only.nodes if 0 <= atom < count]):
         chosen[:] = False
         chosen[atoms] = True
     return chosen
@@ -186,12 +186,12 @@ def _draw_atoms(
 
 
 def _mark(
-    ax: Axes, places: npt.NDArray[np.float64], numbers: npt.NDArray[np.int_], region: Atoms, weight: float
+    ax: Axes, places: npt.NDArray[np.float64], numbers: npt.NDArray[np.int_], region: Subgraph, weight: float
 ) -> None:
     from matplotlib.patches import Circle
 
     colour, line = mark_style(weight)
-    for atom in region.atoms:
+    for atom in region.nodes:
         if 0 <= atom < len(places):
             radius = 0.35 + ATOM * RADII_ANGSTROM[numbers[atom]] * 1.5
             ax.add_patch(

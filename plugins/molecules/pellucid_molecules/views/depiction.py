@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data.graphs import Graphs
-from pellucid.regions import Atoms
+from pellucid.regions import Subgraph
 from pellucid.views import INK, NEUTRAL, Marked, Shown, evidence_colours, mark_style, sized
 from pellucid_molecules.views.structure import BOND, LETTER, Layout, draw_structure, laid_out
 
@@ -85,7 +85,7 @@ def depiction(ax: Axes, values: Graphs, spec: Graph, shown: Shown) -> None:
     for marked in shown.regions:
         _mark(inside, layout, marked, points)
     faded: frozenset[int] = frozenset()
-    if isinstance(shown.only, Atoms) and _known(shown.only, layout):
+    if isinstance(shown.only, Subgraph) and _known(shown.only, layout):
         faded = frozenset(range(len(layout.places))) - set(_known(shown.only, layout))
     draw_structure(inside, layout, points, faded)
     if shown.caption:
@@ -98,7 +98,7 @@ def _limits(layout: Layout, shown: Shown) -> tuple[float, float, float, float]:
         return 0.0, 1.0, 0.0, 1.0
     chosen = layout.places
     around = 2 * LETTER
-    if isinstance(shown.only, Atoms) and (atoms := _known(shown.only, layout)):
+    if isinstance(shown.only, Subgraph) and (atoms := _known(shown.only, layout)):
         chosen, around = layout.places[atoms], 2 * BOND
     low, high = chosen.min(0) - around, chosen.max(0) + around
     # Labels of marks stand above their atoms.
@@ -109,9 +109,9 @@ def _limits(layout: Layout, shown: Shown) -> tuple[float, float, float, float]:
     return float(low[0]), float(high[0]), float(low[1]), float(high[1]) + room
 
 
-def _known(region: Atoms, layout: Layout) -> list[int]:
+def _known(region: Subgraph, layout: Layout) -> list[int]:
     """The atoms of a place that this molecule has."""
-    return [atom for atom in region.atoms if 0 <= atom < len(layout.places)]
+    return [atom for atom in region.nodes if 0 <= atom < len(layout.places)]
 
 
 def _strengths(evidence: Any, layout: Layout) -> tuple[npt.NDArray[np.float64] | None, dict[tuple[int, int], float]]:
@@ -178,12 +178,12 @@ def _mark(ax: Axes, layout: Layout, marked: Marked, points: float) -> None:
     """Rings around the atoms of a place and lines beside its bonds; solid where it raises, broken where it lowers."""
     from matplotlib.patches import Circle
 
-    if not isinstance(marked.region, Atoms):
+    if not isinstance(marked.region, Subgraph):
         return
     atoms = _known(marked.region, layout)
     colour, line = mark_style(marked.weight)
     width = max(0.8, 0.055 * points)
-    for begin, end in marked.region.bonds:
+    for begin, end in marked.region.edges:
         if not (0 <= begin < len(layout.places) and 0 <= end < len(layout.places)) or begin == end:
             continue
         first, second = layout.places[[begin, end]]
