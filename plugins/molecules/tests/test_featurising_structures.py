@@ -15,7 +15,7 @@ from pellucid.testing.real_data import real_data
 from pellucid_molecules.featurising.descriptors import SLOW, descriptor_names, descriptors_of
 from pellucid_molecules.featurising.examining import examined
 from pellucid_molecules.featurising.fingerprints import morgan_counts, neighbourhoods
-from pellucid_molecules.featurising.scaffolds import largest_first, scaffold_of
+from pellucid_molecules.featurising.scaffolds import largest_first, parent_of, scaffold_of
 from pellucid_molecules.featurising.structures import largest_part, molecule_of
 
 
@@ -103,6 +103,33 @@ def test_stereo_and_side_chains_do_not_make_another_scaffold():
     mirrored = [scaffold_of(Chem.MolFromSmiles(f"c1ccccc1[{mark}H]1CCOC1")) for mark in ("C@", "C@@", "C")]
     assert set(mirrored) == {"c1ccc(C2CCOC2)cc1"}
     assert scaffold_of(Chem.MolFromSmiles("F/C=C/F")) == scaffold_of(Chem.MolFromSmiles("F/C=C\\F")) == "FC=CF"
+
+
+def test_one_molecule_drawn_in_several_ways_has_one_parent():
+    alike = [
+        ("CC(=O)O", "CC(=O)[O-]", "CC(=O)[O-].[Na+]", "[2H]OC(=O)C"),
+        ("Cc1cnc[nH]1", "Cc1c[nH]cn1", "Cc1c[nH]c[nH+]1.[Cl-]"),
+        ("Oc1ccccn1", "O=c1cccc[nH]1"),
+        ("C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O", "CC([NH3+])C(=O)[O-]"),
+        ("NC(=N)c1ccccc1", "NC(=[NH2+])c1ccccc1"),
+    ]
+    parents = [{parent_of(Chem.MolFromSmiles(text)) for text in some} for some in alike]
+    assert [len(some) for some in parents] == [1] * len(alike)
+    assert parent_of(Chem.AddHs(Chem.MolFromSmiles("CC(=O)O"))) in parents[0]
+    # Isomers, and what differs by hydrogens that no base takes off.
+    other = (
+        "COC=O",
+        "CCO",
+        "CC=O",
+        "O=C1C=CC(=O)C=C1",
+        "Oc1ccc(O)cc1",
+        "Cc1ccc[nH]1",
+        "C[N+](C)(C)C",
+        "CN(C)C",
+        "Oc1cccnc1",
+    )
+    found = [parent_of(Chem.MolFromSmiles(text)) for text in other]
+    assert len({*found, *set().union(*parents)}) == len(other) + len(alike)
 
 
 def test_the_scaffold_split_takes_the_largest_first():

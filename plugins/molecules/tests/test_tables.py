@@ -8,16 +8,20 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from rdkit import Chem
+from rdkit import Chem, rdBase
 from rdkit.Chem import AllChem
+from rdkit.Chem.MolStandardize import rdMolStandardize
 from rdkit.Chem.rdMolDescriptors import CalcNumRings
 
 from pellucid import plugins
+from pellucid.data.splits import components_of
 from pellucid.errors import DataError, PellucidError
 from pellucid.opening import dataset
+from pellucid.protocols.nested_subject_cv import NestedSubjectCv, NestedSubjectCvConfig
 from pellucid.testing.real_data import real_data
 from pellucid_molecules.featurising.fingerprints import morgan_counts
 from pellucid_molecules.featurising.scaffolds import scaffold_of
+from pellucid_molecules.featurising.structures import largest_part
 from pellucid_molecules.tables.moleculenet import Tox21
 from pellucid_molecules.tables.sdf import SdfFile, SdfFileConfig
 from pellucid_molecules.tables.smiles_table import SmilesTable, SmilesTableConfig
@@ -104,6 +108,43 @@ def test_molecules_with_two_labels_are_found_and_stand_on_one_side(name):
             assert not sides[0] & sides[1]
             assert not sides[0] & sides[2]
             assert not sides[1] & sides[2]
+
+
+@pytest.mark.parametrize(("name", "apart", "joined"), [("bace", 19, 8), ("clintox", 23, 10), ("esol", 0, 0)])
+def test_charges_and_tautomers_of_one_molecule_stand_on_one_side_of_a_split(name, apart, joined):
+    data = dataset(name, real_data("molecules", "moleculenet"))
+    # Independent of the hash that groups go by: charges taken off, then RDKit's canonical tautomer of all that it can find.
+    uncharger, enumerator = rdMolStandardize.Uncharger(), rdMolStandardize.TautomerEnumerator()
+    enumerator.SetMaxTautomers(100)
+    keys = []
+    with rdBase.BlockLogs():
+        for smiles in data.frame["molecule"]:
+            flat = largest_part(Chem.MolFromSmiles(smiles))[0]
+            Chem.RemoveStereochemistry(flat)
+            keys.append(Chem.MolToSmiles(enumerator.Canonicalize(uncharger.uncharge(flat))))
+    twins = pd.Series(keys, index=data.frame.index)
+    several = data.frame["scaffold"].groupby(twins).transform("nunique") > 1
+    assert several.sum() == apart
+    assert not apart or f"{apart} samples of one molecule in several charges, tautomers or salts" in data.spec.about
+    sets = components_of(data.frame[list(data.spec.groups)].to_numpy(object))
+    assert len(set(sets)) == data.frame["scaffold"].nunique() - joined
+    target = next(iter(data.spec.targets))
+    splitting = NestedSubjectCv(NestedSubjectCvConfig())
+    for split in splitting.splits(data.labelled(target), target, 0):
+        of = data.labelled(target).frame.index
+        sides = [set(twins[of[some]]) for some in (split.train, split.validation, split.test)]
+        assert sum(map(len, sides)) == len(set().union(*sides))
+
+
+def test_the_scaffold_split_keeps_tautomers_together(tmp_path):
+    # The two of one imidazole have other scaffolds: which nitrogen has the hydrogen says where the second ring is bound.
+    twins = ["c1ccc(-c2c[nH]cn2)cc1", "c1ccc(-c2cnc[nH]2)cc1"]
+    others = ["c1ccccc1C"] * 9 + ["C1CCCCC1C"] * 4 + ["c1ccoc1C", "c1ccsc1C", "C1CCC1C", "C1CC1C", "c1ccncc1C"]
+    data = opened(
+        table(tmp_path, [f"{text},{at % 2}" for at, text in enumerate([*others, *twins])]), scaffold_split=True
+    )
+    assert data.frame["scaffold"].nunique() == 9
+    assert data.frame["split"].iloc[-2:].nunique() == 1
 
 
 def test_the_scaffold_split_of_moleculenet_serves_as_an_official_one():

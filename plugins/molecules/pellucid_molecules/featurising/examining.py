@@ -1,4 +1,4 @@
-"""Structures looked at once: graph, canonical SMILES and scaffold of each, or why it cannot be used."""
+"""Structures looked at once: graph, canonical SMILES, scaffold and parent of each, or why it cannot be used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pellucid.errors import DataError
 from pellucid_molecules.featurising.codes import ATOM_FEATURES
 from pellucid_molecules.featurising.graphs import Packed, packed
-from pellucid_molecules.featurising.scaffolds import scaffold_of
+from pellucid_molecules.featurising.scaffolds import parent_of, scaffold_of
 from pellucid_molecules.featurising.structures import Format, Salts, largest_part, molecule_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class Examined:
     smiles : str
         Canonical, with stereo marks, of the part that is kept.
     scaffold : str
+    parent : str
+        See :func:`~pellucid_molecules.featurising.scaffolds.parent_of`.
     parts : int
         Molecules that the structure is made of.
     left_out : int
@@ -40,6 +42,7 @@ class Examined:
 
     smiles: str = ""
     scaffold: str = ""
+    parent: str = ""
     parts: int = 0
     left_out: int = 0
     graph: Packed = NONE
@@ -99,7 +102,7 @@ def _kept(molecule: Mol, kept: Mol, parts: int, graph: Packed | str) -> Examined
         return Examined(why=why)
     assert isinstance(graph, Packed)
     left_out = molecule.GetNumAtoms() - kept.GetNumAtoms()
-    return Examined(Chem.MolToSmiles(kept), scaffold_of(kept), parts, left_out, graph)
+    return Examined(Chem.MolToSmiles(kept), scaffold_of(kept), parent_of(kept), parts, left_out, graph)
 
 
 def _unusable(graph: Packed) -> str:

@@ -23,7 +23,7 @@ from pellucid_molecules.featurising.fingerprints import COUNTS, RADIUS
 from pellucid_molecules.featurising.graphs import Packed, unpacked
 from pellucid_molecules.featurising.structures import Format, Salts, molecule_of
 
-VERSION = 1
+VERSION = 2
 """To be raised whenever anything here comes out differently: what was kept before is then not found."""
 
 AT_ONCE = 500
@@ -81,7 +81,7 @@ class Structures:
     Parameters
     ----------
     table : DataFrame
-        One row a structure: ``smiles``, ``scaffold``, ``parts``, ``left_out``, ``why``, and the graph's ``atoms``, ``ends`` and
+        One row a structure: ``smiles``, ``scaffold``, ``parent``, ``parts``, ``left_out``, ``why``, and the graph's ``atoms``, ``ends`` and
         ``bonds``. See :class:`~pellucid_molecules.featurising.examining.Examined`.
     """
 
@@ -120,6 +120,7 @@ def table_of(some: Sequence[Examined]) -> pd.DataFrame:
         {
             "smiles": [one.smiles for one in some],
             "scaffold": [one.scaffold for one in some],
+            "parent": [one.parent for one in some],
             "parts": np.array([one.parts for one in some], np.int32),
             "left_out": np.array([one.left_out for one in some], np.int32),
             "why": [one.why for one in some],

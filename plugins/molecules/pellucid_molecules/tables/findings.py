@@ -75,11 +75,16 @@ def conflicts(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[Finding, ...
 
 
 def told(frame: pd.DataFrame, columns: Sequence[str]) -> str:
-    """How many molecules and scaffolds there are, and what is blank, in a sentence or two."""
+    """How many molecules and scaffolds there are, what is drawn in several ways, and what is blank, in some sentences."""
     count, molecules, scaffolds = len(frame), frame["molecule"].nunique(), frame["scaffold"].nunique()
     said = [
         f"{count:,} samples of {molecules:,} molecules with {scaffolds:,} scaffolds (Bemis-Murcko; molecules without rings are their own)."
     ]
+    twins = int((frame.groupby("parent", sort=False)["scaffold"].transform("nunique") > 1).sum())
+    if twins:
+        said.append(
+            f"{twins:,} samples of one molecule in several charges, tautomers or salts have several scaffolds; these are kept together."
+        )
     blank = int(frame[list(columns)].isna().to_numpy(bool).sum()) if len(columns) else 0
     if blank:
         share = blank / (count * len(columns))

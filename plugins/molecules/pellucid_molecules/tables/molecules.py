@@ -14,6 +14,7 @@ from pellucid.data import DataSpec, Target, Vector
 from pellucid.data.dataset import Dataset
 from pellucid.data.samples import Arrays, Place
 from pellucid.data.spec import Frozen
+from pellucid.data.splits import components_of
 from pellucid.errors import DataError
 from pellucid.regions import Subgraph
 from pellucid_molecules.featurising.codes import molecule_input
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
 
 INPUT = "molecule"
 NAMESPACE = "molecules"
-"""Of scaffolds and canonical SMILES, which are the same in every table: a model refuses to be scored on those of another table too."""
+"""Of scaffolds and molecules, which are the same in every table: a model refuses to be scored on those of another table too."""
 
-RESERVED = ("scaffold", "molecule", "smiles", "heavy_atoms", "split")
+RESERVED = ("scaffold", "molecule", "parent", "smiles", "heavy_atoms", "split")
 """Columns of every frame; no label can be called so."""
 
 
@@ -86,9 +87,10 @@ class Molecules(Dataset):
     A class of it reads what its file says and calls :meth:`_open`. Structures are looked at when a dataset is opened for the first
     time; what was found out is kept in the cache folder.
 
-    The frame has ``scaffold``, ``molecule`` (canonical SMILES), ``smiles`` (as written), ``heavy_atoms``, labels, and perhaps ``split``.
-    Both ``scaffold`` and ``molecule`` are groups; a protocol with ``apart = ["molecule"]`` deals molecules whatever their scaffold, and all
-    results say so. How many atoms beside hydrogen a molecule has is the trivial baseline.
+    The frame has ``scaffold``, ``molecule`` (canonical SMILES), ``parent`` (the same for ions, tautomers, salts and stereoisomers of one
+    molecule), ``smiles`` (as written), ``heavy_atoms``, labels, and perhaps ``split``. The first three are groups: two scaffolds that one
+    molecule has, as one charge or tautomer is drawn or another, stand on one side. A protocol with ``apart = ["parent"]`` deals molecules
+    whatever their scaffold, and all results say so. How many atoms beside hydrogen a molecule has is the trivial baseline.
     """
 
     config: MoleculesConfig
@@ -115,7 +117,8 @@ class Molecules(Dataset):
         if found.split is not None:
             columns["split"] = [found.split[row] for row in kept]
         if config.scaffold_split:
-            columns["split"] = largest_first(rows["scaffold"].tolist())
+            joined = components_of(rows[["scaffold", "parent"]].to_numpy(object))
+            columns["split"] = largest_first(list(map(str, joined)))
         columns |= {column: values[kept] for column, values in found.labels.items()}
         samples = [found.samples[row] for row in kept]
         self.frame = pd.DataFrame(columns, index=pd.Index(samples, name="sample"))
@@ -198,7 +201,7 @@ class Molecules(Dataset):
             name=name,
             inputs=inputs,
             targets=dict(targets),
-            groups=("scaffold", "molecule"),
+            groups=("scaffold", "molecule", "parent"),
             group_word=("scaffold", "scaffolds"),
             namespace=NAMESPACE,
             covariates=Vector(names=("heavy_atoms",), units="atoms"),
@@ -249,6 +252,7 @@ def _columns(rows: pd.DataFrame, texts: Sequence[str]) -> dict[str, Any]:
     return {
         "scaffold": rows["scaffold"].tolist(),
         "molecule": rows["smiles"].tolist(),
+        "parent": rows["parent"].tolist(),
         "smiles": list(texts),
         "heavy_atoms": rows["atoms"].to_numpy(np.float64),
     }

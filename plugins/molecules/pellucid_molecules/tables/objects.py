@@ -124,4 +124,4 @@ def _as_given(seen: Examined, one: Any, called: str) -> Examined:
         graph.edges[order].astype(np.uint16).tobytes(),
         values[order].astype(np.uint8).tobytes(),
     )
-    return Examined(seen.smiles, seen.scaffold, seen.parts, seen.left_out, packed)
+    return Examined(seen.smiles, seen.scaffold, seen.parent, seen.parts, seen.left_out, packed)
