@@ -6,9 +6,11 @@ import warnings
 
 import numpy as np
 import pytest
+from pymatgen.core import Lattice, Structure
 
 from pellucid.errors import DataError
 from pellucid_molecules.crystals.core_mof import CoreMof, CoreMofConfig
+from pellucid_molecules.crystals.crystal import Crystal
 from pellucid_molecules.crystals.folder import CifFolder, CifFolderConfig
 from pellucid_molecules.crystals.frameworks import made_up
 
@@ -101,8 +103,6 @@ def test_a_folder_without_structures_is_refused(tmp_path):
 
 
 def test_structures_of_pymatgen_are_those_of_their_files(folder):
-    from pymatgen.core import Structure
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         structures = [Structure.from_file(folder / f"m{at}.cif") for at in (2, 5)]
@@ -119,8 +119,6 @@ def test_structures_of_pymatgen_are_those_of_their_files(folder):
 
 
 def test_objects_that_are_no_crystals_are_refused_by_number(folder):
-    from pymatgen.core import Lattice, Structure
-
     disordered = Structure(Lattice.cubic(5), [{"Zn": 0.5, "Cu": 0.5}], [[0, 0, 0]])
     with pytest.raises(DataError, match=r"crystal 2 of 2: site 1 is filled in part"):
         CifFolder.of_objects([folder / "m1.cif", disordered], CifFolderConfig())
@@ -129,3 +127,29 @@ def test_objects_that_are_no_crystals_are_refused_by_number(folder):
     near = Structure(Lattice.cubic(5), ["Zn", "O"], [[0, 0, 0], [0, 0, 0.02]])
     with pytest.raises(DataError, match=r"atoms 1 and 2 overlap, 0\.10 angstrom apart"):
         CifFolder.of_objects(near, CifFolderConfig())
+
+
+@pytest.mark.parametrize(
+    ("edges", "places", "said"),
+    [
+        ((9.0, 9.0, 1e-6), 0.0, "crystal 2 of 2: the cell has opposite faces 1e-06 angstrom apart"),
+        ((9.0, 9.0, 5e5), 0.0, "crystal 2 of 2: the cell has an edge of 500000 angstrom"),
+        ((9.0, 9.0, np.nan), 0.0, "crystal 2 of 2: an edge of the cell is no number"),
+        ((9.0, 9.0, 9.0), np.nan, "crystal 2 of 2: the place of atom 1 is no number"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["pymatgen", "own"])
+def test_structures_from_memory_have_the_bounds_of_those_of_files(edges, places, said, kind):
+    made = {
+        "pymatgen": lambda cell, fractions: Structure(Lattice(cell), ["Si"], fractions),
+        "own": lambda cell, fractions: Crystal(np.array([14]), fractions, cell),
+    }[kind]
+    good = made(9.0 * np.eye(3), np.zeros((1, 3)))
+    with pytest.raises(DataError, match=said):
+        CifFolder.of_objects([good, made(np.diag(edges), np.full((1, 3), places))], CifFolderConfig())
+
+
+def test_structures_from_memory_have_no_more_atoms_than_those_of_files():
+    many = Crystal(np.full(100_001, 6), np.zeros((100_001, 3)), 500.0 * np.eye(3))
+    with pytest.raises(DataError, match="crystal 1 of 1: has 100,001 atoms in a cell, more than 100,000"):
+        CifFolder.of_objects(many, CifFolderConfig())

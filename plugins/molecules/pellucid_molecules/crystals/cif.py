@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.errors import DataError
-from pellucid_molecules.crystals.crystal import Crystal, Floats, cell_of
+from pellucid_molecules.crystals.crystal import Crystal, Floats, cell_of, fault_of_cell, too_many
 from pellucid_molecules.crystals.elements import NUMBERS
 from pellucid_molecules.crystals.images import closest_pair
 
@@ -25,11 +25,7 @@ SAME_ANGSTROM = 0.05
 WHOLE = 1e-3
 """How far an occupancy may be from 1."""
 
-MOST_ATOMS = 100_000
 MOST_BYTES = 50_000_000
-
-THINNEST_ANGSTROM, LONGEST_ANGSTROM = 0.5, 1000.0
-"""Between opposite faces of a cell, where atoms of two cells may not be nearer; and of its edges."""
 
 _CELL = (
     "_cell_length_a",
@@ -107,8 +103,8 @@ def crystal_of(text: str, where: str) -> Crystal:
         raise DataError(f"{where}: holds no atoms with fractional coordinates (_atom_site_fract_x)")
     numbers, fractions, lines = _atoms(atoms, where)
     numbers, fractions, of = _repeated(numbers, fractions, cell, _operations(block, where))
-    if len(numbers) > MOST_ATOMS:
-        raise DataError(f"{where}: has {len(numbers):,} atoms in a cell, more than {MOST_ATOMS:,}")
+    if fault := too_many(len(numbers)):
+        raise DataError(f"{where}: {fault}")
     fractions = fractions % 1.0
     # A tiny negative number modulo 1 is 1.0.
     fractions[fractions >= 1.0] = 0.0
@@ -196,15 +192,8 @@ def _cell(block: _Block, where: str) -> Floats:
         raise DataError(
             f"{where}, line {line}: there is no cell with lengths {lengths} angstrom and angles {angles} degrees"
         )
-    # How far opposite faces are apart. Beyond these bounds periodic images, or the way to the next atom, would fill the memory.
-    faces = np.linalg.norm(np.cross(cell[[1, 2, 0]], cell[[2, 0, 1]]), axis=1)
-    thinnest, longest = abs(np.linalg.det(cell)) / max(faces.max(), np.finfo(float).tiny), max(lengths)
-    if thinnest < THINNEST_ANGSTROM or longest > LONGEST_ANGSTROM:
-        told = f"an edge of {longest:g}" if longest > LONGEST_ANGSTROM else f"opposite faces {thinnest:.3g}"
-        raise DataError(
-            f"{where}, line {line}: the cell has {told} angstrom{'' if longest > LONGEST_ANGSTROM else ' apart'}; edges are up to "
-            f"{LONGEST_ANGSTROM:g} angstrom long, and faces {THINNEST_ANGSTROM:g} or more apart (the unit is angstrom)"
-        )
+    if fault := fault_of_cell(cell):
+        raise DataError(f"{where}, line {line}: {fault}")
     return cell
 
 

@@ -17,6 +17,11 @@ G_CM3 = 1.66053907
 
 Floats = npt.NDArray[np.float64]
 
+MOST_ATOMS = 100_000
+
+THINNEST_ANGSTROM, LONGEST_ANGSTROM = 0.5, 1000.0
+"""Between opposite faces of a cell, where atoms of two cells may not be nearer; and of its edges."""
+
 
 @dataclass(frozen=True, eq=False)
 class Crystal:
@@ -113,3 +118,37 @@ def cell_of(lengths_angstrom: npt.ArrayLike, angles_deg: npt.ArrayLike) -> Float
     rest = 1 - beta**2 - y**2
     z = np.sqrt(rest) if rest > 0 else np.nan
     return np.array([[a, 0, 0], [b * gamma, b * sine, 0], [c * beta, c * y, c * z]])
+
+
+def fault_of_cell(cell: Floats) -> str:
+    """Why a cell cannot be worked with, in words that follow what it is called; empty where it can.
+
+    Beyond these bounds periodic images, or the way to the next atom, would fill the memory.
+
+    Examples
+    --------
+    >>> fault_of_cell(4.0 * np.eye(3))
+    ''
+    >>> fault_of_cell(np.diag([4.0, 4.0, 1e-6]))[:50]
+    'the cell has opposite faces 1e-06 angstrom apart; '
+    """
+    if not np.isfinite(cell).all():
+        return "an edge of the cell is no number"
+    faces = np.linalg.norm(np.cross(cell[[1, 2, 0]], cell[[2, 0, 1]]), axis=1)
+    thinnest = abs(np.linalg.det(cell)) / max(faces.max(), np.finfo(float).tiny)
+    longest = float(np.linalg.norm(cell, axis=1).max())
+    if longest > LONGEST_ANGSTROM:
+        told = f"an edge of {longest:g} angstrom"
+    elif thinnest < THINNEST_ANGSTROM:
+        told = f"opposite faces {thinnest:.3g} angstrom apart"
+    else:
+        return ""
+    return (
+        f"the cell has {told}; edges are up to {LONGEST_ANGSTROM:g} angstrom long, and faces {THINNEST_ANGSTROM:g} or more apart "
+        "(the unit is angstrom)"
+    )
+
+
+def too_many(atoms: int) -> str:
+    """That a cell has more atoms than can be worked with; empty where it has not."""
+    return f"has {atoms:,} atoms in a cell, more than {MOST_ATOMS:,}" if atoms > MOST_ATOMS else ""

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.errors import DataError
 from pellucid_molecules.crystals.cif import OVERLAP_ANGSTROM, read_cif
-from pellucid_molecules.crystals.crystal import Crystal
+from pellucid_molecules.crystals.crystal import Crystal, fault_of_cell, too_many
 from pellucid_molecules.crystals.elements import NUMBERS
 from pellucid_molecules.crystals.images import closest_pair
 
@@ -24,7 +24,7 @@ def crystals_of(objects: Any) -> list[Crystal]:
     Raises
     ------
     DataError
-        If one is something else, is disordered, or has atoms that overlap; says which.
+        If one is something else, is disordered, has atoms that overlap, or a cell beyond the bounds of one in a file; says which.
     """
     some = list(objects) if isinstance(objects, list | tuple) else [objects]
     if not some:
@@ -45,6 +45,11 @@ def _crystal(one: Any, where: str) -> Crystal:
         )
     if not len(found):
         raise DataError(f"{where} has no atoms")
+    fault = fault_of_cell(found.cell) or too_many(len(found))
+    if not fault and not np.isfinite(found.fractions).all():
+        fault = f"the place of atom {int(np.flatnonzero(~np.isfinite(found.fractions).all(1))[0]) + 1} is no number"
+    if fault:
+        raise DataError(f"{where}: {fault}")
     first, other, distance = closest_pair(found, OVERLAP_ANGSTROM)
     if distance < OVERLAP_ANGSTROM:
         raise DataError(f"{where}: atoms {first + 1} and {other + 1} overlap, {distance:.2f} angstrom apart")
