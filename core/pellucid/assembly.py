@@ -13,6 +13,7 @@ from pellucid.data.spec import DataSpec
 from pellucid.encoders.base import Encoder, EncoderTags
 from pellucid.entries import EncoderEntry, HeadEntry
 from pellucid.errors import StudyError, nearest
+from pellucid.heads.abilities import ReadsCounts
 from pellucid.heads.base import Head, HeadTags
 from pellucid.part import configured
 from pellucid.protocols.base import Assessment, Context, Protocol, Splitting
@@ -92,7 +93,8 @@ def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec
     Raises
     ------
     StudyError
-        If it cannot predict this kind of target, needs concepts that nobody rated, or a decoder that no encoder has.
+        If it cannot predict this kind of target, needs concepts that nobody rated or a decoder that no encoder has, or takes for
+        counts what an encoder standardises.
     """
     made = plugins.load("head", entry.name)
     asked = _asked(entry, made.tags, spec, target) if made.tags.predicts else {}
@@ -123,6 +125,12 @@ def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec
     config = configured("head", entry.name, made.config_type, entry.options, beside=known, **read, **asked)
     torch.manual_seed(seed_of(seed, entry.part))
     head: Head = made(config)
+    for prefix in head.counted if isinstance(head, ReadsCounts) else ():
+        if encoders[prefix].centred:
+            raise StudyError(
+                f"head {entry.part!r} compares counts by min-max, and encoder {prefix!r} hands on deviations from a mean, some of them "
+                f"negative: write standardised = false with this encoder, or choose another kernel for {prefix!r}"
+            )
     return head
 
 

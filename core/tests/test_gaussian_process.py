@@ -1,16 +1,21 @@
 """The Gaussian process beside scikit-learn's, and taken apart into training samples and curves of single numbers."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
+from pellucid import plugins
+from pellucid.assembly import build_head
 from pellucid.batch import Batch
-from pellucid.data.spec import Binary, MultiLabel, Regression
+from pellucid.data.spec import Binary, DataSpec, MultiLabel, Regression, Vector
+from pellucid.entries import HeadEntry
 from pellucid.errors import DataError, StudyError
 from pellucid.heads.kernels.fitting import JITTER, fit
-from pellucid.heads.kernels.gaussian_process import OTHERS, GaussianProcess, GaussianProcessConfig
+from pellucid.heads.kernels.gaussian_process import NAME, OTHERS, GaussianProcess, GaussianProcessConfig
 from pellucid.heads.kernels.kernels import CAP, kernel, min_max
 from pellucid.representation import Representation
 
@@ -199,6 +204,22 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(DataError, match="labels of 'length' are the same"):
         fitted(LENGTH, np.ones_like(y), x)
     assert len(fitted(LENGTH, y, x, most=40).rows) == 40
+
+
+def test_counts_that_an_encoder_standardises_are_refused_before_anything_is_fitted():
+    made = plugins.load("encoder", "identity")
+    entry = HeadEntry.model_validate({"name": NAME, "kernels": {"count": "min-max"}})
+    spec = DataSpec(
+        name="made", inputs={"count": Vector(names=("a", "b"))}, targets={"length": LENGTH}, namespace="made"
+    )
+    for standardised in (False, True):
+        encoder = made(made.config_type(inputs=spec.inputs, standardised=standardised))
+        build = partial(build_head, entry, {"count": encoder}, spec, "length", seed="0")
+        if standardised:
+            with pytest.raises(StudyError, match="write standardised = false with this encoder"):
+                build()
+        else:
+            assert build().counted == ("count",)
 
 
 def test_units_are_the_same_in_every_fold_and_training_samples_are_not():

@@ -107,6 +107,11 @@ class Encoder(Part):
         return ()
 
     @property
+    def centred(self) -> bool:
+        """Whether units are measured from their mean over the training samples, so that some are negative. Default: no."""
+        return False
+
+    @property
     @abstractmethod
     def names(self) -> tuple[str, ...]:
         """Names of the units, before any batch is seen."""

@@ -68,6 +68,11 @@ class Identity(Encoder):
         extra = tuple(f"{name} is missing" for name in self.columns) if self.config.indicators else ()
         return (*self.columns, *extra)
 
+    @property
+    def centred(self) -> bool:
+        """Where numbers are standardised."""
+        return self.config.standardised
+
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Learn mean and standard deviation of each number from the training samples in which it is known.
 

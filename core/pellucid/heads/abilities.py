@@ -36,6 +36,15 @@ class ByConcepts(Protocol):
 
 
 @runtime_checkable
+class ReadsCounts(Protocol):
+    """A head that takes the units of some encoders for counts, which are never negative."""
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Prefixes of these encoders."""
+
+
+@runtime_checkable
 class ByText(Protocol):
     """A head that compares samples with sentences, and may write one."""
 

@@ -122,6 +122,11 @@ class GaussianProcess(Predictor):
         # A parameter, although no step moves it: it is what an audit draws anew to see whether explanations notice.
         self.alpha = torch.nn.Parameter(torch.zeros(outputs, 0))
 
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Prefixes of encoders whose units are compared by min-max."""
+        return tuple(prefix for prefix, (kind, _) in self.blocks.items() if kind == "min-max")
+
     @classmethod
     def example_options(cls) -> dict[str, Any]:
         """Settings for a trial on few samples."""
