@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pellucid.data import ArrayDataset, Binary, DataSpec, Regression, Vector
-from pellucid.data.splits import Split, components_of, deal, inner_split, nested_splits, refuse_one_class, subject_folds
+from pellucid.data.splits import (
+    Split,
+    components_of,
+    deal,
+    inner_split,
+    nested_splits,
+    refuse_equal_numbers,
+    refuse_one_class,
+    subject_folds,
+)
 from pellucid.errors import DataError, LeakageError
 from pellucid.part import configured
 from pellucid.protocols.nested_subject_cv import NestedSubjectCv, NestedSubjectCvConfig
@@ -185,6 +194,22 @@ def test_a_side_with_one_class_is_refused_by_fold_side_and_class():
     split = Split(3, np.array([0, 1]), np.array([], int), np.array([2]))
     with pytest.raises(DataError, match="validation side of fold 3 is empty"):
         refuse_one_class(split, np.array([0.0, 1.0, 1.0]), where="here")
+
+
+def test_equal_numbers_on_a_training_side_are_refused_by_fold_and_value():
+    for made in (NestedSubjectCv(), SubjectHoldout()):
+        constant = cohort([f"p{i}" for i in range(20)], [0, 1] * 10, grade=2.5)
+        with pytest.raises(DataError, match=r"'cohort', target 'grade'.*fold \d 'grade' is 2.5 in all \d+ samples"):
+            list(made.splits(constant, "grade", 0))
+    # One sample that differs: the fold that tests it has nothing to learn from.
+    rare = cohort([f"p{i}" for i in range(20)], [0, 1] * 10, grade=np.r_[1.0, np.zeros(19)])
+    with pytest.raises(DataError, match=r"'grade' is 0 in all 1[2-4] samples"):
+        list(NestedSubjectCv().splits(rare, "grade", 0))
+    # What is unknown is no other value, and another number of the same target does not help.
+    split = Split(1, np.arange(3), np.array([3]), np.array([4]))
+    values = np.array([[1.0, 2.0], [2.0, np.nan], [3.0, 2.0], [4.0, 3.0], [5.0, 4.0]])
+    with pytest.raises(DataError, match="here: on the training side of fold 1 'b' is 2 in all 2 samples"):
+        refuse_equal_numbers(split, values, ("a", "b"), where="here")
 
 
 def test_numbers_are_balanced_by_quintile():

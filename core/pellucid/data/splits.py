@@ -172,6 +172,33 @@ def inner_split(sets: np.ndarray, labels: np.ndarray, *, validation: float, seed
     return np.flatnonzero(part == 0), np.flatnonzero(part == 1)
 
 
+def refuse_equal_numbers(split: Split, numbers: np.ndarray, names: Sequence[str], *, where: str) -> None:
+    """Raise where all samples that are learnt from have one number: nothing can be learnt of what does not vary.
+
+    Parameters
+    ----------
+    split : Split
+    numbers : ndarray, shape (sample, number)
+        Of all samples, NaN where unknown.
+    names : sequence of str
+        What each is called.
+    where : str
+        See :func:`refuse_one_class`.
+
+    Raises
+    ------
+    DataError
+        Names the fold and the number.
+    """
+    for name, column in zip(names, np.asarray(numbers)[split.train].T, strict=True):
+        known = column[~np.isnan(column)]
+        if len(known) and known.min() == known.max():
+            raise DataError(
+                f"{where}: on the training side of fold {split.fold} {name!r} is {known[0]:g} in all {len(known)} samples, so there is "
+                "nothing to learn: choose another target, or add samples of other values"
+            )
+
+
 def refuse_one_class(split: Split, labels: np.ndarray, *, where: str) -> None:
     """Raise where a side that is learnt from, or chosen by, is empty or holds one class only.
 

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from pellucid.data.dataset import Dataset
-from pellucid.data.splits import Split, nested_splits, refuse_one_class
+from pellucid.data.splits import Split, nested_splits, refuse_equal_numbers, refuse_one_class
 from pellucid.data.targets import ONE_CLASS_EACH
 from pellucid.errors import DataError
 from pellucid.part import Config
@@ -46,7 +46,7 @@ class NestedSubjectCv(Splitting):
         Raises
         ------
         DataError
-            If there are fewer subjects than folds, or a side is left with one class.
+            If there are fewer subjects than folds, a side is left with one class, or one number is all that there is to learn from.
         """
         sets, strata = self.sets(dataset.keeping_apart(self.config.apart)), self.strata(dataset, target)
         try:
@@ -64,9 +64,14 @@ def named(dataset: Dataset, target: str) -> str:
 
 
 def checked(splits: list[Split], dataset: Dataset, target: str) -> list[Split]:
-    """The splits, if each can be learnt from; see :func:`pellucid.data.splits.refuse_one_class`."""
+    """The splits, if each can be learnt from; see :func:`~pellucid.data.splits.refuse_one_class` and
+    :func:`~pellucid.data.splits.refuse_equal_numbers`."""
     if target and dataset.spec.target(target).kind in ONE_CLASS_EACH:
         labels = np.asarray(dataset.target_values(target))[:, 0]
         for split in splits:
             refuse_one_class(split, labels, where=named(dataset, target))
+    if target and dataset.spec.target(target).kind == "regression":
+        numbers = dataset.target_values(target)
+        for split in splits:
+            refuse_equal_numbers(split, numbers, dataset.spec.target(target).outputs, where=named(dataset, target))
     return splits

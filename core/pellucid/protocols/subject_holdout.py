@@ -75,7 +75,7 @@ class SubjectHoldout(Splitting):
         Raises
         ------
         DataError
-            If there are too few subjects, a side is left with one class, or the column is missing or holds other words.
+            If there are too few subjects, a side is left with one class or equal numbers, or the column is missing or holds other words.
         LeakageError
             If the official split has a subject on two sides.
         """
