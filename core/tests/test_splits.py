@@ -196,6 +196,37 @@ def test_a_side_with_one_class_is_refused_by_fold_side_and_class():
         refuse_one_class(split, np.array([0.0, 1.0, 1.0]), where="here")
 
 
+def test_messages_of_folds_call_groups_what_the_data_call_them():
+    def of(words, labels, count=None, **columns):
+        data = cohort([f"p{i}" for i in range(len(labels))] if count is None else count, labels, **columns)
+        data.spec = data.spec.model_copy(update={"group_word": words})
+        return data
+
+    ring = ("scaffold", "scaffolds")
+    lonely, few = [1] + [0] * 19, of(ring, [0, 1] * 3, list("aabbcc"))
+    official = of(ring, [0, 1] * 4, list("aabbccdd"), side=["train", "test"] + ["train"] * 4 + ["test"] * 2)
+    holdout = SubjectHoldout(SubjectHoldoutConfig(column="side"))
+    alone = of(ring, [0, 1] * 4, list("aaaabbbb"), side=["train"] * 4 + ["test"] * 4)
+    for made, data, said in (
+        (NestedSubjectCv(), few, "5 folds need at least 5 scaffolds, got 3.*add scaffolds .scaffolds that share"),
+        (
+            NestedSubjectCv(),
+            of(ring, lonely),
+            "another share of validation scaffolds, or add scaffolds of the rarer class",
+        ),
+        (SubjectHoldout(), of(ring, [0, 1] * 2, list("aabb")), "need at least 3 scaffolds"),
+        (holdout, official, "1 scaffold, or chains .*to have scaffolds dealt here"),
+        (holdout, alone, "need at least 2 scaffolds, got 1: add scaffolds"),
+    ):
+        with pytest.raises((DataError, LeakageError), match=said) as told:
+            list(made.splits(data, "ill", 0))
+        assert "subject" not in str(told.value).replace("subject'", "")
+    # Where others are kept apart, they are meant.
+    chained = of(ring, [0, 1] * 3, list("abcdef"), group_site=list("112233"))
+    with pytest.raises(DataError, match="at least 5 group_sites, got 3"):
+        list(NestedSubjectCv(NestedSubjectCvConfig(apart=("group_site",))).splits(chained, "ill", 0))
+
+
 def test_equal_numbers_on_a_training_side_are_refused_by_fold_and_value():
     for made in (NestedSubjectCv(), SubjectHoldout()):
         constant = cohort([f"p{i}" for i in range(20)], [0, 1] * 10, grade=2.5)

@@ -10,6 +10,8 @@ import numpy as np
 from pellucid.data.subjects import group_name
 from pellucid.errors import DataError
 
+SUBJECTS = "subjects"
+
 
 @dataclass(frozen=True)
 class Split:
@@ -54,7 +56,9 @@ def components_of(groups: np.ndarray) -> np.ndarray:
     return np.argsort(np.argsort(first))[inverse].astype(np.int64)
 
 
-def subject_folds(sets: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
+def subject_folds(
+    sets: np.ndarray, labels: np.ndarray, folds: int, seed: int, *, several: str = SUBJECTS
+) -> np.ndarray:
     """Deal sets of samples into folds of about equal size and label balance.
 
     Parameters
@@ -65,6 +69,8 @@ def subject_folds(sets: np.ndarray, labels: np.ndarray, folds: int, seed: int) -
         Class of each sample; for numbers pass quantile bins. Balance is sought, separation of sets is guaranteed.
     folds : int
     seed : int
+    several : str
+        What sets are called in messages: the dataset's word for its groups.
 
     Returns
     -------
@@ -79,8 +85,8 @@ def subject_folds(sets: np.ndarray, labels: np.ndarray, folds: int, seed: int) -
     count = len(np.unique(sets))
     if count < folds:
         raise DataError(
-            f"{folds} folds need at least {folds} subjects, got {count}: ask for fewer folds or add subjects "
-            "(subjects that share any group count as one)"
+            f"{folds} folds need at least {folds} {several}, got {count}: ask for fewer folds or add {several} "
+            f"({several} that share any group count as one)"
         )
     return deal(sets, labels, [1 / folds] * folds, seed)
 
@@ -128,7 +134,9 @@ def deal(sets: np.ndarray, labels: np.ndarray, shares: Sequence[float], seed: in
     return part_of[of]
 
 
-def nested_splits(sets: np.ndarray, labels: np.ndarray, *, folds: int, validation: float, seed: int) -> Iterator[Split]:
+def nested_splits(
+    sets: np.ndarray, labels: np.ndarray, *, folds: int, validation: float, seed: int, several: str = SUBJECTS
+) -> Iterator[Split]:
     """Cross-validation over sets, each training side split again into learning and validation sets.
 
     Parameters
@@ -140,17 +148,23 @@ def nested_splits(sets: np.ndarray, labels: np.ndarray, *, folds: int, validatio
     validation : float
         Share of the training samples that is kept for early stopping and thresholds.
     seed : int
+    several : str
+        See :func:`subject_folds`.
     """
-    fold_of = subject_folds(sets, labels, folds, seed)
+    fold_of = subject_folds(sets, labels, folds, seed, several=several)
     for fold in range(folds):
         test = np.flatnonzero(fold_of == fold)
         rest = np.flatnonzero(fold_of != fold)
-        train, held = inner_split(sets[rest], labels[rest], validation=validation, seed=seed + 1 + fold)
+        train, held = inner_split(
+            sets[rest], labels[rest], validation=validation, seed=seed + 1 + fold, several=several
+        )
         yield Split(fold, rest[train], rest[held], test)
 
 
-def inner_split(sets: np.ndarray, labels: np.ndarray, *, validation: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Split samples into training and validation, whole sets on one side.
+def inner_split(
+    sets: np.ndarray, labels: np.ndarray, *, validation: float, seed: int, several: str = SUBJECTS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split samples into training and validation, whole sets on one side; for ``several`` see :func:`subject_folds`.
 
     Returns
     -------
@@ -165,8 +179,8 @@ def inner_split(sets: np.ndarray, labels: np.ndarray, *, validation: float, seed
     count = len(np.unique(sets))
     if count < 2:
         raise DataError(
-            f"learning and validation need at least 2 subjects, got {count}: add subjects, or test on fewer "
-            "(subjects that share any group count as one)"
+            f"learning and validation need at least 2 {several}, got {count}: add {several}, or test on fewer "
+            f"({several} that share any group count as one)"
         )
     part = deal(sets, labels, [1 - validation, validation], seed)
     return np.flatnonzero(part == 0), np.flatnonzero(part == 1)
@@ -199,7 +213,7 @@ def refuse_equal_numbers(split: Split, numbers: np.ndarray, names: Sequence[str]
             )
 
 
-def refuse_one_class(split: Split, labels: np.ndarray, *, where: str) -> None:
+def refuse_one_class(split: Split, labels: np.ndarray, *, where: str, several: str = SUBJECTS) -> None:
     """Raise where a side that is learnt from, or chosen by, is empty or holds one class only.
 
     Parameters
@@ -209,6 +223,8 @@ def refuse_one_class(split: Split, labels: np.ndarray, *, where: str) -> None:
         Classes of all samples.
     where : str
         What is split, for the message: ``"dataset 'x', target 'y'"``.
+    several : str
+        See :func:`subject_folds`.
 
     Raises
     ------
@@ -222,5 +238,5 @@ def refuse_one_class(split: Split, labels: np.ndarray, *, where: str) -> None:
         found = "is empty" if not len(present) else f"has {len(positions)} samples, all of class {present[0]:g}"
         raise DataError(
             f"{where}: the {side} side of fold {split.fold} {found}. A model and its threshold need two classes: ask for "
-            f"fewer folds, another share of validation subjects, or add subjects of the rarer class"
+            f"fewer folds, another share of validation {several}, or add {several} of the rarer class"
         )

@@ -48,14 +48,22 @@ class NestedSubjectCv(Splitting):
         DataError
             If there are fewer subjects than folds, a side is left with one class, or one number is all that there is to learn from.
         """
-        sets, strata = self.sets(dataset.keeping_apart(self.config.apart)), self.strata(dataset, target)
+        kept = dataset.keeping_apart(self.config.apart)
+        sets, strata = self.sets(kept), self.strata(dataset, target)
         try:
             found = list(
-                nested_splits(sets, strata, folds=self.config.folds, validation=self.config.validation, seed=seed)
+                nested_splits(
+                    sets,
+                    strata,
+                    folds=self.config.folds,
+                    validation=self.config.validation,
+                    seed=seed,
+                    several=kept.spec.group_word[1],
+                )
             )
         except DataError as error:
             raise DataError(f"{named(dataset, target)}: {error}") from None
-        yield from checked(found, dataset, target)
+        yield from checked(found, kept, target)
 
 
 def named(dataset: Dataset, target: str) -> str:
@@ -69,7 +77,7 @@ def checked(splits: list[Split], dataset: Dataset, target: str) -> list[Split]:
     if target and dataset.spec.target(target).kind in ONE_CLASS_EACH:
         labels = np.asarray(dataset.target_values(target))[:, 0]
         for split in splits:
-            refuse_one_class(split, labels, where=named(dataset, target))
+            refuse_one_class(split, labels, where=named(dataset, target), several=dataset.spec.group_word[1])
     if target and dataset.spec.target(target).kind == "regression":
         numbers = dataset.target_values(target)
         for split in splits:

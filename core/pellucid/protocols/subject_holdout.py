@@ -90,7 +90,7 @@ class SubjectHoldout(Splitting):
         if self.config.newest is not None:
             side = self._by_time(dataset, sets)
         else:
-            side = self._official(dataset, sets) if self._laid_down(dataset) else self._drawn(sets, strata, seed)
+            side = self._official(kept, sets) if self._laid_down(dataset) else self._drawn(sets, strata, seed)
         test = np.flatnonzero(side == "test")
         rest = np.flatnonzero((side != "test") & (side != LEFT_OUT))
         for name, positions in (("test", test), ("training", rest)):
@@ -99,11 +99,17 @@ class SubjectHoldout(Splitting):
         train, held = np.flatnonzero(side == "train"), np.flatnonzero(side == "validation")
         if not len(held):
             try:
-                at, chosen = inner_split(sets[rest], strata[rest], validation=self.config.validation, seed=seed + 1)
+                at, chosen = inner_split(
+                    sets[rest],
+                    strata[rest],
+                    validation=self.config.validation,
+                    seed=seed + 1,
+                    several=kept.spec.group_word[1],
+                )
             except DataError as error:
                 raise DataError(f"{named(dataset, target)}: {error}") from None
             train, held = rest[at], rest[chosen]
-        yield from checked([Split(0, train, held, test)], dataset, target)
+        yield from checked([Split(0, train, held, test)], kept, target)
 
     def _laid_down(self, dataset: Dataset) -> bool:
         """Whether the sides are as a column says."""
@@ -159,9 +165,9 @@ class SubjectHoldout(Splitting):
         if both:
             groups = ", ".join(map(repr, dataset.spec.groups))
             raise LeakageError(
-                f"dataset {name!r}, column {column!r}: {both} subject(s), or chains of them through {groups}, stand on "
-                "more than one side of this split; a model would be scored on whom it has learnt from. Leave the column "
-                "out to have subjects dealt here, or mend the split"
+                f"dataset {name!r}, column {column!r}: {both} {dataset.spec.group_word[both > 1]}, or chains of them through {groups}, "
+                f"stand on more than one side of this split; a model would be scored on what it has learnt from. Leave the column "
+                f"out to have {dataset.spec.group_word[1]} dealt here, or mend the split"
             )
         return side
 

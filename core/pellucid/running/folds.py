@@ -159,7 +159,8 @@ def fit_on_everybody(task: Task) -> None:
     dataset, target = task.dataset, task.study.target
     sets, strata = task.splitting.sets(dataset), task.splitting.strata(dataset, target)
     share = getattr(task.splitting.config, "validation", FINAL_VALIDATION)
-    train, validation = inner_split(sets, strata, validation=share, seed=task.study.training.seed)
+    several = dataset.spec.group_word[1]
+    train, validation = inner_split(sets, strata, validation=share, seed=task.study.training.seed, several=several)
     sides = Sides(dataset.subset(train), dataset.subset(validation), target)
     models, epochs = _fitted(task, sides, "all subjects", task.folder / "checkpoints")
     if task.writes:

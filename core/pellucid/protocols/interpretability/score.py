@@ -119,7 +119,8 @@ class Iis(Assessment):
         train = fold.dataset.subset(fold.split.train)
         y = torch.tensor(train.target_values(fold.target)[:, 0]).long()
         sets, strata = Splitting.sets(train), Splitting.strata(train, fold.target)
-        learn, choose = inner_split(sets, strata, validation=self.config.choosing, seed=fold.seed)
+        several = train.spec.group_word[1]
+        learn, choose = inner_split(sets, strata, validation=self.config.choosing, seed=fold.seed, several=several)
         frames = []
         for part, here, test, there in self._representations(fold):
             truth = torch.tensor(test.target_values(fold.target)[:, 0]).long()
