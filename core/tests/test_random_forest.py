@@ -8,7 +8,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from pellucid.attribution.gradients import gradient_times_input
 from pellucid.batch import Batch
 from pellucid.data.spec import Binary, MultiClass, MultiLabel, Regression
-from pellucid.errors import DataError
+from pellucid.errors import ContractError, DataError
 from pellucid.heads.trees.forest import SURE, RandomForest, RandomForestConfig
 from pellucid.representation import Representation
 
@@ -22,7 +22,7 @@ def drawn(count=120, seed=0):
 
 
 def fitted(target, y, x, **options):
-    head = RandomForest(RandomForestConfig(units=UNITS, target=target, trees=25, **options))
+    head = RandomForest(RandomForestConfig(units=UNITS, target=target, **{"trees": 25, **options}))
     labels = torch.tensor(np.asarray(y, np.float32)).reshape(len(x), -1)
     half = len(x) // 2
     z = torch.from_numpy(x)
@@ -74,22 +74,55 @@ def test_parts_add_up_and_go_to_the_units_that_were_asked(target):
         assert strength[0] > 2 * strength[2:].max()
 
 
-def test_parts_of_one_tree_are_the_steps_down_it():
+@pytest.mark.parametrize(("trees", "zero", "rounding"), [(1, 0.0, 1e-5), (25, 0.0, 1e-5), (25, 1e5, 0.02)])
+def test_parts_are_the_steps_down_the_trees_of_scikit_learn(trees, zero, rounding):
     x, y = drawn()
-    head = fitted(Regression(names=("y",), units=("m",)), y, x)
-    tree = (
-        RandomForestRegressor(25, max_features=1 / 3, random_state=0).fit(x, y.astype(np.float32)).estimators_[0].tree_
-    )
-    flat = head.trees_of(0)
-    one = type(flat)(flat.unit, flat.limit, flat.left, flat.right, flat.value, flat.root[:1], flat.depth)
-    start, parts = one.parts(torch.from_numpy(x[:1]).double())
-    at, expected = 0, np.zeros(6)
-    while tree.feature[at] >= 0:
-        below = tree.children_left[at] if x[0, tree.feature[at]] <= tree.threshold[at] else tree.children_right[at]
-        expected[tree.feature[at]] += tree.value[below, 0, 0] - tree.value[at, 0, 0]
-        at = below
-    assert float(start.detach()) == pytest.approx(tree.value[0, 0, 0], rel=1e-6)
-    assert np.allclose(parts[0].detach().numpy(), expected, atol=1e-5)
+    y = y + zero
+    head = fitted(Regression(names=("y",), units=("m",)), y, x, trees=trees, smallest_leaf=1)
+    other = RandomForestRegressor(trees, max_features=1 / 3, random_state=0).fit(x, y.astype(np.float32))
+    start, expected = 0.0, np.zeros((len(x), 6))
+    for tree in (one.tree_ for one in other.estimators_):
+        start += tree.value[0, 0, 0] / trees
+        for row, sample in zip(expected, x, strict=True):
+            at = 0
+            while tree.feature[at] >= 0:
+                unit = tree.feature[at]
+                below = tree.children_left[at] if sample[unit] <= tree.threshold[at] else tree.children_right[at]
+                row[unit] += (tree.value[below, 0, 0] - tree.value[at, 0, 0]) / trees
+                at = below
+    found = head.explain(Representation(torch.from_numpy(x), UNITS), "y")
+    assert np.allclose(found.baseline.detach().numpy(), start, rtol=1e-6)
+    assert np.allclose(found.contributions.detach().numpy(), expected, atol=rounding)
+
+
+@pytest.mark.parametrize(
+    ("target", "slope"),
+    [
+        (Regression(names=("y",), units=("m",)), 1.0),
+        (Binary(names=("no", "yes")), 1 / 0.4 + 1 / 0.6),
+        (MultiClass(names=("p", "q", "r")), 1 / 0.4),
+    ],
+)
+@pytest.mark.parametrize("rounding", [0.0, 2e-7])
+def test_a_path_that_comes_back_to_where_it_began_has_parts_all_the_same(target, slope, rounding):
+    head = RandomForest(RandomForestConfig(units=("x:a", "x:b"), target=target))
+    outputs = len(head.outputs)
+    # Whoever has a is moved up by 0.2, and who has no b besides is moved down again.
+    tree = {
+        "unit": [0, -1, 1, -1, -1],
+        "limit": [0.5, 0.0, 0.5, 0.0, 0.0],
+        "left": [1, 1, 3, 3, 4],
+        "right": [2, 1, 4, 3, 4],
+        "value": [0.4, 0.2, 0.6, 0.4 + rounding, 0.8],
+    }
+    for name, values in tree.items():
+        head.grow(name, torch.tensor(values, dtype=torch.float64 if name == "limit" else None))
+    head.grow("root", torch.zeros(outputs, dtype=torch.int64))
+    head.grow("first_tree", torch.arange(outputs + 1))
+    head.grow("depths", torch.full((outputs,), 2))
+    found = head.explain(Representation(torch.tensor([[1.0, 0.0]]), ("x:a", "x:b")), head.outputs[0])
+    assert found.output.tolist() == pytest.approx(found.baseline.tolist(), abs=2e-6)
+    assert found.contributions[0].tolist() == pytest.approx([0.2 * slope, -0.2 * slope], rel=1e-5)
 
 
 def test_each_label_is_learnt_from_the_samples_that_have_it():
@@ -109,6 +142,8 @@ def test_it_is_rebuilt_from_settings_and_weights_and_refuses_one_class():
     assert np.array_equal(said(head, x), said(again, x))
     with pytest.raises(DataError, match="all 120 training labels of 'yes' are the same"):
         fitted(Binary(names=("no", "yes")), np.ones(120), x)
+    with pytest.raises(ContractError, match="labelled samples"):
+        head.finish([(Representation(torch.from_numpy(x), UNITS), Batch({}))])
 
 
 def test_gradients_say_nothing_of_steps():

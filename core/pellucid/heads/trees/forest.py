@@ -20,6 +20,9 @@ from pellucid.representation import Representation
 SURE = 1e-3
 """Shares nearer to 0 and 1 than this count as this near: no logit is infinite because all trees agree."""
 
+STILL = 1e-5
+"""Shares that move less than this stay where they are: what single precision rounds away would decide by how much to stretch."""
+
 ARRAYS = ("unit", "limit", "left", "right", "root", "first_tree", "depths")
 
 
@@ -163,6 +166,13 @@ class RandomForest(Predictor):
         near = share.clamp(SURE, 1 - SURE)
         return near.log() if self.config.target.kind == "multiclass" else near.logit()
 
+    def _slope(self, share: Tensor) -> Tensor:
+        """By how much what the head says changes with a mean over trees."""
+        if self._numbers:
+            return torch.ones_like(share)
+        near = share.clamp(SURE, 1 - SURE)
+        return 1 / near if self.config.target.kind == "multiclass" else 1 / (near * (1 - near))
+
     def forward(self, z: Representation) -> Tensor:
         """Logits or numbers."""
         x = z.values.double()
@@ -175,10 +185,9 @@ class RandomForest(Predictor):
         start, parts = self.trees_of(at).parts(z.values.double())
         output = self(z)[:, at]
         baseline = self._scaled(start).expand(len(output)).to(output.dtype)
-        # Stretched alike; where paths come back to where they began the stretch is the slope there.
+        # Numbers add up as they are. Logits are stretched alike; where paths come back to where they began, by the slope there.
         moved = parts.sum(1)
-        stretch = torch.where(
-            moved.abs() > 1e-9, (output - baseline) / moved.where(moved.abs() > 1e-9, torch.ones(())), 0.0
-        )
+        back = torch.ones_like(moved, dtype=torch.bool) if self._numbers else moved.abs() < STILL
+        stretch = torch.where(back, self._slope(start), (output - baseline) / moved.masked_fill(back, 1.0))
         contributions = (parts * stretch[:, None]).to(output.dtype)
         return Explanation("rule", target, z.names, contributions, baseline, output, z.values)
