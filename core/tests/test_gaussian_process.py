@@ -5,18 +5,22 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize
+from scipy.stats import multivariate_normal, norm
 from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
+from sklearn.metrics import r2_score
 
 from pellucid import plugins
 from pellucid.assembly import build_head
 from pellucid.batch import Batch
 from pellucid.data.spec import Binary, DataSpec, MultiLabel, Regression, Vector
 from pellucid.entries import HeadEntry
-from pellucid.errors import DataError, StudyError
+from pellucid.errors import ContractError, DataError, StudyError
+from pellucid.heads.kernels import fitting
 from pellucid.heads.kernels.fitting import JITTER, fit
 from pellucid.heads.kernels.gaussian_process import NAME, OTHERS, GaussianProcess, GaussianProcessConfig
-from pellucid.heads.kernels.kernels import CAP, kernel, min_max
+from pellucid.heads.kernels.kernels import CAP, kernel, min_max, min_max_parts
 from pellucid.representation import Representation
 
 UNITS = (*(f"count:{at}" for at in range(12)), "number:a", "number:b", "number:c")
@@ -63,6 +67,52 @@ def test_min_max_is_the_sum_of_the_smaller_over_that_of_the_larger():
     assert min_max(torch.zeros(1, 3), torch.zeros(1, 3)).item() == 0.0
 
 
+def test_nobody_is_like_nobody():
+    some = torch.ones(2, 3)
+    assert min_max(some[:0], some).shape == (0, 2)
+    assert min_max_parts(some, some[:0], torch.ones(0)).tolist() == [[0.0] * 3] * 2
+
+
+def test_kernels_of_units_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(7, 4)), rng.normal(size=(5, 4))
+
+    def found(name):
+        return kernel(name, torch.from_numpy(a), torch.from_numpy(b)).numpy()
+
+    assert np.allclose(found("additive"), np.mean([RBF(1.0)(a[:, [at]], b[:, [at]]) for at in range(4)], axis=0))
+    assert np.allclose(found("linear"), DotProduct(0.0)(a, b) / 4)
+    assert np.allclose(found("rbf"), RBF(2.0)(a, b))
+
+
+def test_weights_are_the_likeliest_under_their_prior():
+    x, y = drawn()
+    counts, numbers = torch.from_numpy(x[:, :12]).double(), torch.from_numpy(x[:, 12:]).double()
+    kernels = [kernel("min-max", counts, counts).numpy(), kernel("additive", numbers, numbers).numpy()]
+    t = ((y - y.mean()) / y.std()).astype(np.float64)
+
+    def unlikelihood(logs):
+        w = np.exp(logs)
+        cov = w[0] * kernels[0] + w[1] * kernels[1] + w[2] * np.eye(len(t))
+        return -multivariate_normal(cov=cov).logpdf(t) - norm(0, 3).logpdf(logs).sum()
+
+    best = minimize(unlikelihood, np.zeros(3), method="Nelder-Mead", options={"maxiter": 2000, "xatol": 1e-5})
+    found = fit(kernels, t)
+    assert [*found.weights, found.noise] == pytest.approx(np.exp(best.x), rel=0.02)
+
+
+def test_weights_of_many_samples_are_chosen_on_some_of_them_and_all_are_fitted(monkeypatch):
+    x, y = drawn()
+    z, t = torch.from_numpy(x[:, 12:]).double(), ((y - y.mean()) / y.std()).astype(np.float64)
+    k = kernel("rbf", z, z).numpy()
+    whole = fit([k], t)
+    monkeypatch.setattr(fitting, "ENOUGH", 40)
+    one, again, other = fit([k], t), fit([k], t, seed=0), fit([k], t, seed=1)
+    assert len(one.alpha) == len(t)
+    assert one.weights == again.weights
+    assert len({whole.weights[0], one.weights[0], other.weights[0]}) == 3
+
+
 def test_the_answer_is_that_of_scikit_learn_with_the_same_kernel():
     x, y = drawn()
     z, t = torch.from_numpy(x[:, 12:]).double(), (y - y.mean()) / y.std()
@@ -103,6 +153,38 @@ def test_parts_add_up_whatever_the_kernels(kernels, target, parts):
     assert (found.contributions[~found.known] == 0).all()
 
 
+@pytest.mark.parametrize("kind", ["additive", "linear", "rbf"])
+def test_what_is_said_does_not_depend_on_units_of_numbers_and_labels(kind):
+    x, y = drawn()
+    new, truth = drawn(seed=1)
+    kernels = {"count": "min-max", "number": kind}
+
+    def said(numbers, labels):
+        def given(values):
+            return np.hstack([values[:, :12], (values[:, 12:] + numbers[0]) * numbers[1]]).astype(np.float32)
+
+        return (
+            fitted(LENGTH, y * labels[1] + labels[0], given(x), kernels=kernels)(z_of(given(new)))[:, 0]
+            .detach()
+            .numpy()
+        )
+
+    plain = said((0, 1), (0, 1))
+    assert r2_score(truth, plain) > (0.6 if kind == "linear" else 0.85)
+    assert said((5, 0.01), (0, 1)) == pytest.approx(plain, abs=1e-3)
+    assert said((0, 1), (700, 100)) == pytest.approx(700 + 100 * plain, abs=0.1)
+
+
+def test_numbers_are_compared_in_standard_deviations_of_what_is_within():
+    x, y = drawn()
+    x[:, 13] = 3.0
+    x[0, 12] = 1e6
+    head = fitted(LENGTH, y, x)
+    rows = head.rows[:, 12:].double().numpy()
+    assert rows.mean(0) == pytest.approx(0, abs=1e-5)
+    assert rows.std(0) == pytest.approx([1, 0, 1], abs=1e-5)
+
+
 def test_the_number_that_matters_has_a_curve_and_the_others_are_flat():
     x, y = drawn(200)
     head = fitted(LENGTH, y, x)
@@ -140,6 +222,7 @@ def test_the_training_samples_that_say_most_are_named_and_their_like_is_found():
         assert found.known[case].sum() == 3 + 10 + 1
         sources = [one.source for one in found.evidence[case]]
         assert len(set(sources)) == 10
+        assert set(sources) <= {f"m{at}" for at in range(len(x))}
         strongest = found.contributions[case, 3:-1].abs().argmax()
         assert found.names[3 + strongest] == f"like {sources[0]}"
     assert found.names[-1] == OTHERS
@@ -203,7 +286,19 @@ def test_what_cannot_be_is_refused():
         fitted(LENGTH, y, x, kernels={"number": "min-max"})
     with pytest.raises(DataError, match="labels of 'length' are the same"):
         fitted(LENGTH, np.ones_like(y), x)
-    assert len(fitted(LENGTH, y, x, most=40).rows) == 40
+    with pytest.raises(DataError, match="units of 'number' are no whole numbers"):
+        fitted(LENGTH, y, np.abs(x), kernels={"number": "min-max"})
+    with pytest.raises(ContractError, match="labelled samples"):
+        fitted().finish([(z_of(x), Batch({}))])
+
+
+def test_of_too_many_samples_some_are_compared_under_their_own_names():
+    x, y = drawn()
+    head = fitted(LENGTH, y, x, most=40, parts="samples")
+    names = [name.removeprefix("like m") for name in head.explain(z_of(x[:1]), "length").names if "like" in name]
+    assert len(names) == len(head.rows) == 40
+    assert np.array_equal(head.rows[:, :12].numpy(), x[[int(name) for name in names], :12])
+    assert not torch.equal(head.rows, fitted(LENGTH, y, x, most=40, seed=1).rows)
 
 
 def test_counts_that_an_encoder_standardises_are_refused_before_anything_is_fitted():

@@ -145,7 +145,7 @@ class GaussianProcess(Predictor):
         ContractError
             If the samples carry no labels.
         DataError
-            If a count is negative, or all known labels of an output are the same.
+            If a count is negative or no whole number, or all known labels of an output are the same.
         """
         seen = [(z.values, batch) for z, batch in parts]
         if any(batch.targets is None for _, batch in seen):
@@ -291,10 +291,12 @@ class GaussianProcess(Predictor):
         for prefix, (kind, own) in self.blocks.items():
             values = raw[:, own]
             if kind == "min-max":
-                if (values < 0).any():
+                negative = bool((values < 0).any())
+                if negative or (values != values.round()).any():
                     raise DataError(
-                        f"head {NAME!r}: the kernel min-max compares counts, and units of {prefix!r} are negative: let the encoder hand on "
-                        "counts as they are (identity with standardised = false), or choose another kernel"
+                        f"head {NAME!r}: the kernel min-max compares counts, and units of {prefix!r} are "
+                        f"{'negative' if negative else 'no whole numbers'}: let the encoder hand on counts as they are (identity with "
+                        "standardised = false), or choose another kernel"
                     )
                 self.ends[1, own] = torch.inf
                 continue

@@ -44,14 +44,14 @@ def min_max(a: Tensor, b: Tensor) -> Tensor:
     """
     a, b = a.clamp(max=CAP), b.clamp(max=CAP)
     both = torch.zeros(len(a), len(b), dtype=a.dtype)
-    most = int(min(a.amax(), b.amax())) if a.numel() and b.numel() else 0
-    for level in range(1, most + 1):
+    for level in _levels(a, b):
         # As sums over levels of "at least so many": products of tables of zeros and ones.
         some = ((a >= level).any(0) & (b >= level).any(0)).nonzero()[:, 0]
         if len(some):
             both += (a[:, some] >= level).to(a.dtype) @ (b[:, some] >= level).to(a.dtype).T
     either = a.sum(1)[:, None] + b.sum(1) - both
-    return torch.where(either > 0, both / either.clamp(min=1e-12), 0.0)
+    # Two rows without any have none in common: 0 of whatever.
+    return both / either.clamp(min=1)
 
 
 def min_max_parts(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
@@ -72,9 +72,9 @@ def min_max_parts(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
     likeness = min_max(a, b)
     # From the likeness and both sums: what it is a share of.
     either = (a.sum(1)[:, None] + b.sum(1)) / (1 + likeness)
-    worth = torch.where(either > 0, weights / either.clamp(min=1e-12), 0.0)
+    worth = weights / either.clamp(min=1)
     found = torch.zeros_like(a)
-    for level in range(1, int(min(a.amax(), b.amax())) + 1 if a.numel() and b.numel() else 1):
+    for level in _levels(a, b):
         found += (a >= level) * (worth @ (b >= level).to(a.dtype))
     return found
 
@@ -82,3 +82,8 @@ def min_max_parts(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
 def unit_likeness(a: Tensor, b: Tensor) -> Tensor:
     """Gaussian likeness of single numbers in standard deviations, shape (row,) and (other,) to (row, other)."""
     return (-0.5 * (a[:, None] - b[None, :]).square()).exp()
+
+
+def _levels(a: Tensor, b: Tensor) -> range:
+    """Counts that both sides have; none where one of them has no rows."""
+    return range(1, int(min(a.amax(), b.amax())) + 1) if a.numel() and b.numel() else range(0)
