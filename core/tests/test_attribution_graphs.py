@@ -60,6 +60,27 @@ def test_a_node_takes_its_value_and_its_edges_with_it(case, monkeypatch, at_once
     region, fall = found.strongest(2, top=1)[0]
     assert fall == pytest.approx(float(found.falls[2].max()))
     assert region == Subgraph((int(found.falls[2].argmax()),))
+    table = found.values
+    assert table.shape == (5, int(x.node_counts.max()))
+    for row, falls in enumerate(found.falls):
+        assert torch.equal(table[row, : len(falls)], falls)
+        assert not table[row, len(falls) :].any()
+
+
+def test_as_many_copies_as_may_be_go_through_together_and_no_more(case, monkeypatch):
+    model, batch = case
+    most = int(batch.inputs["graph"].node_counts.max())
+    seen = []
+    forward = Model.forward
+    monkeypatch.setattr(
+        Model, "forward", lambda self, one: seen.append(len(one.inputs["graph"].nodes)) or forward(self, one)
+    )
+    monkeypatch.setattr(graphs, "NODES_AT_ONCE", 3 * most)
+    graph_map(model, batch)
+    # Of each copy one node is gone.
+    copies = seen[1:]
+    assert all(2 * most - 3 < nodes < 3 * most for nodes in copies[:-1])
+    assert sum(copies) == int((batch.inputs["graph"].node_counts * (batch.inputs["graph"].node_counts - 1)).sum())
 
 
 def test_an_edge_goes_both_ways_and_is_named_once(case):

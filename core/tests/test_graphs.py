@@ -63,6 +63,10 @@ def test_graphs_are_checked_against_their_spec():
         graphs.check(Graph(node_features=("mass",), edge_features=("length",)), "here")
     with pytest.raises(DataError, match="node_types are missing"):
         graphs.check(Graph(node_features=("mass", "charge"), edge_features=("length",), node_types=("a",)), "here")
+    for types, told in (([0, -1], "from -1 to 0"), ([0, 2], "from 0 to 2")):
+        typed = Graphs.of(np.zeros((2, 1)), [], None, types)
+        with pytest.raises(DataError, match=f"node_types run {told}; the spec names 2"):
+            typed.check(Graph(node_features=("mass",), node_types=("a", "b")), "here")
     graphs.nodes[3, 1] = np.nan
     with pytest.raises(DataError, match="node feature 'charge' is nan in node 3"):
         graphs.check(spec, "here")
@@ -85,6 +89,12 @@ def test_tensors_of_graphs_are_numbered_over_the_batch(types):
     back = joined([batch[:2], batch[2:]])
     assert torch.equal(back.edge_index, batch.edge_index)
     assert torch.equal(back.graph_of_node, batch.graph_of_node)
+    assert len(back) == len(batch)
+    moved = batch.to("cpu")
+    for name in ("nodes", "edge_index", "edge_values", "graph_of_node", "node_types", "edge_types"):
+        for other in (back, moved):
+            a, b = getattr(other, name), getattr(batch, name)
+            assert (a is None and b is None) or torch.equal(a, b), name
     assert torch.equal(batch[torch.tensor([2])].edges_of(0), torch.from_numpy(alone[2].edges))
 
 
