@@ -44,6 +44,16 @@ def test_graphs_taken_out_are_those_put_in(types):
     )
 
 
+def test_a_graph_without_edges_need_not_say_what_edges_have():
+    bare = Graphs.of([[1.0]], [])
+    bonded = Graphs.of([[1.0], [2.0]], [[0, 1]], [[0.5, 3.0]])
+    for order in ([bare, bonded], [bonded, bare], [bare, bonded, bare]):
+        found = Graphs.joined(order)
+        assert found.edge_values.tolist() == [[0.5, 3.0]]
+        assert found.edges.tolist() == [[0, 1]]
+    assert Graphs.joined([bare, bare]).edge_values.shape == (0, 0)
+
+
 def test_a_graph_that_cannot_be_is_refused():
     with pytest.raises(DataError, match=r"graph 1 has 2 nodes, but an edge from 0 to 2"):
         Graphs(np.zeros((5, 1)), [[0, 2], [0, 2]], [3, 2], [1, 1])
