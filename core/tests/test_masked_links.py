@@ -64,6 +64,10 @@ def test_areas_are_means_over_folds_and_leaks_and_differences_follow_from_them()
     assert found["auroc_minus_b", "a"].value == pytest.approx(area("a", "score") - area("b", "score"))
     assert found["auroc_minus_b", "a"].low > 0
     assert found["auroc", "a"].n_subjects == 20
+    assert [found[name, "a"].chance for name in ("auroc", "auroc_leaky", "leak")] == [0.5, 0.5, 0.0]
+    assert found["auroc_minus_b", "a"].chance == pytest.approx(0.5 - area("b", "score"))
+    assert found["auroc_leaky", "a"].baseline == found["auroc", "a"].value
+    assert not found["leak", "a"].higher_is_better
     assert ("auroc_minus_b", "b") not in found
     # A rival is what a model is seen beside; of the rival it is chance.
     for metric in ("auroc", "recall@5"):
