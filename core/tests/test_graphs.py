@@ -57,6 +57,8 @@ def test_a_graph_without_edges_need_not_say_what_edges_have():
 def test_a_graph_that_cannot_be_is_refused():
     with pytest.raises(DataError, match=r"graph 1 has 2 nodes, but an edge from 0 to 2"):
         Graphs(np.zeros((5, 1)), [[0, 2], [0, 2]], [3, 2], [1, 1])
+    with pytest.raises(DataError, match=r"graph 2 has 1 nodes, but an edge from -1 to 0"):
+        Graphs(np.zeros((6, 1)), [[0, 2], [1, 0], [0, 1], [-1, 0]], [3, 2, 1], [1, 2, 1])
     with pytest.raises(DataError, match="nodes has 4 entries, expected 5"):
         Graphs(np.zeros((4, 1)), np.zeros((0, 2)), [3, 2], [0, 0])
     with pytest.raises(DataError, match="edge_values has 1 entries, expected 2"):
