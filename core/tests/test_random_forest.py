@@ -1,5 +1,7 @@
 """The forest says what scikit-learn's says, and is taken apart without remainder."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from pellucid.attribution.gradients import gradient_times_input
 from pellucid.batch import Batch
 from pellucid.data.spec import Binary, MultiClass, MultiLabel, Regression
 from pellucid.errors import ContractError, DataError
+from pellucid.faithfulness.randomisation import reinitialised
 from pellucid.heads.trees.forest import SURE, RandomForest, RandomForestConfig
 from pellucid.representation import Representation
 
@@ -155,3 +158,84 @@ def test_gradients_say_nothing_of_steps():
     )
     assert (found.values == 0).all()
     assert torch.allclose(found.gap, found.output - found.baseline)
+
+
+def deep_forest():
+    """Trees of numbers without a pattern: paths of all lengths, and limits between neighbouring values of single precision."""
+    rng = np.random.default_rng(5)
+    x = (1 + rng.integers(0, 40, (300, 6)) * np.float32(2**-21)).astype(np.float32)
+    return fitted(Regression(names=("y",), units=("m",)), rng.normal(size=300), x), x
+
+
+def walked(flat, row, tree):
+    """The nodes of one tree that one sample passes, step by step in plain Python."""
+    at = int(flat.root[tree])
+    passed = [at]
+    while int(flat.unit[at]) >= 0:
+        at = int(flat.left[at] if float(row[int(flat.unit[at])]) <= float(flat.limit[at]) else flat.right[at])
+        passed.append(at)
+    return passed
+
+
+def test_compiled_trees_take_the_steps_that_the_arrays_say():
+    head, x = deep_forest()
+    flat, compiled = head.trees_of(0), head.compiled(0)
+    rows = torch.from_numpy(x[:40])
+    leaves, (start, parts) = compiled.leaves(rows), flat.parts(rows, compiled)
+    value = flat.value.detach().double()
+    for row in range(len(rows)):
+        expected = np.zeros(6)
+        for tree in range(25):
+            passed = walked(flat, rows[row], tree)
+            assert passed[-1] == int(leaves[row, tree])
+            for before, after in itertools.pairwise(passed):
+                expected[int(flat.unit[before])] += float(value[after] - value[before]) / 25
+        assert np.allclose(parts[row].numpy(), expected, atol=1e-9)
+    assert max(len(walked(flat, row, 0)) for row in rows) > 9
+    assert float(start) == pytest.approx(float(value[flat.root].mean()))
+
+
+def test_several_outputs_have_trees_of_their_own():
+    x = drawn()[0]
+    labels = np.column_stack([x[:, 0] > 1, x[:, 1] > 2]).astype(float)
+    head = fitted(MultiLabel(names=("first", "second")), labels, x)
+    for output in range(2):
+        flat, leaves = head.trees_of(output), head.compiled(output).leaves(torch.from_numpy(x[:5]))
+        assert [
+            [walked(flat, torch.from_numpy(row), tree)[-1] for tree in range(25)] for row in x[:5]
+        ] == leaves.tolist()
+
+
+def test_a_copy_with_other_values_says_otherwise_and_the_first_stays():
+    x, y = drawn()
+    head = fitted(Regression(names=("y",), units=("m",)), y, x)
+    before = said(head, x)
+    other = reinitialised(head, torch.Generator().manual_seed(0))
+    assert np.array_equal(said(head, x), before)
+    drawn_anew = other.trees_of(0)
+    expected = drawn_anew.value[head.compiled(0).leaves(torch.from_numpy(x))].mean(1)
+    assert np.allclose(said(other, x)[:, 0], expected.detach().numpy(), atol=1e-6)
+    assert not np.allclose(said(other, x), before, atol=0.1)
+
+
+def test_a_head_that_is_fitted_again_forgets_its_compiled_trees():
+    x, y = drawn()
+    head = fitted(Regression(names=("y",), units=("m",)), y, x)
+    first = said(head, x)
+    other = fitted(Regression(names=("y",), units=("m",)), x[:, 5], x)
+    head.load_state_dict(other.state_dict())
+    assert np.array_equal(said(head, x), said(other, x))
+    assert not np.allclose(said(head, x), first, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("unit", 6), ("left", 10**9), ("left", 0), ("right", -5), ("depths", 2), ("root", 10**9)]
+)
+def test_damaged_arrays_are_refused_before_compiled_code_reads_them(name, value):
+    x, y = drawn()
+    head = fitted(Regression(names=("y",), units=("m",)), y, x)
+    state = {key: values.clone() for key, values in head.state_dict().items()}
+    state[name][0] = value
+    head.load_state_dict(state)
+    with pytest.raises(ContractError, match="are no trees"):
+        said(head, x)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from pellucid.heads.trees.compiled import CompiledTrees
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class FlatTrees:
         Mean label of the training samples that came here.
     root : Tensor of int64, shape (tree,)
     depth : int
-        Steps from a root to the lowest leaf.
+        Steps from a root to the lowest leaf, of the deepest tree.
     """
 
     unit: Tensor
@@ -38,47 +40,47 @@ class FlatTrees:
     root: Tensor
     depth: int
 
-    def means(self, x: Tensor) -> Tensor:
-        """Mean of the leaves' values over trees, shape (sample, unit) to (sample,)."""
-        flat, wide, trees = x.reshape(-1), x.shape[1], len(self.root)
-        at = self.root.repeat(len(x))
-        first = torch.arange(len(x)).repeat_interleave(trees) * wide
-        # Only those that are at no leaf yet go on: most paths are far shorter than the longest.
-        going = torch.nonzero(self.unit[at] >= 0)[:, 0]
-        while len(going):
-            here = at[going]
-            here = torch.where(
-                flat[first[going] + self.unit[here]] <= self.limit[here], self.left[here], self.right[here]
-            )
-            at[going] = here
-            going = going[self.unit[here] >= 0]
-        return self.value[at].reshape(len(x), trees).mean(1)
+    def compiled(self, width: int) -> CompiledTrees:
+        """What takes samples of so many units down these trees."""
+        return CompiledTrees(self.unit, self.limit, self.left, self.right, self.root, self.depth, width)
 
-    def parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def means(self, leaves: Tensor) -> Tensor:
+        """Mean of the leaves' values over trees, shape (sample, tree) to (sample,)."""
+        return self.value[leaves].mean(1)
+
+    @torch.no_grad()
+    def parts(self, x: Tensor, compiled: CompiledTrees) -> tuple[Tensor, Tensor]:
         """What each unit adds on the way down, mean over trees.
+
+        Parameters
+        ----------
+        x : Tensor, shape (sample, unit)
+        compiled : CompiledTrees
+            Of these trees.
 
         Returns
         -------
         start : Tensor, shape ()
             Mean of the roots' values.
-        parts : Tensor, shape (sample, unit)
+        parts : Tensor of float64, shape (sample, unit)
             A step's change of value goes to the unit that was asked. With ``start`` they add up to :meth:`means`.
         """
-        steps = self._walk(x)
-        found = torch.zeros_like(x, dtype=self.value.dtype)
-        for before, after in itertools.pairwise(steps):
-            found.scatter_add_(1, self.unit[before].clamp(min=0), self.value[after] - self.value[before])
-        return self.value[self.root].mean(), found / len(self.root)
+        from scipy.sparse import csr_array
 
-    def _walk(self, x: Tensor) -> list[Tensor]:
-        """The node of each tree at which each sample is after 0, 1 ... steps, shape (sample, tree) each."""
-        at = self.root.expand(len(x), -1)
-        steps = [at]
-        for _ in range(self.depth):
-            asked = x.gather(1, self.unit[at].clamp(min=0))
-            at = torch.where(asked <= self.limit[at], self.left[at], self.right[at])
-            steps.append(at)
-        return steps
+        nodes = len(self.unit)
+        inner = torch.nonzero(self.unit >= 0)[:, 0]
+        value = self.value.double()
+        asked, change = torch.zeros(nodes, dtype=torch.int64), torch.zeros(nodes, dtype=torch.float64)
+        for below in (self.left, self.right):
+            asked[below[inner]] = self.unit[inner]
+            change[below[inner]] = value[below[inner]] - value[inner]
+        # A row a node, with what is added by coming there at the unit that was asked: what a path adds is the sum of its rows.
+        steps = csr_array((change.numpy(), asked.numpy(), np.arange(nodes + 1)), shape=(nodes, x.shape[1]))
+        found = np.zeros(x.shape)
+        for own, path in compiled.paths(x):
+            added = (path @ steps[own]).tocoo()
+            found[added.row, added.col] += added.data
+        return value[self.root].mean(), torch.from_numpy(found / len(self.root))
 
 
 def flattened(trees: Sequence[Any]) -> FlatTrees:

@@ -14,6 +14,7 @@ from pellucid.batch import Batch
 from pellucid.errors import ContractError, DataError
 from pellucid.explanation import Explanation
 from pellucid.heads.base import HeadTags, Predictor, PredictorConfig, Stage
+from pellucid.heads.trees.compiled import CompiledTrees
 from pellucid.heads.trees.flat import FlatTrees, flattened
 from pellucid.representation import Representation
 
@@ -85,6 +86,7 @@ class RandomForest(Predictor):
             self.register_buffer(name, torch.zeros(0, dtype=kind))
         # A parameter, although no step moves it: it is what an audit draws anew to see whether explanations notice.
         self.value = nn.Parameter(torch.zeros(0))
+        self._compiled: dict[int, CompiledTrees] = {}
 
     @classmethod
     def example_options(cls) -> dict[str, Any]:
@@ -153,11 +155,24 @@ class RandomForest(Predictor):
     def _numbers(self) -> bool:
         return self.config.target.kind == "regression"
 
+    def grow(self, name: str, values: Tensor) -> None:
+        """Give one of the arrays other values; what was compiled of those before is thrown away."""
+        self._compiled.clear()
+        super().grow(name, values)
+
     def trees_of(self, output: int) -> FlatTrees:
         """The trees of one output."""
         first, last = self.first_tree[output : output + 2].tolist()
-        depth = int(self.depths[output])
-        return FlatTrees(self.unit, self.limit, self.left, self.right, self.value, self.root[first:last], depth)
+        roots = [*self.root.tolist(), len(self.unit)]
+        own = slice(roots[first], roots[last])
+        left, right, root = (nodes - own.start for nodes in (self.left[own], self.right[own], self.root[first:last]))
+        return FlatTrees(self.unit[own], self.limit[own], left, right, self.value[own], root, int(self.depths[output]))
+
+    def compiled(self, output: int) -> CompiledTrees:
+        """What takes samples down the trees of one output, made once."""
+        if output not in self._compiled:
+            self._compiled[output] = self.trees_of(output).compiled(len(self.config.units))
+        return self._compiled[output]
 
     def _scaled(self, share: Tensor) -> Tensor:
         """What the head says of a mean over trees."""
@@ -175,14 +190,14 @@ class RandomForest(Predictor):
 
     def forward(self, z: Representation) -> Tensor:
         """Logits or numbers."""
-        x = z.values.double()
-        said = torch.stack([self.trees_of(at).means(x) for at in range(len(self.outputs))], 1)
+        every = range(len(self.outputs))
+        said = torch.stack([self.trees_of(at).means(self.compiled(at).leaves(z.values)) for at in every], 1)
         return self._scaled(said).to(z.values.dtype)
 
     def explain(self, z: Representation, target: str) -> Explanation:
         """What each unit moves one output by on a sample's paths."""
         at = self.output_index(target)
-        start, parts = self.trees_of(at).parts(z.values.double())
+        start, parts = self.trees_of(at).parts(z.values, self.compiled(at))
         output = self(z)[:, at]
         baseline = self._scaled(start).expand(len(output)).to(output.dtype)
         # Numbers add up as they are. Logits are stretched alike; where paths come back to where they began, by the slope there.
