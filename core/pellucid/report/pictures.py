@@ -104,7 +104,8 @@ def _whole(run: RunFolder, part: str, output: str, rows: pd.DataFrame, is_functi
         f"Bars, largest first: {told}",
     )
     curves = rows[rows["comparable"].astype(bool) & np.isfinite(rows["value"].to_numpy(float))]
-    top = [unit for unit in spread.index if (curves["unit"] == unit).any()][:TOP_CURVES]
+    there = set(curves["unit"].unique())
+    top = [unit for unit in spread.index if unit in there][:TOP_CURVES]
     # One scale for all, and not that of a few far outliers.
     ends = curves[curves["unit"].isin(top)].groupby("unit")["contribution"].quantile([0.001, 0.999])
     edge = 0.08 * float(np.ptp(ends)) if len(ends) else 0.0
