@@ -9,7 +9,7 @@ from pellucid.batch import Batch
 from pellucid.data.spec import MultiLabel, Regression
 from pellucid.errors import ContractError, StudyError
 from pellucid.heads.additive_tokens import TOP, AdditiveTokens, AdditiveTokensConfig
-from pellucid.regions import Atoms
+from pellucid.regions import Subgraph
 from pellucid.representation import Representation, Tokens, TokenShape
 
 UNITS = ("x:own", "y:a", "y:b")
@@ -22,7 +22,7 @@ def z_of(counts=COUNTS, seed=0, most=7):
     rng = torch.Generator().manual_seed(seed)
     values = torch.randn(len(counts), most, 3, generator=rng)
     known = torch.arange(most) < torch.tensor(counts)[:, None]
-    regions = tuple(Atoms((at,)) for at in range(most))
+    regions = tuple(Subgraph((at,)) for at in range(most))
     return Representation(
         torch.randn(len(counts), 3, generator=rng), UNITS, {"x": Tokens(values, regions, known=known)}
     )
@@ -111,7 +111,7 @@ def test_the_strongest_places_that_are_there_are_evidence():
     found = head.explain(z, "y")
     assert [len(some) for some in found.evidence] == [4, 1, TOP, 0]
     order = found.contributions[2, :7].abs().argsort(descending=True)[:TOP].tolist()
-    assert [one.region for one in found.evidence[2]] == [Atoms((at,)) for at in order]
+    assert [one.region for one in found.evidence[2]] == [Subgraph((at,)) for at in order]
     assert [one.unit for one in found.evidence[2]] == [f"x:atom {at + 1}" for at in order]
     assert {one.input for one in found.evidence[2]} == {"x"}
     assert found.known.tolist() == [[at < count for at in range(7)] + [True, True] for count in COUNTS]

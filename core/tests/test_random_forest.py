@@ -119,8 +119,10 @@ def test_a_path_that_comes_back_to_where_it_began_has_parts_all_the_same(target,
         "value": [0.4, 0.2, 0.6, 0.4 + rounding, 0.8],
     }
     for name, values in tree.items():
-        head.grow(name, torch.tensor(values, dtype=torch.float64 if name == "limit" else None))
-    head.grow("root", torch.zeros(outputs, dtype=torch.int64))
+        again = torch.tensor(values, dtype=torch.float64 if name == "limit" else None).repeat(outputs)
+        below = 5 * torch.arange(outputs).repeat_interleave(5) if name in ("left", "right") else 0
+        head.grow(name, again + below)
+    head.grow("root", 5 * torch.arange(outputs))
     head.grow("first_tree", torch.arange(outputs + 1))
     head.grow("depths", torch.full((outputs,), 2))
     found = head.explain(Representation(torch.tensor([[1.0, 0.0]]), ("x:a", "x:b")), head.outputs[0])
