@@ -110,28 +110,28 @@ def test_padded_positions_never_appear():
 
 def test_a_position_that_is_partly_padding_is_left_out():
     batch = Batch({"x": torch.zeros(1, 2, 12)}, {"x": torch.tensor([[[True] * 7 + [False] * 5, [False] * 12]])})
-    assert real_positions(batch, "x", "signal", (6,)).tolist() == [[True, True, True, False, False, False]]
+    assert real_positions(batch, "x", (6,)).tolist() == [[True, True, True, False, False, False]]
     # Of a signal with one channel missing altogether nothing is left out.
     batch = Batch({"x": torch.zeros(1, 2, 12)}, {"x": torch.tensor([[[True] * 12, [False] * 12]])})
-    assert real_positions(batch, "x", "signal", (6,)).all()
+    assert real_positions(batch, "x", (6,)).all()
     # A modality that is missing altogether gives no row.
     batch = Batch({"x": torch.zeros(2, 2, 12)}, {"x": torch.tensor([True, False])})
-    assert real_positions(batch, "x", "signal", (3,)).tolist() == [[True] * 3, [False] * 3]
+    assert real_positions(batch, "x", (3,)).tolist() == [[True] * 3, [False] * 3]
 
 
 def test_positions_of_trajectories_texts_and_pictures_are_kept_by_their_own_axes():
-    steps = torch.tensor([[[True, False]] * 3 + [[False, False]] * 3])  # six steps of two states
-    batch = Batch({"x": torch.zeros(1, 6, 2)}, {"x": steps})
-    assert real_positions(batch, "x", "trajectory", (6,)).tolist() == [[True] * 3 + [False] * 3]
-    assert real_positions(batch, "x", "trajectory", (2,)).tolist() == [[True, False]]
+    steps = torch.tensor([[[True] * 3 + [False] * 3, [False] * 6]])  # six steps of two states
+    batch = Batch({"x": torch.zeros(1, 2, 6)}, {"x": steps})
+    assert real_positions(batch, "x", (6,)).tolist() == [[True] * 3 + [False] * 3]
+    assert real_positions(batch, "x", (2,)).tolist() == [[True, False]]
     words = Batch({"x": torch.zeros(1, 4, dtype=torch.int64)}, {"x": torch.tensor([[True, True, False, False]])})
-    assert real_positions(words, "x", "text", (4,)).tolist() == [[True, True, False, False]]
+    assert real_positions(words, "x", (4,)).tolist() == [[True, True, False, False]]
     picture = torch.ones(1, 1, 4, 4, dtype=torch.bool)
     picture[..., 3] = False
     batch = Batch({"x": torch.zeros(1, 1, 4, 4)}, {"x": picture})
-    assert real_positions(batch, "x", "image", (2, 2)).tolist() == [[True, False, True, False]]
+    assert real_positions(batch, "x", (2, 2)).tolist() == [[True, False, True, False]]
     # Pooled over all places it cannot be told from what: only a sample with nothing real is left out.
-    assert real_positions(batch, "x", "image", ()).tolist() == [[True]]
+    assert real_positions(batch, "x", ()).tolist() == [[True]]
 
 
 def test_three_axes_that_can_be_read_two_ways_are_asked_about():

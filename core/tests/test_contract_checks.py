@@ -473,7 +473,7 @@ def test_planted_inputs_show_the_planted_size():
     seen = {
         "signal": arrays["signal"][:, 0].std(1),
         "vector": arrays["vector"][:, 0],
-        "trajectory": np.abs(arrays["trajectory"][..., 0]).max(1),
+        "trajectory": np.abs(arrays["trajectory"][:, 0]).max(1),
         "text": arrays["text"][:, 0],
     }
     for name, values in seen.items():

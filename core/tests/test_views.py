@@ -118,11 +118,26 @@ def test_missing_values_break_a_line_and_do_not_blow_up_its_scale():
 
 
 def test_steps_of_a_trajectory_are_marked_in_seconds():
-    values = np.stack([np.linspace(0, 1, 40), np.linspace(1, 0, 40)], axis=1)
+    values = np.stack([np.linspace(0, 1, 40), np.linspace(1, 0, 40)])
     ax = drawn(trajectory, values, PATH, regions=(Marked(Steps(("height",), 10, 14), 1.0),))
     ((x, _, width, _),) = boxes(ax)
     assert (x, width) == (5.0, 2.0)
     assert drawn(trajectory, values, PATH, only=Steps(("height",), 10, 14)).get_xlim() == (4.0, 8.0)
+
+
+def test_each_variable_of_a_trajectory_has_a_scale_of_its_own_and_actions_stand_below_states():
+    path = Trajectory(
+        names=("push", "speed", "height"), actions=("push",), length=40, dt_s=0.5, units=("N", "m s-1", "m")
+    )
+    rise = np.linspace(0, 1, 40)
+    values = np.stack([1e-3 * rise, 1e3 * rise, np.where(rise < 0.5, 2.0, np.nan)])
+    ax = drawn(trajectory, values, path)
+    heights = [np.nanmax(line.get_ydata()) - np.nanmin(line.get_ydata()) for line in ax.lines]
+    assert heights == pytest.approx([1.0, 0.0, 1.0])
+    assert [text.get_text().strip() for text in ax.texts] == ["speed (m s⁻¹)", "height (m)", "push, action (N)"]
+    # Each is drawn below the one before.
+    starts = [line.get_ydata()[0] for line in ax.lines]
+    assert starts == sorted(starts, reverse=True)
 
 
 def test_a_vector_names_its_strongest_values_first():

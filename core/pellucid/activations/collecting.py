@@ -146,7 +146,7 @@ def kept_positions(batch: Batch, name: str | None, dataset: Dataset, shape: tupl
     Tensor of bool, optional
         Shape (sample, position); None: all do.
     """
-    return None if name is None else real_positions(batch, name, dataset.spec.input(name).kind, shape)
+    return None if name is None else real_positions(batch, name, shape)
 
 
 def input_of_layer(model: nn.Module, layer: str, dataset: Dataset) -> str | None:

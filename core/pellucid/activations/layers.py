@@ -147,11 +147,7 @@ def watching(model: nn.Module, layer: str) -> Iterator[Callable[[], Tensor]]:
             part.training = training[name]
 
 
-POSITIONS_FIRST = ("trajectory", "text")
-"""Kinds of input that have positions before channels; all others have channels first."""
-
-
-def real_positions(batch: Batch, name: str, kind: str, shape: tuple[int, ...]) -> Tensor | None:
+def real_positions(batch: Batch, name: str, shape: tuple[int, ...]) -> Tensor | None:
     """Which positions of a layer lie wholly in what is real of an input, bool, shape (sample, position); None: all do.
 
     A place of the input is real if any of its channels is.
@@ -159,8 +155,8 @@ def real_positions(batch: Batch, name: str, kind: str, shape: tuple[int, ...]) -
     Parameters
     ----------
     batch : Batch
-    name, kind : str
-        The input that the layer's positions lie in, and of which kind it is.
+    name : str
+        Of the input that the layer's positions lie in.
     shape : tuple of int
         Of the positions: as many axes as the input has beside its channels, each divided evenly.
     """
@@ -171,8 +167,7 @@ def real_positions(batch: Batch, name: str, kind: str, shape: tuple[int, ...]) -
         there = batch.present(name)
         assert there is not None
         return there[:, None].expand(-1, max(1, math.prod(shape)))
-    channels = 2 if kind in POSITIONS_FIRST else 1
-    real = mask.any(channels) if mask.ndim == len(shape) + 2 else mask
+    real = mask.any(1) if mask.ndim == len(shape) + 2 else mask
     pool = (nn.functional.adaptive_max_pool1d, nn.functional.adaptive_max_pool2d, nn.functional.adaptive_max_pool3d)
     gaps: Tensor = pool[len(shape) - 1]((~real).float()[:, None], shape if len(shape) > 1 else shape[0])  # type: ignore[operator]
     return gaps.flatten(1) == 0

@@ -3,11 +3,10 @@
 from pellucid.attribution.graphs import GraphMap, graph_map
 from pellucid.attribution.model import attribute, training_mean
 from pellucid.attribution.parts import RegionMap, region_map
-from pellucid.attribution.places import PLACED, place_map
+from pellucid.attribution.places import place_map
 from pellucid.attribution.values import Attribution
 
 __all__ = [
-    "PLACED",
     "Attribution",
     "GraphMap",
     "RegionMap",

@@ -13,7 +13,7 @@ from pellucid.attribution.occlusion import Window, drops, windows
 from pellucid.batch import Batch
 from pellucid.errors import ContractError
 from pellucid.model import Model
-from pellucid.regions import Box, Region, Steps, TimeSpan, Words
+from pellucid.regions import Region
 
 PARTS = 8
 """Windows along an axis by default."""
@@ -81,8 +81,8 @@ def region_map(
     model, batch, input, target, baseline
         See :func:`pellucid.attribution.attribute`.
     window, stride : tuple of int, optional
-        One number an axis of the input. By default an eighth of each axis of space or time; a signal's channels and a
-        trajectory's variables one by one, an image's channels together.
+        One number an axis of the input. By default an eighth of each axis of space or time; channels over time one by one, an
+        image's channels together; see :meth:`~pellucid.data.axes.OnAxes.window`.
 
     Raises
     ------
@@ -91,11 +91,13 @@ def region_map(
     """
     name, x, start = inputs_of(batch, input, baseline)
     spec = _spec(model, name)
+    if not spec.extent:
+        raise ContractError(f"input {name!r} is a {spec.kind}, which has no places; use `attribute` for its numbers")
     shape = tuple(x.shape[1:])
-    parts = windows(shape, window or _window(spec, name, shape), stride)
+    parts = windows(shape, window or spec.window(PARTS), stride)
     at = model.head.output_index(target or model.head.outputs[0])
     falls = drops(output_of(model, batch, name, at), x, start, parts, module=model)
-    regions = tuple(_region(spec, part) for part in parts)
+    regions = tuple(spec.region(part) for part in parts)
     return RegionMap(falls, regions, parts, shape, name, model.head.outputs[at])
 
 
@@ -104,26 +106,3 @@ def _spec(model: Model, name: str) -> Any:
         if name in encoder.config.inputs:
             return encoder.config.inputs[name]
     raise ContractError(f"no encoder of this model reads input {name!r}, so no part of it can matter")
-
-
-def _window(spec: Any, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    eighths = tuple(max(1, -(-length // PARTS)) for length in shape)
-    if spec.kind == "signal":
-        return (1, eighths[1])
-    if spec.kind in ("image", "volume"):
-        return (shape[0], *eighths[1:])
-    if spec.kind == "trajectory":
-        return (eighths[0], 1)
-    if spec.kind == "text":
-        return (1,)
-    raise ContractError(f"input {name!r} is a {spec.kind}, which has no places; use `attribute` for its numbers")
-
-
-def _region(spec: Any, part: Window) -> Region:
-    if spec.kind == "signal":
-        return TimeSpan(tuple(spec.channels[part[0]]), part[1].start / spec.rate_hz, part[1].stop / spec.rate_hz)
-    if spec.kind == "trajectory":
-        return Steps(tuple(spec.names[part[1]]), part[0].start, part[0].stop)
-    if spec.kind == "text":
-        return Words(part[0].start, part[0].stop)
-    return Box(tuple(s.start for s in part[1:]), tuple(s.stop for s in part[1:]))

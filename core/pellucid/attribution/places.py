@@ -10,9 +10,6 @@ from pellucid.batch import Batch
 from pellucid.graphs import GraphBatch
 from pellucid.model import Model
 
-PLACED = ("image", "volume", "signal", "trajectory", "graph")
-"""Kinds of input whose places can be filled with what is usual there, or taken out; tokens of a text have no mean."""
-
 
 def place_map(
     model: Model, batch: Batch, *, input: str, target: str | None = None, usual: Tensor | None = None

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal
+import math
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
+from pellucid.data.axes import CHANNEL, OnAxes
 from pellucid.data.frozen import Frozen
+from pellucid.data.nodes import Graph, Nodes
+from pellucid.regions import Box, Region, Steps, TimeSpan, Words
 
 
-class Signal(Frozen):
+class Signal(OnAxes):
     """Channels over time; a sample has shape ``(channel, time)``.
 
     ``preparation`` is the dataset's record of what was done to the recordings (filters, reference ...), where it keeps one.
     """
+
+    axes: ClassVar[tuple[str, ...]] = (CHANNEL, "time")
+    has_places: ClassVar[bool] = True
+    channels_apart: ClassVar[bool] = True
 
     kind: Literal["signal"] = "signal"
     channels: tuple[str, ...]
@@ -28,12 +36,24 @@ class Signal(Frozen):
         """Shape of one sample."""
         return (len(self.channels), self.length)
 
+    @property
+    def channel_units(self) -> tuple[str, ...]:
+        """Unit of each channel."""
+        return (self.units,) * len(self.channels)
 
-class Image(Frozen):
+    def _region(self, ends: list[tuple[Any, Any]]) -> Region:
+        (first, last), (start, stop) = ends
+        return TimeSpan(self.channels[first:last], start / self.rate_hz, stop / self.rate_hz)
+
+
+class Image(OnAxes):
     """Channels over a plane; a sample has shape ``(channel, row, column)``.
 
     A channel named ``"mask"`` holds how much of each pixel is covered, 0 to 1.
     """
+
+    axes: ClassVar[tuple[str, ...]] = (CHANNEL, "row", "column")
+    has_places: ClassVar[bool] = True
 
     kind: Literal["image"] = "image"
     channels: tuple[str, ...]
@@ -46,9 +66,15 @@ class Image(Frozen):
         """Shape of one sample."""
         return (len(self.channels), *self.size)
 
+    def _region(self, ends: list[tuple[Any, Any]]) -> Region:
+        return _box(ends[1:])
 
-class Volume(Frozen):
+
+class Volume(OnAxes):
     """Channels over space; a sample has shape ``(channel, slice, row, column)``."""
+
+    axes: ClassVar[tuple[str, ...]] = (CHANNEL, "slice", "row", "column")
+    has_places: ClassVar[bool] = True
 
     kind: Literal["volume"] = "volume"
     channels: tuple[str, ...]
@@ -61,9 +87,14 @@ class Volume(Frozen):
         """Shape of one sample."""
         return (len(self.channels), *self.size)
 
+    def _region(self, ends: list[tuple[Any, Any]]) -> Region:
+        return _box(ends[1:])
 
-class Vector(Frozen):
+
+class Vector(OnAxes):
     """Named numbers; a sample has shape ``(name,)``. One unit for all, or one for each name."""
+
+    axes: ClassVar[tuple[str, ...]] = ("name",)
 
     kind: Literal["vector"] = "vector"
     names: tuple[str, ...]
@@ -71,10 +102,7 @@ class Vector(Frozen):
 
     @model_validator(mode="after")
     def _one_unit_a_name(self) -> Vector:
-        if isinstance(self.units, tuple) and len(self.units) != len(self.names):
-            raise ValueError(f"{len(self.names)} names but {len(self.units)} units")
-        if len(set(self.names)) != len(self.names):
-            raise ValueError("names must differ from each other")
+        _refuse_unnamed(self.names, self.units if isinstance(self.units, tuple) else None)
         return self
 
     @property
@@ -83,23 +111,85 @@ class Vector(Frozen):
         return (len(self.names),)
 
 
-class Trajectory(Frozen):
-    """Named states (and actions) over time steps; a sample has shape ``(step, name)``."""
+class Trajectory(OnAxes):
+    """States and actions of something that moves, over time steps; a sample has shape ``(name, step)``.
+
+    It is read by whatever reads channels over time: its names are the channels. Unlike a signal's, they have units of their own.
+
+    Parameters
+    ----------
+    names : tuple of str
+        States and actions (``"elbow"``, ``"elbow_torque"``), in the order of the array.
+    actions : tuple of str
+        Those of the names that were done and not observed; all others are states.
+    length : int
+        Steps of a sample.
+    dt_s : float
+        From one step to the next.
+    units : tuple of str
+        One a name.
+    """
+
+    axes: ClassVar[tuple[str, ...]] = (CHANNEL, "step")
+    has_places: ClassVar[bool] = True
+    channels_apart: ClassVar[bool] = True
 
     kind: Literal["trajectory"] = "trajectory"
     names: tuple[str, ...]
+    actions: tuple[str, ...] = ()
     length: int = Field(gt=0)
     dt_s: float = Field(gt=0)
     units: tuple[str, ...]
 
+    @model_validator(mode="after")
+    def _states_and_actions(self) -> Trajectory:
+        _refuse_unnamed(self.names, self.units)
+        if strange := [name for name in self.actions if name not in self.names]:
+            raise ValueError(
+                f"actions {', '.join(map(repr, strange))} are not among the names: {', '.join(self.names)}"
+            )
+        if len(set(self.actions)) != len(self.actions):
+            raise ValueError("actions must differ from each other")
+        return self
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one sample."""
-        return (self.length, len(self.names))
+        return (len(self.names), self.length)
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The names that are no actions."""
+        return tuple(name for name in self.names if name not in self.actions)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The names, as what reads signals calls them."""
+        return self.names
+
+    @property
+    def channel_units(self) -> tuple[str, ...]:
+        """Unit of each channel."""
+        return self.units
+
+    @property
+    def rate_hz(self) -> float:
+        """Steps a second."""
+        return 1 / self.dt_s
+
+    def _region(self, ends: list[tuple[Any, Any]]) -> Region:
+        first, last = ends[0]
+        return Steps(self.names[first:last], *_outwards(ends[1]))
 
 
-class Text(Frozen):
+OverTime = Signal | Trajectory
+"""Kinds of input with channels over evenly spaced moments: ``channels``, ``channel_units``, ``length``, ``rate_hz``."""
+
+
+class Text(OnAxes):
     """Tokens of a closed vocabulary; a sample has shape ``(position,)``, int64, padded and masked."""
+
+    axes: ClassVar[tuple[str, ...]] = ("token",)
 
     kind: Literal["text"] = "text"
     vocabulary: int = Field(gt=0)
@@ -110,90 +200,31 @@ class Text(Frozen):
         """Shape of one sample."""
         return (self.length,)
 
+    def window(self, parts: int) -> tuple[int, ...]:
+        """One token, whatever is asked."""
+        return (1,)
 
-class Graph(Frozen):
-    """A graph with named node and edge features; its size differs between samples, so it has no fixed shape.
-
-    Samples travel as :class:`~pellucid.data.graphs.Graphs`.
-
-    Parameters
-    ----------
-    node_features, edge_features : tuple of str
-        Names, units among them (``"distance_angstrom"``).
-    node_types : tuple of str
-        Kinds of node (``"paper"``, ``"author"``); none where all are of one kind.
-    relations : tuple of (str, str, str)
-        Kinds of edge: type of node it comes from, what it says, type of node it goes to; none where all are of one kind.
-    node_word : (str, str)
-        What one and what several nodes are called where people read: ``("town", "towns")``.
-    edge_word : (str, str)
-        The same of edges: ``("road", "roads")``.
-    """
-
-    kind: Literal["graph"] = "graph"
-    node_features: tuple[str, ...]
-    edge_features: tuple[str, ...] = ()
-    node_types: tuple[str, ...] = ()
-    relations: tuple[tuple[str, str, str], ...] = ()
-    node_word: tuple[str, str] = ("node", "nodes")
-    edge_word: tuple[str, str] = ("edge", "edges")
-
-    @model_validator(mode="after")
-    def _relations_join_types(self) -> Graph:
-        for source, name, goal in self.relations:
-            for end in (source, goal):
-                if end not in self.node_types:
-                    raise ValueError(f"relation {source}-{name}-{goal} joins {end!r}, which is no node type")
-        return self
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Empty: graphs have no common shape."""
-        return ()
-
-
-class Nodes(Frozen):
-    """Which nodes of a network that all samples share a sample is about: the two ends of a link, or one node.
-
-    A sample has shape ``(role,)``, int64: the number of a node among those of its role's type. The network itself is what an
-    encoder has learnt: the links of the training samples.
-
-    Parameters
-    ----------
-    roles : tuple of str
-        What each of the nodes is in a sample: ``("drug", "microbe")``, ``("one", "other")``.
-    types : tuple of str
-        Of what type the node of each role is.
-    names : mapping of str to tuple of str
-        By type, the name of each node.
-    """
-
-    kind: Literal["nodes"] = "nodes"
-    roles: tuple[str, ...] = Field(min_length=1)
-    types: tuple[str, ...]
-    names: Mapping[str, tuple[str, ...]]
-
-    @model_validator(mode="after")
-    def _one_type_a_role(self) -> Nodes:
-        if len(self.types) != len(self.roles):
-            raise ValueError(f"{len(self.roles)} roles but {len(self.types)} types")
-        for of in self.types:
-            if of not in self.names:
-                raise ValueError(f"nodes of type {of!r} have no names")
-        return self
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one sample."""
-        return (len(self.roles),)
-
-    @property
-    def counts(self) -> tuple[int, ...]:
-        """How many nodes there are of each role's type."""
-        return tuple(len(self.names[of]) for of in self.types)
+    def _region(self, ends: list[tuple[Any, Any]]) -> Region:
+        return Words(*_outwards(ends[0]))
 
 
 InputSpec = Annotated[Signal | Image | Volume | Vector | Trajectory | Text | Graph | Nodes, Field(discriminator="kind")]
+
+
+def _refuse_unnamed(names: tuple[str, ...], units: tuple[str, ...] | None) -> None:
+    if units is not None and len(units) != len(names):
+        raise ValueError(f"{len(names)} names but {len(units)} units")
+    if len(set(names)) != len(names):
+        raise ValueError("names must differ from each other")
+
+
+def _outwards(ends: tuple[float, float]) -> tuple[int, int]:
+    return math.floor(ends[0]), math.ceil(ends[1])
+
+
+def _box(ends: Iterable[tuple[float, float]]) -> Box:
+    starts, stops = zip(*map(_outwards, ends), strict=True)
+    return Box(starts, stops)
 
 
 class Sentences(Frozen):

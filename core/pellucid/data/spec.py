@@ -9,7 +9,19 @@ from pydantic import Field, model_validator
 
 from pellucid.data.concepts import Concepts
 from pellucid.data.frozen import Frozen
-from pellucid.data.inputs import Graph, Image, InputSpec, Nodes, Sentences, Signal, Text, Trajectory, Vector, Volume
+from pellucid.data.inputs import (
+    Graph,
+    Image,
+    InputSpec,
+    Nodes,
+    OverTime,
+    Sentences,
+    Signal,
+    Text,
+    Trajectory,
+    Vector,
+    Volume,
+)
 from pellucid.data.targets import Binary, Links, MultiClass, MultiLabel, Ordinal, Regression, Target
 from pellucid.errors import StudyError, nearest
 
@@ -27,6 +39,7 @@ __all__ = [
     "MultiLabel",
     "Nodes",
     "Ordinal",
+    "OverTime",
     "Regression",
     "Sentences",
     "Signal",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping
 
@@ -11,12 +10,11 @@ from pydantic import Field
 from torch import Tensor
 
 from pellucid.batch import Batch
-from pellucid.data.spec import Signal
 from pellucid.encoders.augment import Augment, moved, refuse_unfit
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.encoders.convolutions import CONVOLUTION, GRIDS, Downward, Grid, grid_of
 from pellucid.encoders.window import Window, checked_window, windowed
-from pellucid.regions import Box, Region, TimeSpan
+from pellucid.regions import Region
 from pellucid.representation import Representation, Tokens, TokenShape
 
 
@@ -70,6 +68,7 @@ class Cnn(Encoder):
         self.grid: Grid = grid_of(self.spec)
         self.down = Downward(self.grid, config.width, config.smallest)
         self.last = CONVOLUTION[len(self.grid.size)](self.down.last.channels, config.features, kernel_size=1)
+        self._regions = self.spec.regions(self._cells())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -102,6 +101,10 @@ class Cnn(Encoder):
 
     def regions(self) -> tuple[Region, ...]:
         """The part of the input that each token stands for, in the order of the tokens."""
+        return self._regions
+
+    def _cells(self) -> list[list[tuple[int, int]]]:
+        """Start and stop of the cells along each axis."""
         cells = []
         for length, count in zip(self.grid.size, self.down.last.size, strict=True):
             # Every halving rounds up, so a cell is the next power of two and the last may be cut short.
@@ -109,10 +112,4 @@ class Cnn(Encoder):
             while -(-length // side) > count:
                 side *= 2
             cells.append([(at * side, min((at + 1) * side, length)) for at in range(count)])
-        if isinstance(self.spec, Signal):
-            rate, channels = self.spec.rate_hz, self.spec.channels
-            return tuple(TimeSpan(channels, start / rate, stop / rate) for start, stop in cells[0])
-        return tuple(
-            Box(tuple(start for start, _ in cell), tuple(stop for _, stop in cell))
-            for cell in itertools.product(*cells)
-        )
+        return cells

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from pellucid.data.spec import Image, InputSpec, Signal, Volume
+from pellucid.data.spec import Image, InputSpec, OverTime, Volume
 from pellucid.errors import StudyError
 
-GRIDS = ("signal", "image", "volume")
+GRIDS = ("signal", "trajectory", "image", "volume")
 """Kinds of input that lie on a grid of one, two or three axes."""
 
 CONVOLUTION: dict[int, type[nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
@@ -42,7 +42,7 @@ def grid_of(spec: InputSpec) -> Grid:
     StudyError
         If it does not lie on a grid.
     """
-    if not isinstance(spec, Signal | Image | Volume):
+    if not isinstance(spec, OverTime | Image | Volume):
         raise StudyError(f"an input of kind {spec.kind!r} does not lie on a grid; convolutions read {', '.join(GRIDS)}")
     return Grid(spec.shape[0], tuple(spec.shape[1:]))
 

@@ -13,7 +13,6 @@ from torch import Tensor
 from pellucid.batch import Batch
 from pellucid.data.spec import Image, Volume
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
-from pellucid.regions import Box, Region
 from pellucid.representation import Representation, Tokens, TokenShape
 
 
@@ -63,6 +62,11 @@ class GridHistogram(Encoder):
         self.config = config
         (spec,) = config.inputs.values()
         self.spec = cast("Image | Volume", spec)
+        blocks = config.blocks
+        cuts = [[round(size * at / max(1, blocks)) for at in range(blocks + 1)] for size in self.spec.size]
+        pieces = [[(start, stop) for start, stop in pairwise(one) if stop > start] for one in cuts]
+        self._parts = list(product(*pieces))
+        self._regions = self.spec.regions(pieces)
         self.register_buffer("edges", torch.tensor(config.edges, dtype=torch.float32))
 
     @property
@@ -76,13 +80,6 @@ class GridHistogram(Encoder):
             f"from {ends[-1]}{told}",
         ]
         return tuple(f"{channel} {one}" for channel in self.spec.channels for one in bins)
-
-    @property
-    def _parts(self) -> list[tuple[tuple[int, int], ...]]:
-        blocks = self.config.blocks
-        cuts = [[round(size * at / blocks) for at in range(blocks + 1)] for size in self.spec.size]
-        parts = product(*(list(pairwise(one)) for one in cuts))
-        return [part for part in parts if all(stop > start for start, stop in part)]
 
     @property
     def token_shapes(self) -> Mapping[str, TokenShape]:
@@ -99,13 +96,11 @@ class GridHistogram(Encoder):
         whole = self._shares(bins, there)
         if not self.config.blocks:
             return Representation(whole, self.names)
-        parts, regions = [], list[Region]()
+        parts = []
         for part in self._parts:
             at = (slice(None), slice(None), *(slice(*ends) for ends in part))
             parts.append(self._shares(bins[at], there[at]))
-            starts, stops = zip(*part, strict=True)
-            regions.append(Box(tuple(starts), tuple(stops)))
-        return Representation(whole, self.names, {"": Tokens(torch.stack(parts, 1), tuple(regions))})
+        return Representation(whole, self.names, {"": Tokens(torch.stack(parts, 1), self._regions)})
 
     def _shares(self, bins: Tensor, known: Tensor) -> Tensor:
         """Of each bin, shape (sample, channel x bin)."""

@@ -93,7 +93,7 @@ class Vae(Encoder):
         self.config = config
         (spec,) = config.inputs.values()
         self.grid: Grid = grid_of(spec)
-        kind = "linear" if spec.kind == "signal" else "sigmoid"
+        kind = "linear" if spec.channels_apart else "sigmoid"
         self.output = kind if config.output == "auto" else config.output
         self.down = Downward(self.grid, config.width)
         last = self.down.last

@@ -46,13 +46,13 @@ def strongest_places(
     maps : dict of str to ndarray of float32, shape (sample, *input shape)
         By input, how much the output falls without each place.
     """
-    from pellucid.attribution import PLACED, place_map
+    from pellucid.attribution import place_map
     from pellucid.batch import collate
 
     evidence: list[list[tuple[Evidence, float]]] = [[] for _ in range(len(samples))]
     maps: dict[str, np.ndarray] = {}
     read = {name: spec for _, encoder in model.named_encoders() for name, spec in encoder.config.inputs.items()}
-    for name in sorted(name for name, spec in read.items() if spec.kind in PLACED):
+    for name in sorted(name for name, spec in read.items() if spec.has_places):
         kind = read[name].kind
         shape = tuple(read[name].shape)
         if kind == "graph":

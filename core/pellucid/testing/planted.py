@@ -46,7 +46,9 @@ INPUTS: dict[str, Any] = {
     "image": Image(channels=("mask",), size=(16, 16), spacing_mm=(1.0, 1.0), units="1"),
     "volume": Volume(channels=("mask",), size=(8, 8, 8), spacing_mm=(2.0, 2.0, 2.0), units="1"),
     "vector": Vector(names=("size", "rhythm", "noise a", "noise b"), units=("mm", "Hz", "1", "1")),
-    "trajectory": Trajectory(names=("position", "speed"), length=16, dt_s=0.1, units=("m", "m/s")),
+    "trajectory": Trajectory(
+        names=("position", "speed", "push"), actions=("push",), length=48, dt_s=0.04, units=("m", "m/s", "m/s2")
+    ),
     "text": Text(vocabulary=12, length=10),
     "graph": Graph(node_features=("size", "noise"), edge_features=("length_mm",)),
     "nodes": Nodes(
@@ -170,11 +172,12 @@ def _vector(size: np.ndarray, rhythm: np.ndarray, shape: tuple[int, ...], rng: n
 
 
 def _trajectory(size: np.ndarray, rhythm: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    seconds = np.arange(shape[0]) * INPUTS["trajectory"].dt_s
+    """A thing on a spring: where it is, how fast, and what pushes it."""
+    seconds = np.arange(shape[1]) * INPUTS["trajectory"].dt_s
     position = size[:, None] * np.cos(rhythm[:, None] * seconds)
     speed = -(size * rhythm)[:, None] * np.sin(rhythm[:, None] * seconds)
-    both = np.stack([position, speed], axis=2)
-    return (both + rng.normal(0, 0.05, both.shape)).astype(np.float32)
+    every = np.stack([position, speed, -((rhythm**2)[:, None]) * position], axis=1)
+    return (every + rng.normal(0, 0.05, every.shape)).astype(np.float32)
 
 
 def _text(size: np.ndarray, rhythm: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

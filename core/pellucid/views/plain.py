@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.regions import Region, Steps, TimeSpan
+from pellucid.unit_names import unit_sign
 from pellucid.views.contract import Shown, View
 from pellucid.views.drawing import (
     INK,
@@ -93,13 +94,19 @@ def signal(ax: Axes, values: np.ndarray, spec: Signal, shown: Shown) -> None:
 
 
 def trajectory(ax: Axes, values: np.ndarray, spec: Trajectory, shown: Shown) -> None:
-    """Draw each named state of a trajectory over seconds."""
-    seconds, dt = np.arange(len(values)) * spec.dt_s, spec.dt_s
+    """Draw the states of a trajectory below each other over seconds, and its actions below these, each from its least to its most."""
+    seconds, dt = np.arange(values.shape[1]) * spec.dt_s, spec.dt_s
     only = shown.only if isinstance(shown.only, Steps) else None
     spans = [(m, m.region) for m in shown.regions if isinstance(m.region, Steps)]
     boxes = [(m, span.variables, span.start * dt, span.stop * dt) for m, span in spans]
-    evidence = None if shown.evidence is None else shown.evidence.T
-    _lines(ax, seconds, values.T, spec.names, evidence, boxes, only.variables if only else None)
+    order = [spec.names.index(name) for name in (*spec.states, *spec.actions)]
+    evidence = None if shown.evidence is None else shown.evidence[order]
+    names = tuple(spec.names[at] for at in order)
+    said = [f"{name}, action" if name in spec.actions else name for name in names]
+    signs = [unit_sign(spec.units[at]) for at in order]
+    labels = tuple(f"{one} ({sign})" if sign else one for one, sign in zip(said, signs, strict=True))
+    rows = np.stack([_scaled(values[at]) for at in order])
+    _lines(ax, seconds, rows, names, evidence, boxes, only.variables if only else None, labels)
     _look_along(ax, (only.start * dt, only.stop * dt) if only else None, (seconds[0], seconds[-1]))
     ax.set_xlabel("time (s)", fontsize=8)
     ax.set_title(shown.caption, fontsize=8)
@@ -160,6 +167,7 @@ def _lines(
     evidence: np.ndarray | None,
     boxes: list[tuple[Any, tuple[str, ...], float, float]],
     only: tuple[str, ...] | None,
+    labels: tuple[str, ...] | None = None,
 ) -> None:
     from matplotlib.patches import Rectangle
 
@@ -173,7 +181,15 @@ def _lines(
         ax.plot(x, rows[row] + offset, color=INK, linewidth=0.7)
         first = rows[row][np.isfinite(rows[row])][:1]
         height = offset + float(first.sum())
-        ax.text(0, height, f"{names[row]} ", ha="right", va="center", fontsize=7, transform=ax.get_yaxis_transform())
+        ax.text(
+            0,
+            height,
+            f"{(labels or names)[row]} ",
+            ha="right",
+            va="center",
+            fontsize=7,
+            transform=ax.get_yaxis_transform(),
+        )
         if layer is not None:
             edges = (x[0], x[-1], offset - spread / 2, offset + spread / 2)
             ax.imshow(layer[row][None], extent=edges, aspect="auto", interpolation="nearest", zorder=0)
@@ -190,6 +206,13 @@ def _lines(
     ax.set_yticks([])
     for side in ("left", "right", "top"):
         ax.spines[side].set_visible(False)
+
+
+def _scaled(row: np.ndarray) -> np.ndarray:
+    """From 0 to 1, as units differ between variables; 0 throughout where nothing changes."""
+    known = row[np.isfinite(row)]
+    low, wide = (float(known.min()), float(np.ptp(known))) if known.size else (0.0, 0.0)
+    return (row - low) / (wide or 1.0)
 
 
 def _rgb(colour: str) -> tuple[float, float, float]:

@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from pellucid.batch import Batch
-from pellucid.data.spec import Signal
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
+from pellucid.encoders.signals.timed import OVER_TIME, over_time
 from pellucid.encoders.signals.windows import Windows
 from pellucid.errors import StudyError
 from pellucid.moments import Moments
@@ -98,7 +98,7 @@ class BandPower(Encoder):
     logarithms in place of percentages of a baseline.
     """
 
-    tags = EncoderTags(accepts=("signal",))
+    tags = EncoderTags(accepts=OVER_TIME)
     config_type = BandPowerConfig
     config: BandPowerConfig
     usual: Tensor
@@ -116,9 +116,7 @@ class BandPower(Encoder):
     def __init__(self, config: BandPowerConfig) -> None:
         super().__init__()
         self.config = config
-        (spec,) = config.inputs.values()
-        assert isinstance(spec, Signal)
-        self.spec = spec
+        self.spec = spec = over_time(config.inputs)
         self.windows = Windows(spec, config.window_s, "band-power")
         self.bands_hz = config.named_hz or _octaves(spec.rate_hz / 2)
         bands = tuple(self.bands_hz.values())

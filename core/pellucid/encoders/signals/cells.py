@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pellucid.data.spec import Signal
-from pellucid.regions import TimeSpan
+from pellucid.data.spec import OverTime
+from pellucid.regions import Region
 
 
 def count_of(length: int, halvings: int) -> int:
@@ -19,7 +19,7 @@ def count_of(length: int, halvings: int) -> int:
     return length
 
 
-def cells(spec: Signal, halvings: int) -> tuple[TimeSpan, ...]:
+def cells(spec: OverTime, halvings: int) -> tuple[Region, ...]:
     """The seconds that each cell stands for: side by side, with no gap.
 
     Layers that halve time with an odd kernel and even padding put cell ``i`` over sample ``i * 2**halvings``, so its span
@@ -36,12 +36,10 @@ def cells(spec: Signal, halvings: int) -> tuple[TimeSpan, ...]:
     step, count = 2**halvings, count_of(spec.length, halvings)
     # A last cell whose middle is the last sample of all would be half as wide as the rest; it is kept all the same.
     edges = [0.0, *(step * at - step / 2 for at in range(1, count)), float(spec.length)]
-    return tuple(
-        TimeSpan(spec.channels, edges[at] / spec.rate_hz, min(edges[at + 1], spec.length) / spec.rate_hz)
-        for at in range(count)
-    )
+    ends = [min(edge, float(spec.length)) for edge in edges[1:]]
+    return spec.regions([list(zip(edges[:-1], ends, strict=True))])
 
 
-def whole(spec: Signal) -> TimeSpan:
+def whole(spec: OverTime) -> Region:
     """All of a signal."""
-    return TimeSpan(spec.channels, 0.0, spec.length / spec.rate_hz)
+    return spec.region((slice(None), slice(None)))

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.batch import Batch
-from pellucid.data.spec import Signal
 from pellucid.encoders.augment import Augment, moved, refuse_unfit
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
+from pellucid.encoders.signals.timed import over_time
 from pellucid.moments import Moments
 from pellucid.representation import Representation, Tokens
 
@@ -35,15 +35,16 @@ class SignalNetworkConfig(EncoderConfig):
         channels keep their sizes to each other, or of each channel by itself.
     augment : {"none", "signals"}
         Whether signals are shown as if recorded again while the network learns: moved in time, louder or softer, with some
-        noise, with silent channels; see :data:`~pellucid.encoders.augment.Augment`.
+        noise, with silent channels; see :data:`~pellucid.encoders.augment.Augment`. By default signals are, and trajectories,
+        whose values are what they are, are not.
     """
 
     standardise: Standardise = "all"
-    augment: Augment = "signals"
+    augment: Augment | None = None
 
 
 class SignalNetwork(Encoder):
-    """A network over a signal that learns together with the head that reads it.
+    """A network over a signal, or a trajectory, that learns together with the head that reads it.
 
     Masked values are read as the mean; a signal that is missing altogether gives units and tokens of 0.
     """
@@ -56,10 +57,9 @@ class SignalNetwork(Encoder):
     def __init__(self, config: SignalNetworkConfig) -> None:
         super().__init__()
         self.config = config
-        (spec,) = config.inputs.values()
-        assert isinstance(spec, Signal)
-        self.spec = spec
-        refuse_unfit(config.augment, spec)
+        self.spec = spec = over_time(config.inputs)
+        self.augment: Augment = config.augment or ("signals" if spec.kind == "signal" else "none")
+        refuse_unfit(self.augment, spec)
         self.register_buffer("mean", torch.zeros(len(spec.channels), 1))
         self.register_buffer("deviation", torch.ones(len(spec.channels), 1))
 
@@ -109,7 +109,7 @@ class SignalNetwork(Encoder):
         known = self.known(batch)
         if known is not None:
             x = torch.where(known, x, torch.zeros_like(x))
-        return moved(x, self.config.augment) if self.training else x
+        return moved(x, self.augment) if self.training else x
 
     def represented(self, values: Tensor, tokens: Mapping[str, Tokens], batch: Batch) -> Representation:
         """Values and tokens of a batch, zeros where a signal is missing altogether."""

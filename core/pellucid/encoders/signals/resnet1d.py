@@ -9,10 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.batch import Batch
+from pellucid.encoders.base import EncoderTags
 from pellucid.encoders.convolutions import CONVOLUTION
 from pellucid.encoders.signals.cells import cells, count_of
 from pellucid.encoders.signals.reading import SignalNetwork, SignalNetworkConfig
 from pellucid.encoders.signals.residual import Kernel, Norm, norm_of, stages
+from pellucid.encoders.signals.timed import OVER_TIME
 from pellucid.representation import Representation, Tokens, TokenShape
 
 HALVINGS = 5
@@ -56,6 +58,7 @@ class ResNet1d(SignalNetwork):
     validation recordings 0.923 and 0.900, with BatchNorm 0.914 and 0.901).
     """
 
+    tags = EncoderTags(accepts=OVER_TIME)
     config_type = ResNet1dConfig
     config: ResNet1dConfig
 
@@ -63,6 +66,7 @@ class ResNet1d(SignalNetwork):
         super().__init__(config)
         self.trunk = Trunk1d(len(self.spec.channels), config.widths, config.blocks, config.kernel, config.norm)
         self.dropout = nn.Dropout1d(config.dropout)
+        self.cells = cells(self.spec, HALVINGS)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,7 +81,7 @@ class ResNet1d(SignalNetwork):
     def forward(self, batch: Batch) -> Representation:
         """Units, and those of each cell."""
         found = self.dropout(self.trunk(self.signal(batch)))
-        return self.represented(found.mean(2), {"": Tokens(found.transpose(1, 2), cells(self.spec, HALVINGS))}, batch)
+        return self.represented(found.mean(2), {"": Tokens(found.transpose(1, 2), self.cells)}, batch)
 
 
 class Trunk1d(nn.Module):

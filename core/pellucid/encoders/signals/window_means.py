@@ -1,4 +1,4 @@
-"""Means over short windows: the plainest way to read a signal, with units that anybody can name."""
+"""Means over short windows: the plainest way to read a signal or a trajectory, with units that anybody can name."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import Field
 
 from pellucid.batch import Batch
-from pellucid.data.spec import Signal
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
+from pellucid.encoders.signals.timed import OVER_TIME, over_time
 from pellucid.encoders.signals.windows import Windows
 from pellucid.representation import Representation
 
@@ -37,7 +37,7 @@ class WindowMeans(Encoder):
     Blankertz et al. (2011), doi:10.1016/j.neuroimage.2010.06.048, without their choice of intervals and their shrinkage.
     """
 
-    tags = EncoderTags(accepts=("signal",))
+    tags = EncoderTags(accepts=OVER_TIME)
     config_type = WindowMeansConfig
     config: WindowMeansConfig
 
@@ -54,10 +54,8 @@ class WindowMeans(Encoder):
     def __init__(self, config: WindowMeansConfig) -> None:
         super().__init__()
         self.config = config
-        (spec,) = config.inputs.values()
-        assert isinstance(spec, Signal)
-        self.spec = spec
-        self.windows = Windows(spec, config.window_s, "window-means")
+        self.spec = over_time(config.inputs)
+        self.windows = Windows(self.spec, config.window_s, "window-means")
 
     @property
     def names(self) -> tuple[str, ...]:

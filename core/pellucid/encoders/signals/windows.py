@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from pellucid.data.spec import Signal
+from pellucid.data.spec import OverTime
 from pellucid.errors import StudyError
 
 
@@ -13,7 +13,7 @@ class Windows:
 
     Parameters
     ----------
-    spec : Signal
+    spec : Signal or Trajectory
     window_s : float or None
         One window, the whole signal, where there is none.
     encoder : str
@@ -25,7 +25,7 @@ class Windows:
         If a window is longer than the signal.
     """
 
-    def __init__(self, spec: Signal, window_s: float | None, encoder: str) -> None:
+    def __init__(self, spec: OverTime, window_s: float | None, encoder: str) -> None:
         self.width = spec.length if window_s is None else max(round(window_s * spec.rate_hz), 1)
         self.count = spec.length // self.width
         if not self.count:

@@ -12,10 +12,12 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.encoders.augment import Augment
+from pellucid.encoders.base import EncoderTags
 from pellucid.encoders.signals.reading import SignalNetwork, SignalNetworkConfig
 from pellucid.encoders.signals.residual import Norm, norm_of, zero_weight
+from pellucid.encoders.signals.timed import OVER_TIME
 from pellucid.errors import StudyError
-from pellucid.regions import TimeSpan
+from pellucid.regions import Region
 from pellucid.representation import Representation, Tokens, TokenShape
 
 EXPANSION = 4
@@ -80,6 +82,7 @@ class XResNet1d(SignalNetwork):
     what was usual while it learnt.
     """
 
+    tags = EncoderTags(accepts=OVER_TIME)
     config_type = XResNet1dConfig
     config: XResNet1dConfig
 
@@ -93,6 +96,7 @@ class XResNet1d(SignalNetwork):
                 f"encoder 'xresnet1d' looks at windows of {config.crop_s:g} s, but input {self.input_name!r} is "
                 f"{self.spec.length / self.spec.rate_hz:g} s long at {self.spec.rate_hz:g} Hz: choose a shorter crop_s"
             )
+        self._regions = self.spec.regions([[(at, at + self.window) for at in self.starts]])
         before, layers = len(self.spec.channels), list[nn.Module]()
         for number, after in enumerate(size.stem):
             layers.append(_layer(before, after, config.kernel, norm, stride=1 if number else 2))
@@ -133,17 +137,16 @@ class XResNet1d(SignalNetwork):
         regular = list(range(0, last + 1, self.step))
         return tuple(regular if regular[-1] == last else [*regular, last])
 
-    def regions(self) -> tuple[TimeSpan, ...]:
+    def regions(self) -> tuple[Region, ...]:
         """The seconds of each window in evaluation."""
-        rate = self.spec.rate_hz
-        return tuple(TimeSpan(self.spec.channels, at / rate, (at + self.window) / rate) for at in self.starts)
+        return self._regions
 
     def forward(self, batch: Batch) -> Representation:
         """Units, and those of each window: one drawn at random while the network learns, else all."""
         x = self.signal(batch)
         if self.training:
             starts = torch.randint(self.spec.length - self.window + 1, (len(x), 1), device=x.device)
-            regions: tuple[TimeSpan, ...] = ()
+            regions: tuple[Region, ...] = ()
         else:
             starts = torch.tensor(self.starts, device=x.device).expand(len(x), -1)
             regions = self.regions()

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 
 from pellucid.attribution.counted import laid_on_nodes
-from pellucid.attribution.places import PLACED, place_map
+from pellucid.attribution.places import place_map
 from pellucid.batch import collate
 from pellucid.data.dataset import Dataset
 from pellucid.data.relabelled import Relabelled
@@ -198,8 +198,8 @@ def _areas(model: Model, samples: Dataset, output: str, truth: Sequence[tuple[Re
         nodes = [tuple(Subgraph((at,)) for at in range(len(values))) for values in laid]
         areas = [_area(at, strength(adds), where) for at, adds, where in zip(nodes, laid, truth, strict=True)]
         found["counted"] = np.array(areas)
-    inputs = {name: spec.kind for _, encoder in model.named_encoders() for name, spec in encoder.config.inputs.items()}
-    placed = [name for name, kind in inputs.items() if kind in PLACED]
+    read = {name: spec for _, encoder in model.named_encoders() for name, spec in encoder.config.inputs.items()}
+    placed = [name for name, spec in read.items() if spec.has_places]
     if placed:
         with torch.no_grad():
             places = place_map(model, collate(samples, range(len(samples))), input=placed[0], target=output)

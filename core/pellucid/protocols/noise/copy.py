@@ -27,9 +27,6 @@ Floats = npt.NDArray[np.float64]
 KINDS = ("signal", "image", "volume", "vector", "trajectory")
 """Kinds of input that noise can stand for; text and graphs have no marginal mean."""
 
-NAMED_LAST = ("vector", "trajectory")
-"""Kinds whose last axis has the names; of the others it is the first."""
-
 RECOGNISABLE = 64
 """Values from which on two samples that are equal are the same measurement and not two alike: a copy stays a copy then."""
 
@@ -45,12 +42,11 @@ class Marginal:
     lowest: Floats
     highest: Floats
 
-    def scaled(self, noise: npt.NDArray[np.floating], kind: str) -> npt.NDArray[np.float32]:
+    def scaled(self, noise: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """Standard normal noise in the units and within the range of the channels, shape (..., *input shape)."""
-        if kind not in NAMED_LAST:
-            noise = np.moveaxis(noise, 1, -1)
-        found = np.clip(self.mean + self.deviation * noise, self.lowest, self.highest).astype(np.float32)
-        return found if kind in NAMED_LAST else np.moveaxis(found, -1, 1)
+        by_channel = np.moveaxis(noise, 1, -1)
+        found = np.clip(self.mean + self.deviation * by_channel, self.lowest, self.highest).astype(np.float32)
+        return np.moveaxis(found, -1, 1)
 
 
 @dataclass(frozen=True)
@@ -74,9 +70,9 @@ class Marginals:
         for at in index_blocks(len(train), CHUNK):
             arrays = train.read(at)
             for name, values in arrays.inputs.items():
-                kind, mask = train.spec.inputs[name].kind, arrays.masks.get(name)
+                mask = arrays.masks.get(name)
                 known = np.ones(values.shape, bool) if mask is None else _over(mask, values)
-                found.setdefault(name, _Seen()).add(_columns(values, kind), _columns(known, kind))
+                found.setdefault(name, _Seen()).add(_columns(values), _columns(known))
         if train.spec.covariates is not None:
             found[COVARIATES] = _Seen()
             found[COVARIATES].add(values := train.covariate_values(), np.isfinite(values))
@@ -131,7 +127,7 @@ class NoiseCopy(Dataset):
         found = self.source.frame.copy()
         count = len(self.spec.covariates.names)
         noise = np.stack([self._drawn(COVARIATES, f"name {name}", (count,)) for name in found.index])
-        scaled = self.marginals.inputs[COVARIATES].scaled(noise, "vector")
+        scaled = self.marginals.inputs[COVARIATES].scaled(noise)
         for at, column in enumerate(self.spec.covariates.names):
             found[column] = np.where(found[column].isna(), np.nan, scaled[:, at])
         return found
@@ -141,11 +137,11 @@ class NoiseCopy(Dataset):
         arrays, names = self.source.read(indices), self.source.frame.index[indices]
         made = {}
         for name, values in arrays.inputs.items():
-            mask, kind = arrays.masks.get(name), self.spec.inputs[name].kind
+            mask = arrays.masks.get(name)
             known = values if mask is None else np.where(_over(mask, values), values, 0)
             noise = np.stack([self._drawn(name, _key(one, str(named)), one.shape)
                               for one, named in zip(known, names, strict=True)])  # fmt: skip
-            made[name] = self.marginals.inputs[name].scaled(noise, kind)
+            made[name] = self.marginals.inputs[name].scaled(noise)
         return Arrays(made, arrays.masks)
 
     def _drawn(self, input: str, key: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
@@ -164,7 +160,7 @@ def _over(mask: npt.NDArray[np.bool_], values: npt.NDArray[Any]) -> npt.NDArray[
     return np.broadcast_to(mask.reshape(mask.shape + (1,) * (values.ndim - mask.ndim)), values.shape)
 
 
-def _columns(values: npt.NDArray[Any], kind: str) -> npt.NDArray[Any]:
+def _columns(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Shape (value, channel)."""
-    last = values if kind in NAMED_LAST else np.moveaxis(values, 1, -1)
+    last = np.moveaxis(values, 1, -1)
     return np.ascontiguousarray(last.reshape(-1, last.shape[-1]))

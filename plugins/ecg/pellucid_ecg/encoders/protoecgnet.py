@@ -81,6 +81,7 @@ class ProtoEcgNet(SignalNetwork):
                 else Trunk2d(channels, config.stem, config.widths, config.blocks, config.kernel, config.norm)
             )
         self.dropout = nn.Dropout1d(config.dropout)
+        self.cells, self.whole = cells(self.spec, HALVINGS), (whole(self.spec),)
 
     def _network_of(self, branch: Branch) -> Branch:
         return "morphology" if branch == "global" and self.config.shared else branch
@@ -106,8 +107,6 @@ class ProtoEcgNet(SignalNetwork):
         for branch in self.config.branches:
             own = found[self._network_of(branch)]
             tokens[branch] = (
-                Tokens(own.mean(1, keepdim=True), (whole(self.spec),))
-                if branch == "rhythm"
-                else Tokens(own, cells(self.spec, HALVINGS))
+                Tokens(own.mean(1, keepdim=True), self.whole) if branch == "rhythm" else Tokens(own, self.cells)
             )
         return self.represented(torch.cat([own.mean(1) for own in found.values()], dim=1), tokens, batch)

@@ -75,6 +75,7 @@ class ResNet2d(SignalNetwork):
             len(self.spec.channels), config.stem, config.widths, config.blocks, config.kernel, config.norm
         )
         self.dropout = nn.Dropout1d(config.dropout)
+        self.cells = cells(self.spec, HALVINGS)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,7 +90,7 @@ class ResNet2d(SignalNetwork):
     def forward(self, batch: Batch) -> Representation:
         """Units, and those of each cell."""
         found = self.dropout(self.trunk(self.signal(batch)))
-        return self.represented(found.mean(2), {"": Tokens(found.transpose(1, 2), cells(self.spec, HALVINGS))}, batch)
+        return self.represented(found.mean(2), {"": Tokens(found.transpose(1, 2), self.cells)}, batch)
 
 
 class Trunk2d(nn.Module):

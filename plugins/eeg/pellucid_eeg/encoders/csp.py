@@ -13,7 +13,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.spec import Signal
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.errors import DataError, StudyError
-from pellucid.regions import TimeSpan
+from pellucid.regions import Region
 from pellucid.representation import Representation
 from pellucid.signals.bands import Bands
 from pellucid_eeg.encoders.absent import Together, filled, from_before, untold
@@ -170,7 +170,7 @@ class CommonSpatialPatterns(Encoder):
             )
         return labels[:, 0].long()
 
-    def spans(self) -> tuple[TimeSpan, ...]:
+    def spans(self) -> tuple[Region, ...]:
         """The whole signal, the one place that it looks at."""
         return spans(self.spec, [(0, self.spec.length)])
 

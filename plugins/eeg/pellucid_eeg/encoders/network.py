@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.batch import Batch
-from pellucid.data.spec import Signal
+from pellucid.data.spec import OverTime
 from pellucid.encoders.augment import Augment
 from pellucid.encoders.signals.reading import SignalNetwork, SignalNetworkConfig
 from pellucid.errors import StudyError
-from pellucid.regions import TimeSpan
+from pellucid.regions import Region
 from pellucid.representation import Representation, Tokens, TokenShape
 from pellucid_eeg.encoders.absent import Together, filled, from_before
 
@@ -84,12 +84,12 @@ class EegNetwork(SignalNetwork):
         found = self.cells(batch)
         return self.represented(found.flatten(1), {"": Tokens(found.transpose(1, 2), self.spans())}, batch)
 
-    def spans(self) -> tuple[TimeSpan, ...]:
+    def spans(self) -> tuple[Region, ...]:
         """The seconds of each cell."""
         return spans(self.spec, self.windows)
 
 
-def spans(spec: Signal, windows: Iterable[tuple[int, int]]) -> tuple[TimeSpan, ...]:
+def spans(spec: OverTime, windows: Iterable[tuple[int, int]]) -> tuple[Region, ...]:
     """Windows of samples as seconds of all channels.
 
     Parameters
@@ -98,7 +98,7 @@ def spans(spec: Signal, windows: Iterable[tuple[int, int]]) -> tuple[TimeSpan, .
     windows : iterable of (int, int)
         First sample of each, and the one after its last.
     """
-    return tuple(TimeSpan(spec.channels, start / spec.rate_hz, stop / spec.rate_hz) for start, stop in windows)
+    return spec.regions([list(windows)])
 
 
 def seen_by(name: str, length: int, layers: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
