@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy import sparse
 
+from pellucid.data.axes import CHANNEL
+from pellucid.data.axes import UNORDERED as INPUT_UNORDERED
 from pellucid.errors import DataError
 from pellucid.measures.neighbours import grid_neighbours, linked_neighbours
-from pellucid.regions import Box, Region, TimeSpan, Words
-from pellucid.regions import Steps as StepRange
+from pellucid.regions import Region
 
 
 def region_of(spec: Any, shape: tuple[int, ...], position: int) -> Region | None:
@@ -38,26 +39,30 @@ def region_of(spec: Any, shape: tuple[int, ...], position: int) -> Region | None
     >>> region_of(Signal(channels=("a",), length=100, rate_hz=10.0, units="mV"), (5,), 1)
     TimeSpan(channels=('a',), start_s=2.0, stop_s=4.0)
     """
-    if not shape:
+    along = _along(spec, shape)
+    if not along:
         return None
-    at = np.unravel_index(position, shape)
-    if spec.kind == "signal" and len(shape) <= 2:
-        # Networks over (lead, time) pictures keep time last.
-        start, stop = _cell(int(at[-1]), shape[-1], spec.length)
-        return TimeSpan(spec.channels, start / spec.rate_hz, stop / spec.rate_hz)
-    if spec.kind in ("image", "volume") and len(shape) == len(spec.size):
-        cells = [_cell(int(one), count, size) for one, count, size in zip(at, shape, spec.size, strict=True)]
-        return Box(tuple(int(np.floor(a)) for a, _ in cells), tuple(int(np.ceil(b)) for _, b in cells))
-    if spec.kind == "trajectory" and len(shape) == 1:
-        start, stop = _cell(int(at[0]), shape[0], spec.length)
-        return StepRange(spec.names, int(np.floor(start)), int(np.ceil(stop)))
-    if spec.kind == "text" and len(shape) == 1:
-        start, stop = _cell(int(at[0]), shape[0], spec.length)
-        return Words(int(np.floor(start)), int(np.ceil(stop)))
-    return None
+    at = np.unravel_index(position, shape)[-len(along) :]
+    inside = [
+        slice(*_cell(int(one), *sizes)) for one, *sizes in zip(at, shape[-len(along) :], spec.extent, strict=True)
+    ]
+    # Of all channels, also where a network keeps them apart: it has seen the others too.
+    return cast("Region", spec.region((*[slice(None)] * (len(spec.axes) - len(along)), *inside)))
 
 
-CHANNEL, TIME, POSITION = "channel", "time", "position"
+def _along(spec: Any, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Axes of an input along which a layer's last positions lie; none where they are no places of it.
+
+    A layer of positions has one axis for each of them. Where channels are looked at one by one, a network may keep theirs before.
+    """
+    if spec is None or not spec.extent:
+        return ()
+    along = tuple(axis for axis in spec.axes if axis not in INPUT_UNORDERED)
+    return along if len(shape) - len(along) in ((0, 1) if spec.channels_apart else (0,)) else ()
+
+
+POSITION = "position"
+"""Axis of a layer that is none of its input's."""
 
 UNORDERED = (CHANNEL, POSITION)
 """Axes of which nobody knows who stands beside whom."""
@@ -82,13 +87,9 @@ def axes_of(spec: Any, shape: tuple[int, ...]) -> tuple[str, ...]:
     >>> axes_of(Image(channels=("grey",), size=(8, 8), units="1"), (4, 4))
     ('row', 'column')
     """
-    kind = None if spec is None else spec.kind
-    if kind == "signal" and len(shape) in (1, 2):
-        return ((CHANNEL if shape[0] == len(spec.channels) else POSITION), TIME)[-len(shape) :]
-    if kind in ("image", "volume") and len(shape) == len(spec.size):
-        return ("slice", "row", "column")[-len(shape) :]
-    if kind in ("trajectory", "text") and len(shape) == 1:
-        return ("step",) if kind == "trajectory" else ("token",)
+    if along := _along(spec, shape):
+        before = (CHANNEL if shape[0] == len(spec.channels) else POSITION,) if len(shape) > len(along) else ()
+        return (*before, *along)
     return (POSITION,) * len(shape)
 
 
@@ -128,7 +129,7 @@ def position_neighbours(
     [[0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
     """
     axes = axes_of(spec, shape)
-    channels: tuple[str, ...] = spec.channels if spec is not None and spec.kind == "signal" else ()
+    channels: tuple[str, ...] = spec.channels if spec is not None and spec.channels_apart else ()
     if shape == (len(channels),) and any(one in channels for link in links for one in link):
         axes = (CHANNEL,)
     places = int(np.prod(shape))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 from unittest import SkipTest
 
 import numpy as np
 
 from pellucid import plugins
+from pellucid.data.axes import UNORDERED
 from pellucid.data.dataset import Dataset
 from pellucid.data.graphs import Graphs
 from pellucid.errors import UnknownComponent
 from pellucid.plugins import Component
-from pellucid.regions import Box, Region, Steps, Subgraph, TimeSpan
+from pellucid.regions import Region, Subgraph
 from pellucid.testing.datasets import same_values
 from pellucid.testing.instances import need, open_all
 from pellucid.testing.planted import planted
@@ -91,17 +92,19 @@ def view_marks_places_and_draws_one_alone(component: Component) -> None:
 
 def a_place(spec: Any) -> Region | None:
     """A place of an input, away from its edges; None for kinds that have none."""
-    if spec.kind == "signal":
-        seconds = spec.length / spec.rate_hz
-        return TimeSpan(spec.channels[:1], 0.25 * seconds, 0.5 * seconds)
-    if spec.kind == "trajectory":
-        return Steps(spec.names[:1], spec.length // 4, spec.length // 2)
     if spec.kind == "graph":
         return Subgraph((0, 1), ((0, 1),))
-    if spec.kind in ("image", "volume"):
-        middle = [size // 2 for size in spec.size]
-        return Box(tuple(at - max(1, at // 4) for at in middle), tuple(at + max(1, at // 4) for at in middle))
-    return None
+    if not spec.has_places:
+        return None
+    part = []
+    for axis, n in zip(spec.axes, spec.shape, strict=True):
+        if axis in UNORDERED:
+            part.append(slice(0, 1) if spec.channels_apart else slice(None))
+        elif spec.channels_apart:
+            part.append(slice(n // 4, n // 2))
+        else:
+            part.append(slice(n // 2 - max(1, n // 8), n // 2 + max(1, n // 8)))
+    return cast("Region", spec.region(tuple(part)))
 
 
 def _drawn(view: Any, values: np.ndarray, spec: Any, shown: Shown) -> np.ndarray:

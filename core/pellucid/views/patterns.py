@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.activations.places import CHANNEL, POSITION, axes_of
+from pellucid.activations.places import POSITION, axes_of
+from pellucid.data.axes import CHANNEL
 from pellucid.views.drawing import LOWERS, evidence_colours
 
 if TYPE_CHECKING:
