@@ -16,6 +16,7 @@ from pellucid.encoders.vae_gaussian import VaeGaussian
 from pellucid.errors import ContractError, DataError
 from pellucid.heads.functions.linear import Linear
 from pellucid.heads.mlp import Mlp
+from pellucid.heads.tokens import LinearTokens
 from pellucid.plugins import Component
 from pellucid.protocols.base import Splitting
 from pellucid.protocols.dictionaries.probing import SparseProbing
@@ -148,6 +149,16 @@ class UntaughtHead(Linear):
         return super().loss(z, batch).detach() + 0 * self.weight.sum()
 
 
+class OtherCall(LinearTokens):
+    def place_contributions(self, z):
+        return self.token_outputs(z)
+
+
+class OtherPlaces(LinearTokens):
+    def place_contributions(self, z, target):
+        return super().place_contributions(z, target) + 1
+
+
 PARTS = [
     ("encoder", "names_match_width", OtherNames, "one name"),
     ("encoder", "same_input_gives_same_values", Dice, "other values the second time"),
@@ -168,6 +179,8 @@ PARTS = [
     ("head", "settings_and_weights_rebuild_it", ForgetfulHead, "rebuilt from settings and weights"),
     ("head", "tags_are_from_the_closed_sets", Unlisted, "magic"),
     ("head", "loss_is_finite_and_teaches", UntaughtHead, "teaches no parameter"),
+    ("head", "abilities_answer", OtherCall, "whose call is another"),
+    ("head", "abilities_answer", OtherPlaces, "not what the explanation says that places add"),
 ]
 
 

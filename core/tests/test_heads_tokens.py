@@ -131,3 +131,22 @@ def test_a_set_of_tokens_must_be_named_where_there_are_several():
         one(Representation(z.values, z.names, {"x": z.tokens["x"]}))
     with pytest.raises(ContractError, match="labelled samples"):
         one.prepare([(z, Batch({"x": z.values}))])
+
+
+@pytest.mark.parametrize("pool", ["mean", "max"])
+@torch.no_grad()
+def test_what_places_add_is_what_the_output_loses_without_them(pool):
+    cells, labels, _ = drawn()
+    with torch.enable_grad():
+        one, z = learnt(TARGETS["yes"], cells, labels[:, :1], pool=pool)
+    said, found = one.place_contributions(z, "bump"), one.explain(z, "bump")
+    assert torch.allclose(found.baseline + said.sum(1), one(z)[:, 0], atol=1e-4)
+    if pool == "max":
+        assert ((said != 0).sum(1) == 1).all()
+        assert torch.equal(said.abs().argmax(1), one.token_outputs(z)[:, :, 0].argmax(1))
+        return
+    # A place that is as places are in the mean adds nothing.
+    usual = cells.clone()
+    usual[:, 2] = one.unit_mean
+    lost = one(z)[:, 0] - one(represented(usual))[:, 0]
+    assert torch.allclose(said[:, 2], lost, atol=1e-4)

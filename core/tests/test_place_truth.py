@@ -9,15 +9,17 @@ from pellucid.assembly import facts_of
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.graphs import Graphs
 from pellucid.data.relabelled import Relabelled
-from pellucid.data.spec import Binary, DataSpec, Graph, Regression
+from pellucid.data.spec import Binary, DataSpec, Graph, Image, Regression
 from pellucid.data.splits import Split
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.errors import NotMeasurable
 from pellucid.heads.additive_tokens import AdditiveTokens, AdditiveTokensConfig
+from pellucid.heads.tokens import LinearTokens, LinearTokensConfig
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.protocols.explanations.truth import PlaceTruth, PlaceTruthConfig
-from pellucid.regions import Subgraph
+from pellucid.regions import Box, Subgraph
+from pellucid.report.places import own_places
 from pellucid.representation import Representation, Tokens, TokenShape
 from pellucid.testing.planted import planted
 from pellucid.training.fit import Sides, fit_model
@@ -141,8 +143,8 @@ def test_explanations_that_point_elsewhere_fail(judged):
     fold, _, _ = judged
 
     class Turned(AdditiveTokens):
-        def at_tokens(self, z, target):
-            return -super().at_tokens(z, target)
+        def place_contributions(self, z, target):
+            return -super().place_contributions(z, target)
 
     head = Turned(fold.models["additive"].head.config)
     head.load_state_dict(fold.models["additive"].head.state_dict())
@@ -173,3 +175,99 @@ def test_data_that_do_not_know_are_refused_before_anything_is_fitted(judged):
     fold.dataset.where = [() for _ in fold.dataset.where]
     with pytest.raises(NotMeasurable, match="no test sample of this fold knows"):
         PlaceTruth(PlaceTruthConfig()).examine(fold)
+
+
+class Halves(Encoder):
+    """Quarters of two pictures laid on each other as tokens of 16 numbers, placed in them or nowhere."""
+
+    tags = EncoderTags(accepts=("image",), several_inputs=True)
+    config_type = EncoderConfig
+    names = ("mean",)
+    placed = True
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+
+    @property
+    def token_shapes(self):
+        return {"": TokenShape(count=4, width=16)}
+
+    def forward(self, batch):
+        x = sum(batch.inputs[name] for name in self.config.inputs)[:, 0]
+        quarters = x.unfold(1, 4, 4).unfold(2, 4, 4).flatten(1, 2).flatten(2)
+        regions = tuple(Box((at, to), (at + 4, to + 4)) for at in (0, 4) for to in (0, 4))
+        found = Tokens(quarters, regions if self.placed else ())
+        return Representation(x.mean((1, 2))[:, None], self.names, {"": found})
+
+
+class Nowhere(Halves):
+    """The same tokens, of which it does not say where they are."""
+
+    placed = False
+
+
+class Pictures(ArrayDataset):
+    """Noise, in half of the pictures with one bright quarter, which makes the label true."""
+
+    def __init__(self, count=160, seed=0):
+        rng = np.random.default_rng(seed)
+        pixels = rng.normal(size=(count, 1, 8, 8)).astype(np.float32)
+        self.where = []
+        for at in range(count):
+            row, column = 4 * rng.integers(0, 2, 2)
+            if at % 2:
+                pixels[at, 0, row : row + 4, column : column + 4] += 4
+            self.where.append((Box((row, column), (row + 4, column + 4)),) if at % 2 else ())
+        frame = pd.DataFrame(
+            {"subject": [f"s{at}" for at in range(count)], TARGET: np.arange(count) % 2 * 1.0},
+            index=[f"p{at}" for at in range(count)],
+        )
+        spec = DataSpec(
+            name="pictures",
+            inputs={
+                name: Image(channels=("light",), size=(8, 8), spacing_mm=(1.0, 1.0), units="1")
+                for name in ("one", "two")
+            },
+            targets={TARGET: Binary(names=("no", "yes"))},
+            namespace="pictures",
+        )
+        super().__init__(spec, frame, {"one": pixels, "two": np.zeros_like(pixels)})
+
+    def planted(self, output):
+        return self.where if output == "yes" else None
+
+
+def linear_fold(made, pool="mean"):
+    data = Pictures()
+    split = Split(0, np.arange(0, 80), np.arange(80, 110), np.arange(110, 160))
+    encoders = {"pictures": made(EncoderConfig(inputs=data.spec.inputs))}
+    config = LinearTokensConfig(target=data.spec.target(TARGET), pool=pool, **facts_of(encoders))
+    settings = TrainingSettings(epochs=30, learning_rate=0.05, batch_size=16)
+    sides = Sides(data.subset(split.train), data.subset(split.validation), TARGET)
+    model, _ = fit_model(encoders, LinearTokens(config), sides, settings, name="head linear")
+    baseline = TrivialBaseline(data.spec, TARGET).fit(sides.train)
+    training = {"encoder pictures": settings, "head linear": settings}
+    fold = FittedFold(data, TARGET, split, {"linear": model}, baseline, 0, training=training)
+    return fold, Context(data.spec, TARGET, {"linear": model.head.tags}, "prevalence", 0)
+
+
+def results_of(fold, context):
+    protocol = PlaceTruth(PlaceTruthConfig(samples=20, shuffles=1))
+    rows = protocol.examine(fold).assign(fold=0)
+    return {one.metric: one for one in protocol.conclude(rows, context)}
+
+
+def test_a_linear_layer_at_every_place_says_which_one_makes_the_label_true():
+    assert results_of(*linear_fold(Halves))["place_auroc"].value > 0.95
+
+
+def test_the_strongest_place_adds_all():
+    assert results_of(*linear_fold(Halves, pool="max"))["place_auroc"].value > 0.95
+
+
+def test_tokens_that_are_no_places_are_compared_with_nothing():
+    fold, context = linear_fold(Nowhere)
+    assert "place_auroc" not in results_of(fold, context)
+    assert "place_auroc_removal" in results_of(fold, context)
+    assert own_places(fold.models["linear"], fold.dataset.subset([0, 1]), ["yes", "yes"]) == {}

@@ -75,8 +75,11 @@ class ByPlaces(Protocol):
 
     tokens_name: str
 
-    def at_tokens(self, z: Representation, target: str) -> Tensor:
-        """What each token adds to one output, shape (sample, token)."""
+    def place_contributions(self, z: Representation, target: str) -> Tensor:
+        """What each token adds to one output, shape (sample, token); 0 where there is none.
+
+        All together are what the contributions of an explanation are that speak of no unit of an encoder.
+        """
 
 
 @runtime_checkable

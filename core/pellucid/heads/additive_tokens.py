@@ -166,7 +166,7 @@ class AdditiveTokens(ScaledHead):
         )
 
     @torch.no_grad()
-    def at_tokens(self, z: Representation, target: str) -> Tensor:
+    def place_contributions(self, z: Representation, target: str) -> Tensor:
         """What each token adds to one output, shape (sample, token); see :class:`~pellucid.heads.abilities.ByPlaces`."""
         return self.explain(z, target).contributions[:, : self._tokens(z).values.shape[1]]
 

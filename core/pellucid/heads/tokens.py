@@ -105,13 +105,13 @@ class LinearTokens(Predictor):
         chance = (labels.mean * labels.count + 0.5) / (labels.count + 1)
         self.prior.copy_(chance.log() if self.config.target.kind == "multiclass" else chance.logit())
 
-    def at_tokens(self, z: Representation) -> Tensor:
+    def token_outputs(self, z: Representation) -> Tensor:
         """Output of every token, shape (sample, token, output)."""
         return self.prior + self.scale * functional.linear(self._standardised(z), STRIDE * self.weight, self.bias)
 
     def forward(self, z: Representation) -> Tensor:
         """Logits or numbers."""
-        return self.at_tokens(z).amax(1) if self.config.pool == "max" else self.at_tokens(z).mean(1)
+        return self.token_outputs(z).amax(1) if self.config.pool == "max" else self.token_outputs(z).mean(1)
 
     def loss(self, z: Representation, batch: Batch) -> Tensor:
         """Negative log-likelihood and the penalty."""
@@ -143,7 +143,7 @@ class LinearTokens(Predictor):
         output = self(z)[:, at]
         if self.config.pool == "mean":
             return Explanation("function", target, self._names, x.mean(1) * weight, baseline, output, tokens.mean(1))
-        rows, best = torch.arange(len(x)), self.at_tokens(z)[:, :, at].argmax(1)
+        rows, best = torch.arange(len(x)), self.token_outputs(z)[:, :, at].argmax(1)
         contributions = x[rows, best] * weight
         strongest = contributions.abs().argmax(1)
         regions = z.tokens[self.tokens_name].regions
@@ -161,6 +161,19 @@ class LinearTokens(Predictor):
         return Explanation(
             "function", target, self._names, contributions, baseline, output, tokens[rows, best], evidence
         )
+
+    @torch.no_grad()
+    def place_contributions(self, z: Representation, target: str) -> Tensor:
+        """What each token adds to one output, shape (sample, token); see :class:`~pellucid.heads.abilities.ByPlaces`.
+
+        With ``"max"`` the strongest token adds all, and the others nothing.
+        """
+        at = self.output_index(target)
+        said = self._standardised(z) @ (self.scale[at] * STRIDE * self.weight[at])
+        if self.config.pool == "mean":
+            return said / said.shape[1]
+        best = self.token_outputs(z)[:, :, at].argmax(1, keepdim=True)
+        return torch.zeros_like(said).scatter(1, best, said.gather(1, best))
 
     @property
     def _names(self) -> tuple[str, ...]:

@@ -54,6 +54,7 @@ NAMES = {
         "settings_and_weights_rebuild_it",
         "tags_are_from_the_closed_sets",
         "loss_is_finite_and_teaches",
+        "abilities_answer",
     ),
     "dataset": (
         "frame_matches_spec",

@@ -187,13 +187,15 @@ def _areas(model: Model, samples: Dataset, output: str, truth: Sequence[tuple[Re
     if isinstance(head, ByPlaces):
         z = model.representation(samples)
         tokens = z.tokens[head.tokens_name]
-        said = head.at_tokens(z, output).detach().numpy()
-        known = np.ones(said.shape, bool) if tokens.known is None else tokens.known.numpy()
-        own = [
-            _area([r for r, k in zip(tokens.regions, there, strict=True) if k], strength(values[there]), where)
-            for values, there, where in zip(said, known, truth, strict=True)
-        ]
-        found["own"] = np.array(own)
+        # Tokens that are no places have nothing to be compared with.
+        if tokens.regions:
+            said = head.place_contributions(z, output).detach().cpu().numpy()
+            known = np.ones(said.shape, bool) if tokens.known is None else tokens.known.cpu().numpy()
+            own = [
+                _area([r for r, k in zip(tokens.regions, there, strict=True) if k], strength(values[there]), where)
+                for values, there, where in zip(said, known, truth, strict=True)
+            ]
+            found["own"] = np.array(own)
     for laid in list(laid_on_nodes(model, samples, output).values())[:1]:
         nodes = [tuple(Subgraph((at,)) for at in range(len(values))) for values in laid]
         areas = [_area(at, strength(adds), where) for at, adds, where in zip(nodes, laid, truth, strict=True)]
