@@ -62,15 +62,13 @@ class Batch:
         def move(value: Tensor | None) -> Tensor | None:
             return None if value is None else value.to(device)
 
-        return Batch(
-            {name: value.to(device) for name, value in self.inputs.items()},
-            {name: value.to(device) for name, value in self.masks.items()},
-            move(self.targets),
-            move(self.concepts),
-            move(self.concept_mask),
-            self.samples,
-            self.groups,
-            self.texts,
+        return replace(
+            self,
+            inputs={name: value.to(device) for name, value in self.inputs.items()},
+            masks={name: value.to(device) for name, value in self.masks.items()},
+            targets=move(self.targets),
+            concepts=move(self.concepts),
+            concept_mask=move(self.concept_mask),
         )
 
     def known(self, name: str) -> Tensor | None:
@@ -84,6 +82,39 @@ class Batch:
         """Which samples have any real value in an input, bool, shape (sample,); None where it is complete."""
         mask = self.masks.get(name)
         return mask if mask is None or mask.ndim == 1 else mask.flatten(1).any(1)
+
+    def rows(self, at: slice | Tensor) -> Batch:
+        """Some of the samples by position, with all that goes along; each as often as it is named.
+
+        Examples
+        --------
+        >>> batch = Batch({"x": torch.arange(3.0)}, samples=("a", "b", "c"))
+        >>> batch.rows(torch.tensor([2, 0, 2])).samples
+        ('c', 'a', 'c')
+        """
+        if isinstance(at, Tensor) and at.dtype == torch.bool:
+            at = at.nonzero()[:, 0]
+        # Turned into numbers once, and only where something is kept in tuples: occlusion asks for rows at every step.
+        asked = at.tolist() if isinstance(at, Tensor) and (self.samples or self.groups or self.texts) else []
+
+        def cut(value: Tensor | None) -> Tensor | None:
+            return None if value is None else value[at]
+
+        def some(values: tuple[Any, ...]) -> tuple[Any, ...]:
+            if isinstance(at, slice):
+                return values[at]
+            return tuple(map(values.__getitem__, asked)) if values else ()
+
+        return Batch(
+            {name: value[at] for name, value in self.inputs.items()},
+            {name: mask[at] for name, mask in self.masks.items()},
+            cut(self.targets),
+            cut(self.concepts),
+            cut(self.concept_mask),
+            some(self.samples),
+            {column: some(names) for column, names in self.groups.items()},
+            {name: some(texts) for name, texts in self.texts.items()},
+        )
 
     def with_input(self, name: str, value: Tensor | GraphBatch) -> Batch:
         """The same batch with one input replaced: for perturbations and gradients."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -90,7 +90,8 @@ def graph_map(
     graphs: GraphBatch = batch.inputs[name]
     owner, pairs = _nodes(graphs) if parts == "nodes" else _edges(graphs)
     sizes = graphs.node_counts[owner].cumsum(0)
-    falls = torch.zeros(len(owner))
+    falls = torch.zeros(len(owner), device=owner.device)
+    beside = replace(batch, inputs={key: value for key, value in batch.inputs.items() if key != name})
     with still(model):
         whole = model(batch)[:, at]
         start = 0
@@ -99,7 +100,7 @@ def graph_map(
             stop = max(start + 1, int(torch.searchsorted(sizes, before + NODES_AT_ONCE, right=True)))
             rows = owner[start:stop]
             copies = _without(graphs[rows], pairs[start:stop], parts)
-            falls[start:stop] = whole[rows] - model(_with(batch, name, copies, rows))[:, at]
+            falls[start:stop] = whole[rows] - model(beside.rows(rows).with_input(name, copies))[:, at]
             start = stop
     counts = torch.bincount(owner, minlength=len(graphs)).tolist()
     return GraphMap(
@@ -127,17 +128,12 @@ def _without(copies: GraphBatch, pairs: Tensor, parts: Parts) -> GraphBatch:
     """Each copy without its own node, or without the edges between its own two nodes."""
     first, second = copies.starts + pairs[:, 0], copies.starts + pairs[:, 1]
     if parts == "nodes":
-        gone = torch.zeros(len(copies.nodes), dtype=torch.bool)
+        gone = torch.zeros(len(copies.nodes), dtype=torch.bool, device=copies.nodes.device)
         gone[first] = True
         return copies.without_nodes(gone)
     of = copies.graph_of_edge
     a, b = copies.edge_index
     return copies.without_edges(((a == first[of]) & (b == second[of])) | ((a == second[of]) & (b == first[of])))
-
-
-def _with(batch: Batch, name: str, copies: GraphBatch, rows: Tensor) -> Batch:
-    inputs = {key: copies if key == name else value[rows] for key, value in batch.inputs.items()}
-    return Batch(inputs, {key: mask[rows] for key, mask in batch.masks.items()})
 
 
 def _region(pair: list[int]) -> Region:

@@ -99,13 +99,10 @@ def inputs_of(batch: Batch, name: str | None, baseline: Tensor | None) -> tuple[
 
 def output_of(model: Model, batch: Batch, name: str, at: int) -> Function:
     """One output of a model as a function of one input, the others as in the batch."""
-    alone = len(batch.inputs) == 1 and not batch.masks
+    beside = replace(batch, inputs={key: value for key, value in batch.inputs.items() if key != name})
 
     def function(values: Tensor, rows: Tensor) -> Tensor:
-        if alone:
-            return model(Batch({name: values}))[:, at]
-        inputs = {key: values if key == name else value[rows] for key, value in batch.inputs.items()}
-        return model(Batch(inputs, {key: mask[rows] for key, mask in batch.masks.items()}))[:, at]
+        return model(beside.rows(rows).with_input(name, values))[:, at]
 
     return function
 

@@ -10,7 +10,7 @@ from pellucid.batch import Batch
 from pellucid.encoders.base import Encoder
 from pellucid.graphs import GraphBatch
 from pellucid.plugins import Component
-from pellucid.testing.instances import encoders, need, rows_of
+from pellucid.testing.instances import encoders, need
 
 CLOSE = 1e-4
 """Largest difference, relative to the largest value, that summing in another order explains in float32."""
@@ -86,7 +86,7 @@ def encoder_sample_is_encoded_as_if_alone(component: Component) -> None:
         if not encoder.tags.deterministic:
             continue
         together = values(encoder, batch)
-        alone = torch.cat([values(encoder, rows_of(batch, slice(at, at + 1))) for at in range(len(batch))])
+        alone = torch.cat([values(encoder, batch.rows(slice(at, at + 1))) for at in range(len(batch))])
         need(same(together, alone), component, "encodes a sample differently when others are in the batch")
         need(bool((together.std(0) > 0).any()), component, "says the same of every sample")
 

@@ -14,7 +14,7 @@ from pellucid.heads.base import HeadTags, Predictor
 from pellucid.plugins import Component
 from pellucid.representation import Representation
 from pellucid.testing.encoders import same
-from pellucid.testing.instances import heads, need, rows_of
+from pellucid.testing.instances import heads, need
 
 EXACT = 1e-4
 """Largest gap, in logits, of a head that is faithful by construction."""
@@ -134,7 +134,7 @@ def head_loss_is_finite_and_teaches(component: Component) -> None:
     for head, z, batch in heads(component):
         head.train()
         rows = slice(0, 16)
-        some, few = z.rows(rows), rows_of(batch, rows)
+        some, few = z.rows(rows), batch.rows(rows)
         for stage in head.stages():
             learns = stage.parameters(head)
             if stage.loss is None or not learns:

@@ -139,24 +139,6 @@ def _shape_of(tokens: Tokens) -> TokenShape:
     return TokenShape(count=count, width=width, codebook=width, line=count // 2)
 
 
-def rows_of(batch: Batch, rows: slice) -> Batch:
-    """Some samples of a batch."""
-
-    def cut(value: torch.Tensor | None) -> torch.Tensor | None:
-        return None if value is None else value[rows]
-
-    return Batch(
-        {name: value[rows] for name, value in batch.inputs.items()},
-        {name: value[rows] for name, value in batch.masks.items()},
-        cut(batch.targets),
-        cut(batch.concepts),
-        cut(batch.concept_mask),
-        batch.samples[rows],
-        {column: names[rows] for column, names in batch.groups.items()},
-        {name: some[rows] for name, some in batch.texts.items()},
-    )
-
-
 @lru_cache(maxsize=4)
 def opened(component: Component) -> Dataset:
     """A dataset as :func:`opened_anew` gives it, once for all checks."""

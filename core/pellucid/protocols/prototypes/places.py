@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -82,20 +81,9 @@ def strongest_channel(
     x = batch.inputs[name][row].expand(channels, -1, -1).clone()
     each = torch.arange(channels)
     x[each, each, start:stop] = means[name][:, None]
-    alone = _row(batch, row)
     # One more row, as it is: the window that the likeness is of is found in it.
-    many = {key: value.expand(channels + 1, *value.shape[1:]) for key, value in alone.inputs.items()}
-    many[name] = torch.cat([x, alone.inputs[name]])
-    masks = {key: value.expand(channels + 1, *value.shape[1:]) for key, value in alone.masks.items()}
-    similarities = head.window_similarities(model.encode(Batch(many, masks)), set_index)[:, :, own]
+    many = batch.rows(torch.full((channels + 1,), row))
+    many = many.with_input(name, torch.cat([x, batch.inputs[name][row : row + 1]]))
+    similarities = head.window_similarities(model.encode(many), set_index)[:, :, own]
     window = int(similarities[-1].argmax())
     return spec.channels[int(similarities[:-1, window].argmin())]
-
-
-def _row(batch: Batch, row: int) -> Batch:
-    at = slice(row, row + 1)
-    return replace(
-        batch,
-        inputs={name: value[at] for name, value in batch.inputs.items()},
-        masks={name: value[at] for name, value in batch.masks.items()},
-    )

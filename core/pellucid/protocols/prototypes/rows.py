@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -120,7 +120,7 @@ class PrototypeMeasures:
             else x
             for name, x in batch.inputs.items()
         }
-        z = self.model.encode(Batch(inputs, batch.masks))
+        z = self.model.encode(replace(batch, inputs=inputs))
         stayed, chance, count = (torch.zeros(len(batch)) for _ in range(3))
         for at, prototype_set in enumerate(self.head.sets):
             if prototype_set.windows < 2:
