@@ -11,7 +11,6 @@ from torch.nn import functional
 
 from pellucid.errors import ContractError
 from pellucid.regions import Region
-from pellucid.views.contributions import ContributionBars, draw_bars, labelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +113,7 @@ class Explanation:
 
         rows: list[dict[str, Any]] = []
         for at in range(len(self)) if sample is None else [sample]:
-            parts = self.contributions[at].detach().numpy()
+            parts = self.contributions[at].detach().cpu().numpy()
             values = [float("nan")] * len(parts) if self.values is None else self.values[at].tolist()
             rows += [
                 {
@@ -140,6 +139,8 @@ class Explanation:
         ax : Axes, optional
             A new figure's by default.
         """
+        from pellucid.views.contributions import ContributionBars, draw_bars, labelled
+
         if ax is None:
             import matplotlib.pyplot as plt
 
@@ -147,7 +148,7 @@ class Explanation:
         values = [float("nan")] * len(self.names) if self.values is None else self.values[sample].tolist()
         bars = ContributionBars(
             labelled(self.names, values),
-            self.contributions[sample].detach().double().numpy(),
+            self.contributions[sample].detach().double().cpu().numpy(),
             float(self.baseline[sample]),
             float(self.output[sample]),
             float(self.gap[sample]),
@@ -157,22 +158,28 @@ class Explanation:
 
     @staticmethod
     def joined(parts: list[Explanation]) -> Explanation:
-        """Explanations of several batches by the same model as one."""
+        """Explanations of several batches by the same model as one.
+
+        Raises
+        ------
+        ContractError
+            If some say of samples what others leave out: values, which units are known, or their ids.
+        """
+        if len({bool(part.samples) for part in parts}) > 1:
+            raise ContractError("some explanations name their samples, others do not: they cannot be joined")
         first = max(parts, key=lambda part: len(part.names))
+        pointing = any(part.evidence for part in parts)
         parts = [part._padded(first.names) for part in parts]
-        known = None if first.known is None else torch.cat([p.known for p in parts if p.known is not None])
-        values = None if first.values is None else torch.cat([p.values for p in parts if p.values is not None])
-        return Explanation(
-            first.family,
-            first.target,
-            first.names,
-            torch.cat([p.contributions for p in parts]),
-            torch.cat([p.baseline for p in parts]),
-            torch.cat([p.output for p in parts]),
-            values,
-            tuple(e for p in parts for e in p.evidence),
-            tuple(s for p in parts for s in p.samples),
-            known,
+        return replace(
+            first,
+            contributions=torch.cat([p.contributions for p in parts]),
+            baseline=torch.cat([p.baseline for p in parts]),
+            output=torch.cat([p.output for p in parts]),
+            values=_all_or_none("values", [p.values for p in parts]),
+            known=_all_or_none("known", [p.known for p in parts]),
+            # A batch in which nothing is pointed at keeps the place of its samples.
+            evidence=tuple(e for p in parts for e in p.evidence or ((),) * len(p)) if pointing else (),
+            samples=tuple(s for p in parts for s in p.samples),
         )
 
     def _padded(self, names: tuple[str, ...]) -> Explanation:
@@ -187,3 +194,12 @@ class Explanation:
             values=None if self.values is None else functional.pad(self.values, more),
             known=functional.pad(self.known, more),
         )
+
+
+def _all_or_none(what: str, found: list[Tensor | None]) -> Tensor | None:
+    there = [one for one in found if one is not None]
+    if there and len(there) < len(found):
+        raise ContractError(
+            f"{len(there)} of {len(found)} explanations have {what}, the others none: they are not of one model"
+        )
+    return torch.cat(there) if there else None

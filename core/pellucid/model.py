@@ -159,7 +159,7 @@ class Model(nn.Module):
             raise ContractError(f"head {type(self.head).__name__} predicts a target: ask the model to `predict`")
         data = self._opened(data)
         ids = [i for _, some in self._batches(data) for i in some]
-        found = self.logits(data).numpy()
+        found = self.logits(data).cpu().numpy()
         return pd.DataFrame(found, index=pd.Index(ids, name="sample"), columns=list(self.head.explained_names))
 
     @torch.no_grad()
@@ -183,7 +183,7 @@ class Model(nn.Module):
         ids = [i for _, some in self._batches(data) for i in some]
         head = self.predictor
         chances = probabilities(head.config.target, self.logits(data))
-        return pd.DataFrame(chances.numpy(), index=pd.Index(ids, name="sample"), columns=list(head.outputs))
+        return pd.DataFrame(chances.cpu().numpy(), index=pd.Index(ids, name="sample"), columns=list(head.outputs))
 
     def explain(self, data: Any, target: str | None = None) -> Explanation:
         """Explain one output for each sample, in evaluation mode.
@@ -208,17 +208,14 @@ class Model(nn.Module):
                 z = self.encode(batch)
             found = self.head.explain(z, target or self.head.outputs[0])
             parts.append(
-                Explanation(
-                    found.family,
-                    found.target,
-                    found.names,
-                    found.contributions.detach(),
-                    found.baseline.detach(),
-                    found.output.detach(),
-                    None if found.values is None else found.values.detach(),
-                    tuple(tuple(map(self._placed, some)) for some in found.evidence),
-                    tuple(ids),
-                    found.known,
+                replace(
+                    found,
+                    contributions=found.contributions.detach(),
+                    baseline=found.baseline.detach(),
+                    output=found.output.detach(),
+                    values=None if found.values is None else found.values.detach(),
+                    evidence=tuple(tuple(map(self._placed, some)) for some in found.evidence),
+                    samples=tuple(ids),
                 )
             )
         return Explanation.joined(parts)

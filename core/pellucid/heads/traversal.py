@@ -71,8 +71,9 @@ class LatentTraversal(Mlp):
             In standard deviations of the training samples; of length 1, or 0 where the output does not change.
         """
         output = self.output_index(target or self.outputs[0])
-        moving = torch.tensor([units is None or name in units for name in z.names])
-        return rising(self, z, torch.full((len(z.values),), output), self.unit_scale * moving)
+        moving = torch.tensor([units is None or name in units for name in z.names], device=self.unit_scale.device)
+        outputs = torch.full((len(z.values),), output, device=z.values.device)
+        return rising(self, z, outputs, self.unit_scale * moving)
 
     def traverse(self, z: Representation, direction: Tensor, steps_sd: Sequence[float] = STEPS_SD) -> Tensor:
         """Units on the way along a direction, shape (sample, step, unit); see :func:`traverse`."""
@@ -116,7 +117,7 @@ def mean_rising(head: Head, z: Representation, output: int, scale: Tensor) -> Te
     Tensor, shape (unit,)
         Of length 1, or 0 where the output does not change.
     """
-    slope = slopes(head, z, torch.full((len(z.values),), output)).mean(0) * scale
+    slope = slopes(head, z, torch.full((len(z.values),), output, device=z.values.device)).mean(0) * scale
     return slope / slope.norm().clamp(min=1e-12)
 
 
@@ -165,5 +166,5 @@ def traverse(values: Tensor, direction: Tensor, scale: Tensor, steps_sd: Sequenc
     tensor([[[-3.,  0.],
              [ 6.,  0.]]])
     """
-    steps = torch.tensor(steps_sd, dtype=values.dtype)[None, :, None]
+    steps = torch.tensor(steps_sd, dtype=values.dtype, device=values.device)[None, :, None]
     return values[:, None] + steps * (direction * scale)[:, None]
