@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pellucid.data.frozen import Frozen
-from pellucid.errors import ContractError
+from pellucid.errors import ContractError, nearest
 from pellucid.regions import Region
 
 
@@ -101,6 +101,13 @@ class Tokens:
                 f"tokens of shape {tuple(self.values.shape)} are known in {tuple(self.known.shape)}; it needs one a token"
             )
 
+    @property
+    def there(self) -> Tensor:
+        """Which tokens there are, bool, shape (sample, token)."""
+        if self.known is not None:
+            return self.known
+        return torch.ones(self.values.shape[:2], dtype=torch.bool, device=self.values.device)
+
     def rows(self, rows: slice | Tensor) -> Tokens:
         """Those of some of the samples."""
         codes, known = (None if one is None else one[rows] for one in (self.codes, self.known))
@@ -142,6 +149,21 @@ class Representation:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def of(self, name: str) -> Tokens:
+        """A set of tokens.
+
+        Raises
+        ------
+        ContractError
+            If there is none of this name: another encoder's, or values that were changed and are no longer those of places.
+        """
+        if name not in self.tokens:
+            raise ContractError(
+                f"asked for tokens {name!r}, which this representation does not have{nearest(name, self.tokens)}; it has: "
+                f"{', '.join(self.tokens) or 'none'}"
+            )
+        return self.tokens[name]
 
     def with_values(self, values: Tensor) -> Representation:
         """The same units with other values: for perturbations. Tokens would no longer belong to them and are left out."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from pydantic import ValidationError
 
 from pellucid.batch import Batch
 from pellucid.data.inputs import Sentences
+from pellucid.errors import StudyError
 from pellucid.heads.bridge import SoftTokenBridge, SoftTokenBridgeConfig
+from pellucid.part import configured
 from pellucid.regions import TimeSpan
 from pellucid.representation import Representation, Tokens, TokenShape
 from pellucid.text.settings import SmallT5, Tables
@@ -133,16 +134,14 @@ def test_a_question_stands_before_the_tokens_and_is_what_is_left_without_them():
     [
         ({"text": Tables()}, "do not write"),
         ({"text_name": "answers"}, "did you mean 'answer'"),
-        ({"tokens_name": "y"}, "name one of x"),
+        ({"tokens_name": "y"}, "tokens here: x"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(options, said):
-    with pytest.raises(ValidationError, match=said):
-        SoftTokenBridgeConfig(
-            units=("x:a",),
-            tokens={"x": TokenShape(count=4, width=3)},
-            texts={"answer": Sentences()},
-            **{"text": SmallT5()} | options,
+    facts = {"units": ("x:a",), "tokens": {"x": TokenShape(count=4, width=3)}, "texts": {"answer": Sentences()}}
+    with pytest.raises(StudyError, match=said):
+        SoftTokenBridge(
+            configured("head", "soft-token-bridge", SoftTokenBridgeConfig, {"text": SmallT5()} | options, **facts)
         )
 
 

@@ -29,7 +29,7 @@ def test_sets_are_plain_options_and_an_output_may_be_in_several():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"sets": (PrototypeSetConfig(tokens="z"),)}, "tokens 'z'"),
+        ({"sets": (PrototypeSetConfig(tokens_name="z"),)}, "is told 'z'"),
         ({"sets": (PrototypeSetConfig(outputs=("bumb",)),)}, "did you mean 'bump'"),
         ({"sets": (PrototypeSetConfig(outputs=("bump",)),)}, "serves 'dip', 'wave'"),
         ({"window": 8}, "longer than the 7 tokens"),

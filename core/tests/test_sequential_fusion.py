@@ -15,7 +15,7 @@ from pellucid.batch import Batch, collate
 from pellucid.data.spec import Binary, MultiClass, Regression, Signal, Vector
 from pellucid.encoders.sequential_fusion import MOMENTUM, SequentialFusion, Update
 from pellucid.errors import ContractError, DataError, StudyError
-from pellucid.heads.cumulative import Cumulative
+from pellucid.heads.cumulative import Cumulative, CumulativeConfig
 from pellucid.representation import Representation, Tokens, TokenShape
 
 INPUTS = {"a": Vector(names=("p", "q")), "b": Vector(names=("r", "s", "t"))}
@@ -294,16 +294,21 @@ def test_numbers_are_decoded_in_their_own_units():
 def test_the_states_are_found_among_other_tokens_by_their_names():
     places = {"ecg": TokenShape(count=9, width=3)}
     target = Binary(names=("no", "yes"))
-    assert head(target, {**places, **STEPS}).states_name == "all"
-    assert head(target, {**places, **STEPS}, states="ecg").step_names == tuple(f"step {at}" for at in range(1, 9))
-    with pytest.raises(StudyError, match="say with states"):
+    assert head(target, {**places, **STEPS}).tokens_name == "all"
+    assert head(target, {**places, **STEPS}, tokens_name="ecg").step_names == tuple(f"step {at}" for at in range(1, 9))
+    with pytest.raises(StudyError, match="option tokens_name"):
         head(target, {"one": STEPS["all"], "two": STEPS["all"]})
     with pytest.raises(StudyError, match="did you mean 'all'"):
-        head(target, STEPS, states="al")
+        head(target, STEPS, tokens_name="al")
+
+
+def test_settings_of_earlier_runs_are_read():
+    asked = {"units": ("all:s0",), "target": Binary(names=("no", "yes")), "tokens": STEPS, "states": "all"}
+    assert CumulativeConfig.model_validate(asked).tokens_name == "all"
 
 
 def test_a_representation_without_its_states_is_refused():
-    with pytest.raises(ContractError, match="'all' are missing"):
+    with pytest.raises(ContractError, match="tokens 'all', which this representation does not have"):
         head(Binary(names=("no", "yes")), STEPS)(Representation(torch.zeros(2, 1), ("all:s0",)))
 
 

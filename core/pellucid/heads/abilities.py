@@ -95,7 +95,7 @@ class StepByStep(Protocol):
     """A head that has an output after every step of an encoder."""
 
     config: PredictorConfig
-    states_name: str
+    tokens_name: str
     step_names: tuple[str, ...]
 
     def trajectory(self, z: Representation) -> Tensor:

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.batch import Batch
-from pellucid.errors import ContractError, StudyError, nearest
 from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.base import HeadTags, PredictorConfig, Stage
+from pellucid.heads.reads_tokens import chosen_tokens
 from pellucid.heads.scaled import STRIDE, ScaledHead
 from pellucid.representation import Representation, Tokens
 
@@ -59,7 +59,7 @@ class AdditiveTokens(ScaledHead):
     Examples
     --------
     >>> from pellucid.data.spec import Binary
-    >>> from pellucid.representation import TokenShape
+    >>> from pellucid.representation import Tokens, TokenShape
     >>> tokens = {"x": TokenShape(count=0, width=2, varying=True)}
     >>> head = AdditiveTokens(AdditiveTokensConfig(units=("x:a",), target=Binary(names=("no", "yes")), tokens=tokens))
     >>> known = torch.tensor([[True, True, False], [True, True, True]])
@@ -76,14 +76,7 @@ class AdditiveTokens(ScaledHead):
 
     def __init__(self, config: AdditiveTokensConfig) -> None:
         super().__init__(config)
-        name = config.tokens_name or (next(iter(config.tokens)) if len(config.tokens) == 1 else "")
-        if name not in config.tokens:
-            known = ", ".join(config.tokens) or "none"
-            raise StudyError(
-                f"head 'additive-tokens' reads one set of tokens, and is told {name!r}{nearest(name, config.tokens)}: name one "
-                f"with the option tokens_name; tokens here: {known}"
-            )
-        self.tokens_name = name
+        self.tokens_name = name = chosen_tokens("additive-tokens", config.tokens_name, config.tokens)
         prefix, outputs, width = name.partition(":")[0], len(self.outputs), config.tokens[name].width
         self.beside = [at for at, unit in enumerate(config.units) if not unit.startswith(f"{prefix}:")]
         if not config.beside:
@@ -107,14 +100,14 @@ class AdditiveTokens(ScaledHead):
             return
         total, count = torch.zeros_like(self.centre, dtype=torch.float64), 0.0
         for z, _ in parts:
-            tokens = self._tokens(z)
+            tokens = z.of(self.tokens_name)
             total += self.at_places(tokens).double().sum((0, 1))
-            count += float(_known(tokens).sum())
+            count += float(tokens.there.sum())
         self.centre.copy_(total / max(count, 1.0))
 
     def at_places(self, tokens: Tokens) -> Tensor:
         """What the network says of each place, 0 where there is none; shape (sample, place, output)."""
-        said: Tensor = self.places(self.norm(tokens.values)) * _known(tokens)[..., None]
+        said: Tensor = self.places(self.norm(tokens.values)) * tokens.there[..., None]
         return said
 
     def score(self, x: Tensor) -> Tensor:
@@ -123,10 +116,10 @@ class AdditiveTokens(ScaledHead):
 
     def forward(self, z: Representation) -> Tensor:
         """Logits or numbers."""
-        tokens = self._tokens(z)
+        tokens = z.of(self.tokens_name)
         total = self.at_places(tokens).sum(1)
         if self.config.pool == "mean":
-            total = total / _known(tokens).sum(1).clamp(min=1)[:, None]
+            total = total / tokens.there.sum(1).clamp(min=1)[:, None]
         return self.prior + self.scale * (total + self.score(self.standardised(z)))
 
     def loss(self, z: Representation, batch: Batch) -> Tensor:
@@ -141,8 +134,8 @@ class AdditiveTokens(ScaledHead):
     def explain(self, z: Representation, target: str) -> Explanation:
         """What each place, and each unit beside, adds to one output."""
         at = self.output_index(target)
-        tokens = self._tokens(z)
-        known, said = _known(tokens), self.at_places(tokens)[..., at]
+        tokens = z.of(self.tokens_name)
+        known, said = tokens.there, self.at_places(tokens)[..., at]
         baseline = self.prior[at].expand(len(said))
         if self.config.pool == "mean":
             said = (said - self.centre[at] * known) / known.sum(1, keepdim=True).clamp(min=1)
@@ -162,20 +155,20 @@ class AdditiveTokens(ScaledHead):
             self(z)[:, at],
             None,
             self._evidence(contributions[:, : said.shape[1]], tokens, names),
-            known=torch.cat([known > 0, everywhere], 1),
+            known=torch.cat([known, everywhere], 1),
         )
 
     @torch.no_grad()
     def place_contributions(self, z: Representation, target: str) -> Tensor:
         """What each token adds to one output, shape (sample, token); see :class:`~pellucid.heads.abilities.ByPlaces`."""
-        return self.explain(z, target).contributions[:, : self._tokens(z).values.shape[1]]
+        return self.explain(z, target).contributions[:, : z.of(self.tokens_name).values.shape[1]]
 
     def _evidence(self, said: Tensor, tokens: Tokens, names: tuple[str, ...]) -> tuple[tuple[Evidence, ...], ...]:
         """The strongest places of each sample that are there."""
         if not tokens.regions:
             return ()
-        order = said.abs().masked_fill(_known(tokens) == 0, -1.0).argsort(dim=1, descending=True)[:, :TOP]
-        there = _known(tokens).gather(1, order) > 0
+        order = said.abs().masked_fill(~tokens.there, -1.0).argsort(dim=1, descending=True)[:, :TOP]
+        there = tokens.there.gather(1, order)
         input = self.tokens_name.partition(":")[0]
         return tuple(
             tuple(
@@ -189,15 +182,3 @@ class AdditiveTokens(ScaledHead):
     @property
     def _beside_names(self) -> tuple[str, ...]:
         return tuple(self.config.units[at] for at in self.beside)
-
-    def _tokens(self, z: Representation) -> Tokens:
-        if self.tokens_name not in z.tokens:
-            raise ContractError(f"this head reads tokens {self.tokens_name!r}, which this representation does not have")
-        return z.tokens[self.tokens_name]
-
-
-def _known(tokens: Tokens) -> Tensor:
-    """1 where there is a token, else 0; shape (sample, token)."""
-    if tokens.known is None:
-        return tokens.values.new_ones(tokens.values.shape[:2])
-    return tokens.known.to(tokens.values.dtype)

@@ -12,10 +12,12 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.data.inputs import Sentences
-from pellucid.errors import ContractError, StudyError, nearest
+from pellucid.errors import StudyError
 from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.base import Head, HeadConfig, HeadTags, Stage
 from pellucid.heads.pooling import AttentionPool
+from pellucid.heads.reads_texts import chosen_text, texts_of
+from pellucid.heads.reads_tokens import chosen_tokens
 from pellucid.representation import Representation
 from pellucid.text.models import TextModel, text_model
 from pellucid.text.settings import Tables, TextModelSettings
@@ -69,18 +71,6 @@ class AlignedTextConfig(HeadConfig):
                 raise ValueError(f"labels: {name!r} = {text!r} says nothing: give it a name, and a sentence with words")
         return self
 
-    @model_validator(mode="after")
-    def _one_of_each(self) -> AlignedTextConfig:
-        for what, asked, known in (
-            ("text_name", self.text_name, list(self.texts)),
-            ("tokens_name", self.tokens_name, list(self.tokens)),
-        ):
-            if (asked and asked not in known) or (not asked and len(known) != 1):
-                raise ValueError(
-                    f"{what} = {asked!r}{nearest(asked, known)}: name one of {', '.join(known) or 'none, there are none'}"
-                )
-        return self
-
 
 class AlignedText(Head):
     """Soft tokens for a frozen text model, learnt so that a sample lies near its own sentence and can be written as one.
@@ -108,8 +98,8 @@ class AlignedText(Head):
         super().__init__()
         self.config = config
         self.text: TextModel = text_model(config.text)
-        self.tokens_name = config.tokens_name or next(iter(config.tokens))
-        self.text_name = config.text_name or next(iter(config.texts))
+        self.tokens_name = chosen_tokens("aligned-text", config.tokens_name, config.tokens)
+        self.text_name = chosen_text("aligned-text", config.text_name, config.texts)
         width = self.text.width
         if width % config.attention_heads:
             raise StudyError(
@@ -167,7 +157,7 @@ class AlignedText(Head):
 
     def prepare(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Learn which words the texts of the training side are made of."""
-        self.text.learn(text for _, batch in parts for some in self._texts(batch) for text in some)
+        self.text.learn(text for _, batch in parts for some in texts_of(batch, self.text_name) for text in some)
 
     def stages(self) -> tuple[Stage, ...]:
         """One, in which all but the text model learns."""
@@ -175,9 +165,7 @@ class AlignedText(Head):
 
     def soft_tokens(self, z: Representation) -> Tensor:
         """Tokens in the text model's width, shape (sample, token, width)."""
-        if self.tokens_name not in z.tokens:
-            raise ContractError(f"this head reads tokens {self.tokens_name!r}, which this representation does not have")
-        soft: Tensor = self.project(z.tokens[self.tokens_name].values)
+        soft: Tensor = self.project(z.of(self.tokens_name).values)
         return soft
 
     def forward(self, z: Representation) -> Tensor:
@@ -197,7 +185,7 @@ class AlignedText(Head):
 
     def loss(self, z: Representation, batch: Batch) -> Tensor:
         """See the class; mean over samples."""
-        texts = self._texts(batch)
+        texts = texts_of(batch, self.text_name)
         soft = self.soft_tokens(z)
         states = self.text.read([some[0] for some in texts])
         total = soft.new_zeros(())
@@ -232,13 +220,6 @@ class AlignedText(Head):
         return Explanation(
             "function", target, names, contributions, baseline, (vector * towards).sum(1), None, evidence
         )
-
-    def _texts(self, batch: Batch) -> tuple[tuple[str, ...], ...]:
-        if self.text_name not in batch.texts:
-            raise ContractError(
-                f"this head learns from the text {self.text_name!r}, which these samples do not have: collate a dataset's"
-            )
-        return batch.texts[self.text_name]
 
 
 def clip_loss(signals: Tensor, texts: Tensor) -> Tensor:

@@ -11,11 +11,13 @@ from torch import Tensor, nn
 
 from pellucid.batch import Batch
 from pellucid.data.inputs import Sentences
-from pellucid.errors import ContractError, StudyError, nearest
+from pellucid.errors import StudyError
 from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.base import Head, HeadConfig, HeadTags, Stage
+from pellucid.heads.reads_texts import chosen_text, texts_of
+from pellucid.heads.reads_tokens import chosen_tokens
 from pellucid.regions import around
-from pellucid.representation import Representation, Tokens
+from pellucid.representation import Representation
 from pellucid.text.models import TextModel, text_model
 from pellucid.text.quantities import joined_digits, spelt
 from pellucid.text.settings import SmallT5, TextModelSettings
@@ -60,15 +62,7 @@ class SoftTokenBridgeConfig(HeadConfig):
     groups: int = Field(default=16, ge=1)
 
     @model_validator(mode="after")
-    def _one_of_each(self) -> SoftTokenBridgeConfig:
-        for what, asked, known in (
-            ("text_name", self.text_name, list(self.texts)),
-            ("tokens_name", self.tokens_name, list(self.tokens)),
-        ):
-            if (asked and asked not in known) or (not asked and len(known) != 1):
-                raise ValueError(
-                    f"{what} = {asked!r}{nearest(asked, known)}: name one of {', '.join(known) or 'none, there are none'}"
-                )
+    def _text_model_writes(self) -> SoftTokenBridgeConfig:
         if self.text.kind == "tables":
             raise ValueError('text models of kind "tables" do not write; choose kind = "t5" or "pretrained"')
         if self.tuned and self.text.kind != "t5":
@@ -114,8 +108,8 @@ class SoftTokenBridge(Head):
         self.text: TextModel = text_model(config.text)
         if not self.text.writes:
             raise StudyError("head 'soft-token-bridge': its text model must write")
-        self.tokens_name = config.tokens_name or next(iter(config.tokens))
-        self.text_name = config.text_name or next(iter(config.texts))
+        self.tokens_name = chosen_tokens("soft-token-bridge", config.tokens_name, config.tokens)
+        self.text_name = chosen_text("soft-token-bridge", config.text_name, config.texts)
         width = self.text.width
         self.norm = nn.LayerNorm(config.tokens[self.tokens_name].width)
         self.project = nn.Sequential(
@@ -139,7 +133,7 @@ class SoftTokenBridge(Head):
 
     def prepare(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Learn which words the answers of the training side are made of."""
-        words = [self._spelt(some[0]) for _, batch in parts for some in self._texts(batch)]
+        words = [self._spelt(some[0]) for _, batch in parts for some in texts_of(batch, self.text_name)]
         self.text.learn([*words, self.config.question] if self.config.question else words)
 
     def stages(self) -> tuple[Stage, ...]:
@@ -149,11 +143,9 @@ class SoftTokenBridge(Head):
 
     def soft_tokens(self, z: Representation) -> tuple[Tensor, Tensor]:
         """Tokens in the text model's width, and which there are; shape (sample, token, width) and (sample, token)."""
-        if self.tokens_name not in z.tokens:
-            raise ContractError(f"this head reads tokens {self.tokens_name!r}, which this representation does not have")
-        tokens = z.tokens[self.tokens_name]
+        tokens = z.of(self.tokens_name)
         values = tokens.values.detach() if self.config.frozen else tokens.values
-        known = _known(tokens)
+        known = tokens.there
         return self.project(self.norm(values)) * known[..., None], known
 
     def states(self, soft: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
@@ -196,7 +188,9 @@ class SoftTokenBridge(Head):
     def loss(self, z: Representation, batch: Batch) -> Tensor:
         """Cross-entropy of the answers, mean over tokens."""
         states, known = self.states(*self.soft_tokens(z))
-        return self.text.cross_entropy(states, [self._spelt(some[0]) for some in self._texts(batch)], known)
+        return self.text.cross_entropy(
+            states, [self._spelt(some[0]) for some in texts_of(batch, self.text_name)], known
+        )
 
     @torch.no_grad()
     def explain(self, z: Representation, target: str) -> Explanation:
@@ -239,16 +233,3 @@ class SoftTokenBridge(Head):
 
     def _spelt(self, text: str) -> str:
         return spelt(text) if self.config.digits else text
-
-    def _texts(self, batch: Batch) -> tuple[tuple[str, ...], ...]:
-        if self.text_name not in batch.texts:
-            raise ContractError(
-                f"this head learns from the text {self.text_name!r}, which these samples do not have: collate a dataset's"
-            )
-        return batch.texts[self.text_name]
-
-
-def _known(tokens: Tokens) -> Tensor:
-    if tokens.known is not None:
-        return tokens.known
-    return torch.ones(tokens.values.shape[:2], dtype=torch.bool, device=tokens.values.device)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from pydantic import Field
+from pydantic import AliasChoices, Field
 from torch import Tensor, nn
 
 from pellucid.batch import Batch
-from pellucid.errors import ContractError, StudyError, nearest
 from pellucid.explanation import Explanation
 from pellucid.heads.base import HeadTags, PredictorConfig
+from pellucid.heads.reads_tokens import chosen_tokens
 from pellucid.heads.scaled import ScaledHead
 from pellucid.representation import Representation
 
@@ -19,13 +19,14 @@ class CumulativeConfig(PredictorConfig):
 
     Parameters
     ----------
-    states : str
-        Which tokens are the states, by the name of their encoder; needed only where several encoders hand some on.
+    tokens_name : str
+        Of the set of tokens that are the states (``"all"``); needed only where several encoders hand some on.
     state_change : float
         Penalty on the squared change of the state, mean over samples and steps. It also suppresses useful changes.
     """
 
-    states: str = ""
+    # Settings of earlier runs call it states.
+    tokens_name: str = Field("", validation_alias=AliasChoices("tokens_name", "states"))
     state_change: float = Field(0.0, ge=0)
 
 
@@ -53,8 +54,11 @@ class Cumulative(ScaledHead):
 
     def __init__(self, config: CumulativeConfig) -> None:
         super().__init__(config)
-        self.states_name = _states(config)
-        shape = config.tokens[self.states_name]
+        # Places have no names, steps have: a signal's own tokens beside them are not meant.
+        steps = [name for name, shape in config.tokens.items() if shape.names]
+        meant = config.tokens if config.tokens_name or not steps else steps
+        self.tokens_name = chosen_tokens("cumulative", config.tokens_name, meant, what="tokens that are states")
+        shape = config.tokens[self.tokens_name]
         self.decoder = nn.Linear(shape.width, len(self.outputs))
         self.step_names = shape.names[1:] or tuple(f"step {at}" for at in range(1, shape.count))
 
@@ -70,9 +74,7 @@ class Cumulative(ScaledHead):
         ContractError
             If the representation has lost its tokens.
         """
-        if self.states_name not in z.tokens:
-            raise ContractError(f"the states {self.states_name!r} are missing: this representation has no such tokens")
-        return z.tokens[self.states_name].values
+        return z.of(self.tokens_name).values
 
     def trajectory(self, z: Representation) -> Tensor:
         """Outputs at the start and after each step, shape (sample, step + 1, output)."""
@@ -95,21 +97,3 @@ class Cumulative(ScaledHead):
         said = self.trajectory(z)[:, :, self.output_index(target)]
         moved = self.states(z).diff(dim=1).norm(dim=2)
         return Explanation("attribution", target, self.step_names, said.diff(dim=1), said[:, 0], said[:, -1], moved)
-
-
-def _states(config: CumulativeConfig) -> str:
-    """Name of the tokens that are states."""
-    if config.states:
-        if config.states not in config.tokens:
-            raise StudyError(
-                f"head cumulative: states = {config.states!r} names no tokens{nearest(config.states, config.tokens)}; there are: "
-                f"{', '.join(config.tokens)}"
-            )
-        return config.states
-    # Places have no names, steps have: a signal's own tokens beside them are not meant.
-    found = [name for name, shape in config.tokens.items() if shape.names] or list(config.tokens)
-    if len(found) != 1:
-        raise StudyError(
-            f"head cumulative: several encoders hand on tokens ({', '.join(found)}); say with states = which are to be read"
-        )
-    return found[0]

@@ -23,6 +23,14 @@ whatever its gradient: without the factor some hundred steps at 1e-3 would end s
 class ScaledHead(Predictor):
     """``output = prior + scale * score(standardised units)``.
 
+    Parameters
+    ----------
+    config : PredictorConfig
+    width : int, optional
+        How many units there are, where they are not those of the representation; see :meth:`measured`.
+
+    Notes
+    -----
     The statistics are learnt from training samples and saved with the weights. ``prior`` is the output of somebody
     about whom nothing is known: the log odds of the prevalence or, for numbers, their mean; ``scale`` is 1 or, for
     numbers, their standard deviation.
@@ -33,10 +41,10 @@ class ScaledHead(Predictor):
     prior: Tensor
     scale: Tensor
 
-    def __init__(self, config: PredictorConfig) -> None:
+    def __init__(self, config: PredictorConfig, width: int | None = None) -> None:
         super().__init__()
         self.config = config
-        units, outputs = len(config.units), len(config.target.outputs)
+        units, outputs = len(config.units) if width is None else width, len(config.target.outputs)
         self.register_buffer("unit_mean", torch.zeros(units))
         self.register_buffer("unit_scale", torch.ones(units))
         self.register_buffer("prior", torch.zeros(outputs))
@@ -46,13 +54,22 @@ class ScaledHead(Predictor):
     def score(self, x: Tensor) -> Tensor:
         """Score of standardised units, shape (sample, unit) to (sample, output)."""
 
+    def measured(self, z: Representation) -> Tensor:
+        """What is standardised: the representation's units, or those of every token.
+
+        Returns
+        -------
+        Tensor, shape (sample, unit) or (sample, token, unit)
+        """
+        return z.values
+
     def prepare(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Learn means and deviations of units and the prior of the outputs."""
         units, labels = Moments(), Moments()
         for z, batch in self.watched(parts):
             if batch.targets is None:
                 raise ContractError("a head is prepared with labelled samples; collate the batches with a target")
-            units.add(z.values)
+            units.add(self.measured(z).flatten(0, -2))
             labels.add(
                 self.config.target.steps(batch.targets.nan_to_num(0.0)),
                 ~batch.targets.isnan().expand(-1, len(self.outputs)),
@@ -72,8 +89,8 @@ class ScaledHead(Predictor):
         yield from parts
 
     def standardised(self, z: Representation) -> Tensor:
-        """Units in standard deviations from their training mean, shape (sample, unit)."""
-        return (z.values - self.unit_mean) / self.unit_scale
+        """Units in standard deviations from their training mean, of the shape of :meth:`measured`."""
+        return (self.measured(z) - self.unit_mean) / self.unit_scale
 
     def forward(self, z: Representation) -> Tensor:
         """Logits or numbers, shape (sample, output)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal
 
 import torch
@@ -11,11 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.batch import Batch
-from pellucid.errors import ContractError, StudyError, nearest
 from pellucid.explanation import Evidence, Explanation
-from pellucid.heads.base import HeadTags, Predictor, PredictorConfig, target_loss
-from pellucid.heads.scaled import STRIDE
-from pellucid.moments import Moments
+from pellucid.heads.base import HeadTags, PredictorConfig
+from pellucid.heads.reads_tokens import chosen_tokens
+from pellucid.heads.scaled import STRIDE, ScaledHead
 from pellucid.representation import Representation
 
 
@@ -37,7 +35,7 @@ class LinearTokensConfig(PredictorConfig):
     l2: float = Field(1e-3, ge=0)
 
 
-class LinearTokens(Predictor):
+class LinearTokens(ScaledHead):
     """A weighted sum of standardised units at every token; each output is that of its strongest token, or their mean.
 
     What a classifier of sliding windows with maximum aggregation is. The explanation is the model: with ``"max"`` it is
@@ -60,54 +58,26 @@ class LinearTokens(Predictor):
     tags = HeadTags(family="function", needs_tokens=True, partial_labels=True)
     config_type = LinearTokensConfig
     config: LinearTokensConfig
-    unit_mean: Tensor
-    unit_scale: Tensor
-    prior: Tensor
-    scale: Tensor
 
     def __init__(self, config: LinearTokensConfig) -> None:
-        super().__init__()
-        self.config = config
-        name = config.tokens_name or (next(iter(config.tokens)) if len(config.tokens) == 1 else "")
-        if name not in config.tokens:
-            known = ", ".join(config.tokens) or "none"
-            raise StudyError(
-                f"head 'linear-tokens' reads one set of tokens, and is told {name!r}{nearest(name, config.tokens)}: "
-                f"name one with the option tokens_name; tokens here: {known}"
-            )
+        name = chosen_tokens("linear-tokens", config.tokens_name, config.tokens)
+        width = config.tokens[name].width
+        super().__init__(config, width)
         self.tokens_name = name
-        width, outputs = config.tokens[name].width, len(config.target.outputs)
-        self.register_buffer("unit_mean", torch.zeros(width))
-        self.register_buffer("unit_scale", torch.ones(width))
-        self.register_buffer("prior", torch.zeros(outputs))
-        self.register_buffer("scale", torch.ones(outputs))
-        self.weight = nn.Parameter(torch.zeros(outputs, width))
-        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.weight = nn.Parameter(torch.zeros(len(self.outputs), width))
+        self.bias = nn.Parameter(torch.zeros(len(self.outputs)))
 
-    def prepare(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
-        """Learn means and deviations of units over all tokens, and the prior of the outputs."""
-        units, labels = Moments(), Moments()
-        for z, batch in parts:
-            if batch.targets is None:
-                raise ContractError("a head is prepared with labelled samples; collate the batches with a target")
-            units.add(self._tokens(z).flatten(0, 1))
-            labels.add(
-                self.config.target.steps(batch.targets.nan_to_num(0.0)),
-                ~batch.targets.isnan().expand(-1, len(self.outputs)),
-            )
-        self.unit_mean.copy_(units.mean)
-        self.unit_scale.copy_(units.deviation)
-        if self.config.target.kind == "regression":
-            self.prior.copy_(labels.mean)
-            self.scale.copy_(labels.deviation)
-            return
-        # Half a sample is added to each side: a class that no training sample has keeps a finite prior.
-        chance = (labels.mean * labels.count + 0.5) / (labels.count + 1)
-        self.prior.copy_(chance.log() if self.config.target.kind == "multiclass" else chance.logit())
+    def measured(self, z: Representation) -> Tensor:
+        """Units of every token, shape (sample, token, unit)."""
+        return z.of(self.tokens_name).values
+
+    def score(self, x: Tensor) -> Tensor:
+        """A weighted sum of standardised units, shape (..., unit) to (..., output)."""
+        return functional.linear(x, STRIDE * self.weight, self.bias)
 
     def token_outputs(self, z: Representation) -> Tensor:
         """Output of every token, shape (sample, token, output)."""
-        return self.prior + self.scale * functional.linear(self._standardised(z), STRIDE * self.weight, self.bias)
+        return self.prior + self.scale * self.score(self.standardised(z))
 
     def forward(self, z: Representation) -> Tensor:
         """Logits or numbers."""
@@ -115,10 +85,7 @@ class LinearTokens(Predictor):
 
     def loss(self, z: Representation, batch: Batch) -> Tensor:
         """Negative log-likelihood and the penalty."""
-        penalty = 0.5 * self.config.l2 * (STRIDE * self.weight).square().sum()
-        if self.config.target.kind == "regression" and batch.targets is not None:
-            return 0.5 * functional.mse_loss(self(z) / self.scale, batch.targets / self.scale) + penalty
-        return target_loss(self.config.target, self(z), batch) + penalty
+        return self.likelihood_loss(self(z), batch) + 0.5 * self.config.l2 * (STRIDE * self.weight).square().sum()
 
     @property
     def explained_names(self) -> tuple[str, ...]:
@@ -127,17 +94,16 @@ class LinearTokens(Predictor):
 
     def explained(self, z: Representation) -> Tensor:
         """Mean units over tokens, shape (sample, unit)."""
-        return self._tokens(z).mean(1)
+        return self.measured(z).mean(1)
 
     def outcome(self, explained: Tensor) -> Tensor:
         """Outputs from the units of one token, or of the mean token."""
-        x = (explained - self.unit_mean) / self.unit_scale
-        return self.prior + self.scale * functional.linear(x, STRIDE * self.weight, self.bias)
+        return self.prior + self.scale * self.score((explained - self.unit_mean) / self.unit_scale)
 
     def explain(self, z: Representation, target: str) -> Explanation:
         """What each unit of the strongest (or mean) token adds to one output."""
         at = self.output_index(target)
-        tokens, x = self._tokens(z), self._standardised(z)
+        tokens, x = self.measured(z), self.standardised(z)
         weight = self.scale[at] * STRIDE * self.weight[at]
         baseline = (self.prior[at] + self.scale[at] * self.bias[at]).expand(len(x))
         output = self(z)[:, at]
@@ -169,7 +135,7 @@ class LinearTokens(Predictor):
         With ``"max"`` the strongest token adds all, and the others nothing.
         """
         at = self.output_index(target)
-        said = self._standardised(z) @ (self.scale[at] * STRIDE * self.weight[at])
+        said = self.standardised(z) @ (self.scale[at] * STRIDE * self.weight[at])
         if self.config.pool == "mean":
             return said / said.shape[1]
         best = self.token_outputs(z)[:, :, at].argmax(1, keepdim=True)
@@ -183,11 +149,3 @@ class LinearTokens(Predictor):
         plain = own if len(own) == width else tuple(f"{self.tokens_name}:unit {at + 1}" for at in range(width))
         where = "at the strongest place" if self.config.pool == "max" else "over all places"
         return tuple(f"{name} {where}" for name in plain)
-
-    def _tokens(self, z: Representation) -> Tensor:
-        if self.tokens_name not in z.tokens:
-            raise ContractError(f"this head reads tokens {self.tokens_name!r}, which this representation does not have")
-        return z.tokens[self.tokens_name].values
-
-    def _standardised(self, z: Representation) -> Tensor:
-        return (self._tokens(z) - self.unit_mean) / self.unit_scale

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import torch
 
 from pellucid import plugins
 from pellucid.explanation import Family
 from pellucid.heads.abilities import AnswersWithout, ByConcepts, ByPlaces, ByText, StepByStep
-from pellucid.heads.base import HeadTags, Predictor
+from pellucid.heads.base import Head, HeadTags, Predictor
 from pellucid.plugins import Component
 from pellucid.representation import Representation
 from pellucid.testing.encoders import same
@@ -168,37 +168,37 @@ def head_abilities_answer(component: Component) -> None:
 
 
 @torch.no_grad()
-def _misunderstood(head: Any, z: Representation) -> Iterator[str]:
+def _misunderstood(head: Head, z: Representation) -> Iterator[str]:
     """What an ability's methods answer otherwise than it says."""
-    count = len(z)
+    count, asked = len(z), cast(Any, head)
     if isinstance(head, ByPlaces):
-        places = tuple(z.tokens[head.tokens_name].values.shape[:2])
-        for target in head.outputs:
-            said, found = head.place_contributions(z, target), head.explain(z, target)
+        places = tuple(z.tokens[asked.tokens_name].values.shape[:2])
+        for target in asked.outputs:
+            said, found = asked.place_contributions(z, target), asked.explain(z, target)
             if said.shape != places:
                 yield f"ByPlaces: place_contributions of {places} tokens are of shape {tuple(said.shape)}"
                 return
             # What units of other encoders add beside is not of places.
-            placed = torch.tensor([name not in head.config.units for name in found.names])
+            placed = torch.tensor([name not in asked.config.units for name in found.names])
             if not same(said.sum(1), found.contributions[:, placed].sum(1)):
                 yield f"ByPlaces: place_contributions are not what the explanation says that places add ({target!r})"
     if isinstance(head, ByConcepts):
-        rated = head.concepts(z)
-        if rated.shape != (count, len(head.concept_names)):
-            yield f"ByConcepts: {len(head.concept_names)} names of concepts, values of shape {tuple(rated.shape)}"
+        rated = asked.concepts(z)
+        if rated.shape != (count, len(asked.concept_names)):
+            yield f"ByConcepts: {len(asked.concept_names)} names of concepts, values of shape {tuple(rated.shape)}"
             return
-        if head.whole_steps(rated).shape != rated.shape or not same(head.outcome(head.handed_on(rated)), head(z)):
+        if asked.whole_steps(rated).shape != rated.shape or not same(asked.outcome(asked.handed_on(rated)), asked(z)):
             yield "ByConcepts: outcome(handed_on(concepts)) is not the output"
     if isinstance(head, ByText):
-        vectors = head.embed_texts(["one", "two words"])
-        if vectors.shape != (2, head(z).shape[1]):
-            yield f"ByText: two texts are embedded in shape {tuple(vectors.shape)}, samples in {tuple(head(z).shape)}"
-        if head.writes and not _sentences(head.write(z), count):
+        vectors = asked.embed_texts(["one", "two words"])
+        if vectors.shape != (2, asked(z).shape[1]):
+            yield f"ByText: two texts are embedded in shape {tuple(vectors.shape)}, samples in {tuple(asked(z).shape)}"
+        if asked.writes and not _sentences(asked.write(z), count):
             yield "ByText: writes no sentence for each sample"
-    if isinstance(head, AnswersWithout) and not _sentences(head.write_without(2), 2):
+    if isinstance(head, AnswersWithout) and not _sentences(asked.write_without(2), 2):
         yield "AnswersWithout: asked for two sentences, it gives others"
     if isinstance(head, StepByStep):
-        path, wanted = head.trajectory(z), (count, len(head.step_names) + 1, len(head.config.target.outputs))
+        path, wanted = asked.trajectory(z), (count, len(asked.step_names) + 1, len(asked.config.target.outputs))
         if path.shape != wanted:
             yield f"StepByStep: its trajectory is of shape {tuple(path.shape)}, not {wanted}"
 

@@ -12,11 +12,12 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.data.spec import Binary
-from pellucid.errors import ContractError, DataError, StudyError, nearest
+from pellucid.errors import ContractError, DataError
 from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.base import HeadTags, Predictor, PredictorConfig, Stage
+from pellucid.heads.reads_tokens import chosen_tokens
 from pellucid.ngrams import NGrams, Tally, counts_of
-from pellucid.representation import Representation, Tokens
+from pellucid.representation import Representation
 
 if TYPE_CHECKING:
     from pellucid.data.dataset import Dataset
@@ -70,7 +71,7 @@ class NGramNaiveBayes(Predictor):
     Examples
     --------
     >>> from pellucid.data.spec import Binary
-    >>> from pellucid.representation import TokenShape
+    >>> from pellucid.representation import Tokens, TokenShape
     >>> shape = TokenShape(count=2, width=1, codebook=2)
     >>> config = NGramNaiveBayesConfig(units=("x:a",), target=Binary(names=("no", "yes")), tokens={"x": shape}, longest=1, fewest=1)
     >>> head = NGramNaiveBayes(config)
@@ -90,13 +91,7 @@ class NGramNaiveBayes(Predictor):
         super().__init__()
         self.config = config
         coded = [name for name, shape in config.tokens.items() if shape.codebook]
-        name = config.tokens_name or (coded[0] if len(coded) == 1 else "")
-        if name not in coded:
-            raise StudyError(
-                f"head {NAME!r} reads one set of tokens with codes, and is told {name!r}{nearest(name, coded)}: name one with the "
-                f"option tokens_name; tokens with codes here: {', '.join(coded) or 'none'}"
-            )
-        self.tokens_name = name
+        self.tokens_name = name = chosen_tokens(NAME, config.tokens_name, coded, what="tokens with codes")
         self.grams = NGrams(config.tokens[name], config.longest)
         self.register_buffer("keys", torch.full((config.most,), UNUSED))
         # Parameters, although no step moves them: they are what an audit draws anew to see whether explanations notice.
@@ -224,9 +219,9 @@ class NGramNaiveBayes(Predictor):
         return tuple(found)
 
     def _codes(self, z: Representation) -> Tensor:
-        tokens: Tokens | None = z.tokens.get(self.tokens_name)
-        if tokens is None or tokens.codes is None:
+        codes = z.of(self.tokens_name).codes
+        if codes is None:
             raise ContractError(
-                f"this head reads codes of the tokens {self.tokens_name!r}, which this representation does not have"
+                f"this head reads codes, and the tokens {self.tokens_name!r} of this representation have none"
             )
-        return tokens.codes
+        return codes

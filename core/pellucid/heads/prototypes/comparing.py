@@ -131,12 +131,7 @@ class Comparing(Predictor):
 
     def tokens(self, z: Representation, set_index: int) -> Tensor:
         """Tokens of a set as encoders hand them on, shape (sample, token, width)."""
-        name = self.sets[set_index].tokens
-        if name not in z.tokens:
-            raise ContractError(
-                f"prototypes are compared with tokens {name!r}, which this representation does not have"
-            )
-        return z.tokens[name].values
+        return z.of(self.sets[set_index].tokens).values
 
     def cells(self, z: Representation, set_index: int) -> Tensor:
         """Tokens of a set as they are compared, shape (sample, token, width)."""

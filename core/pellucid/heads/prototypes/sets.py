@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import AliasChoices, Field
 from torch import Tensor
 
 from pellucid.data.frozen import Frozen
 from pellucid.errors import StudyError, nearest
 from pellucid.heads.base import PredictorConfig
+from pellucid.heads.reads_tokens import chosen_tokens
 from pellucid.representation import TokenShape
 
 Similarity = Literal["arc", "cosine", "l2"]
@@ -28,15 +29,16 @@ class PrototypeSetConfig(Frozen):
 
     Parameters
     ----------
-    tokens : str
-        Name of the set (``"signal:slow"``); may be left out where there is only one.
+    tokens_name : str
+        Of the set of tokens (``"signal:slow"``); may be left out where there is only one.
     outputs : tuple of str
         Outputs that they serve; empty for all. An output may be served by several sets.
     per_class, window, similarity, pool, top, addon_width
         See :class:`ComparingConfig`.
     """
 
-    tokens: str = ""
+    # Settings of earlier runs call it tokens.
+    tokens_name: str = Field("", validation_alias=AliasChoices("tokens_name", "tokens"))
     outputs: tuple[str, ...] = ()
     per_class: int | None = Field(None, gt=0, le=MOST)
     window: int | None = Field(None, ge=0)
@@ -159,7 +161,7 @@ def resolved_sets(config: ComparingConfig, head: str) -> tuple[PrototypeSet, ...
         If a set names tokens or outputs that do not exist, its window is longer than there are tokens, or an output is
         served by no set.
     """
-    asked = config.sets or tuple(PrototypeSetConfig(tokens=name) for name in config.tokens)
+    asked = config.sets or tuple(PrototypeSetConfig(tokens_name=name) for name in config.tokens)
     sets = tuple(_resolved(config, one, head) for one in asked)
     names = class_names(config.target)
     unserved = [name for at, name in enumerate(names) if not any(at in prototype_set.classes for prototype_set in sets)]
@@ -169,16 +171,12 @@ def resolved_sets(config: ComparingConfig, head: str) -> tuple[PrototypeSet, ...
 
 
 def _resolved(config: ComparingConfig, asked: PrototypeSetConfig, head: str) -> PrototypeSet:
-    tokens = asked.tokens or (next(iter(config.tokens)) if len(config.tokens) == 1 else "")
-    if tokens not in config.tokens:
-        known = ", ".join(config.tokens) or "none"
-        raise StudyError(
-            f"head {head!r}: a set of prototypes asks for tokens {tokens!r}{nearest(tokens, config.tokens)}; tokens here: "
-            f"{known}"
-        )
+    tokens = chosen_tokens(head, asked.tokens_name, config.tokens, what="tokens for each set of prototypes")
     given = {key: value for key, value in asked.model_dump().items() if value is not None}
     own = {
-        k: given.get(k, getattr(config, k)) for k in PrototypeSetConfig.model_fields if k not in ("tokens", "outputs")
+        k: given.get(k, getattr(config, k))
+        for k in PrototypeSetConfig.model_fields
+        if k not in ("tokens_name", "outputs")
     }
     shape = config.tokens[tokens]
     own["window"] = own["window"] or shape.count

@@ -143,7 +143,7 @@ def reordered(model: Model) -> str | None:
         return None
     for prefix, encoder in model.named_encoders():
         handed_on = [tokens_name(prefix, name) for name in encoder.token_shapes]
-        if model.head.states_name in handed_on and "order" in type(encoder.config).model_fields:
+        if model.head.tokens_name in handed_on and "order" in type(encoder.config).model_fields:
             return prefix
     return None
 

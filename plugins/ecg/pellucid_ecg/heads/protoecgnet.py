@@ -183,7 +183,7 @@ def sets_of(config: ProtoEcgNetHeadConfig) -> tuple[PrototypeSetConfig, ...]:
         name = tokens[branch]
         made.append(
             PrototypeSetConfig(
-                tokens=name,
+                tokens_name=name,
                 outputs=served,
                 per_class=getattr(config, f"{branch}_per_class"),
                 window=min(config.morphology_window, config.tokens[name].count) if branch == "morphology" else 0,
