@@ -17,7 +17,7 @@ from pellucid.data.samples import Sample
 from pellucid.data.subjects import LearnedFrom
 from pellucid.encoders.base import Encoder
 from pellucid.errors import ContractError, DataError, abridged
-from pellucid.explanation import Evidence, Explanation
+from pellucid.explanation import Explanation
 from pellucid.fingerprint import fingerprint
 from pellucid.heads.base import Head, Predictor, probabilities
 from pellucid.representation import Representation, concatenated, joined
@@ -214,20 +214,10 @@ class Model(nn.Module):
                     baseline=found.baseline.detach(),
                     output=found.output.detach(),
                     values=None if found.values is None else found.values.detach(),
-                    evidence=tuple(tuple(map(self._placed, some)) for some in found.evidence),
                     samples=tuple(ids),
                 )
             )
         return Explanation.joined(parts)
-
-    def _placed(self, evidence: Evidence) -> Evidence:
-        """Evidence that names the input where the head, which sees encoders alone, named the encoder."""
-        if evidence.input not in self.encoders:
-            return evidence
-        encoder = self.encoders[evidence.input]
-        assert isinstance(encoder, Encoder)
-        inputs = tuple(encoder.config.inputs)
-        return replace(evidence, input=inputs[0] if len(inputs) == 1 else "")
 
     def _batches(self, data: Dataset | Sample | Sequence[Sample]) -> Iterator[tuple[Batch, list[str]]]:
         """:func:`batches`, unless another model has made the samples than those that the head has learnt from."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from pydantic import model_validator
@@ -79,17 +79,24 @@ class Tokens:
         Which entry of a codebook each token is, from 0; -1 where nothing of its region is known.
     known : Tensor of bool, optional, shape (sample, token)
         Which tokens there are, where samples have different numbers of them; values are 0 where there is none.
+    input : str
+        Name of the input that the regions lie in; only an encoder knows it. Empty where there are no regions.
     """
 
     values: Tensor
     regions: tuple[Region, ...] = ()
     codes: Tensor | None = None
     known: Tensor | None = None
+    input: str = ""
 
     def __post_init__(self) -> None:
         if self.values.ndim != 3 or (self.regions and self.values.shape[1] != len(self.regions)):
             raise ContractError(
                 f"tokens of shape {tuple(self.values.shape)} have {len(self.regions)} regions; they need one a token"
+            )
+        if self.regions and not self.input:
+            raise ContractError(
+                "tokens have regions, and it is not said which input they lie in: Tokens(..., input=NAME)"
             )
         if self.codes is not None and self.codes.shape != self.values.shape[:2]:
             raise ContractError(
@@ -111,7 +118,7 @@ class Tokens:
     def rows(self, rows: slice | Tensor) -> Tokens:
         """Those of some of the samples."""
         codes, known = (None if one is None else one[rows] for one in (self.codes, self.known))
-        return Tokens(self.values[rows], self.regions, codes, known)
+        return replace(self, values=self.values[rows], codes=codes, known=known)
 
     def padded(self, count: int) -> Tokens:
         """The same tokens with more that are not there, up to a number of them; only where their number varies."""
@@ -120,7 +127,7 @@ class Tokens:
             return self
         values, known = functional.pad(self.values, (0, 0, 0, more)), functional.pad(self.known, (0, more))
         codes = None if self.codes is None else functional.pad(self.codes, (0, more), value=-1)
-        return Tokens(values, (), codes, known)
+        return replace(self, values=values, regions=(), codes=codes, known=known)
 
 
 @dataclass(frozen=True)
@@ -172,7 +179,7 @@ class Representation:
     def rows(self, rows: slice | Tensor) -> Representation:
         """Some of the samples, tokens included."""
         tokens = {name: one.rows(rows) for name, one in self.tokens.items()}
-        return Representation(self.values[rows], self.names, tokens)
+        return replace(self, values=self.values[rows], tokens=tokens)
 
 
 def joined(parts: Sequence[tuple[str, Representation]]) -> Representation:
@@ -198,7 +205,7 @@ def concatenated(parts: Sequence[Representation]) -> Representation:
     """Representations of several batches by the same encoders as one."""
     first = parts[0]
     tokens = {name: _concatenated([part.tokens[name] for part in parts]) for name in first.tokens}
-    return Representation(torch.cat([part.values for part in parts]), first.names, tokens)
+    return replace(first, values=torch.cat([part.values for part in parts]), tokens=tokens)
 
 
 def _concatenated(parts: Sequence[Tokens]) -> Tokens:
@@ -206,9 +213,9 @@ def _concatenated(parts: Sequence[Tokens]) -> Tokens:
     parts = [part.padded(longest.values.shape[1]) for part in parts]
     codes = [part.codes for part in parts if part.codes is not None]
     known = [part.known for part in parts if part.known is not None]
-    return Tokens(
-        torch.cat([part.values for part in parts]),
-        longest.regions,
-        torch.cat(codes) if codes else None,
-        torch.cat(known) if known else None,
+    return replace(
+        longest,
+        values=torch.cat([part.values for part in parts]),
+        codes=torch.cat(codes) if codes else None,
+        known=torch.cat(known) if known else None,
     )

@@ -52,7 +52,7 @@ class Written(Encoder):
     def forward(self, batch: Batch) -> Representation:
         x = (self.gain * self.read(batch)).flatten(1)
         regions = tuple(self.region(name, at) for name in CHANNELS for at in range(LINE))
-        tokens = Tokens(x[..., None], regions, x.round().long())
+        tokens = Tokens(x[..., None], regions, x.round().long(), input=self.input_name)
         return Representation(x.mean(1, keepdim=True), self.names, {"": tokens})
 
     def region(self, channel: str, at: int) -> FrequencyBand | TimeSpan:

@@ -60,7 +60,9 @@ def of_two_sets():
     """A head with two sets of prototypes, of different tokens; of one output in both."""
     cells, labels, _ = drawn()
     z = represented(cells)
-    z = Representation(z.values, z.names, {"x": z.tokens["x"], "y": Tokens(cells[:, :3, :4], places(3))})
+    z = Representation(
+        z.values, z.names, {"x": z.tokens["x"], "y": Tokens(cells[:, :3, :4], places(3), input="signal")}
+    )
     config = Prototypes.config_type.model_validate(
         {
             "units": z.names,

@@ -80,7 +80,7 @@ def places(count: int) -> tuple[Region, ...]:
 def represented(cells: torch.Tensor, name: str = "x") -> Representation:
     """A representation whose tokens are given, shape (sample, token, width)."""
     values = cells.mean(1)
-    return Representation(values, units(cells.shape[2]), {name: Tokens(cells, places(cells.shape[1]))})
+    return Representation(values, units(cells.shape[2]), {name: Tokens(cells, places(cells.shape[1]), input="signal")})
 
 
 def units(width: int) -> tuple[str, ...]:

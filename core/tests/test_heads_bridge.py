@@ -33,7 +33,7 @@ def shown(known=None, regions=()):
     values = torch.randn(4, 4, 3, generator=torch.Generator().manual_seed(1))
     if known is not None:
         values = values * known[..., None]
-    return Representation(torch.ones(4, 1), ("x:a",), {"x": Tokens(values, regions, known=known)})
+    return Representation(torch.ones(4, 1), ("x:a",), {"x": Tokens(values, regions, known=known, input="signal")})
 
 
 def batch():

@@ -34,7 +34,7 @@ def test_evidence_points_at_the_best_window_whatever_the_pooling(pool):
             assert evidence.source_region == TimeSpan(("x",), start, start + 2)
             assert evidence.source == one.sources[prototype]
             assert evidence.source in batch.samples
-            assert evidence.input == "x"
+            assert evidence.input == "signal"
 
 
 @torch.no_grad()

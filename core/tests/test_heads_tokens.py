@@ -110,7 +110,7 @@ def test_the_strongest_token_is_the_output_and_its_units_the_explanation():
     best = each[:, :, 0].argmax(1)
     assert torch.equal(found.values, cells[torch.arange(80), best])
     for at, (told,) in enumerate(found.evidence):
-        assert told.input == "x"
+        assert told.input == "signal"
         assert told.unit == found.names[int(found.contributions[at].abs().argmax())]
         assert told.text == f"place {best[at] + 1} of 5 speaks most for 'bump'"
 
@@ -126,7 +126,7 @@ def test_a_set_of_tokens_must_be_named_where_there_are_several():
     z = Representation(torch.zeros(1, 2), ("x:a", "x:b"), {"x": Tokens(torch.zeros(1, 2, 2)), "x:slow": slow})
     told = one.explain(z, "bump")
     assert told.names == ("x:slow:unit 1 at the strongest place",)
-    assert (told.evidence[0][0].input, told.evidence[0][0].region) == ("x", None)
+    assert (told.evidence[0][0].input, told.evidence[0][0].region) == ("", None)
     with pytest.raises(ContractError, match="does not have"):
         one(Representation(z.values, z.names, {"x": z.tokens["x"]}))
     with pytest.raises(ContractError, match="labelled samples"):

@@ -25,7 +25,7 @@ BANDS = tuple(FrequencyBand((f"ch{line}",), 2.0 * at, 2.0 * at + 2) for line in 
 
 def representation(codes: np.ndarray, regions=()) -> Representation:
     codes = torch.from_numpy(np.asarray(codes))
-    tokens = Tokens(torch.zeros(*codes.shape, 1), regions, codes)
+    tokens = Tokens(torch.zeros(*codes.shape, 1), regions, codes, input="signal")
     return Representation(torch.zeros(len(codes), 1), ("x:q0",), {"x": tokens})
 
 
@@ -213,7 +213,7 @@ def test_evidence_is_where_the_n_gram_occurs_and_nowhere_else():
     told = {one.unit: one for one in found.evidence[0]}
     assert told["x:codes 1-2"].region == FrequencyBand(("ch1", "ch2"), 4.0, 8.0)
     assert told["x:codes 1-2"].text == "codes 1-2 stand 2 times in this case"
-    assert told["x:codes 1-2"].input == "x"
+    assert told["x:codes 1-2"].input == "signal"
     assert "x:codes 1-2" not in {one.unit for one in found.evidence[1]}
 
 
@@ -257,8 +257,10 @@ def test_tokens_without_codes_are_refused_and_the_right_ones_are_found_among_sev
         NGramNaiveBayes(
             NGramNaiveBayesConfig(units=("x:q0",), target=TWO, tokens={"x1": SHAPE, "x2": SHAPE}, tokens_name="x3")
         )
-    with pytest.raises(ContractError, match="reads codes of the tokens 'x'"):
+    with pytest.raises(ContractError, match="tokens 'x', which this representation does not have"):
         head(Representation(torch.zeros(1, 1), ("x:q0",)))
+    with pytest.raises(ContractError, match="the tokens 'x' of this representation have none"):
+        head(Representation(torch.zeros(1, 1), ("x:q0",), {"x": Tokens(torch.zeros(1, 2, 1))}))
 
 
 # --- what carries codes -----------------------------------------------------------------------------------------------

@@ -47,7 +47,9 @@ class Nodes(Encoder):
         x = self.graphs(batch)
         values, known = x.padded(x.nodes)
         regions = tuple(Subgraph((at,)) for at in range(values.shape[1]))
-        return Representation(x.mean(x.nodes), self.names, {"": Tokens(values, regions, known=known)})
+        return Representation(
+            x.mean(x.nodes), self.names, {"": Tokens(values, regions, known=known, input=self.input_name)}
+        )
 
 
 class Made(ArrayDataset):
@@ -197,7 +199,7 @@ class Halves(Encoder):
         x = sum(batch.inputs[name] for name in self.config.inputs)[:, 0]
         quarters = x.unfold(1, 4, 4).unfold(2, 4, 4).flatten(1, 2).flatten(2)
         regions = tuple(Box((at, to), (at + 4, to + 4)) for at in (0, 4) for to in (0, 4))
-        found = Tokens(quarters, regions if self.placed else ())
+        found = Tokens(quarters, regions if self.placed else (), input="one")
         return Representation(x.mean((1, 2))[:, None], self.names, {"": found})
 
 

@@ -98,7 +98,9 @@ def test_tokens_of_several_encoders_keep_their_names_and_their_order():
 
 def test_tokens_that_do_not_match_their_regions_are_refused():
     with pytest.raises(ContractError, match="one a token"):
-        Tokens(torch.rand(2, 3, 4), (TimeSpan(("a",), 0.0, 1.0),))
+        Tokens(torch.rand(2, 3, 4), (TimeSpan(("a",), 0.0, 1.0),), input="signal")
+    with pytest.raises(ContractError, match="which input they lie in"):
+        Tokens(torch.rand(2, 1, 4), (TimeSpan(("a",), 0.0, 1.0),))
 
 
 def test_a_batch_says_whose_samples_it_holds_in_the_order_asked_for():

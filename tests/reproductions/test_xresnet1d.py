@@ -86,7 +86,7 @@ def test_the_largest_of_the_windows_finds_an_event_of_a_second_and_a_half_that_t
     encoder = xresnet(standardise="none")
     spans = [round(span.start_s * 100) for span in encoder.regions()]
     means = torch.tensor(np.stack([x[:, at : at + window].mean(1) for at in spans], axis=1)[:, :, None]).float()
-    z = Representation(means.mean(1), ("ecg:f0",), {"ecg": Tokens(means, encoder.regions())})
+    z = Representation(means.mean(1), ("ecg:f0",), {"ecg": Tokens(means, encoder.regions(), input="ecg")})
     scores = {}
     for pool in ("max", "mean"):
         config = LinearTokensConfig(

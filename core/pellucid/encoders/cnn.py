@@ -97,7 +97,7 @@ class Cnn(Encoder):
             values = values * there[:, None]
         if not self.config.tokens:
             return Representation(values, self.names)
-        return Representation(values, self.names, {"": Tokens(cells, self.regions())})
+        return Representation(values, self.names, {"": Tokens(cells, self.regions(), input=self.input_name)})
 
     def regions(self) -> tuple[Region, ...]:
         """The part of the input that each token stands for, in the order of the tokens."""

@@ -100,7 +100,9 @@ class GridHistogram(Encoder):
         for part in self._parts:
             at = (slice(None), slice(None), *(slice(*ends) for ends in part))
             parts.append(self._shares(bins[at], there[at]))
-        return Representation(whole, self.names, {"": Tokens(torch.stack(parts, 1), self._regions)})
+        return Representation(
+            whole, self.names, {"": Tokens(torch.stack(parts, 1), self._regions, input=self.input_name)}
+        )
 
     def _shares(self, bins: Tensor, known: Tensor) -> Tensor:
         """Of each bin, shape (sample, channel x bin)."""

@@ -169,10 +169,9 @@ class AdditiveTokens(ScaledHead):
             return ()
         order = said.abs().masked_fill(~tokens.there, -1.0).argsort(dim=1, descending=True)[:, :TOP]
         there = tokens.there.gather(1, order)
-        input = self.tokens_name.partition(":")[0]
         return tuple(
             tuple(
-                Evidence(unit=names[place], region=tokens.regions[place], input=input)
+                Evidence(unit=names[place], region=tokens.regions[place], input=tokens.input)
                 for place, real in zip(places, reals, strict=True)
                 if real
             )

@@ -210,12 +210,12 @@ class AlignedText(Head):
         else:
             towards = vector
         contributions, baseline = self.pool.taken_apart(soft, towards)
-        regions = z.tokens[self.tokens_name].regions
+        tokens = z.of(self.tokens_name)
         names = tuple(f"soft token {at + 1}" for at in range(soft.shape[1]))
         evidence = tuple(
-            (Evidence(unit=names[at], region=regions[at], input=self.tokens_name.partition(":")[0]),)
+            (Evidence(unit=names[at], region=tokens.regions[at], input=tokens.input),)
             for at in contributions.abs().argmax(1).tolist()
-            if regions
+            if tokens.regions
         )
         return Explanation(
             "function", target, names, contributions, baseline, (vector * towards).sum(1), None, evidence

@@ -214,16 +214,15 @@ class SoftTokenBridge(Head):
             left = some.any(1, keepdim=True) | bool(self.config.question)
             lost.append(torch.where(left[:, 0], output - likely(some | (~left & without)), output - baseline))
             there.append(known[:, run].any(1))
-        regions = z.tokens[self.tokens_name].regions
+        tokens = z.of(self.tokens_name)
         names = tuple(f"{self.tokens_name}: tokens {int(run[0]) + 1} to {int(run[-1]) + 1}" for run in runs)
         contributions, present = torch.stack(lost, 1), torch.stack(there, 1)
         contributions = contributions * present
         evidence: tuple[tuple[Evidence, ...], ...] = ()
-        if regions:
-            input = self.tokens_name.partition(":")[0]
-            covered = [around([regions[at] for at in run.tolist()]) for run in runs]
+        if tokens.regions:
+            covered = [around([tokens.regions[at] for at in run.tolist()]) for run in runs]
             best = contributions.abs().argmax(1).tolist()
-            evidence = tuple((Evidence(unit=names[at], region=covered[at], input=input),) for at in best)
+            evidence = tuple((Evidence(unit=names[at], region=covered[at], input=tokens.input),) for at in best)
         return Explanation(
             self.tags.family, target, names, contributions, baseline, output, None, evidence, known=present
         )

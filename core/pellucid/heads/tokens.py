@@ -112,14 +112,14 @@ class LinearTokens(ScaledHead):
         rows, best = torch.arange(len(x)), self.token_outputs(z)[:, :, at].argmax(1)
         contributions = x[rows, best] * weight
         strongest = contributions.abs().argmax(1)
-        regions = z.tokens[self.tokens_name].regions
+        places = z.of(self.tokens_name)
         evidence = tuple(
             (
                 Evidence(
                     unit=self._names[unit],
-                    region=regions[token] if regions else None,
+                    region=places.regions[token] if places.regions else None,
                     text=f"place {token + 1} of {x.shape[1]} speaks most for {target!r}",
-                    input=self.tokens_name.partition(":")[0],
+                    input=places.input,
                 ),
             )
             for unit, token in zip(strongest.tolist(), best.tolist(), strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from pellucid.heads.base import Head, Predictor, probabilities
 from pellucid.model import Model, batches
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
-from pellucid.representation import Representation, Tokens, concatenated
+from pellucid.representation import Representation, concatenated
 from pellucid.result import Result
 from pellucid.seeds import seed_of
 from pellucid.statistics.bootstrap import Statistic, interval, subject_weights, weighted_mean
@@ -245,10 +245,8 @@ def _others(count: int, seed: int) -> np.ndarray:
 
 def _zeros(z: Representation) -> Representation:
     """The same with zeros: nothing is said of any sample, in tokens as many as there were."""
-    tokens = {
-        name: Tokens(torch.zeros_like(one.values), one.regions, one.codes, one.known) for name, one in z.tokens.items()
-    }
-    return Representation(torch.zeros_like(z.values), z.names, tokens)
+    tokens = {name: replace(one, values=torch.zeros_like(one.values)) for name, one in z.tokens.items()}
+    return replace(z, values=torch.zeros_like(z.values), tokens=tokens)
 
 
 def _mixed(z: Representation, other: Representation, prefix: str) -> Representation:

@@ -88,12 +88,10 @@ def own_places(model: Model, samples: Dataset, targets: Sequence[str]) -> dict[s
 
     if not isinstance(model.head, ByPlaces):
         return _laid(model, samples, targets)
-    inputs = dict(model.named_encoders())[model.head.tokens_name.partition(":")[0]].config.inputs
-    graphs = [name for name, spec in inputs.items() if spec.kind == "graph"]
-    if len(inputs) != 1 or not graphs:
-        return {}
-    (name,) = graphs
     z = model.representation(samples)
+    name = z.of(model.head.tokens_name).input
+    if name not in samples.spec.inputs or samples.spec.inputs[name].kind != "graph":
+        return {}
     said = {target: model.head.place_contributions(z, target).cpu().numpy() for target in dict.fromkeys(targets)}
     return {name: np.array([said[target][row] for row, target in enumerate(targets)], np.float32)}
 

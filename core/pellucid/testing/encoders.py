@@ -62,6 +62,12 @@ def encoder_names_match_width(component: Component) -> None:
                 component,
                 f"tokens {name!r}: says which there are only where their number varies, and then always",
             )
+            lies = z.tokens[name].input
+            need(
+                not lies or lies in encoder.config.inputs,
+                component,
+                f"tokens {name!r}: says that they lie in the input {lies!r}, which it does not read",
+            )
             if codes is not None:
                 there = int(codes.min()) >= -1 and int(codes.max()) < shape.codebook
                 need(there, component, f"tokens {name!r}: a code is none of {shape.codebook}")

@@ -128,7 +128,7 @@ def representation(data: Dataset, batch: Batch) -> Representation:
     places = tuple(TimeSpan(("x",), float(at), float(at + 1)) for at in range(len(strength)))
     found = values[:, None] * strength
     # The unit that is strongest at a place, one of four.
-    return Representation(values, names, {"planted": Tokens(found, places, found.argmax(2))})
+    return Representation(values, names, {"planted": Tokens(found, places, found.argmax(2), input="vector")})
 
 
 def _shape_of(tokens: Tokens) -> TokenShape:

@@ -112,7 +112,7 @@ def beats(samples: int = 160, seed: int = 0):
     for sample in np.flatnonzero(has[:, 0]):
         cells[sample, at[sample] : at[sample] + 3, :2] += 2
     values = torch.tensor(cells).float()
-    z = Representation(values[:, 0, :1], ("ecg:f0",), {"ecg:morphology": Tokens(values, CELLS)})
+    z = Representation(values[:, 0, :1], ("ecg:f0",), {"ecg:morphology": Tokens(values, CELLS, input="ecg")})
     ids = tuple(f"r{sample}" for sample in range(samples))
     return z, Batch({"ecg": values}, targets=torch.tensor(has).float(), samples=ids), at
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -116,8 +117,14 @@ class SignalNetwork(Encoder):
         there = self.present(batch)
         if there is not None:
             values = values * there[:, None]
-            tokens = {name: Tokens(one.values * there[:, None, None], one.regions) for name, one in tokens.items()}
+            tokens = {name: _of_those(one, there) for name, one in tokens.items()}
         return Representation(values, self.names, tokens)
+
+
+def _of_those(tokens: Tokens, there: Tensor) -> Tokens:
+    """Tokens that say nothing of samples that are not there."""
+    codes = None if tokens.codes is None else tokens.codes.masked_fill(~there[:, None], -1)
+    return replace(tokens, values=tokens.values * there[:, None, None], codes=codes)
 
 
 class _Spread:

@@ -151,7 +151,7 @@ class XResNet1d(SignalNetwork):
             starts = torch.tensor(self.starts, device=x.device).expand(len(x), -1)
             regions = self.regions()
         seen = self._units(windows(x, starts, self.window).flatten(0, 1)).unflatten(0, starts.shape)
-        return self.represented(seen.mean(1), {"": Tokens(seen, regions)}, batch)
+        return self.represented(seen.mean(1), {"": Tokens(seen, regions, input=self.input_name)}, batch)
 
     def _units(self, x: Tensor) -> Tensor:
         x = self.body(x)

@@ -201,7 +201,7 @@ class NGramNaiveBayes(Predictor):
     def _evidence(
         self, z: Representation, names: tuple[str, ...], contributions: Tensor
     ) -> tuple[tuple[Evidence, ...], ...]:
-        keys, regions = self.grams.keys(self._codes(z)), z.tokens[self.tokens_name].regions
+        keys, tokens = self.grams.keys(self._codes(z)), z.of(self.tokens_name)
         strongest = contributions.abs().topk(min(POINTING, len(names)), dim=1).indices
         found = []
         for row, units in enumerate(strongest.tolist()):
@@ -212,9 +212,8 @@ class NGramNaiveBayes(Predictor):
                 key = int(self.keys[unit])
                 stand = "stand" if len(self.grams.codes_of(key)) > 1 else "stands"
                 text = f"{self.grams.name(key)} {stand} {times} in this case"
-                source = self.tokens_name.partition(":")[0]
-                places = self.grams.regions(where, regions)
-                some += [Evidence(names[unit], region, text=text, input=source) for region in places]
+                places = self.grams.regions(where, tokens.regions)
+                some += [Evidence(names[unit], region, text=text, input=tokens.input) for region in places]
             found.append(tuple(some))
         return tuple(found)
 

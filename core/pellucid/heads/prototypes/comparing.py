@@ -197,7 +197,7 @@ class Comparing(Predictor):
                 f"{before}similarity {match.similarity:.2f}, above that of {match.percentile:.0f} % of the training samples"
             ),
             source_region=self.region(z, at, int(self.source_window[at])) if self.projected[at] else None,
-            input=self.sets[int(self.set_of[at])].tokens.partition(":")[0],
+            input=z.of(self.sets[int(self.set_of[at])].tokens).input,
         )
 
     def percentile(self, similarities: Tensor) -> Tensor:

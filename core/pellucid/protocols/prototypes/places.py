@@ -36,14 +36,6 @@ def channel_means(train: Dataset) -> dict[str, Tensor]:
     return {name: (total[name] / count[name].clamp(min=1)).float() for name in total}
 
 
-def input_of_tokens(model: Model, tokens: str) -> str | None:
-    """The one input that a set of tokens is made from; None where there are several."""
-    prefix = tokens.partition(":")[0]
-    encoder = dict(model.named_encoders()).get(prefix)
-    names = () if encoder is None else tuple(encoder.config.inputs)
-    return names[0] if len(names) == 1 else None
-
-
 @torch.no_grad()
 def strongest_channel(
     model: Model,

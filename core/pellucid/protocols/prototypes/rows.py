@@ -19,9 +19,9 @@ from pellucid.heads.prototypes.sets import is_of_class
 from pellucid.model import Model, batches
 from pellucid.protocols.audited import ONCE_A_FOLD
 from pellucid.protocols.explanations.view import View
-from pellucid.protocols.prototypes.places import input_of_tokens, strongest_channel, window_regions
+from pellucid.protocols.prototypes.places import strongest_channel, window_regions
 from pellucid.regions import Region, TimeSpan, overlap
-from pellucid.representation import Representation
+from pellucid.representation import Representation, Tokens
 
 Columns = dict[str, np.ndarray]
 Planted = Mapping[str, list[tuple[Region, ...]] | None]
@@ -224,12 +224,16 @@ class PrototypeMeasures:
     @cached_property
     def regions(self) -> tuple[list[Region], ...]:
         """The region of every window, by set; none where tokens are no places. They are the same for all samples."""
-        with torch.no_grad():
-            tokens = self.model.encode(collate(self.test, [0])).tokens
         return tuple(
-            window_regions(self.head, tokens[prototype_set.tokens].regions, at)
+            window_regions(self.head, self._tokens[prototype_set.tokens].regions, at)
             for at, prototype_set in enumerate(self.head.sets)
         )
+
+    @cached_property
+    def _tokens(self) -> Mapping[str, Tokens]:
+        """Tokens of one sample."""
+        with torch.no_grad():
+            return self.model.encode(collate(self.test, [0])).tokens
 
     def _strongest(self, z: Representation, output: str) -> tuple[Tensor, Tensor]:
         """For each sample the prototype that speaks most for an output, among those that can be in several places (-1: none
@@ -247,9 +251,9 @@ class PrototypeMeasures:
         self, batch: Batch, row: int, prototype: int, region: Region, where: tuple[Region, ...]
     ) -> tuple[bool, float] | None:
         """Whether the likeness rests on a channel that something was planted in, and how often a random one would be."""
-        name = input_of_tokens(self.model, self.head.sets[int(self.head.set_of[prototype])].tokens)
-        spec = None if name is None else self.test.spec.inputs.get(name)
-        if name is None or not isinstance(spec, Signal) or not isinstance(region, TimeSpan):
+        name = self._tokens[self.head.sets[int(self.head.set_of[prototype])].tokens].input
+        spec = self.test.spec.inputs.get(name)
+        if not isinstance(spec, Signal) or not isinstance(region, TimeSpan):
             return None
         right = {channel for place in where if isinstance(place, TimeSpan) for channel in place.channels}
         if right >= set(spec.channels):

@@ -107,6 +107,8 @@ class ProtoEcgNet(SignalNetwork):
         for branch in self.config.branches:
             own = found[self._network_of(branch)]
             tokens[branch] = (
-                Tokens(own.mean(1, keepdim=True), self.whole) if branch == "rhythm" else Tokens(own, self.cells)
+                Tokens(own.mean(1, keepdim=True), self.whole, input=self.input_name)
+                if branch == "rhythm"
+                else Tokens(own, self.cells, input=self.input_name)
             )
         return self.represented(torch.cat([own.mean(1) for own in found.values()], dim=1), tokens, batch)

@@ -90,7 +90,9 @@ class ResNet2d(SignalNetwork):
     def forward(self, batch: Batch) -> Representation:
         """Units, and those of each cell."""
         found = self.dropout(self.trunk(self.signal(batch)))
-        return self.represented(found.mean(2), {"": Tokens(found.transpose(1, 2), self.cells)}, batch)
+        return self.represented(
+            found.mean(2), {"": Tokens(found.transpose(1, 2), self.cells, input=self.input_name)}, batch
+        )
 
 
 class Trunk2d(nn.Module):

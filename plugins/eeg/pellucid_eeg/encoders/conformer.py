@@ -102,4 +102,4 @@ class EegConformer(EegNetwork):
         patches = self.cells(batch).transpose(1, 2)
         x = self.dropout(functional.elu(self.first(patches.flatten(1))))
         units = self.last_dropout(functional.elu(self.second(x)))
-        return self.represented(units, {"": Tokens(patches, self.spans())}, batch)
+        return self.represented(units, {"": Tokens(patches, self.spans(), input=self.input_name)}, batch)

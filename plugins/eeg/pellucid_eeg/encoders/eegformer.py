@@ -200,7 +200,8 @@ class EegFormer(Encoder):
         if self.config.amplitude:
             _, deviation, _ = standardised(self.read(batch), self.known(batch))
             values = torch.cat([values, deviation.log1p()], dim=1)
-        tokens = Tokens(found.values.flatten(1, 2), self.regions(), found.codes.flatten(1, 2))
+        codes = found.codes.flatten(1, 2)
+        tokens = Tokens(found.values.flatten(1, 2), self.regions(), codes, input=self.input_name)
         return Representation(values, self.names, {"": tokens})
 
     def reconstructed(self, values: Tensor) -> Tensor:

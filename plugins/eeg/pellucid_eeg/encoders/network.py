@@ -82,7 +82,9 @@ class EegNetwork(SignalNetwork):
     def forward(self, batch: Batch) -> Representation:
         """Units, and the features of each cell."""
         found = self.cells(batch)
-        return self.represented(found.flatten(1), {"": Tokens(found.transpose(1, 2), self.spans())}, batch)
+        return self.represented(
+            found.flatten(1), {"": Tokens(found.transpose(1, 2), self.spans(), input=self.input_name)}, batch
+        )
 
     def spans(self) -> tuple[Region, ...]:
         """The seconds of each cell."""

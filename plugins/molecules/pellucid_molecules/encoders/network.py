@@ -98,7 +98,7 @@ class GraphEncoder(Encoder):
             return Representation(values, self.names)
         padded, known = (_at(rows, one, len(graphs)) for one in shown.padded(states))
         regions = tuple(Subgraph((node,)) for node in range(known.shape[1]))
-        return Representation(values, self.names, {"": Tokens(padded, regions, known=known)})
+        return Representation(values, self.names, {"": Tokens(padded, regions, known=known, input=self.input_name)})
 
 
 class GraphNetworkConfig(GraphEncoderConfig):
