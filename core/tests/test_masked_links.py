@@ -107,7 +107,7 @@ def test_pairs_are_drawn_with_what_they_rest_on():
     (caption,), (figure,) = zip(*MaskedLinks().figures(rows, context()).items(), strict=True)
     words = {text.get_text() for text in figure.axes[0].texts}
     assert "“a”" in caption
-    assert words == {"a", "b (-0.20)", "x", "y (+0.50)"}
+    assert words == {"drug", "microbe", "a", "b  -0.2", "x", "y  +0.5"}
 
 
 def test_pairs_name_their_nodes_and_carry_what_is_known_of_each():

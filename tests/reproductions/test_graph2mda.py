@@ -9,13 +9,14 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from pellucid.attribution.network import neighbour_attribution
 from pellucid.batch import collate
 from pellucid.data.splits import nested_splits
 from pellucid.errors import LeakageError
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
-from pellucid.protocols.links.hidden import Flipped, neighbour_attribution, refuse_change_when_flipped
+from pellucid.protocols.links.hidden import Flipped, refuse_change_when_flipped
 from pellucid.protocols.links.masked import MaskedLinks, MaskedLinksConfig
 from pellucid.testing.real_data import real_data
 from pellucid.training.fit import Sides, fit_encoder, fit_model

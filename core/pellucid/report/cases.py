@@ -19,6 +19,8 @@ from pellucid.report.pictures import units_of, view_of
 from pellucid.unit_names import distinct, measured, readable
 from pellucid.views import Marked, Shown
 from pellucid.views.contributions import ContributionBars, draw_bars
+from pellucid.views.network import Neighbourhood
+from pellucid.views.paths import paths_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,9 +173,22 @@ def _input(
             caption = f"Strongest region: {_named_output(found.text, run.target, case)}."
             marked = () if found.region is None else (Marked(found.region, float(strongest.get("adds", 0.0))),)
     others = {other: value for other, value in inputs.items() if other != name}
-    shown = Shown(evidence, readable(name), others, marked)
+    key = f"network/{case['part']}/{case['sample']}/{name}/"
+    network = {at.removeprefix(key): array for at, array in run.gallery.arrays.items() if at.startswith(key)}
+    shown = Shown(evidence, readable(name), others, marked, network=network)
+    if "links" in network:
+        told = f": {Neighbourhood.of(inputs[name], run.spec.inputs[name], shown).strongest().words()}"
+        caption = (
+            "Known links of both, and by how much the output falls without each (solid: it falls, broken: it rises)."
+        )
+    elif "places" in network:
+        told = f": {paths_in_words(network, _names(run.spec.inputs[name], inputs[name]))}"
     alt = f"{readable(name)} of this case{told}"
     return figures.view_picture(view_of(run, name), inputs[name], run.spec.inputs[name], shown, alt, caption)
+
+
+def _names(spec: Any, nodes: np.ndarray) -> list[str]:
+    return [spec.names[of][int(at)] for of, at in zip(spec.types, nodes, strict=True)]
 
 
 def _explained(target: Any, case: Mapping[str, Any]) -> str:

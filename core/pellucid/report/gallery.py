@@ -49,6 +49,7 @@ class Gallery:
     arrays : mapping of str to ndarray
         ``case/<sample>/<input>`` and ``source/<sample>/<input>`` (NaN where masked; graphs as such),
         ``evidence/<part>/<sample>/<input>`` of the same shape (one number a node of a graph),
+        ``network/<part>/<sample>/<input>/<array>`` (see :func:`~pellucid.attribution.network.network_around`),
         ``feature-source/<sample>/<input>``, and ``traversal/<part>/<input>`` of shape (step, *input shape) with
         ``traversal-sd/<part>/<input>``.
     features : tuple of dict
@@ -134,6 +135,7 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
 
     from pellucid.attribution import training_mean
     from pellucid.attribution.counted import counted_inputs
+    from pellucid.attribution.network import network_around
     from pellucid.report.latent import traversals
 
     rows = explanation_rows(fold) if rows is None else rows
@@ -161,6 +163,10 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
                 # Graphs have different numbers of nodes, and a table of them is filled up with zeros.
                 size = len(drawn_over.nodes) if isinstance(drawn_over, Graphs) else len(one)
                 arrays[f"evidence/{part}/{case['sample']}/{name}"] = one[:size]
+        around = network_around(model, shown, [case["target"] for case in chosen])
+        for case, by_input in zip(chosen, around, strict=True):
+            for name, known in by_input.items():
+                arrays |= {f"network/{part}/{case['sample']}/{name}/{what}": one for what, one in known.items()}
         counted = counted_inputs(model, shown)
         reasons = [
             _reasons(fold, str(part), some[some["sample"] == case["sample"]], _places(shown, row, counted))
@@ -268,6 +274,6 @@ def _belongs(name: str, kept: set[tuple[str, str]]) -> bool:
     what, _, rest = name.partition("/")
     if what in ("case", "source", "feature-source"):
         return any(who == what and rest.startswith(f"{sample}/") for who, sample in kept)
-    if what == "evidence":
+    if what in ("evidence", "network"):
         return any(rest.startswith(f"{part}/{sample}/") for part, sample in kept)
     return True

@@ -65,6 +65,14 @@ def view_draws_what_it_is_named_for(component: Component) -> None:
             drawn = _drawn(view, values, spec, Shown(evidence=evidence, caption="a caption", beside=others))
             need(drawn.min() < 255, component, f"draws nothing for input {name!r}")
             need(same_values(before, values), component, f"changes the values of input {name!r}")
+        if spec.kind == "nodes":
+            plain = _drawn(view, values, spec, Shown())
+            known = _drawn(view, values, spec, Shown(network=a_network(values, spec)))
+            need(
+                plain.shape != known.shape or not _same_picture(plain, known),
+                component,
+                f"leaves out what a model knows of {name!r}",
+            )
 
 
 def view_marks_places_and_draws_one_alone(component: Component) -> None:
@@ -107,12 +115,28 @@ def a_place(spec: Any) -> Region | None:
     return cast("Region", spec.region(tuple(part)))
 
 
+def a_network(values: np.ndarray, spec: Any) -> dict[str, np.ndarray]:
+    """What a model might know around a sample of nodes: two links, and paths of two nodes."""
+    first, second = (int(at) for at in values[[0, -1]])
+    others = [(at + 1) % count for at, count in zip((first, second), (spec.counts[0], spec.counts[-1]), strict=True)]
+    times = np.linspace(0, 1, 4)
+    places = np.stack([np.stack([times, times**2], 1), np.stack([1 - times, times], 1)], 1)
+    return {
+        "links": np.array([[first, others[1]], [others[0], second]]),
+        "changes": np.array([0.5, -0.2]),
+        "nodes": np.array([first, second]),
+        "times": times,
+        "places": places,
+        "levels": np.zeros(2),
+    }
+
+
 def _drawn(view: Any, values: np.ndarray, spec: Any, shown: Shown) -> np.ndarray:
     """The picture in shades of grey, shape (row, column)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=inches(view, values, spec, Shown()))
+    figure = Figure(figsize=inches(view, values, spec, shown if shown.network else Shown()))
     canvas = FigureCanvasAgg(figure)
     ax = figure.add_axes((0.0, 0.0, 1.0, 1.0)) if is_to_scale(view) else figure.add_subplot()
     ax.set_axis_off()

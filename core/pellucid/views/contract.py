@@ -51,6 +51,9 @@ class Shown:
         Places to mark.
     only : Region, optional
         Draw this place alone, larger, with a little around it.
+    network : mapping of str to ndarray
+        For an input of the kind ``nodes``, what the explained model knows around the sample's nodes: known links, or paths of nodes
+        that move (:func:`pellucid.attribution.network.network_around`); empty where no model is at hand.
     """
 
     evidence: np.ndarray | None = None
@@ -58,6 +61,7 @@ class Shown:
     beside: Mapping[str, np.ndarray] = field(default_factory=dict)
     regions: tuple[Marked, ...] = ()
     only: Region | None = None
+    network: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 PLAIN = Shown()
@@ -144,4 +148,12 @@ def inches(view: View, values: np.ndarray, spec: Any, shown: Shown) -> tuple[flo
         return float(width), float(height)
     if spec.kind == "vector":
         return 2.9, round(0.24 * min(len(spec.names), 12) + 0.5, 2)
-    return {"image": (2.1, 2.3), "volume": (3.9, 1.7), "nodes": (2.9, 0.9)}.get(spec.kind, (3.9, 2.2))
+    if spec.kind == "nodes":
+        return 3.9 if shown.network else 2.9, _height_of_nodes(shown)
+    return {"image": (2.1, 2.3), "volume": (3.9, 1.7)}.get(spec.kind, (3.9, 2.2))
+
+
+def _height_of_nodes(shown: Shown) -> float:
+    if "places" in shown.network:
+        return 4.4
+    return 0.9 if "links" not in shown.network else 1.9

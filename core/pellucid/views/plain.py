@@ -22,6 +22,7 @@ from pellucid.views.drawing import (
     mark_style,
     scale_bar,
 )
+from pellucid.views.network import neighbourhood
 from pellucid.views.spectra import about_bands, spectra
 
 if TYPE_CHECKING:
@@ -142,7 +143,10 @@ def words(ax: Axes, values: np.ndarray, spec: Any, shown: Shown) -> None:
 
 
 def named(ax: Axes, values: np.ndarray, spec: Any, shown: Shown) -> None:
-    """Names of nodes, each after its role."""
+    """Names of nodes, each after its role; of a pair of which a model knows links, these too."""
+    if "links" in shown.network and len(values) == 2:
+        neighbourhood(ax, values, spec, shown)
+        return
     lines = [
         f"{role}: {spec.names[of][int(node)]}" for role, of, node in zip(spec.roles, spec.types, values, strict=True)
     ]

@@ -58,6 +58,8 @@ PLUGIN = Plugin(
         "crystal": "pellucid_molecules.views.crystal:crystal",
         "depiction": "pellucid_molecules.views.depiction:depiction",
         "event-counts": "pellucid_molecules.events.view:event_counts",
+        "neighbourhood": "pellucid_molecules.links.view:neighbourhood",
+        "node-trajectories": "pellucid_molecules.events.view:node_trajectories",
     },
     mend="pip install --force-reinstall pellucid-molecules",
 )

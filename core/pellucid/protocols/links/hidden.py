@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pellucid.batch import collate
 from pellucid.data.dataset import Dataset
 from pellucid.data.samples import Arrays
 from pellucid.encoders.base import Encoder
@@ -148,58 +147,3 @@ def leaky_scores(fold: FittedFold, part: str) -> np.ndarray:
         same_encoders=True,
     )
     return np.asarray(leaky.logits(fold.dataset.subset(fold.split.test))[:, 0].double().numpy())
-
-
-@torch.no_grad()
-def neighbour_attribution(model: Model, dataset: Dataset, sample: int, *, output: int = 0) -> pd.DataFrame:
-    """What each known link of the two nodes of a pair adds to its logit: how much it falls when that link is not known.
-
-    Each link is taken out of what the encoders remember, one at a time, with all that follows from it (degrees, kernels); what was
-    learnt by steps stays. These are differences, not parts of a sum: two links that say the same count little each.
-
-    Parameters
-    ----------
-    model : Model
-        With an encoder that knows links (:class:`~pellucid.encoders.links.KnowsLinks`).
-    dataset : Dataset
-    sample : int
-        Position of the pair.
-    output : int
-
-    Returns
-    -------
-    DataFrame
-        One row a link, the strongest first: ``encoder``, ``first`` and ``second`` (numbers of its nodes), the names of both in
-        columns named after their roles, ``of`` (which role it shares with the pair) and ``change``.
-    """
-    import pandas as pd
-
-    model.eval()
-    batch = collate(dataset, np.array([sample]))
-    before = float(model(batch)[0, output])
-    rows = []
-    for prefix, encoder in model.named_encoders():
-        if not isinstance(encoder, KnowsLinks):
-            continue
-        spec = dataset.spec.inputs[encoder.pair_name]
-        pair = batch.inputs[encoder.pair_name][0].tolist()
-        known = encoder.known_links()
-        for link in known[(known == pair).any(1)]:
-            others = dict(model.named_encoders()) | {prefix: encoder.without_links(link[None]).eval()}
-            change = before - float(Model(others, model.head).eval()(batch)[0, output])
-            shared = [spec.roles[at] for at in range(2) if link[at] == pair[at]]  # type: ignore[union-attr]
-            names = {role: spec.names[of][at] for role, of, at in zip(spec.roles, spec.types, link, strict=True)}  # type: ignore[union-attr]
-            rows.append(
-                {
-                    "encoder": prefix,
-                    "first": int(link[0]),
-                    "second": int(link[1]),
-                    **names,
-                    "of": shared[0],
-                    "change": change,
-                }
-            )
-    columns = ["encoder", "first", "second", "of", "change"]
-    found = pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
-    order = found["change"].abs().to_numpy(float).argsort(kind="stable")[::-1]
-    return found.iloc[order].reset_index(drop=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from pellucid.attribution.network import neighbour_attribution
 from pellucid.data.inputs import Nodes
 from pellucid.data.spec import DataSpec
 from pellucid.errors import NotMeasurable
@@ -18,7 +19,6 @@ from pellucid.protocols.links.conclusions import LinkConclusions
 from pellucid.protocols.links.figure import drawn
 from pellucid.protocols.links.hidden import (
     leaky_scores,
-    neighbour_attribution,
     refuse_change_when_flipped,
     refuse_known_links,
 )

@@ -1,4 +1,4 @@
-"""Events of one pair over time."""
+"""Events of one pair over time, and the paths of its two nodes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from pellucid.regions import TimeSpan
 from pellucid.views import LOWERS, RAISES, mark_style
+from pellucid.views import paths as drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,3 +71,18 @@ def event_counts(ax: Axes, values: np.ndarray, spec: Any, shown: Shown) -> None:
     ax.set_ylabel("events", fontsize=7)
     ax.tick_params(labelsize=7)
     ax.set_title(shown.caption, fontsize=8)
+
+
+def node_trajectories(ax: Axes, values: np.ndarray, spec: Any, shown: Shown) -> None:
+    """Draw the paths of the two nodes of a pair among those that come near, and what their rate of events is made of over time.
+
+    Parameters
+    ----------
+    ax : Axes
+    values : ndarray of int, shape (2,)
+        Numbers of the two nodes.
+    spec : Nodes
+    shown : Shown
+        ``network`` holds the paths, as ``pivem`` knows them; without it only names are drawn. The pair's events stand ``beside``.
+    """
+    drawing.node_trajectories(ax, values, spec, shown)

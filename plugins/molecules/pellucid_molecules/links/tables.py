@@ -21,6 +21,8 @@ NOT_OBSERVED = (
     "A pair without an observed link counts as 0 here, which is no proof that there is none: nobody may have looked."
 )
 
+VIEW = "molecules/neighbourhood"
+
 Negatives = Literal["all"] | int
 
 
@@ -105,6 +107,7 @@ class MicrobeDrug(Pairs):
             links=links,
             others=chosen_others(links, counts, _checked(config.negatives), config.seed),
             attributes={} if attributes is None else {"drug": attributes},
+            view=VIEW,
         )  # fmt: skip
         if any(left):
             self.findings = (
@@ -196,6 +199,7 @@ class BipartiteTable(Pairs):
             links=np.unique(links, axis=0),
             others=others,
             relation=config.relation,
+            view=VIEW,
         )  # fmt: skip
 
     @classmethod
