@@ -67,7 +67,8 @@ def test_areas_are_means_over_folds_and_leaks_and_differences_follow_from_them()
     assert [found[name, "a"].chance for name in ("auroc", "auroc_leaky", "leak")] == [0.5, 0.5, 0.0]
     assert found["auroc_minus_b", "a"].chance == pytest.approx(0.5 - area("b", "score"))
     assert found["auroc_leaky", "a"].baseline == found["auroc", "a"].value
-    assert not found["leak", "a"].higher_is_better
+    assert {name for (name, _), one in found.items() if not one.higher_is_better} == {"leak"}
+    assert "hidden links of a drug" in found["recall@5", "a"].sentence
     assert ("auroc_minus_b", "b") not in found
     # A rival is what a model is seen beside; of the rival it is chance.
     for metric in ("auroc", "recall@5"):
@@ -75,6 +76,15 @@ def test_areas_are_means_over_folds_and_leaks_and_differences_follow_from_them()
         assert found[metric, "b"].baseline == found[metric, "b"].chance < found[metric, "b"].value
     quick = MaskedLinks(MaskedLinksConfig(leaky=False, replicates=200)).conclude(rows, context())
     assert {one.metric for one in quick} == {"auroc", "recall@5", "recall@10"}
+
+
+def test_a_part_that_was_not_examined_has_no_results():
+    rows = rows_of_two_folds()
+    more = context()
+    more = Context(more.spec, more.target, {"c": HeadTags(family="function"), **more.parts}, "training mean", 0)
+    found = MaskedLinks(MaskedLinksConfig(against=("c",), leaky=False, replicates=100)).conclude(rows, more)
+    assert {one.part for one in found} == {"a", "b"}
+    assert {one.baseline_name for one in found if one.metric == "auroc"} == {"training mean"}
 
 
 def test_recall_counts_hidden_links_among_the_likeliest_pairs_and_shares_ties():
