@@ -9,11 +9,14 @@ from pellucid.assembly import facts_of
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.graphs import Graphs
 from pellucid.data.relabelled import Relabelled
-from pellucid.data.spec import Binary, DataSpec, Graph, Image, Regression
+from pellucid.data.samples import Place
+from pellucid.data.spec import Binary, DataSpec, Graph, Image, Regression, Vector
 from pellucid.data.splits import Split
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
+from pellucid.encoders.identity import Identity, IdentityConfig
 from pellucid.errors import NotMeasurable
 from pellucid.heads.additive_tokens import AdditiveTokens, AdditiveTokensConfig
+from pellucid.heads.functions.linear import Linear
 from pellucid.heads.tokens import LinearTokens, LinearTokensConfig
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
@@ -164,6 +167,93 @@ def test_of_a_number_places_that_lower_it_are_as_true_as_those_that_raise_it():
     found = {one.metric: one for one in protocol.conclude(protocol.examine(fold).assign(fold=0), context)}
     # By the sign of what they add, those that lower the number would come last.
     assert found["place_auroc"].value == found["place_auroc_removal"].value == 1.0
+
+
+class Counts(Made):
+    """The same graphs, read by how often each kind of node is in them; each is counted where it stands."""
+
+    def __init__(self):
+        super().__init__()
+        graphs = self.read(np.arange(len(self))).inputs["graph"]
+        self.kinds = np.split(graphs.nodes.argmax(1), np.cumsum(graphs.node_counts)[:-1])
+        counts = np.array([[(kind == at).sum() for at in range(3)] for kind in self.kinds], np.float32)
+        vector = Vector(names=("a", "b", "c"))
+        spec = self.spec.model_copy(update={"inputs": {"graph": self.spec.inputs["graph"], "counts": vector}})
+        ArrayDataset.__init__(self, spec, self.frame, {"graph": graphs, "counts": counts})
+
+    def places(self, input, index):
+        if input != "counts":
+            return {}
+        found = {
+            name: tuple(
+                Place("graph", Atoms((int(at),)), text=name) for at in np.flatnonzero(self.kinds[index] == kind)
+            )
+            for kind, name in enumerate("abc")
+        }
+        return {name: places for name, places in found.items() if places}
+
+
+def test_what_was_counted_at_the_node_is_laid_on_it():
+    data = Counts()
+    # One graph is true everywhere: no order of its nodes is right or wrong.
+    whole = 111
+    data.where[whole] = tuple(Atoms((at,)) for at in range(len(data.kinds[whole])))
+    split = Split(0, np.arange(0, 80), np.arange(80, 110), np.arange(110, 160))
+    encoders = {"counts": Identity(IdentityConfig(inputs={"counts": data.spec.inputs["counts"]}, standardised=False))}
+    head = Linear(Linear.config_type(target=data.spec.target(TARGET), **facts_of(encoders)))
+    settings = TrainingSettings(epochs=20, learning_rate=0.05, batch_size=16)
+    model, _ = fit_model(
+        encoders, head, Sides(data.subset(split.train), data.subset(split.validation), TARGET), settings
+    )
+    training = {"encoder counts": settings, "head linear": settings}
+    fold = FittedFold(data, TARGET, split, {"linear": model}, None, 0, training=training)
+    protocol = PlaceTruth(PlaceTruthConfig(shuffles=2, replicates=100))
+    rows = protocol.examine(fold).assign(fold=0)
+    assert len(rows) == 25
+    assert rows.set_index("sample")["counted"].isna().to_dict() == {f"g{at}": at == whole for at in range(111, 160, 2)}
+    (found,) = protocol.conclude(rows, Context(data.spec, TARGET, {"linear": head.tags}, "prevalence", 0))
+    assert (found.metric, found.value, found.n_samples, found.n_subjects) == ("place_auroc_counted", 1.0, 24, 24)
+    again = rows.assign(counted=np.nan)
+    assert protocol.conclude(again, Context(data.spec, TARGET, {"linear": head.tags}, "prevalence", 0)) == []
+
+
+@pytest.mark.parametrize(
+    ("own", "shuffled", "passed"), [(0.8, 0.6, True), (0.8, 0.9, False), (0.4, 0.2, False), (0.6, None, True)]
+)
+def test_a_model_passes_above_chance_and_above_shuffled_labels(own, shuffled, passed):
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {
+            "part": "additive",
+            "sample": [f"g{at}" for at in range(60)],
+            "subject": [f"s{at // 2}" for at in range(60)],
+            "fold": np.arange(60) // 30,
+            "own": own + rng.normal(0, 0.02, 60),
+            "output": "yes",
+        }
+    )
+    if shuffled is not None:
+        # Of the first fold alone.
+        rows["own_shuffled"] = np.where(rows["fold"] == 0, shuffled, np.nan)
+    data = Made()
+    tags = {"additive": AdditiveTokens.tags}
+    (found,) = PlaceTruth(PlaceTruthConfig(replicates=200)).conclude(rows, Context(data.spec, TARGET, tags, "", 0))
+    assert found.value == pytest.approx(rows["own"].mean(), abs=1e-9)
+    assert found.low < found.value < found.high
+    assert (found.n_samples, found.n_subjects) == (60, 30)
+    assert found.baseline == pytest.approx(0.5 if shuffled is None else shuffled)
+    assert (found.passed, found.chance, found.higher_is_better) == (passed, 0.5, True)
+    assert f"{found.value:.1%}" in found.sentence
+
+
+def test_labels_are_dealt_anew_by_the_seed_and_each_goes_to_one():
+    data = Made()
+    one, again, other = (Relabelled.shuffled(data, TARGET, seed=seed) for seed in ("a", "a", "b"))
+    assert one.frame[TARGET].tolist() == again.frame[TARGET].tolist() != other.frame[TARGET].tolist()
+    turned = Relabelled(data, TARGET, np.arange(len(data))[::-1])
+    assert turned.frame[TARGET].tolist() == data.frame[TARGET].tolist()[::-1]
+    assert turned.frame["subject"].tolist() == data.frame["subject"].tolist()
+    assert turned.learned_from == data.learned_from
 
 
 def test_data_that_do_not_know_are_refused_before_anything_is_fitted(judged):
