@@ -74,6 +74,11 @@ def test_pictures_have_histograms_too_and_more_blocks_than_points_are_points():
     encoder = made(spec, blocks=4)
     assert encoder.names[1] == "grey -1 to 0"
     assert encoder.token_shapes[""].count == 6
+    x = torch.tensor([[[[-2.0, -0.5, 1.0], [3.0, 0.0, 2.5]]]])
+    tokens = encoder(Batch({"x": x}, {})).tokens[""]
+    assert tokens.values[0].argmax(1).tolist() == [0, 1, 2, 3, 2, 3]
+    assert tokens.values.sum(2).tolist() == [[1.0] * 6]
+    assert tokens.regions == tuple(Box((a, b), (a + 1, b + 1)) for a in range(2) for b in range(3))
 
 
 @pytest.mark.parametrize("edges", [(), (1.0, 1.0), (2.0, 1.0)])

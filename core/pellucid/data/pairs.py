@@ -173,9 +173,10 @@ def chosen_others(links: np.ndarray, counts: tuple[int, int], negatives: Literal
 
 def _check_inside(pairs: np.ndarray, counts: tuple[int, int], name: str) -> None:
     for column, count in enumerate(counts):
-        if len(pairs) and (pairs[:, column].min() < 0 or pairs[:, column].max() >= count):
+        outside = pairs[(pairs[:, column] < 0) | (pairs[:, column] >= count), column]
+        if len(outside):
             raise DataError(
-                f"dataset {name!r}: a pair names node {pairs[:, column].max()} of {count} in column {column}, counted from 0"
+                f"dataset {name!r}: a pair names node {outside[0]} of {count} in column {column}, counted from 0"
             )
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 from pellucid.batch import collate
 from pellucid.errors import DataError, LeakageError, StudyError
@@ -12,7 +13,7 @@ from pellucid.testing.real_data import real_data
 from pellucid_datasets.links import LinksSynthetic, LinksSyntheticConfig
 from pellucid_molecules.links.baselines import NeighbourLinks, NeighbourLinksConfig, PairDegrees, PairDegreesConfig
 from pellucid_molecules.links.graph2mda import Graph2Mda, Graph2MdaConfig
-from pellucid_molecules.links.kernels import interaction_profile_kernel, kernel_leak
+from pellucid_molecules.links.kernels import _agreement, interaction_profile_kernel, kernel_leak
 from pellucid_molecules.links.tables import BipartiteTable, BipartiteTableConfig, MicrobeDrug, MicrobeDrugConfig
 
 SMALL = LinksSyntheticConfig(drugs=30, microbes=12, inside=0.5, outside=0.1)
@@ -70,6 +71,22 @@ def test_a_similarity_that_comes_from_elsewhere_is_no_leak_however_well_it_agree
     leak = kernel_leak(noisy, matrix(data))
     assert not leak.found
     assert 0.5 < leak.agreement < 1
+
+
+def test_agreement_is_one_of_a_falling_function_alone():
+    apart = np.array([1.0, 1, 2, 3, 4])
+    assert _agreement(np.array([0.9, 0.9, 0.5, 0.4, 0.1]), apart) == 1.0
+    # Two values at the smallest distance, at the greatest, and a value that rises again.
+    for kernel, distances in (
+        ([0.9, 0.6, 0.5, 0.4, 0.1], apart),
+        ([0.9, 0.6, 0.5, 0.4, 0.1], [1, 2, 3, 4, 4]),
+        ([0.9, 0.9, 0.4, 0.5, 0.1], apart),
+    ):
+        kernel, distances = np.array(kernel), np.array(distances, float)
+        assert _agreement(kernel, distances) == pytest.approx(-spearmanr(kernel, distances)[0])
+        assert _agreement(kernel, distances) < 1
+    # Where one of them says nothing there is nothing to agree on.
+    assert _agreement(np.ones(5), apart) == _agreement(apart, np.ones(5)) == _agreement(apart[:0], apart[:0]) == 0.0
 
 
 def test_with_nothing_hidden_from_training_nothing_leaks():
