@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from pellucid.batch import collate
+from pellucid.batch import Batch, collate
 from pellucid.errors import DataError, LeakageError, StudyError
 from pellucid.protocols.nested_subject_cv import NestedSubjectCv, NestedSubjectCvConfig
 from pellucid.testing.real_data import real_data
@@ -307,6 +307,25 @@ def test_neighbours_say_what_a_loop_over_drugs_says():
         nearest = np.argsort(-alike, kind="stable")[:3]
         if alike[nearest].sum() > 0:
             assert value == pytest.approx((alike * y[:, microbe])[nearest].sum() / alike[nearest].sum(), abs=1e-5)
+
+
+def test_where_nobody_is_alike_the_share_of_the_others_links_counts():
+    data = network()
+    encoder = NeighbourLinks(NeighbourLinksConfig(inputs={"pair": data.spec.inputs["pair"]}))
+    encoder.met_0.fill_(True)
+    encoder.links[1:4, 2] = 1.0
+
+    def said(drug, microbe, known=(True, True)):
+        return float(encoder(Batch({"pair": torch.tensor([[drug, microbe]])}, {"pair": torch.tensor([known])})).values)
+
+    assert said(0, 2) == pytest.approx(3 / (SMALL.drugs - 1))
+    # A pair's own link says nothing, neither of who is alike nor of the share.
+    assert said(1, 2) == pytest.approx(2 / (SMALL.drugs - 1))
+    assert said(0, 5) == 0
+    # 1, 2 and 3 are alike by microbe 2, and 2 half as much for its link with 9; 2 alone is linked with 7.
+    encoder.links[2, [7, 9]] = 1.0
+    assert said(1, 7) == pytest.approx(0.5 / (0.5 + 1))
+    assert said(1, 7, (True, False)) == said(0, 2, (False, True)) == 0
 
 
 def test_neighbours_by_attributes_know_a_drug_that_no_training_sample_has_met():
