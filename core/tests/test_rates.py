@@ -40,6 +40,48 @@ def test_nodes_turn_when_they_begin_and_when_they_end_their_walk():
     assert paths.speeds[:4] == pytest.approx(0, abs=1e-9)
 
 
+def straight(*, bins=4):
+    """One node stands, the other goes away from it at speed 2 along one axis, in unequal bins."""
+    times = np.linspace(0, 1, bins + 1) ** 2
+    places = np.zeros((bins + 1, 2, 2))
+    places[:, 1, 0] = 2 * times
+    return Trajectories(times, places, np.zeros(2), ("a", "b"))
+
+
+def test_company_has_changed_by_half_in_the_middle_of_any_two_times():
+    paths = straight()
+    assert paths.half_way() == pytest.approx(0.5, abs=1e-3)
+    assert paths.half_way(0.2, 0.6) == pytest.approx(0.4, abs=1e-3)
+    assert paths.half_way(stop=0.5) == pytest.approx(0.25, abs=1e-3)
+
+
+def test_speeds_and_turns_are_those_of_the_steps_whatever_their_length():
+    paths = straight()
+    assert paths.speeds == pytest.approx(np.tile([0.0, 2.0], (4, 1)))
+    assert paths.turns == pytest.approx(np.zeros(3))
+    places = paths.places.copy()
+    # From the second edge on the other node goes along the second axis, at speed 1.
+    places[2:, 1] = [places[1, 1] + [0, time - paths.times[1]] for time in paths.times[2:]]
+    turned_once = Trajectories(paths.times, places, paths.levels, paths.names)
+    assert turned_once.speeds[:, 1] == pytest.approx([2, 1, 1, 1])
+    # Its velocity changes by (-2, 1); the mean square over both nodes is 5 / 2.
+    assert turned_once.turns == pytest.approx([np.sqrt(5 / 2), 0, 0])
+    assert turned_once.changes() == pytest.approx([paths.times[1]])
+
+
+def test_only_what_stands_out_of_all_turns_is_a_change():
+    velocity = np.cumsum([0.0, 1, -1.1, 0.9, -1, 1.2, -4, 1])
+    times = np.arange(9) / 8
+    places = np.zeros((9, 3, 1))
+    places[1:, 0, 0] = np.cumsum(velocity) / 8
+    paths = Trajectories(times, places, np.zeros(3), tuple("abc"))
+    assert paths.turns * np.sqrt(3) == pytest.approx([1, 1.1, 0.9, 1, 1.2, 4, 1])
+    assert paths.changes() == pytest.approx([6 / 8])
+    # Turns are 1 in the middle and lie 0.1 from it; 1.2 is two of these away.
+    assert paths.changes(1.9) == pytest.approx([5 / 8, 6 / 8])
+    assert len(Trajectories(times[[0, 8]], places[[0, 8]], np.zeros(3), tuple("abc")).changes()) == 0
+
+
 def test_two_nodes_that_cross_are_nearest_where_they_do():
     places = np.array([[[0.0, 0.0], [4.0, 1.0]], [[4.0, 0.0], [0.0, 1.0]]])
     paths = Trajectories(np.array([0.0, 1.0]), places, np.zeros(2), ("a", "b"))
