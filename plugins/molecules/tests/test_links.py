@@ -407,3 +407,8 @@ def test_inputs_that_are_no_pairs_of_two_types_are_refused():
         PairDegrees(PairDegreesConfig(inputs={"drug attributes": data.spec.inputs["drug attributes"]}))
     with pytest.raises(StudyError, match="whose attributes 'colour' are"):
         PairDegrees(PairDegreesConfig(inputs={**data.spec.inputs, "colour": data.spec.inputs["drug attributes"]}))
+    pair = {"pair": data.spec.inputs["pair"]}
+    with pytest.raises(StudyError, match="role 'drog' is none of drug, microbe"):
+        NeighbourLinks(NeighbourLinksConfig(inputs=pair, role="drog"))
+    with pytest.raises(StudyError, match="compares the attributes of each microbe, but reads none"):
+        NeighbourLinks(NeighbourLinksConfig(inputs=pair, role="microbe", similarity="attributes"))
