@@ -5,14 +5,17 @@ import pandas as pd
 import pytest
 import torch
 from scipy.stats import spearmanr
+from torch.distributions import Normal, kl_divergence
 
 from pellucid.batch import Batch, collate
 from pellucid.errors import DataError, LeakageError, StudyError
 from pellucid.protocols.nested_subject_cv import NestedSubjectCv, NestedSubjectCvConfig
+from pellucid.representation import Representation
 from pellucid.testing.real_data import real_data
 from pellucid_datasets.links import LinksSynthetic, LinksSyntheticConfig
 from pellucid_molecules.links.baselines import NeighbourLinks, NeighbourLinksConfig, PairDegrees, PairDegreesConfig
 from pellucid_molecules.links.graph2mda import Graph2Mda, Graph2MdaConfig
+from pellucid_molecules.links.inner_product import InnerProduct, InnerProductConfig
 from pellucid_molecules.links.kernels import _agreement, interaction_profile_kernel, kernel_leak
 from pellucid_molecules.links.tables import BipartiteTable, BipartiteTableConfig, MicrobeDrug, MicrobeDrugConfig
 
@@ -369,6 +372,65 @@ def test_the_network_is_three_graph_convolutions_on_normalised_training_links():
     expected = h[data.pairs[rest, 0]] * h[n + data.pairs[rest, 1]]
     with torch.no_grad():
         assert np.allclose(encoder(collate(data, rest)).values.numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("entries", ["all", "between types"])
+@pytest.mark.parametrize("weight", [None, 2.5])
+def test_its_loss_is_the_likelihood_of_links_weighted_up_and_the_divergence_from_the_prior(entries, weight):
+    data = network()
+    train, rest = halves(data)
+    options = {"widths": (7, 6), "latent": 5, "dropout": 0.0, "entries": entries, "positive_weight": weight}
+    encoder = prepared(Graph2Mda, Graph2MdaConfig, data, train, **options)
+    y = torch.tensor(training_links(data, train))
+    n, m = y.shape
+    whole = torch.zeros(n + m, n + m, dtype=torch.float64)
+    whole[:n, n:], whole[n:, :n] = y, y.T
+    truth = whole if entries == "all" else y
+    weighed = float((truth == 0).sum() / truth.sum()) if weight is None else weight
+
+    def unlikelihood(scores, links):
+        each = links * torch.log1p(torch.exp(-scores)) * weighed + (1 - links) * torch.log1p(torch.exp(scores))
+        return float(each.mean())
+
+    mean, log_spread = (one.detach() for one in encoder._encoded())
+    torch.manual_seed(4)
+    z = mean + torch.randn_like(mean) * log_spread.exp()
+    scores = (z @ z.T).double()
+    scores = scores if entries == "all" else scores[:n, n:]
+    divergence = kl_divergence(Normal(mean, log_spread.exp()), Normal(0.0, 1.0)).sum(1).mean() / (n + m)
+    batch = collate(data, rest, "associated")
+    torch.manual_seed(4)
+    assert float(encoder.train().loss(batch).detach()) == pytest.approx(
+        unlikelihood(scores, truth) + float(divergence), rel=1e-4
+    )
+    # Of other samples, their own pairs by what is expected of them.
+    said = (mean @ mean.T)[data.pairs[rest, 0], n + data.pairs[rest, 1]].double()
+    assert float(encoder.eval().loss(batch).detach()) == pytest.approx(
+        unlikelihood(said, batch.targets[:, 0].double()), rel=1e-4
+    )
+
+
+def test_an_inner_product_is_the_sum_of_products_whatever_their_spreads():
+    rng = np.random.default_rng(0)
+    values = torch.tensor(rng.normal(size=(50, 4)) * [0.1, 1, 5, 20] + [3, 0, -2, 1], dtype=torch.float32)
+    units = tuple(f"e:{at}" for at in range(4))
+    data = network()
+    head = InnerProduct(InnerProductConfig(units=units, target=data.spec.target("associated")))
+    labels = torch.tensor(rng.random((50, 1)) < 0.3).float()
+    head.prepare([(Representation(values, units), Batch({}, targets=labels))])
+    new = torch.tensor(rng.normal(size=(9, 4)) * 10, dtype=torch.float32)
+    with torch.no_grad():
+        head.weight.fill_(1.7)
+        head.bias.fill_(0.4)
+        said = head(Representation(new, units))[:, 0]
+        found = head.explain(Representation(new, units), head.outputs[0])
+    # All dimensions count alike, as one over the length of all deviations; of the mean pair the log odds of links are said.
+    per_unit = 1.7 / values.std(0, correction=0).norm()
+    odds = (labels.sum() + 0.5) / (50.5 - labels.sum())
+    expected = (new - values.mean(0)).sum(1) * per_unit + 0.4 + odds.log()
+    assert said.tolist() == pytest.approx(expected.tolist(), rel=1e-4)
+    assert torch.allclose(found.contributions, (new - values.mean(0)) * per_unit, rtol=1e-4)
+    assert found.gap.abs().max() < 1e-4
 
 
 def test_a_drug_that_training_has_not_met_is_encoded_from_its_own_attributes():
