@@ -15,7 +15,7 @@ from pellucid.assembly import facts_of
 from pellucid.batch import Batch
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.graphs import Graphs
-from pellucid.data.spec import Binary, DataSpec, Graph, Vector
+from pellucid.data.spec import Binary, DataSpec, Graph, Regression, Vector
 from pellucid.data.splits import Split
 from pellucid.encoders.abilities import WeighsRelations
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
@@ -24,6 +24,7 @@ from pellucid.errors import LeakageError, NotMeasurable
 from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.prediction import label_columns
 from pellucid.protocols.relations import RelationDeletion
 from pellucid.protocols.relations.deletion import RelationDeletionConfig
 from pellucid.representation import Representation
@@ -129,6 +130,7 @@ def test_what_is_lost_is_what_the_label_was_made_of(fold):
     assert decides.low > hints.high
     assert there.low <= 0 <= there.high or abs(there.high) < 0.01
     assert decides.baseline == pytest.approx((decides.value + hints.value + there.value + whispers.value) / 4)
+    assert f"AUROC of “linear” is {decides.value:.3f} lower" in decides.sentence
     assert decides.n_samples == 160
     assert decides.n_subjects == 80
     assert all(isinstance(one, Figure) for one in figures.values())
@@ -164,6 +166,47 @@ def test_weights_and_shares_are_those_that_the_encoder_says(fold):
     # The first relation is needed by a choice in each of two sets.
     shares = [float(rows[f"share:node-{name}-node"].iloc[0]) for _, name, _ in RELATIONS]
     assert shares == pytest.approx([(0.7 + 0.2) / 2, 0.3 / 2, 0.05 / 2, 0.2 / 2])
+
+
+def test_of_numbers_a_loss_is_how_much_larger_the_error_is_and_weights_are_means(fold):
+    rng = np.random.default_rng(0)
+    target = Regression(names=("size",), units=("mm",))
+    spec = fold.dataset.spec.model_copy(update={"targets": {"size": target}})
+    truth, near, far = rng.normal(size=(3, 40))
+    names = [f"node-{name}-node" for _, name, _ in RELATIONS]
+    weight = rng.random(40)
+    rows = pd.DataFrame(
+        {
+            "part": "linear",
+            "sample": [f"s{at}" for at in range(40)],
+            "subject": [f"p{at // 2}" for at in range(40)],
+            "fold": np.arange(40) // 20,
+            **dict(zip(label_columns(target), truth[None], strict=True)),
+            "whole:says:size": truth + 0.1 * near,
+            **{f"without {name}:says:size": truth + 0.1 * near + at * far for at, name in enumerate(names)},
+            **{f"share:{name}": weight * at for at, name in enumerate(names)},
+            "weight 0:one": weight,
+            "weight 0:other": 1 - weight,
+            "weight 1:third": 1.0,
+        }
+    )
+    context = Context(spec, "size", {"linear": fold.models["linear"].head.tags}, "", 0)
+    found = {
+        one.metric: one for one in RelationDeletion(RelationDeletionConfig(replicates=200)).conclude(rows, context)
+    }
+    for at, name in enumerate(names):
+        expected = [
+            np.abs(0.1 * near + at * far)[one].mean() - np.abs(0.1 * near)[one].mean()
+            for one in (slice(20), slice(20, 40))
+        ]
+        assert found[f"loss:{name}"].value == pytest.approx(np.mean(expected))
+    assert found[f"loss:{names[3]}"].low > 0
+    assert found["weight:one"].value == pytest.approx(weight.mean())
+    assert found["weight:one"].low < weight.mean() < found["weight:one"].high
+    assert [found[f"weight:{name}"].chance for name in ("one", "other", "third")] == [0.5, 0.5, 1.0]
+    assert found["agreement"].value == pytest.approx(1)
+    assert all(one.higher_is_better for one in found.values())
+    assert f"MAE of “linear” is {found[f'loss:{names[3]}'].value:.3f} higher" in found[f"loss:{names[3]}"].sentence
 
 
 def test_an_encoder_that_says_the_opposite_does_not_agree(fold, monkeypatch):

@@ -137,7 +137,7 @@ class Deleted:
         value, low, high = percentiles(float(self.losses[at, 0]), self.losses[at, 1:])
         told = (
             f"Without the edges “{self.relations[at]}”, {self.metric.name.upper()} of “{self.part}” is {abs(value):.3f} "
-            f"{'lower' if value >= 0 else 'higher'} (loss {low:+.3f} to {high:+.3f})."
+            f"{'lower' if (value >= 0) == self.metric.higher_is_better else 'higher'} (loss {low:+.3f} to {high:+.3f})."
         )
         return self._result(
             f"loss:{self.relations[at]}", (value, low, high), 0.0, float(self.losses[:, 0].mean()), MEAN, told
