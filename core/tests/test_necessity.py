@@ -12,9 +12,11 @@ import torch
 from pellucid.assembly import facts_of
 from pellucid.data import DataSpec, Regression, Vector
 from pellucid.data.arrays import ArrayDataset
+from pellucid.data.inputs import Sentences
 from pellucid.data.splits import Split
 from pellucid.encoders.identity import Identity, IdentityConfig
 from pellucid.errors import LeakageError, NotMeasurable
+from pellucid.heads.base import Head, HeadConfig, HeadTags
 from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
@@ -120,6 +122,87 @@ def test_wrong_calls_are_counted_where_the_target_is_a_class():
     wrong = (model.logits(test)[:, 0] >= 0).numpy() != test.target_values(fold.target)[:, 0]
     mine = rows[(rows["part"] == "linear") & (rows["condition"] == "true")]["error"]
     assert mine.tolist() == wrong.astype(float).tolist()
+
+
+class Writer(Head):
+    """Writes the first unit as an answer in another unit, and of large ones that it does not know; without a sample always 2 cm."""
+
+    tags = HeadTags(family="attribution", targets=(), needs_texts=True)
+    config_type = HeadConfig
+    text_name, writes, outputs = "answer", True, ()
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.silent = torch.nn.Dropout(0.9)
+
+    def write(self, z):
+        said = (z.values[:, 0] + self.silent(torch.ones(len(z))) - 1).tolist()
+        return ["that is not known" if one > 8 else f"about {one / 10:.6f} cm" for one in said]
+
+    def write_without(self, count):
+        return ["2 cm"] * count
+
+    def embed_texts(self, texts):
+        raise NotImplementedError
+
+    def forward(self, z):
+        raise NotImplementedError
+
+    def explain(self, z, target):
+        raise NotImplementedError
+
+    def loss(self, z, batch):
+        raise NotImplementedError
+
+
+def test_answers_in_words_are_compared_in_one_unit_and_misses_are_left_out():
+    x = np.random.default_rng(0).uniform(1, 9, (COUNT, 1)).astype(np.float32)
+    spec = DataSpec(
+        name="made", inputs={"x": Vector(names=("x",))}, targets={}, namespace="made", texts={"answer": Sentences()}
+    )
+    frame = pd.DataFrame(
+        {"subject": np.arange(COUNT) // 2, "text:answer": [f"{one:.6f} mm" for one in x[:, 0]]},
+        index=[f"s{at}" for at in range(COUNT)],
+    )
+    data = ArrayDataset(spec, frame, {"x": x})
+    encoders = {"x": Identity(IdentityConfig(inputs={"x": spec.inputs["x"]}, standardised=False))}
+    # As if it had just learnt: what drops out in training must not when it answers.
+    model = Model(encoders, Writer(HeadConfig(units=("x:x",)))).train()
+    split = Split(0, np.arange(20), np.arange(20, 30), np.arange(30, COUNT))
+    fold = FittedFold(data, "", split, {"writer": model}, None, 0)
+    protocol = InputNecessity(InputNecessityConfig(unit="mm"))
+    context = Context(spec, "", {"writer": Writer.tags}, "", 0)
+    assert protocol.unfit_for(data, {"writer": model.head}, context) == ""
+    rows = examined(protocol, fold, context)
+    by = {condition: some["error"].to_numpy() for condition, some in rows.rows.groupby("condition")}
+    truth, large = x[30:, 0].astype(float), x[30:, 0] > 8
+    assert np.isnan(by["true"]).tolist() == large.tolist()
+    assert by["true"][~large] == pytest.approx(0, abs=1e-4)
+    assert by["zero"] == pytest.approx(truth, abs=1e-4)
+    assert by["text only"] == pytest.approx(np.abs(truth - 20), abs=1e-4)
+    found = {one.metric: one for one in concluded(protocol, [rows], context)[0]}
+    assert found["coverage"].value == pytest.approx(1 - large.mean())
+    assert found["coverage_shuffled"].value == pytest.approx(1 - large.mean())
+    assert found["coverage_text_only"].value == 1
+    assert "coverage_zero" not in found
+    assert found["necessity_error"].value == pytest.approx(0, abs=1e-4)
+    assert found["necessity_error_text_only"].value == pytest.approx(np.abs(truth - 20).mean(), abs=1e-4)
+    assert {one.higher_is_better for name, one in found.items() if "error" in name} == {False}
+    assert {one.higher_is_better for name, one in found.items() if "error" not in name} == {True}
+    bare = data.frame.assign(**{"text:answer": "nobody knows"})
+    assert "holds a number" in protocol.unfit_for(ArrayDataset(spec, bare, {"x": x}), {"writer": model.head}, context)
+
+
+def test_a_gap_passes_above_0_however_small_the_numbers_are(measured):
+    rows, found = measured
+    small = rows.assign(error=rows["error"] / 1000, constant=rows["constant"] / 1000)
+    context = Context(DataSpec(name="m", inputs={"x": Vector(names=("x",))}, targets={}, namespace="m"), "", {}, "", 0)
+    again = {(one.part, one.metric): one for one in InputNecessity().conclude(small.assign(fold=0), context)}
+    gap = again["reads", "necessity_gap"]
+    assert gap.passed
+    assert gap.value == pytest.approx(found["reads", "necessity_gap"].value / 1000)
+    assert 0 < gap.low < gap.value < gap.high < 0.01
 
 
 def test_too_few_samples_to_deal_out_are_not_measured(fold):
