@@ -227,10 +227,11 @@ def _unknown(
         return dataset
     groups = {column: dataset.frame[column].to_numpy(object) for column in dataset.spec.groups}
     known = seen.knows(groups, dataset.spec.namespace)
-    first, several = dataset.spec.groups[0], dataset.spec.group_word[1]
-    counts = " and ".join(
-        f"{n} of {len(set(groups[column]))} {several if column == first else f'in column {column!r}'}"
-        for column, n in shared.items()
+    several = dataset.spec.group_word[1]
+    counts = listed(
+        f"{shared[column]} of {len(set(groups[column]))} {dataset.spec.word_of(column)[1]}"
+        for column in dataset.spec.groups
+        if column in shared
     )
     told = f"{who} {counts} ({int(known.sum())} of {len(dataset)} samples) in {data or 'its own dataset'}"
     told += (

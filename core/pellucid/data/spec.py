@@ -210,10 +210,13 @@ class DataSpec(Frozen):
         'unseen sentences, seen subjects'
         >>> spec.judged_on
         ''
+        >>> spec.model_copy(update={"groups": ("person", "device", "site"), "group_word": ("person", "people")}).judged_on
+        'unseen people, devices and sites'
         """
         if not self.seen and "subject" in self.groups:
             return ""
-        new = " and ".join(self.word_of(group)[1] for group in self.groups)
+        *most, last = (self.word_of(group)[1] for group in self.groups)
+        new = f"{', '.join(most)} and {last}" if most else last
         return f"unseen {new}" + (f", seen {' and '.join(self.seen)}" if self.seen else "")
 
     def asked(self, target: str) -> DataSpec:
