@@ -144,7 +144,7 @@ def results(seed, drift=0.0, newest=None):
     assert not protocol.unfit(context)
     found = {one.metric: one for one in concluded(protocol, [examined(protocol, fold, context)], context)[0]}
     print(f"seed {seed} drift {drift} newest {newest}: " + ", ".join(f"{name} {one.value:.3f}" for name, one in found.items())
-          + f", mean {found['necessity_error'].chance:.3f}")  # fmt: skip
+          + f", median {found['necessity_error'].chance:.3f}")  # fmt: skip
     return found
 
 

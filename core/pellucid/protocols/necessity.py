@@ -56,8 +56,8 @@ class InputNecessity(Assessment):
     left. It is also asked its question alone. ``necessity_gap`` is the error with another sample's less that with its own: what is
     owed to the sample. A gap of 0 says that a model answers from what is common to all samples, whatever its score.
 
-    Each sample gets another test sample's by lot, never its own. Chance is always saying the training side's mean, or its
-    commonest class, which is the baseline too.
+    Each sample gets another test sample's by lot, never its own. Chance is always saying the training side's median, which of all
+    constants has the least absolute error there, or its commonest class; it is the baseline too.
 
     References
     ----------
@@ -100,7 +100,7 @@ class InputNecessity(Assessment):
         Returns
         -------
         DataFrame
-            ``condition``, ``error`` (NaN for a miss) and ``constant``, the error of the training side's mean or commonest class.
+            ``condition``, ``error`` (NaN for a miss) and ``constant``, the error of the training side's median or commonest class.
         """
         import pandas as pd
 
@@ -189,13 +189,13 @@ class _Asked:
             truth, known = (
                 _numbers([some[0] for some in of.text_values(head.text_name)], unit) for of in (samples, learnt)
             )
-            return cls(model, samples, truth, np.abs(truth - np.nanmean(known)), "written", unit)
+            return cls(model, samples, truth, np.abs(truth - np.nanmedian(known)), "written", unit)
         if not isinstance(head, Predictor) or head.config.target.kind not in KINDS:
             return None
         samples, kind = fold.test(part), head.config.target.kind
         truth, known = (of.target_values(fold.target)[:, 0] for of in (samples, learnt))
         if kind == "regression":
-            return cls(model, samples, truth, np.abs(truth - known.mean()), kind, "")
+            return cls(model, samples, truth, np.abs(truth - np.median(known)), kind, "")
         classes, counts = np.unique(known, return_counts=True)
         return cls(model, samples, truth, (truth != classes[counts.argmax()]).astype(float), kind, "")
 
