@@ -216,6 +216,16 @@ def rewritten(folder, file, change):
             lambda rows: [row.append("works" if not at else "1e300") for at, row in enumerate(rows)],
             r"authors\.csv, line 2, column 'works': is 1e\+300, which is too large to learn from",
         ),
+        (
+            "authors.csv",
+            lambda rows: rows[3].__setitem__(1, "thirty"),
+            r"authors\.csv, line 4, column 'age': is no number, and 5 of 6 cells .* the option features in nodes\.author",
+        ),
+        (
+            "papers.csv",
+            lambda rows: rows[4].__setitem__(4, "n/a"),
+            r"papers\.csv, line 5, column 'pages': is no number, and 8 of 9 cells",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_right_is_refused_by_file_and_line(file, change, message):
@@ -262,3 +272,17 @@ def test_people_leave_the_loader_under_pseudonyms():
 def test_options_that_cannot_work_are_refused_before_a_table_is_read(tmp_path, changes, message):
     with pytest.raises(StudyError, match=message):
         pellucid.dataset("networks-tables", tmp_path, **{**EXAMPLE, **changes})
+
+
+def test_a_column_of_words_is_no_feature_though_a_few_look_like_numbers():
+    with example() as folder:
+        rewritten(
+            folder,
+            "authors.csv",
+            lambda rows: [
+                row.append("name" if not at else str(1984 if at == 1 else f"writer {at}"))
+                for at, row in enumerate(rows)
+            ],
+        )
+        data = opened(folder)
+    assert data.egos.network.features["author"].shape == (6, 1)

@@ -200,6 +200,7 @@ def test_parquet_holds_the_same_as_comma_separated(tmp_path):
         (["CCO,1"], "smiles,y", {"targets": ("z",)}, "there is no column 'z'"),
         (["CCO,1,2"], "smiles,y,z", {}, r"2 columns hold numbers \(y, z\)"),
         (["CCO,a"], "smiles,y", {}, "no column holds numbers"),
+        (["CCO,1,5", "CCN,0,6", "CCC,no,7"], "smiles,y,z", {}, "line 4, column 'y': is no number, and 2 of 3 cells .* option targets"),
         (["CCO,a"], "smiles,y", {"targets": ("y",)}, "line 2, column 'y': is no number"),
         (["CCO,2"], "smiles,y", {"kinds": {"y": "binary"}}, "column 'y': is 2; write 0 or 1"),
         (["CCO,"], "smiles,y", {"targets": ("y",)}, "column 'y' holds no label"),

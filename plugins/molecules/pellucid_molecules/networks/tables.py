@@ -27,7 +27,8 @@ class NodeTable(Frozen):
     identity : str
         Column of names; each stands once.
     features : tuple of str, optional
-        Columns of numbers. Left out: all that hold numbers; empty: none.
+        Columns of numbers. Left out: all that hold numbers, and a column in which most cells are numbers and some are not is refused;
+        empty: none.
     """
 
     table: str
@@ -81,7 +82,8 @@ class ReadNodes:
     Raises
     ------
     DataError
-        If a name is empty or stands twice, a column is missing, or a feature is no number or empty.
+        If a name is empty or stands twice, a column is missing, a feature is no number or empty, or features are not named and most
+        cells of a column, but not all, are numbers.
     """
 
     def __init__(self, folder: Path, kind: str, asked: NodeTable, but: Sequence[str]) -> None:
@@ -97,8 +99,11 @@ class ReadNodes:
                     f"each {kind} has one row"
                 )
         taken = (asked.identity, *but)
-        self.features = tuple(numeric_columns(self.table, taken)) if asked.features is None else asked.features
-        self.table.need(self.features, dict.fromkeys(self.features, f"features in nodes.{kind}"))
+        option = f"features in nodes.{kind}"
+        self.features = asked.features
+        if asked.features is None:
+            self.features = tuple(numeric_columns(self.table, taken, option))
+        self.table.need(self.features, dict.fromkeys(self.features, option))
         for column in self.features:
             if column in but:
                 raise DataError(f"{self.table.path}: {column!r} is named as a feature and as what is asked or split by")

@@ -118,7 +118,7 @@ class SmilesTable(Molecules):
                     f"{table.path}: {smiles!r} is the column of SMILES, and the option targets names it too"
                 )
             return config.targets
-        found = numeric_columns(table, (smiles, config.identity, config.split, *RESERVED))
+        found = numeric_columns(table, (smiles, config.identity, config.split, *RESERVED), "targets")
         if len(found) != 1:
             here = f"{len(found)} columns hold numbers ({', '.join(found)})" if found else "no column holds numbers"
             raise DataError(f"{table.path}: {here}; name the labels with the option targets of [options.{NAME}]")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data.csv_tables import CsvTable, parted, read_csv
+from pellucid.data.csv_tables import CsvTable, number, parted, read_csv
 from pellucid.errors import DataError, nearest
 from pellucid_molecules.featurising.structures import Format
 
@@ -151,16 +151,34 @@ def written(
     return Written(tuple(table[smiles]), "smiles", samples_of(table, identity), where, labels, sides)
 
 
-def numeric_columns(table: CsvTable, but: Iterable[str]) -> list[str]:
-    """Columns that hold numbers and empty cells only, and at least one number."""
+def numeric_columns(table: CsvTable, but: Iterable[str], option: str) -> list[str]:
+    """Columns that hold numbers and empty cells only, and at least one number.
+
+    Parameters
+    ----------
+    table : CsvTable
+    but : iterable of str
+        Columns that are not meant, whatever they hold.
+    option : str
+        Which option names columns instead, for messages.
+
+    Raises
+    ------
+    DataError
+        If most cells of a column are numbers and one is none: a slip of the pen must not take the column out unseen.
+    """
     found = []
     for name in table.columns:
         if not name or name in set(but):
             continue
-        try:
-            values = table.numbers(name)
-        except DataError:
-            continue
-        if not np.isnan(values).all():
+        filled = [(row, np.isfinite(number(cell))) for row, cell in enumerate(table[name]) if cell]
+        others = [row for row, is_number in filled if not is_number]
+        numbers = len(filled) - len(others)
+        if numbers > len(others) > 0:
+            raise DataError(
+                f"{table.where(others[0], name)}: is no number, and {numbers} of {len(filled)} cells of this column are numbers; mend or "
+                f"empty it, or say which columns are meant with the option {option}"
+            )
+        if numbers and not others:
             found.append(name)
     return found
