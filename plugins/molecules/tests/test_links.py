@@ -331,6 +331,27 @@ def test_where_nobody_is_alike_the_share_of_the_others_links_counts():
     assert said(1, 7, (True, False)) == said(0, 2, (False, True)) == 0
 
 
+def test_without_a_like_drug_the_share_is_of_those_that_training_has_met():
+    data = network()
+    held = [0, 1, 2, 3, 4, 5]
+    train, _ = halves(data, held=held)
+    encoder = prepared(NeighbourLinks, NeighbourLinksConfig, data, train)
+    y = training_links(data, train)
+    met = np.setdiff1d(np.arange(SMALL.drugs), held)
+    cold = np.flatnonzero(np.isin(data.pairs[:, 0], held))
+    # A drug without any training link is like no other: what is said is how many of those met have this microbe.
+    said = encoder(collate(data, cold)).values[:, 0].numpy()
+    assert np.allclose(said, y[met].mean(0)[data.pairs[cold, 1]], atol=1e-6)
+    # Of one that is met, its own link takes no part.
+    alone = next(drug for drug in met if y[drug].sum())
+    encoder.links[alone] = 0
+    warm = np.flatnonzero(data.pairs[:, 0] == alone)
+    others = np.setdiff1d(met, [alone])
+    assert np.allclose(
+        encoder(collate(data, warm)).values[:, 0].numpy(), y[others].mean(0)[data.pairs[warm, 1]], atol=1e-6
+    )
+
+
 def test_neighbours_by_attributes_know_a_drug_that_no_training_sample_has_met():
     rng = np.random.default_rng(0)
     data = network()

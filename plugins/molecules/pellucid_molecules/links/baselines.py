@@ -83,7 +83,7 @@ class NeighbourLinks(LinkEncoder):
     """Whether the nearest neighbours of one node are linked with the other: the mean over neighbours, weighted by similarity.
 
     A pair's own link takes no part, neither in who is a neighbour nor in what neighbours say, so that training pairs are not read
-    off. Where no neighbour is similar at all, it is the share of the other node's links.
+    off. Where no neighbour is similar at all, it is the share of nodes met in training with which the other node is linked.
 
     References
     ----------
@@ -128,7 +128,9 @@ class NeighbourLinks(LinkEncoder):
         weights, nearest = alike.topk(min(self.config.neighbours, alike.shape[1]), 1)
         total = weights.sum(1)
         said = (weights * column.gather(1, nearest)).sum(1) / total.clamp(min=1e-12)
-        rest = column.scatter(1, own[:, None], 0.0).sum(1) / (len(links) - 1)
+        # Nodes that training has not met can have no link in it; counted, they would make those of a cold split look rarer.
+        met = self.met(self._at)
+        rest = column.scatter(1, own[:, None], 0.0).sum(1) / (met.sum() - met[own].long()).clamp(min=1)
         found = torch.where(total > 0, said, rest) * known.all(1)
         return Representation(found[:, None], self.names)
 
