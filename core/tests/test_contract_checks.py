@@ -384,6 +384,17 @@ class AboutLearners(SparseProbing):
         return super().examine(fold).assign(sample=learnt["source"], subject=learnt["subject"])
 
 
+class SecretlyLearning(Prediction):
+    def examine(self, fold):
+        return super().examine(fold).assign(usual=fold.train.target_values(fold.target).mean())
+
+
+class Indexing(Prediction):
+    def examine(self, fold):
+        # An empty training side is no error to numpy: the figure alone differs.
+        return super().examine(fold).assign(learners=len(fold.split.train))
+
+
 PROTOCOLS = [
     ("has_defaults_for_all_settings", Neither, "neither a Splitting nor an Assessment"),
     ("has_defaults_for_all_settings", Misnamed, "calls itself 'forecast'"),
@@ -396,6 +407,8 @@ PROTOCOLS = [
     ("rows_and_results_are_complete", ConfusedOfDictionaries, "mixes up subjects"),
     ("measures_parts_apart", Beside, "otherwise where another model stands beside it"),
     ("rows_and_results_are_complete", AboutLearners, "not on the test side"),
+    ("says_whether_it_needs_training_samples", SecretlyLearning, "without saying so .*no training samples at hand"),
+    ("says_whether_it_needs_training_samples", Indexing, "finds otherwise where the training samples are not at hand"),
 ]
 
 

@@ -15,7 +15,7 @@ from pellucid.data.arrays import ArrayDataset
 from pellucid.data.inputs import Sentences
 from pellucid.data.splits import Split
 from pellucid.encoders.identity import Identity, IdentityConfig
-from pellucid.errors import LeakageError, NotMeasurable
+from pellucid.errors import ContractError, LeakageError, NotMeasurable
 from pellucid.heads.base import Head, HeadConfig, HeadTags
 from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
@@ -123,6 +123,39 @@ def test_chance_is_the_constant_that_errs_least_on_the_training_side(fold, measu
     assert own == pytest.approx(np.abs(tail[80:] - np.median(tail[:60])).mean())
     assert own < 0.9 * np.abs(tail[80:] - tail[:60].mean()).mean()
     assert own == pytest.approx(np.abs(tail[80:] - least).mean(), rel=0.1)
+
+
+def test_of_several_numbers_each_counts_in_its_own_scale():
+    truth = np.random.default_rng(0).normal(0, [1.0, 1000.0], (COUNT, 2))
+    spec = DataSpec(
+        name="made",
+        inputs={"told": Vector(names=("x", "y"), units="mm")},
+        targets={"sizes": Regression(names=("near", "far"), units=("mm", "mm"))},
+        namespace="made",
+    )
+    frame = pd.DataFrame({"subject": np.arange(COUNT), "sizes:near": truth[:, 0], "sizes:far": truth[:, 1]},
+                         index=[f"s{at}" for at in range(COUNT)])  # fmt: skip
+    frame = frame.rename(columns=dict(zip(frame.columns[1:], spec.target("sizes").columns("sizes"), strict=True)))
+    data = ArrayDataset(spec, frame, {"told": truth.astype(np.float32)})
+    split = Split(0, np.arange(60), np.arange(60, 80), np.arange(80, COUNT))
+    sides = Sides(data.subset(split.train), data.subset(split.validation), "sizes")
+    encoders = {"told": Identity(IdentityConfig(inputs={"told": spec.inputs["told"]}))}
+    head = Linear(Linear.config_type(target=spec.target("sizes"), **facts_of(encoders)))
+    model, _ = fit_model(encoders, head, sides, TrainingSettings(epochs=1), name="one")
+    rows = InputNecessity().examine(FittedFold(data, "sizes", split, {"one": model}, None, 0))
+    said = model.predict(data.subset(split.test)).to_numpy()
+    wanted = (np.abs(said - truth[80:]) / truth[:60].std(0)).mean(1)
+    mine = rows[rows["condition"] == "true"]
+    assert mine["error"].to_numpy() == pytest.approx(wanted, rel=1e-4)
+    # In their units the far one would be all there is; by its first number alone, it would be nothing.
+    assert np.abs(said - truth[80:]).mean() > 10 * mine["error"].mean()
+
+
+def test_training_samples_are_asked_for_and_missed_in_one_sentence(fold):
+    assert InputNecessity.needs_training
+    alone = replace(fold, split=replace(fold.split, train=np.array([], int)))
+    with pytest.raises(ContractError, match="has no training samples at hand"):
+        InputNecessity().examine(alone)
 
 
 def test_wrong_calls_are_counted_where_the_target_is_a_class():

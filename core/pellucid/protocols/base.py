@@ -138,12 +138,28 @@ class FittedFold:
             raise ContractError("a study without a target has no trivial baseline")
         return self.baseline
 
+    @property
+    def train(self) -> Subset:
+        """The training samples, for an assessment with ``needs_training``.
+
+        Raises
+        ------
+        ContractError
+            Where they are not at hand, as where a finished run is judged on other data.
+        """
+        if not len(self.split.train):
+            raise ContractError(
+                f"fold {self.split.fold} has no training samples at hand: an assessment that looks at them says so "
+                "(needs_training = True), and is not asked where there are none"
+            )
+        return self.dataset.subset(self.split.train)
+
     @cached_property
     def usual(self) -> Usual:
         """What is usual among the training samples, learnt once for all assessments."""
         from pellucid.protocols.usual import Usual
 
-        return self.kept or Usual.of(self.predictors, self.dataset.subset(self.split.train), self.target)
+        return self.kept or Usual.of(self.predictors, self.train, self.target)
 
     def test(self, part: str) -> Subset:
         """The test samples, for scoring one part.
@@ -203,7 +219,8 @@ class Assessment(Protocol):
     """Whether it is about models that are aligned with text."""
 
     needs_training: ClassVar[bool] = False
-    """Whether it looks at the training samples themselves, so that a finished run cannot be assessed without them."""
+    """Whether it looks at the training samples themselves (:attr:`FittedFold.train`), so that a finished run cannot be assessed
+    without them."""
 
     def unfit(self, context: Context) -> str:
         """Why this assessment cannot be made in a study, or an empty string. Asked before anything is fitted."""

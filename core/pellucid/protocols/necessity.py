@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -51,7 +52,8 @@ class InputNecessityConfig(Config):
 class InputNecessity(Assessment):
     """The error of each model with what encoders say of the sample, of another sample, and with zeros in its place.
 
-    For numbers the error is the absolute difference; for classes 1 where the wrong one is called. A head that writes is judged by the
+    For numbers the error is the absolute difference, of several the mean, each divided by its standard deviation on the training side;
+    for classes it is 1 where the wrong one is called. A head that writes is judged by the
     first number with a unit in its answer: an answer without one is a miss, left out of the mean, and ``coverage`` says how many are
     left. It is also asked its question alone. ``necessity_gap`` is the error with another sample's less that with its own: what is
     owed to the sample. A gap of 0 says that a model answers from what is common to all samples, whatever its score.
@@ -66,6 +68,7 @@ class InputNecessity(Assessment):
 
     name: ClassVar[str] = "input-necessity"
     of_predictors: ClassVar[bool] = False
+    needs_training: ClassVar[bool] = True
     config_type = InputNecessityConfig
     config: InputNecessityConfig
 
@@ -179,11 +182,13 @@ class _Asked:
     constant: np.ndarray
     kind: str
     unit: str
+    scale: np.ndarray = field(default_factory=lambda: np.ones(1))
+    """What the difference of each number is divided by."""
 
     @classmethod
     def of(cls, fold: FittedFold, part: str, model: Model, unit: str) -> _Asked | None:
         """None where this model says nothing that could be compared."""
-        head, learnt = model.head, fold.dataset.subset(fold.split.train)
+        head, learnt = model.head, fold.train
         if isinstance(head, ByText) and head.writes and unit:
             samples = fold.test(part)
             truth, known = (
@@ -193,9 +198,12 @@ class _Asked:
         if not isinstance(head, Predictor) or head.config.target.kind not in KINDS:
             return None
         samples, kind = fold.test(part), head.config.target.kind
-        truth, known = (of.target_values(fold.target)[:, 0] for of in (samples, learnt))
+        truth, known = (of.target_values(fold.target) for of in (samples, learnt))
         if kind == "regression":
-            return cls(model, samples, truth, np.abs(truth - np.median(known)), kind, "")
+            # One number keeps its unit; several have units of their own.
+            scale = known.std(0) if known.shape[1] > 1 else np.ones(1)
+            return cls(model, samples, truth, _distance(truth, np.median(known, axis=0), scale), kind, "", scale)
+        truth, known = truth[:, 0], known[:, 0]
         classes, counts = np.unique(known, return_counts=True)
         return cls(model, samples, truth, (truth != classes[counts.argmax()]).astype(float), kind, "")
 
@@ -221,12 +229,19 @@ class _Asked:
         assert isinstance(head, Predictor)
         outputs = probabilities(head.config.target, head(z)).numpy()
         if self.kind == "regression":
-            return np.abs(outputs[:, 0] - self.truth)
+            return _distance(outputs, self.truth, self.scale)
         called = outputs.argmax(1) if self.kind == "multiclass" else outputs[:, 0] >= 0.5
         return (called != self.truth).astype(float)
 
     def _of_texts(self, said: list[str]) -> np.ndarray:
         return np.abs(_numbers(said, self.unit) - self.truth)
+
+
+def _distance(one: np.ndarray, other: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Mean over the numbers of each sample of how far apart they are, in their scales; a number that never varied counts nowhere."""
+    varied = scale > 0
+    found: np.ndarray = (np.abs(one - other)[:, varied] / scale[varied]).mean(1)
+    return found
 
 
 def _numbers(texts: list[str], unit: str) -> np.ndarray:

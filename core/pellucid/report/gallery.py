@@ -143,7 +143,7 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
         return Gallery()
     rows = rows[rows["part"].isin(with_cases(context.predictors))]
     target = fold.dataset.spec.target(fold.target)
-    train = fold.dataset.subset(fold.split.train)
+    train = fold.train
     # One pass over the training samples an input, whatever the number of models that read it.
     usual = cache(lambda name: training_mean(train, name))
     cases: list[dict[str, Any]] = []
@@ -232,7 +232,7 @@ def _label_of(fold: FittedFold, part: str, source: str) -> str:
             f"head {part!r} says that a case looks like sample {source!r}, which is none of the {len(known)} training samples "
             "of this fold; a head may point only at samples that it was fitted on"
         )
-    values = fold.dataset.subset(fold.split.train).target_values(fold.target)[at]
+    values = fold.train.target_values(fold.target)[at]
     if target.kind in ("multilabel", "links"):
         return listed(name for name, value in zip(target.outputs, values, strict=True) if value == 1) or "none"
     if target.kind == "regression":

@@ -69,6 +69,7 @@ NAMES = {
         "has_defaults_for_all_settings",
         "keeps_subjects_apart",
         "rows_and_results_are_complete",
+        "says_whether_it_needs_training_samples",
         "refuses_whom_a_part_has_learnt_from",
         "measures_parts_apart",
     ),

@@ -11,10 +11,11 @@ from unittest import SkipTest
 import numpy as np
 
 from pellucid import plugins
-from pellucid.errors import LeakageError, NotMeasurable
+from pellucid.errors import LeakageError, NotMeasurable, PellucidError
 from pellucid.part import configured
 from pellucid.plugins import Component
 from pellucid.protocols.base import Assessment, Context, FittedFold, Protocol, Splitting
+from pellucid.protocols.usual import Usual
 from pellucid.result import NotMeasured
 from pellucid.testing.folds import TARGET, aligned_fold, dictionary_fold, fitted_fold
 from pellucid.testing.instances import need, options_of
@@ -169,6 +170,32 @@ def protocol_measures_parts_apart(component: Component) -> None:
         pd.testing.assert_frame_equal(same, alone.reset_index(drop=True))
     except AssertionError:
         need(False, component, f"measures {one!r} otherwise where another model stands beside it")
+
+
+def protocol_says_whether_it_needs_training_samples(component: Component) -> None:
+    """One that does not say so finds the same where the models and what is usual are all that is left of a run."""
+    import pandas as pd
+
+    protocol, fold, _ = _assessed(component)
+    if protocol.needs_training:
+        raise SkipTest("it says that it looks at the training samples")
+    nobody = np.array([], np.int64)
+    alone = dataclasses.replace(
+        fold,
+        split=dataclasses.replace(fold.split, train=nobody, validation=nobody),
+        kept=Usual.of(fold.predictors, fold.train, fold.target),
+        training={},
+    )
+    try:
+        with_them = protocol.examine(fold)
+    except NotMeasurable as why:
+        raise SkipTest(f"planted data cannot carry it: {why}") from None
+    try:
+        pd.testing.assert_frame_equal(protocol.examine(alone), with_them)
+    except (PellucidError, ValueError, IndexError, KeyError, RuntimeError) as error:
+        need(False, component, f"looks at training samples without saying so (needs_training): {error}")
+    except AssertionError:
+        need(False, component, "finds otherwise where the training samples are not at hand: say needs_training")
 
 
 def _nan(results: Sequence[Any]) -> bool:

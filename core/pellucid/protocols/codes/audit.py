@@ -124,7 +124,7 @@ class CodesAudit(Assessment):
     def _of(self, fold: FittedFold, part: str, model: Model, prefix: str, name: str, shape: TokenShape) -> pd.DataFrame:
         encoder, grams = model.get_submodule(f"encoders.{prefix}"), NGrams(shape, self.config.longest)
         assert isinstance(encoder, Encoder)
-        train, test = fold.dataset.subset(fold.split.train), fold.test(part)
+        train, test = fold.train, fold.test(part)
         classes = classes_of(fold.dataset.spec.target(fold.target))
         member = [_member(side, fold.target, len(classes)) for side in (train, test)]
         learnt, untrained = (

@@ -95,7 +95,7 @@ class ConceptConfidence(OfDictionaries):
         import pandas as pd
 
         frames = []
-        train = fold.dataset.subset(fold.split.train)
+        train = fold.train
         for part, model in dictionaries(fold).items():
             test = fold.test(part)
             naming, tried = (Pooled.of(model, one, seed=fold.seed) for one in (train, test))

@@ -141,7 +141,7 @@ class Labelled:
         """
         test = Side.of(model, fold.test(part))
         assert isinstance(model.head, Dictionary)
-        train = Side.of(model, fold.dataset.subset(fold.split.train))
+        train = Side.of(model, fold.train)
         return cls(model.head, train, test, least, fold.seed, fold.dataset.spec)
 
     @property

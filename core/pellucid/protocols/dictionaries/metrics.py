@@ -146,7 +146,7 @@ def mean_l0(fold: FittedFold, model: Model) -> float:
 @torch.no_grad()
 def components_of(fold: FittedFold, model: Model, count: int) -> tuple[Tensor, Tensor]:
     """Mean and leading principal components of the training rows, float64, shapes (unit,) and (unit, component)."""
-    train = fold.dataset.subset(fold.split.train)
+    train = fold.train
     seen = sampled(model.encode(collate(train, at)).values for at in index_blocks(len(train), ROWS))
     mean = seen.mean.double()
     apart = seen.rows.double() - mean

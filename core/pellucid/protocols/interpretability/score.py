@@ -116,7 +116,7 @@ class Iis(Assessment):
         """
         import pandas as pd
 
-        train = fold.dataset.subset(fold.split.train)
+        train = fold.train
         y = torch.tensor(train.target_values(fold.target)[:, 0]).long()
         sets, strata = Splitting.sets(train), Splitting.strata(train, fold.target)
         several = train.spec.group_word[1]
@@ -146,7 +146,7 @@ class Iis(Assessment):
     def _representations(fold: FittedFold) -> Iterator[tuple[str, Tensor, Any, Tensor]]:
         """Part, training representations, test samples and their representations; what heads share counts once."""
         known: list[Tensor] = []
-        train = fold.dataset.subset(fold.split.train)
+        train = fold.train
         for part, model in fold.predictors.items():
             test = fold.test(part)
             here = model.representation(train).values

@@ -89,7 +89,7 @@ class LatentClusters(Assessment):
         """
         import pandas as pd
 
-        train = fold.dataset.subset(fold.split.train)
+        train = fold.train
         bins = _classes(fold.dataset, fold.target)
         trained, tested = bins[fold.split.train], bins[fold.split.test]
         chosen = {"most": self.config.most_clusters, "neighbours": self.config.neighbours, "seed": fold.seed}

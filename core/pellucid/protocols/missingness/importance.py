@@ -94,7 +94,7 @@ class ModalityImportance(Assessment):
         import pandas as pd
 
         tables: list[pd.DataFrame] = []
-        sides = Sides(fold.dataset.subset(fold.split.train), fold.dataset.subset(fold.split.validation), fold.target)
+        sides = Sides(fold.train, fold.dataset.subset(fold.split.validation), fold.target)
         for part, model in fold.predictors.items():
             if (prefix := reordered(model)) is None:
                 continue

@@ -79,7 +79,7 @@ class PrototypeAudit(Assessment):
         import pandas as pd
 
         rows = []
-        means = channel_means(fold.dataset.subset(fold.split.train))
+        means = channel_means(fold.train)
         for part, model in fold.predictors.items():
             if not isinstance(model.head, Comparing):
                 continue

@@ -106,7 +106,7 @@ class TemporalLinks(Assessment):
             encoder = knowing_rates(model)
             if encoder is None:
                 continue
-            train = fold.dataset.subset(fold.split.train)
+            train = fold.train
             for task, samples in (("completion", test), ("prediction", train), ("reconstruction", train)):
                 rng = np.random.default_rng(seed_of(fold.seed, task, fold.split.fold))
                 rows = self._stretches(part, task, samples, encoder, rng)

@@ -124,7 +124,7 @@ class TraversalMonotonicity(Assessment):
         import pandas as pd
 
         tables = []
-        train = fold.dataset.subset(fold.split.train)
+        train = fold.train
         wanted = fold.dataset.spec.target(fold.target).steps(train.target_values(fold.target))
         seen: dict[tuple[str, str], np.ndarray] = {}
         for part, model in fold.predictors.items():
