@@ -21,6 +21,7 @@ from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.representation import TokenShape, tokens_name
 from pellucid.seeds import seed_of
 from pellucid.studies import Study
+from pellucid.training.engine import processes
 from pellucid.training.fit import check_codes
 from pellucid.training.settings import TrainingSettings
 
@@ -256,6 +257,11 @@ def check_fit(
     for name, assessment in assessments.items():
         if assessment.of_predictors and not context.predictors:
             raise StudyError(f"protocol {name!r} does not fit this study: none of its heads predicts a target")
+        if assessment.fits_models and processes() > 1:
+            raise StudyError(
+                f"protocol {name!r} fits models of its own, which {processes()} processes cannot do together: run the study in one, or "
+                "leave it out"
+            )
         reason = assessment.unfit(context)
         if not reason and dataset is not None:
             reason = assessment.unfit_for(dataset, heads, context)

@@ -268,7 +268,7 @@ def test_models_of_one_input_are_left_out_and_several_encoders_count_together(fo
     assert Missingness().figures(nobody, context_of(fold)) == {}
 
 
-def test_a_study_that_it_does_not_fit_is_told_why(fold, monkeypatch):
+def test_a_study_that_it_does_not_fit_is_told_why(fold):
     context = context_of(fold)
 
     def reason(protocol=Missingness, context=context, **options):
@@ -290,9 +290,6 @@ def test_a_study_that_it_does_not_fit_is_told_why(fold, monkeypatch):
     assert "did you mean 'm1'" in reason(input="m11")
     assert "did you mean 'yes'" in reason(output="yess")
     assert "not depend on the label" in reason(rate=0.3, other_rate=0.3)
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    assert "several processes" in reason()
-    assert "several processes" in reason(ModalityImportance)
 
 
 # --- what inputs are worth --------------------------------------------------------------------------------------------

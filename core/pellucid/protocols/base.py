@@ -222,6 +222,9 @@ class Assessment(Protocol):
     """Whether it looks at the training samples themselves (:attr:`FittedFold.train`), so that a finished run cannot be assessed
     without them."""
 
+    fits_models: ClassVar[bool] = False
+    """Whether it fits models of its own while a fold is examined, which several processes cannot do together: of these one examines."""
+
     def unfit(self, context: Context) -> str:
         """Why this assessment cannot be made in a study, or an empty string. Asked before anything is fitted."""
         return ""

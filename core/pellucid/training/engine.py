@@ -22,9 +22,13 @@ def engine(settings: TrainingSettings) -> Accelerator:
     # accelerate keeps one precision for a whole process and refuses another; two studies in a notebook may differ.
     if AcceleratorState._shared_state and AcceleratorState().mixed_precision != settings.mixed_precision:
         AcceleratorState._reset_state()
-    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    handlers = [DistributedDataParallelKwargs(find_unused_parameters=True)] if several else []
+    handlers = [DistributedDataParallelKwargs(find_unused_parameters=True)] if processes() > 1 else []
     return Accelerator(mixed_precision=settings.mixed_precision, kwargs_handlers=handlers)
+
+
+def processes() -> int:
+    """How many processes a launcher has started to train each model together; known before any of them has begun."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def described(accelerator: Accelerator) -> str:

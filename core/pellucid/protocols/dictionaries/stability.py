@@ -91,6 +91,7 @@ class DictionaryStability(OfDictionaries):
 
     name: ClassVar[str] = "dictionary-stability"
     needs_training: ClassVar[bool] = True
+    fits_models: ClassVar[bool] = True
     config_type = DictionaryStabilityConfig
     config: DictionaryStabilityConfig
 

@@ -79,6 +79,7 @@ class PlaceTruth(Assessment):
 
     name: ClassVar[str] = NAME
     needs_training: ClassVar[bool] = True
+    fits_models: ClassVar[bool] = True
     config_type = PlaceTruthConfig
     config: PlaceTruthConfig
 

@@ -78,6 +78,7 @@ class MaskedLinks(Assessment):
 
     name: ClassVar[str] = "masked-links"
     needs_training: ClassVar[bool] = True
+    fits_models: ClassVar[bool] = True
     config_type = MaskedLinksConfig
     config: MaskedLinksConfig
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
@@ -80,11 +79,12 @@ class Missingness(Assessment):
 
     name: ClassVar[str] = "missingness"
     needs_training: ClassVar[bool] = True
+    fits_models: ClassVar[bool] = True
     config_type = MissingnessConfig
     config: MissingnessConfig
 
     def unfit(self, context: Context) -> str:
-        """Several inputs, an output that is true or not, and one process: models are fitted while a fold is examined."""
+        """Several inputs, and an output that is true or not."""
         spec, target = context.spec, context.spec.target(context.target)
         known = [*spec.inputs, *([COVARIATES] if spec.covariates else [])]
         outputs = target.outputs
@@ -177,8 +177,6 @@ def reads_one(context: Context) -> str:
         return f"dataset {context.spec.name!r} has one input only; without it nothing is left to read"
     if len(context.encoders) == 1 and not next(iter(context.encoders.values())).several_inputs:
         return "the study's encoder reads one input only; without it nothing is left to read"
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        return "it fits models of its own, which several processes cannot do together: run the study in one"
     return ""
 
 

@@ -69,6 +69,7 @@ class ModalityImportance(Assessment):
 
     name: ClassVar[str] = "modality-importance"
     needs_training: ClassVar[bool] = True
+    fits_models: ClassVar[bool] = True
     config_type = ModalityImportanceConfig
     config: ModalityImportanceConfig
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
@@ -67,17 +66,16 @@ class NoiseControl(Assessment):
 
     name: ClassVar[str] = NAME
     needs_training: ClassVar[bool] = True
+    fits_models: ClassVar[bool] = True
     config_type = NoiseControlConfig
     config: NoiseControlConfig
 
     def unfit(self, context: Context) -> str:
-        """Inputs that noise can stand for, and one process: models are fitted while a fold is examined."""
+        """Inputs that noise can stand for."""
         strange = {name: one.kind for name, one in context.spec.inputs.items() if one.kind not in KINDS}
         if strange:
             told = ", ".join(f"{name!r} ({kind})" for name, kind in strange.items())
             return f"noise can stand for inputs of kind {', '.join(KINDS)}, not for {told}"
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            return "it fits models of its own, which several processes cannot do together: run the study in one"
         return ""
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
