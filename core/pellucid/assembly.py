@@ -213,7 +213,8 @@ def context_of(study: Study, spec: DataSpec) -> Context:
     parts = {entry.part: plugins.load("head", entry.name).tags for entry in study.head}
     baseline = TrivialBaseline(spec, study.target).name if study.target else ""
     encoders = {entry.prefix: plugins.load("encoder", entry.name).tags for entry in study.encoder}
-    return Context(spec, study.target, parts, baseline, study.training.seed, encoders)
+    reads = tuple(dict.fromkeys(name for entry in study.encoder for name in entry.reads))
+    return Context(spec, study.target, parts, baseline, study.training.seed, encoders, reads)
 
 
 def check_fit(
@@ -255,14 +256,12 @@ def check_fit(
                 f"head {head.name!r} is labelled {head.part!r}, as the trivial baseline is: give it another label"
             )
     for name, assessment in assessments.items():
-        if assessment.of_predictors and not context.predictors:
-            raise StudyError(f"protocol {name!r} does not fit this study: none of its heads predicts a target")
         if assessment.fits_models and processes() > 1:
             raise StudyError(
                 f"protocol {name!r} fits models of its own, which {processes()} processes cannot do together: run the study in one, or "
                 "leave it out"
             )
-        reason = assessment.unfit(context)
+        reason = assessment.no_head(context) or assessment.unfit(context)
         if not reason and dataset is not None:
             reason = assessment.unfit_for(dataset, heads, context)
         if reason:

@@ -190,7 +190,7 @@ def test_whom_it_cannot_be_asked_and_whom_it_refuses():
     protocol = ConceptConfidence()
     bare = data.spec.model_copy(update={"targets": {}})
     assert "neither labels nor ratings" in protocol.unfit(Context(bare, "", {"topk": TopK.tags}, "", 0))
-    assert "no head of this study is a dictionary" in protocol.unfit(context(data, linear=Linear.tags))
+    assert "no head of this study is a dictionary" in protocol.no_head(context(data, linear=Linear.tags))
     assert protocol.unfit(context(data)) == ""
     fold = fold_of(data)
     fold.models["topk"].head.learned_from = data.learned_from

@@ -249,6 +249,6 @@ def test_settings_that_lack_a_label_are_refused_before_anything_is_fitted():
     assert "is to be forgotten and kept" in unlearned(keep=("quiet", "loud:yes")).unfit(asked)
     predictors = dataclasses.replace(asked, parts={"linear": Linear.tags})
     for made in ALL.values():
-        assert "is a dictionary" in made().unfit(predictors)
+        assert "is a dictionary" in made().no_head(predictors)
         bare = dataclasses.replace(asked, spec=data.spec.model_copy(update={"targets": {}}))
         assert "have no yes-or-no labels" in made().unfit(bare)

@@ -367,8 +367,8 @@ def test_a_study_of_predictors_alone_cannot_have_them():
     data = rows()
     alone = Context(data.spec, "y", {"linear": Linear.tags}, "prevalence", 0)
     for protocol in (DictionaryMetrics(), DictionaryFeatures()):
-        assert "is a dictionary" in protocol.unfit(alone)
-        assert protocol.unfit(context(data)) == ""
+        assert "is a dictionary" in protocol.no_head(alone)
+        assert protocol.no_head(context(data)) == protocol.unfit(context(data)) == ""
     silent = data.spec.model_copy(update={"targets": {}})
     assert "neither labels nor ratings" in DictionaryFeatures().unfit(Context(silent, "", {"topk": TopK.tags}, "", 0))
     assert set(alone.predictors) == {"linear"}

@@ -31,7 +31,7 @@ class Scripted(Assessment):
     """Says a number of each part, but of those (part, fold) that are scripted."""
 
     name = "scripted"
-    of_predictors = False
+    about = "any"
     cannot: frozenset[tuple[str, int]] = frozenset()
     together = False
 

@@ -354,7 +354,7 @@ def test_settings_that_the_data_do_not_have_are_refused_before_anything_is_fitte
     assert "latitude and longitude" in said(coordinates=("x_mm",), degrees=True)
     assert said(coordinates=("x_mm", "y_mm"), degrees=True) == ""
     alone = Context(folder.spec, "", {"linear": Linear.tags}, "prevalence", 0)
-    assert "is a dictionary" in SpatialAutocorrelation().unfit(alone)
+    assert "is a dictionary" in SpatialAutocorrelation().no_head(alone)
     with pytest.raises(DataError, match=r"60 places .* too few for 60 nearest"):
         assessed(folder, made, coordinates=("x_mm", "y_mm"), neighbours=60)
     plain = ArrayDataset(folder.spec, folder.frame, {"activations": np.zeros((60, UNITS), np.float32)})

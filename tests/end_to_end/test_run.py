@@ -19,7 +19,10 @@ import pytest
 
 import pellucid
 from pellucid import plugins
+from pellucid.assembly import context_of
 from pellucid.errors import DataError, LeakageError, RunError, StudyError, UnknownComponent
+from pellucid.report import build
+from pellucid.report.folder import RunFolder
 from pellucid.run import Run
 from pellucid.training.loop import Watcher
 
@@ -67,6 +70,23 @@ def test_a_run_leaves_what_it_promises(finished):
     sides = document["subjects"]["0"]
     assert not set(sides["train"]["subject"]) & set(sides["test"]["subject"])
     assert len(sides["train"]["subject"]) + len(sides["validation"]["subject"]) + len(sides["test"]["subject"]) == 24
+
+
+def test_a_report_knows_of_a_run_what_its_assessments_knew(finished, copy):
+    study = changed()
+    asked = context_of(study, study.open_dataset().labelled("spiculated").spec)
+    read = RunFolder.read(finished.path).context
+    assert (read.encoders, read.reads, read.spec, list(read.parts)) == (
+        asked.encoders, asked.reads, asked.spec, list(asked.parts)
+    )  # fmt: skip
+    assert asked.encoders["image"].decodes
+    # A run of a version that wrote nothing of its encoders says that nobody knows, and its report is drawn.
+    document = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps({k: v for k, v in document.items() if k not in ("encoders", "reads")}))
+    old = RunFolder.read(copy).context
+    assert old.encoders is None
+    assert list(old.inputs) == ["image"]
+    assert build(copy).stat().st_size > 0
 
 
 def test_every_sample_is_tested_once_and_by_a_model_that_has_not_seen_its_subject(finished):

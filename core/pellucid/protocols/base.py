@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from pellucid.data.inputs import InputSpec
     from pellucid.encoders.base import EncoderTags
     from pellucid.heads.base import Head, HeadTags
     from pellucid.model import Model
@@ -132,7 +133,7 @@ class FittedFold:
         Raises
         ------
         ContractError
-            Where the study has no target; an assessment with ``of_predictors`` is never asked then.
+            Where the study has no target; an assessment that is about the target is never asked then.
         """
         if self.baseline is None:
             raise ContractError("a study without a target has no trivial baseline")
@@ -191,8 +192,10 @@ class Context:
         Heads of the models, by part name, in the study's order.
     baseline_name : str
     seed : int
-    encoders : mapping of str to EncoderTags
-        Encoders of the study, by prefix; empty where nobody said.
+    encoders : mapping of str to EncoderTags, optional
+        Encoders of the study, by prefix; None where a run of an earlier version does not say.
+    reads : tuple of str, optional
+        Inputs that these read; None where nobody said.
     """
 
     spec: DataSpec
@@ -200,7 +203,13 @@ class Context:
     parts: Mapping[str, HeadTags]
     baseline_name: str
     seed: int
-    encoders: Mapping[str, EncoderTags] = field(default_factory=dict)
+    encoders: Mapping[str, EncoderTags] | None = None
+    reads: tuple[str, ...] | None = None
+
+    @property
+    def inputs(self) -> dict[str, InputSpec]:
+        """The inputs that the study's encoders read; all there are where nobody said."""
+        return {name: one for name, one in self.spec.inputs.items() if self.reads is None or name in self.reads}
 
     @property
     def predictors(self) -> dict[str, HeadTags]:
@@ -212,11 +221,9 @@ class Assessment(Protocol):
     """A measurement of fitted models on subjects that they have not learnt from."""
 
     name: ClassVar[str]
-    of_predictors: ClassVar[bool] = True
-    """Whether it is about models that predict a target; a study without one cannot have it."""
-
-    of_texts: ClassVar[bool] = False
-    """Whether it is about models that are aligned with text."""
+    about: ClassVar[Literal["target", "text", "dictionary", "any"]] = "target"
+    """Which heads it is about: those that predict a target, are aligned with a text, are dictionaries, or any. A study without
+    such a head cannot have it (:meth:`no_head`)."""
 
     needs_training: ClassVar[bool] = False
     """Whether it looks at the training samples themselves (:attr:`FittedFold.train`), so that a finished run cannot be assessed
@@ -224,6 +231,17 @@ class Assessment(Protocol):
 
     fits_models: ClassVar[bool] = False
     """Whether it fits models of its own while a fold is examined, which several processes cannot do together: of these one examines."""
+
+    def no_head(self, context: Context) -> str:
+        """Why a study has nothing that this could be about, or an empty string. Asked before :meth:`unfit`, for all alike."""
+        tags = context.parts.values()
+        if self.about == "target" and not context.predictors:
+            return "none of its heads predicts a target"
+        if self.about == "text" and not any(one.needs_texts for one in tags):
+            return "none of its heads is aligned with a text (aligned-text is one)"
+        if self.about == "dictionary" and not any(one.family == "dictionary" for one in tags):
+            return "no head of this study is a dictionary; add one, for example sae-topk"
+        return ""
 
     def unfit(self, context: Context) -> str:
         """Why this assessment cannot be made in a study, or an empty string. Asked before anything is fitted."""

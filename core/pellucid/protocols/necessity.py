@@ -67,7 +67,7 @@ class InputNecessity(Assessment):
     """
 
     name: ClassVar[str] = "input-necessity"
-    of_predictors: ClassVar[bool] = False
+    about = "any"
     needs_training: ClassVar[bool] = True
     config_type = InputNecessityConfig
     config: InputNecessityConfig

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from pellucid.data.spec import DataSpec, Target
+from pellucid.encoders.base import EncoderTags
 from pellucid.errors import RunError
 from pellucid.heads.base import HeadTags
 from pellucid.protocols.base import Context
@@ -121,7 +122,12 @@ class RunFolder:
     def context(self) -> Context:
         """What assessments ask for."""
         seed = int(self.document.get("seed") or 0)
-        return Context(self.spec, self.target_name, self.tags, self.document["baseline_name"], seed)
+        written, reads = self.document.get("encoders"), self.document.get("reads")
+        encoders = None if written is None else {prefix: _encoder(tags) for prefix, tags in written.items()}
+        return Context(
+            self.spec, self.target_name, self.tags, self.document["baseline_name"], seed, encoders,
+            None if reads is None else tuple(reads),
+        )  # fmt: skip
 
     @cached_property
     def explanations(self) -> pd.DataFrame:
@@ -147,3 +153,7 @@ class RunFolder:
 
         files = sorted((self.path / "rows").glob("*.parquet"))
         return {f.stem: pd.read_parquet(verified(self.path, self.document, f"rows/{f.name}")) for f in files}
+
+
+def _encoder(tags: Mapping[str, Any]) -> EncoderTags:
+    return EncoderTags(**{**tags, "accepts": tuple(tags["accepts"])})

@@ -89,6 +89,9 @@ def begin_or_continue(task: Task, splits: list[Split]) -> dict[str, Any]:
             for s in splits
         },
         "parts": {part: {"tags": asdict(tags)} for part, tags in task.context.parts.items()},
+        # Tags are the classes' own, written down so that a report asks no plugin for them.
+        "encoders": {prefix: asdict(tags) for prefix, tags in (task.context.encoders or {}).items()},
+        "reads": list(task.context.reads or ()),
         "units": units_said(task),
         "baseline_name": task.context.baseline_name,
         "black_box": _black_box(task.context.parts),

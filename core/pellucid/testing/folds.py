@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.dataset import Dataset
 from pellucid.data.splits import Split, inner_split
+from pellucid.encoders.base import Encoder, EncoderTags
 from pellucid.protocols.base import Context, FittedFold, Splitting
 from pellucid.testing.planted import planted
 
@@ -58,7 +60,7 @@ def fitted_fold() -> tuple[FittedFold, Context]:
     tags = {part: model.head.tags for part, model in models.items()}
     trained = [f"encoder {prefix}" for prefix in encoders] + [f"head {part}" for part in models]
     fold = FittedFold(data, TARGET, split, models, baseline, 0, training={name: study.training for name in trained})
-    return fold, Context(data.spec, TARGET, tags, baseline.name, 0)
+    return fold, Context(data.spec, TARGET, tags, baseline.name, 0, *_read(encoders))
 
 
 POSITIONS = 3
@@ -100,7 +102,7 @@ def dictionary_fold() -> tuple[FittedFold, Context]:
     fold = FittedFold(
         data, "", split, {entry.part: model}, None, 0, training={name: study.training for name in trained}
     )
-    return fold, Context(data.spec, "", {entry.part: model.head.tags}, "", 0)
+    return fold, Context(data.spec, "", {entry.part: model.head.tags}, "", 0, *_read(encoders))
 
 
 @lru_cache(maxsize=1)
@@ -133,7 +135,13 @@ def aligned_fold() -> tuple[FittedFold, Context]:
     sides = Sides(data.subset(split.train), data.subset(split.validation))
     model, _ = fit_model(encoders, head, sides, study.training, name=entry.part)
     fold = FittedFold(data, "", split, {entry.part: model}, None, 0)
-    return fold, Context(data.spec, "", {entry.part: model.head.tags}, "", 0)
+    return fold, Context(data.spec, "", {entry.part: model.head.tags}, "", 0, *_read(encoders))
+
+
+def _read(encoders: Mapping[str, Encoder]) -> tuple[dict[str, EncoderTags], tuple[str, ...]]:
+    """What a context says of encoders: their tags, and what they read."""
+    reads = dict.fromkeys(name for encoder in encoders.values() for name in encoder.config.inputs)
+    return {prefix: encoder.tags for prefix, encoder in encoders.items()}, tuple(reads)
 
 
 def _split(data: Dataset, target: str, *, validation: float) -> Split:

@@ -73,7 +73,7 @@ def _assessed(component: Component) -> tuple[Assessment, FittedFold, Context]:
     if not isinstance(protocol, Assessment):
         raise SkipTest("it does not assess")
     fold, context = _fold_for(protocol)
-    if protocol.unfit(context) and not (protocol.of_predictors or protocol.of_texts):
+    if protocol.about == "any" and protocol.unfit(context):
         # About any kind of model: those that predict may be the ones it fits.
         fold, context = fitted_fold()
     if reason := protocol.unfit(context):
@@ -82,9 +82,9 @@ def _assessed(component: Component) -> tuple[Assessment, FittedFold, Context]:
 
 
 def _fold_for(protocol: Assessment) -> tuple[FittedFold, Context]:
-    if protocol.of_texts:
+    if protocol.about == "text":
         return aligned_fold()
-    return fitted_fold() if protocol.of_predictors else dictionary_fold()
+    return fitted_fold() if protocol.about == "target" else dictionary_fold()
 
 
 def _subjects(fold: FittedFold) -> dict[str, str]:

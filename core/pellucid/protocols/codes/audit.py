@@ -97,7 +97,7 @@ class CodesAudit(Assessment):
 
     def unfit(self, context: Context) -> str:
         """An encoder must give codes."""
-        if not any(tags.gives_codes for tags in context.encoders.values()):
+        if context.encoders is not None and not any(tags.gives_codes for tags in context.encoders.values()):
             return "no encoder of this study gives codes; add eegformer, or another one that quantises"
         if self.config.view and stretches_of(plugins.load("view", self.config.view)) is None:
             return f"the view {self.config.view!r} draws single samples alone; name one that draws stretches, or leave it out"

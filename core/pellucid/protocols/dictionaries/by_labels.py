@@ -210,9 +210,7 @@ class ByLabels(OfDictionaries):
         return ""
 
     def unfit(self, context: Context) -> str:
-        """There must be a dictionary, labels, and those that the settings name."""
-        if reason := super().unfit(context):
-            return reason
+        """There must be labels, and those that the settings name."""
         if not label_names(context.spec):
             return "its data have no yes-or-no labels"
         try:

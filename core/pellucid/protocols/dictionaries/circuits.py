@@ -93,7 +93,7 @@ class CodeCircuits(OfDictionaries):
             label_meant(self.config.label, context.spec)
         except StudyError as error:
             return str(error)
-        return super().unfit(context)
+        return ""
 
     def unfit_for(self, dataset: Dataset, heads: Mapping[str, Head], context: Context) -> str:
         """Rows must say which sample and position they are of."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -36,11 +35,6 @@ def dictionary_parts(context: Context) -> list[str]:
     return [part for part, tags in context.parts.items() if tags.family == "dictionary"]
 
 
-def no_dictionary(context: Context) -> str:
-    """Why nothing can be assessed, or an empty string."""
-    return "" if dictionary_parts(context) else "no head of this study is a dictionary; add one, for example sae-topk"
-
-
 def untrained_dictionaries(heads: Mapping[str, Head]) -> dict[str, Dictionary]:
     """Those of a study's heads that are dictionaries."""
     return {part: head for part, head in heads.items() if isinstance(head, Dictionary)}
@@ -49,15 +43,11 @@ def untrained_dictionaries(heads: Mapping[str, Head]) -> dict[str, Dictionary]:
 class OfDictionaries(Assessment):
     """An assessment of dictionaries, each for itself."""
 
-    of_predictors: ClassVar[bool] = False
+    about = "dictionary"
 
     def apart(self, context: Context) -> Sequence[str]:
         """Every dictionary."""
         return dictionary_parts(context)
-
-    def unfit(self, context: Context) -> str:
-        """There must be a dictionary."""
-        return no_dictionary(context)
 
 
 @torch.no_grad()

@@ -90,9 +90,7 @@ class DictionaryDownstream(OfDictionaries):
     config: DictionaryDownstreamConfig
 
     def unfit(self, context: Context) -> str:
-        """There must be a dictionary of activations, and the run must be named."""
-        if reason := super().unfit(context):
-            return reason
+        """The data must be activations, and the run must be named."""
         if ACTIVATIONS not in context.spec.inputs:
             return "its data are no collected activations"
         if not self.config.run:

@@ -125,7 +125,7 @@ class SpatialAutocorrelation(OfDictionaries):
             return f"its data have no covariate {', '.join(unknown)}; there are: {', '.join(known) or 'none'}"
         if config.degrees and len(config.coordinates) != 2:
             return "degrees are of two coordinates, latitude and longitude"
-        return super().unfit(context)
+        return ""
 
     def unfit_for(self, dataset: Dataset, heads: Mapping[str, Head], context: Context) -> str:
         """There must be places enough in the data, or positions of which it is known which are neighbours."""

@@ -74,7 +74,7 @@ class LatentClusters(Assessment):
 
     def unfit(self, context: Context) -> str:
         """An encoder must have learnt something."""
-        if context.encoders and not any(_learns(tags) for tags in context.encoders.values()):
+        if context.encoders is not None and not any(_learns(tags) for tags in context.encoders.values()):
             return "no encoder of this study learns a latent: they hand the data's own numbers on"
         return ""
 

@@ -175,7 +175,7 @@ def reads_one(context: Context) -> str:
     """Why nothing can be asked of inputs that are missing in a study, or an empty string."""
     if len(context.spec.inputs) + bool(context.spec.covariates) < 2:
         return f"dataset {context.spec.name!r} has one input only; without it nothing is left to read"
-    if len(context.encoders) == 1 and not next(iter(context.encoders.values())).several_inputs:
+    if context.encoders and len(context.encoders) == 1 and not next(iter(context.encoders.values())).several_inputs:
         return "the study's encoder reads one input only; without it nothing is left to read"
     return ""
 

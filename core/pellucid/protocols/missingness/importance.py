@@ -77,7 +77,7 @@ class ModalityImportance(Assessment):
         """An encoder must read several inputs, one after the other, and a head must follow it."""
         if reason := reads_one(context):
             return reason
-        if context.encoders and not any(tags.several_inputs for tags in context.encoders.values()):
+        if context.encoders is not None and not any(tags.several_inputs for tags in context.encoders.values()):
             return "no encoder of this study reads several inputs one after the other; take sequential-fusion"
         if not any(tags.needs_tokens for tags in context.predictors.values()):
             return "no head of this study follows an encoder step by step; add cumulative"

@@ -33,11 +33,13 @@ def aligned(fold: FittedFold) -> dict[str, Model]:
     return {part: model for part, model in fold.models.items() if isinstance(model.head, ByText)}
 
 
-def no_aligned(context: Context) -> str:
-    """Why a study has nothing for these protocols, or an empty string."""
-    if any(tags.needs_texts for tags in context.parts.values()):
+def no_noise(context: Context) -> str:
+    """Why nothing can be shown in the place of what a study reads, or an empty string."""
+    strange = {name: one.kind for name, one in context.inputs.items() if one.kind in ("graph", "nodes")}
+    if not strange:
         return ""
-    return "none of its heads is aligned with a text (aligned-text is one)"
+    told = ", ".join(f"{name!r} ({kind})" for name, kind in strange.items())
+    return f"it scores what models say of noise too, and nobody can say what noise is in the place of {told}"
 
 
 def not_comparing(heads: Mapping[str, Head]) -> str:

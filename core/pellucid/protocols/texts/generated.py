@@ -19,7 +19,7 @@ from pellucid.protocols.texts.conditions import (
     aligned,
     conditions_of,
     head_of,
-    no_aligned,
+    no_noise,
     written,
 )
 from pellucid.result import Result
@@ -44,12 +44,11 @@ class GeneratedText(Assessment):
     """
 
     name: ClassVar[str] = "generated-text"
-    of_predictors: ClassVar[bool] = False
-    of_texts: ClassVar[bool] = True
+    about = "text"
 
     def unfit(self, context: Context) -> str:
-        """A head must be aligned with a text."""
-        return no_aligned(context)
+        """Noise must be able to stand for what is read."""
+        return no_noise(context)
 
     def unfit_for(self, dataset: Dataset, heads: Mapping[str, Head], context: Context) -> str:
         """A head must write."""

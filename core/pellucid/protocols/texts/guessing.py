@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from pellucid.data.dataset import Dataset
 from pellucid.heads.base import Head
 from pellucid.model import Model
 from pellucid.protocols.base import Assessment, Context, FittedFold
-from pellucid.protocols.texts.conditions import NOISE, SHOWN, SIGNAL, aligned, no_aligned, not_comparing
+from pellucid.protocols.texts.conditions import NOISE, SHOWN, SIGNAL, aligned, no_noise, not_comparing
 from pellucid.protocols.texts.ranks import at_chance, estimated, hits
 from pellucid.result import Result
 
@@ -68,12 +68,11 @@ class Guess:
 class Guessing(Assessment):
     """What protocols have in common that compare samples with sentences."""
 
-    of_predictors: ClassVar[bool] = False
-    of_texts: ClassVar[bool] = True
+    about = "text"
 
     def unfit(self, context: Context) -> str:
-        """A head must be aligned with a text."""
-        return no_aligned(context)
+        """Noise must be able to stand for what is read."""
+        return no_noise(context)
 
     def unfit_for(self, dataset: Dataset, heads: Mapping[str, Head], context: Context) -> str:
         """Every such head must learn to compare."""

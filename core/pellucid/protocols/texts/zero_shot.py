@@ -86,7 +86,7 @@ class ZeroShot(Guessing):
     config: ZeroShotConfig
 
     def unfit(self, context: Context) -> str:
-        """A head must be aligned with a text, and a target have classes."""
+        """A target must have classes."""
         if not self._targets(context.spec):
             return "no target of its dataset has classes to tell apart"
         return super().unfit(context)

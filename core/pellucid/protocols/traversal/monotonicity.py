@@ -106,7 +106,7 @@ class TraversalMonotonicity(Assessment):
 
     def unfit(self, context: Context) -> str:
         """An encoder must decode, or there is nothing to look at on the way."""
-        if context.encoders and not any(tags.decodes for tags in context.encoders.values()):
+        if context.encoders is not None and not any(tags.decodes for tags in context.encoders.values()):
             return "no encoder of this study decodes, so a walk through its values cannot be shown; add a VAE"
         return ""
 
