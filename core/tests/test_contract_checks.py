@@ -278,7 +278,23 @@ def forgotten_input(read, indices):
     return Arrays({"vector": read(indices).inputs["vector"]})
 
 
+def knows(planted):
+    data = described()
+    data.planted = planted
+    return data
+
+
+def complains(output):
+    return {"yes": [()] * 60}[output]
+
+
+LIES = "says_where_its_labels_lie_or_that_it_does_not_know"
+
 DATA = [
+    (LIES, lambda: knows(complains), r"raises KeyError"),
+    (LIES, lambda: knows(lambda output: [()]), "speaks of 1 samples"),
+    (LIES, lambda: knows(lambda output: [("here",)] * len(described())), "a place that is a str"),
+    (LIES, lambda: knows(lambda output: [()] * len(described())), "where an output lies that it does not have"),
     ("frame_matches_spec", missing_column, "lacks column"),
     ("frame_matches_spec", odd_label, "its labels are 0 and 1"),
     ("frame_matches_spec", nobody_labelled, "no sample has a label in 'ordinal'"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pellucid.data.subset import Subset
+
+Kind = TypeVar("Kind")
 
 
 class Dataset(ABC):
@@ -56,7 +58,7 @@ class Dataset(ABC):
     """What was found wrong with samples, whether they were left out or kept; printed in every report, kept in run.json."""
 
     def planted(self, output: str) -> list[tuple[Region, ...]] | None:
-        """Where in each sample lies what makes this output true, for generated data that know it; None for all others.
+        """Where in each sample lies what makes this output true, for generated data that know it.
 
         Parameters
         ----------
@@ -65,10 +67,25 @@ class Dataset(ABC):
 
         Returns
         -------
-        list of tuple of Region, one a sample
-            An empty tuple where the output is not true.
+        list of tuple of Region, one a sample, or None
+            An empty tuple where the output is not true. None where nobody knows: for data that were not generated, and for an
+            output of which the dataset has not heard (the other one of yes and no, say). It raises nothing.
         """
         return None
+
+    def ability(self, kind: type[Kind]) -> Kind | None:
+        """This dataset as something that it is beside a dataset, or None.
+
+        What protocols ask that need more than samples: the environment in which they were collected, the equations behind them, the
+        layer whose rows they are. A part of a dataset, and one that shows another's samples changed, answer with the dataset behind
+        them, whose samples stand in its own order.
+
+        Parameters
+        ----------
+        kind : type
+            A class or a runtime-checkable protocol.
+        """
+        return self if isinstance(self, kind) else None
 
     def places(self, input: str, index: int) -> Mapping[str, tuple[Place, ...]]:
         """Where in a sample the numbers of an input were counted, for numbers that were; none by default.

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pellucid.data.dataset import Dataset
-from pellucid.data.samples import Arrays
+from pellucid.data.wrapped import Wrapped
 from pellucid.seeds import seed_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Relabelled(Dataset):
+class Relabelled(Wrapped):
     """Another dataset's samples, each with the labels of the sample at another position.
 
     Inputs, covariates, groups and names stay as they are. Nothing is planted in it any more, as the labels are not those of
@@ -31,9 +31,8 @@ class Relabelled(Dataset):
     """
 
     def __init__(self, source: Dataset, target: str, order: np.ndarray) -> None:
-        self.source, self.target, self.order = source, target, order
-        self.spec, self.made_by, self.findings = source.spec, source.made_by, source.findings
-        self.origin = source.origin
+        super().__init__(source)
+        self.target, self.order = target, order
 
     @classmethod
     def shuffled(cls, source: Dataset, target: str, *, seed: str) -> Relabelled:
@@ -48,7 +47,3 @@ class Relabelled(Dataset):
         for column in self.source.target_columns(self.target):
             found[column] = self.source.frame[column].to_numpy()[self.order]
         return found
-
-    def read(self, indices: np.ndarray) -> Arrays:
-        """The source's."""
-        return self.source.read(indices)

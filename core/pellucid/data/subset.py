@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from pellucid.regions import Region
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Kind = TypeVar("Kind")
 
 
 class Subset(Dataset):
@@ -43,6 +45,10 @@ class Subset(Dataset):
     def places(self, input: str, index: int) -> Mapping[str, tuple[Place, ...]]:
         """Of this sample."""
         return self.source.places(input, int(self.indices[index]))
+
+    def ability(self, kind: type[Kind]) -> Kind | None:
+        """The source's."""
+        return self if isinstance(self, kind) else self.source.ability(kind)
 
     def published(self, target: str) -> tuple[Published, ...]:
         """Those of the source, where no sample that is labelled for the target is left out."""

@@ -63,6 +63,7 @@ NAMES = {
         "sample_ids_are_unique_names",
         "shows_no_identity",
         "spec_survives_json",
+        "says_where_its_labels_lie_or_that_it_does_not_know",
         "same_data_has_same_digest",
     ),
     "protocol": (

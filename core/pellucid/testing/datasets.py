@@ -12,6 +12,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.graphs import Graphs
 from pellucid.data.spec import DataSpec, Graph
 from pellucid.plugins import Component
+from pellucid.regions import Region
 from pellucid.testing.instances import need, opened, opened_anew
 
 IDENTITY = (
@@ -164,6 +165,31 @@ def dataset_spec_survives_json(component: Component) -> None:
         component,
         "its spec changes on the way through JSON",
     )
+
+
+def dataset_says_where_its_labels_lie_or_that_it_does_not_know(component: Component) -> None:
+    """Of every output it says one tuple of regions a sample, or None; of one that it does not have, None."""
+    data = opened(component)
+    outputs = {
+        name for target in data.spec.targets.values() for name in (*getattr(target, "names", ()), *target.outputs)
+    }
+    for output in sorted(outputs):
+        try:
+            found = data.planted(output)
+        except Exception as error:  # noqa: BLE001 - whatever it is, protocols ask every dataset for every output
+            need(
+                False, component, f"planted({output!r}) raises {type(error).__name__} where None says that nobody knows"
+            )
+        if found is None:
+            continue
+        need(len(found) == len(data), component, f"planted({output!r}) speaks of {len(found)} samples of {len(data)}")
+        strange = next((place for where in found for place in where if not isinstance(place, Region)), None)
+        need(strange is None, component, f"planted({output!r}) names a place that is a {type(strange).__name__}")
+    try:
+        found = data.planted("an output that no dataset has")
+    except Exception as error:  # noqa: BLE001 - as above
+        need(False, component, f"raises {type(error).__name__} for an output that it does not have: planted says None")
+    need(found is None, component, "says where an output lies that it does not have: planted says None")
 
 
 def dataset_same_data_has_same_digest(component: Component) -> None:

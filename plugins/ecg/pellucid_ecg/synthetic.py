@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.spec import DataSpec, Frozen, MultiLabel, Signal, Vector
 from pellucid.data.subjects import pseudonym
-from pellucid.errors import DataError, nearest
+from pellucid.errors import DataError
 from pellucid.regions import Region
 from pellucid_datasets.electrocardiograms.hearts import Heart, drawn_heart
 from pellucid_datasets.electrocardiograms.leads import LEADS
@@ -100,19 +100,10 @@ class EcgSynthetic(ArrayDataset):
         frame.index = pd.Index([f"ecg-{s:04d}-{n}" for s, n in zip(of, number, strict=True)], name="sample")
         super().__init__(_spec(config), frame, {"ecg": signals})
 
-    def planted(self, output: str) -> list[tuple[Region, ...]]:
-        """Where a label can be seen: the whole recording for rhythms, else parts of beats in some leads.
-
-        Raises
-        ------
-        DataError
-            If no label has this name.
-        """
-        names = LABELS[self.config.labels]
-        if output not in names:
-            raise DataError(
-                f"dataset {NAME!r} has no label {output!r}{nearest(output, names)}; labels: {', '.join(names)}"
-            )
+    def planted(self, output: str) -> list[tuple[Region, ...]] | None:
+        """Where a label can be seen: the whole recording for rhythms, else parts of beats in some leads."""
+        if output not in LABELS[self.config.labels]:
+            return None
         return [places.get(output, ()) for places in self._places]
 
 

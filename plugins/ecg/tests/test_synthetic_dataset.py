@@ -75,9 +75,8 @@ def test_what_is_planted_belongs_to_the_label(data, diagnoses):
     assert picked.planted("wide-qrs") == [data.planted("wide-qrs")[7], data.planted("wide-qrs")[3]]
 
 
-def test_an_unknown_label_is_answered_with_the_nearest(data):
-    with pytest.raises(DataError, match="no label 'wide-qr'; did you mean 'wide-qrs'"):
-        data.planted("wide-qr")
+def test_of_a_label_that_it_does_not_have_it_knows_no_place(data):
+    assert data.planted("wide-qr") is None
 
 
 def test_normal_is_what_has_no_other_diagnosis(diagnoses):

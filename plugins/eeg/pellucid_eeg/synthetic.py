@@ -118,14 +118,10 @@ class EegSynthetic(ArrayDataset):
         preparation = Preparation(absent="interpolated", high_pass_hz=low, low_pass_hz=high)
         return OpenTrials.like(objects, preparation, learnt, lambda x: {"rms_uv": _rms(x)})
 
-    def planted(self, output: str) -> list[tuple[Region, ...]]:
-        """Where a class can be seen, one tuple a sample: some channels for the whole time, or nothing in another class.
-
-        Raises
-        ------
-        DataError
-            If no class has this name.
-        """
+    def planted(self, output: str) -> list[tuple[Region, ...]] | None:
+        """Where a class can be seen, one tuple a sample: some channels for the whole time, or nothing in another class."""
+        if output not in self._table:
+            return None
         places = self._places(output)
         whole = (TimeSpan(places, 0.0, self.config.length_s),) if places else ()
         mine = self.frame[self.config.task].to_numpy() == list(self._table).index(output)

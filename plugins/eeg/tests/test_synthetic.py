@@ -105,8 +105,9 @@ def test_the_regions_and_bands_of_a_class_are_those_that_were_changed():
     assert data.planted("rest") == [()] * len(data)
     assert data.planted_bands_hz("left hand") == ((8.0, 13.0), (18.0, 26.0))
     assert data.planted_bands_hz("rest") == ()
+    assert data.planted("left") is None
     with pytest.raises(DataError, match=r"no class 'left'; did you mean 'left hand'\?"):
-        data.planted("left")
+        data.planted_bands_hz("left")
 
 
 def test_gains_drift_between_sessions_by_at_most_what_is_said_and_not_within_them():

@@ -14,7 +14,6 @@ from torch import Tensor
 from pellucid.activations.dataset import ActivationsFolder
 from pellucid.activations.layers import ACTIVATIONS
 from pellucid.data.dataset import Dataset
-from pellucid.data.subset import Subset
 from pellucid.edits.activations import Edit
 from pellucid.encoders.identity import Identity
 from pellucid.errors import DataError, NotMeasurable, PellucidError, RunError
@@ -230,8 +229,8 @@ def _is_of_the_layer(model: Model) -> bool:
 
 
 def _folder(dataset: Dataset) -> ActivationsFolder:
-    root = dataset.source if isinstance(dataset, Subset) else dataset
-    if not isinstance(root, ActivationsFolder):
+    root = dataset.ability(ActivationsFolder)
+    if root is None:
         raise DataError(f"{dataset.spec.name!r} is no folder of collected activations: there is no layer to replace")
     return root
 

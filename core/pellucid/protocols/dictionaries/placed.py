@@ -11,7 +11,6 @@ from scipy import sparse
 from pellucid.activations.dataset import ActivationsFolder
 from pellucid.activations.places import position_neighbours
 from pellucid.data.dataset import Dataset
-from pellucid.data.subset import Subset
 from pellucid.errors import DataError, NotMeasurable
 from pellucid.measures.neighbours import nearest_neighbours, row_standardised
 from pellucid.model import Model
@@ -52,8 +51,7 @@ class Placed:
 
 def layer_of(dataset: Dataset) -> ActivationsFolder | None:
     """The folder of collected rows that data are, or are a part of."""
-    root = dataset.source if isinstance(dataset, Subset) else dataset
-    return root if isinstance(root, ActivationsFolder) else None
+    return dataset.ability(ActivationsFolder)
 
 
 def over_positions(

@@ -86,7 +86,7 @@ class PlaceTruth(Assessment):
     def unfit_for(self, dataset: Dataset, heads: Mapping[str, Head], context: Context) -> str:
         """Data that do not know where the truth lies."""
         outputs = dataset.spec.target(context.target).outputs
-        if all(planted(dataset, output) is None for output in outputs):
+        if all(dataset.planted(output) is None for output in outputs):
             return (
                 f"it compares places with those that make a label true, and dataset {dataset.spec.name!r} does not know them; "
                 "generated data do"
@@ -109,7 +109,7 @@ class PlaceTruth(Assessment):
             copies = self.config.shuffles if fold.split.fold == 0 else 0
             shuffled = [self._shuffled(fold, part, model, at) for at in range(copies)]
             for output in model.head.outputs:
-                truth = planted(test, output)
+                truth = test.planted(output)
                 if truth is None:
                     continue
                 rng = np.random.default_rng([fold.seed, fold.split.fold])
@@ -168,14 +168,6 @@ class PlaceTruth(Assessment):
                 sentence=f"By {told}, a place that makes the label true comes before one that does not in {found.value:.1%} of "
                 f"pairs; chance is 50 %, and {SHUFFLED}, reaches {baseline:.1%}.",
             )
-
-
-def planted(dataset: Dataset, output: str) -> list[tuple[Region, ...]] | None:
-    """Where in each sample lies what makes an output true; None where nobody knows, or the output is none that data know of."""
-    try:
-        return dataset.planted(output)
-    except KeyError:
-        return None
 
 
 def _areas(model: Model, samples: Dataset, output: str, truth: Sequence[tuple[Region, ...]]) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from pellucid.data.dataset import Dataset
-from pellucid.data.samples import Arrays
+from pellucid.data.wrapped import Wrapped
 from pellucid.encoders.base import Encoder
 from pellucid.encoders.links import KnowsLinks
 from pellucid.errors import LeakageError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Flipped(Dataset):
+class Flipped(Wrapped):
     """Another dataset with the labels of some samples turned round; all else stays as it is.
 
     Parameters
@@ -36,9 +36,8 @@ class Flipped(Dataset):
     """
 
     def __init__(self, source: Dataset, target: str, at: np.ndarray) -> None:
-        self.source, self.target, self.at = source, target, at
-        self.spec, self.made_by, self.findings = source.spec, source.made_by, source.findings
-        self.origin = source.origin
+        super().__init__(source)
+        self.target, self.at = target, at
 
     @cached_property
     def frame(self) -> pd.DataFrame:  # type: ignore[override]
@@ -49,10 +48,6 @@ class Flipped(Dataset):
             labels[self.at] = 1 - labels[self.at]
             found[column] = labels
         return found
-
-    def read(self, indices: np.ndarray) -> Arrays:
-        """The source's."""
-        return self.source.read(indices)
 
 
 def refuse_known_links(fold: FittedFold, part: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.data.dataset import Dataset
 from pellucid.data.samples import Arrays
 from pellucid.data.spec import COVARIATES
+from pellucid.data.wrapped import Wrapped
 from pellucid.errors import DataError
 from pellucid.regions import Region
 from pellucid.seeds import seed_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class WithMissing(Dataset):
+class WithMissing(Wrapped):
     """Another dataset's samples, of which some lack one input.
 
     Values stay as they are and masks say that they are not real; what was missing before stays so. Covariates are
@@ -46,9 +47,8 @@ class WithMissing(Dataset):
             raise DataError(
                 f"who lacks {input!r} is said by {missing.dtype} of shape {missing.shape}; it needs bool of shape ({len(source)},)"
             )
-        self.source, self.input, self.missing = source, input, missing
-        self.spec, self.made_by, self.findings = source.spec, source.made_by, source.findings
-        self.origin = source.origin
+        super().__init__(source)
+        self.input, self.missing = input, missing
 
     @cached_property
     def frame(self) -> pd.DataFrame:  # type: ignore[override]

@@ -14,8 +14,9 @@ import torch
 
 from pellucid.data.blocks import index_blocks
 from pellucid.data.dataset import Dataset
-from pellucid.data.samples import Arrays
+from pellucid.data.samples import Arrays, Place
 from pellucid.data.spec import COVARIATES
+from pellucid.data.wrapped import Wrapped
 from pellucid.moments import Moments
 from pellucid.seeds import seed_of
 
@@ -96,7 +97,7 @@ class _Seen:
         return Marginal(self.moments.mean.numpy(), self.moments.deviation.numpy(), low, high)
 
 
-class NoiseCopy(Dataset):
+class NoiseCopy(Wrapped):
     """Another dataset's samples with every value drawn anew; all else is as it is.
 
     Each value is drawn from the normal distribution with the mean and the deviation of its channel, independently of all
@@ -115,9 +116,8 @@ class NoiseCopy(Dataset):
     """
 
     def __init__(self, source: Dataset, marginals: Marginals, seed: str) -> None:
-        self.source, self.marginals, self.seed = source, marginals, seed
-        self.spec, self.made_by, self.findings = source.spec, source.made_by, source.findings
-        self.origin = source.origin
+        super().__init__(source)
+        self.marginals, self.seed = marginals, seed
 
     @cached_property
     def frame(self) -> pd.DataFrame:  # type: ignore[override]
@@ -143,6 +143,10 @@ class NoiseCopy(Dataset):
                               for one, named in zip(known, names, strict=True)])  # fmt: skip
             made[name] = self.marginals.inputs[name].scaled(noise)
         return Arrays(made, arrays.masks)
+
+    def places(self, input: str, index: int) -> Mapping[str, tuple[Place, ...]]:
+        """None: noise was counted nowhere."""
+        return {}
 
     def _drawn(self, input: str, key: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
         chance = np.random.default_rng(seed_of(self.seed, f"{input}/{key}"))

@@ -93,8 +93,10 @@ class NetworksSynthetic(Nodes):
         target = MultiClass(names=FIELDS, about="the field of the papers that share an author with it")
         self._open(NAME, _network(self.drawn), "paper", frame, {TARGET: target}, about=about)
 
-    def planted(self, output: str) -> list[tuple[Region, ...]]:
+    def planted(self, output: str) -> list[tuple[Region, ...]] | None:
         """The papers that share an author with each paper of a class, as numbers of its graph's nodes."""
+        if output not in FIELDS:
+            return None
         at = FIELDS.index(output)
         start = self.egos.network.starts["paper"]
         found: list[tuple[Region, ...]] = []
