@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -181,9 +182,14 @@ class Model(nn.Module):
 
         data = self._opened(data)
         ids = [i for _, some in self._batches(data) for i in some]
-        head = self.predictor
-        chances = probabilities(head.config.target, self.logits(data))
-        return pd.DataFrame(chances.cpu().numpy(), index=pd.Index(ids, name="sample"), columns=list(head.outputs))
+        return pd.DataFrame(
+            self.chances(data), index=pd.Index(ids, name="sample"), columns=list(self.predictor.outputs)
+        )
+
+    def chances(self, data: Dataset | Sample | Sequence[Sample]) -> np.ndarray:
+        """What :meth:`predict` says, float32, shape (sample, output), without the samples' names."""
+        with torch.no_grad():
+            return probabilities(self.predictor.config.target, self.logits(data)).cpu().numpy()
 
     def explain(self, data: Any, target: str | None = None) -> Explanation:
         """Explain one output for each sample, in evaluation mode.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,32 @@ class Predictions:
     folds: np.ndarray
     subjects: np.ndarray
     noun: str = "samples"
+
+    @classmethod
+    def of(
+        cls, rows: pd.DataFrame, target: Any, columns: Sequence[str], *, threshold: float | str = 0.5
+    ) -> Predictions:
+        """What rows of an assessment say.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            Of one part: ``subject``, ``fold`` (0 throughout, if left out), and labels in the columns that the target has of ``label``.
+        target : Target
+        columns : sequence of str
+            Where the outputs are, in the target's order.
+        threshold : float or str
+            From which probability on it is a yes, or the column that says so.
+        """
+        at = rows[threshold].to_numpy(np.float64) if isinstance(threshold, str) else np.full(len(rows), threshold)
+        return cls(
+            target,
+            rows[list(target.columns("label"))].to_numpy(np.float64),
+            rows[list(columns)].to_numpy(np.float64),
+            at,
+            rows["fold"].to_numpy() if "fold" in rows else np.zeros(len(rows), int),
+            rows["subject"].to_numpy(str),
+        )
 
     @property
     def decisions(self) -> np.ndarray:

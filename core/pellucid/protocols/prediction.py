@@ -82,7 +82,7 @@ class Prediction(Assessment):
                 outputs, threshold = fold.trivial.predict(samples), fold.trivial.threshold
             else:
                 model = fold.models[part]
-                outputs, threshold = model.predict(samples).to_numpy(np.float64), model.threshold.value
+                outputs, threshold = model.chances(samples).astype(np.float64), model.threshold.value
             if not np.isfinite(outputs).all():
                 raise DataError(
                     f"{part!r} of fold {fold.split.fold} says NaN or infinity for {int((~np.isfinite(outputs)).any(1).sum())} "
@@ -215,14 +215,7 @@ def predictions(rows: pd.DataFrame, context: Context) -> dict[str, Predictions]:
     for part in (*context.predictors, context.baseline_name):
         mine = rows[rows["part"] == part].sort_values(["fold", "sample"], kind="stable")
         samples[part] = mine["sample"].tolist()
-        found[part] = Predictions(
-            target,
-            mine[label_columns(target)].to_numpy(np.float64),
-            mine[output_columns(target)].to_numpy(np.float64),
-            mine["threshold"].to_numpy(np.float64),
-            mine["fold"].to_numpy(),
-            mine["subject"].to_numpy(str),
-        )
+        found[part] = Predictions.of(mine, target, output_columns(target), threshold="threshold")
     for part, ids in samples.items():
         if ids != samples[context.baseline_name]:
             raise ContractError(

@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from pellucid.assembly import build_encoders, build_head, encoders_of
 from pellucid.data.dataset import Dataset
 from pellucid.data.splits import Split, inner_split
 from pellucid.files import write_json, write_rows
-from pellucid.heads.base import Head, Predictor, probabilities
+from pellucid.heads.base import Head, Predictor
 from pellucid.model import Model, Threshold
 from pellucid.protocols.base import FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
@@ -144,9 +143,8 @@ def threshold_of(model: Model, sides: Sides) -> Threshold:
 
     if not isinstance(model.head, Predictor) or model.head.config.target.kind not in ("binary", "links"):
         return Threshold()
-    with torch.no_grad():
-        chances = probabilities(model.head.config.target, model.logits(sides.validation))[:, 0]
-    value = choose_threshold(sides.validation.target_values(sides.target)[:, 0], chances.numpy().astype(np.float64))
+    chances = model.chances(sides.validation)[:, 0].astype(np.float64)
+    value = choose_threshold(sides.validation.target_values(sides.target)[:, 0], chances)
     return Threshold(value, sides.validation.learned_from)
 
 

@@ -73,16 +73,10 @@ class Curves:
         return {column.removeprefix(prefix).split(":")[0] for column in columns if column.startswith(prefix)}
 
     def _statistic(self, prefix: str) -> Statistic:
-        rows = self.audited.rows
-        outputs = np.column_stack([self.audited.column(f"{prefix}:{at}") for at in range(len(self._target.outputs))])
-        said = Predictions(
-            self._target,
-            rows[label_columns(self._target)].to_numpy(np.float64),
-            outputs,
-            np.full(len(outputs), 0.5),
-            self.audited.folds,
-            rows["subject"].to_numpy(str),
-        )
+        columns = [f"{prefix}:{at}" for at in range(len(self._target.outputs))]
+        kept = self.audited.rows.columns.intersection(["subject", "fold", *label_columns(self._target)])
+        # Columns that no fold could measure are NaN throughout, and so is what is made of them.
+        said = Predictions.of(self.audited.rows.reindex(columns=[*kept, *columns]), self._target, columns)
         metrics = [m for m in metrics_of(self._target) if m.name.partition(":")[0] == self.score.lower()]
         return mean_of([metric.statistic(said) for metric in metrics])
 

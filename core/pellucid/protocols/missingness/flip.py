@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
 from pydantic import Field
 
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import COVARIATES
 from pellucid.errors import nearest
-from pellucid.heads.base import probabilities
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
@@ -187,5 +185,4 @@ def _true(samples: Dataset, target: str, at: int) -> np.ndarray:
 
 
 def _probability(model: Model, samples: Dataset, at: int) -> np.ndarray:
-    with torch.no_grad():
-        return probabilities(model.predictor.config.target, model.logits(samples))[:, at].double().numpy()
+    return np.asarray(model.chances(samples)[:, at], np.float64)

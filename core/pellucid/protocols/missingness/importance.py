@@ -242,14 +242,7 @@ class Worth:
     def _score(self, rows: pd.DataFrame, step: int, weights: np.ndarray) -> np.ndarray:
         """The metric after a step, and its replicates."""
         target = self.context.spec.target(self.context.target)
-        said = Predictions(
-            target,
-            rows[label_columns(target)].to_numpy(np.float64),
-            rows[[f"{step}:{output}" for output in target.outputs]].to_numpy(np.float64),
-            np.full(len(rows), 0.5),
-            rows["fold"].to_numpy(),
-            rows["subject"].to_numpy(str),
-        )
+        said = Predictions.of(rows, target, [f"{step}:{output}" for output in target.outputs])
         value, replicates = estimate(self.metric.statistic(said), weights)
         return np.concatenate([[value], replicates])
 

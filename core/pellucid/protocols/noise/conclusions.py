@@ -104,14 +104,7 @@ def drawn(results: Sequence[Result]) -> dict[str, Figure]:
 
 
 def _predictions(rows: pd.DataFrame, target: Target, what: str) -> Predictions:
-    return Predictions(
-        target,
-        rows[list(target.columns("label"))].to_numpy(np.float64),
-        rows[[f"{what}:{at}" for at in range(len(target.outputs))]].to_numpy(np.float64),
-        np.full(len(rows), 0.5),
-        rows["fold"].to_numpy() if "fold" in rows else np.zeros(len(rows), int),
-        rows["subject"].to_numpy(str),
-    )
+    return Predictions.of(rows, target, [f"{what}:{at}" for at in range(len(target.outputs))])
 
 
 def _verdict(part: str, word: str, found: Interval, chance: float, usual: float, passed: bool | None) -> str:

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
 from pydantic import Field
 
 from pellucid.data.dataset import Dataset
-from pellucid.heads.base import probabilities
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
@@ -129,6 +127,4 @@ class NoiseControl(Assessment):
 
 
 def _said(model: Model, samples: Dataset) -> np.ndarray:
-    with torch.no_grad():
-        said = probabilities(model.predictor.config.target, model.logits(samples))
-    return np.asarray(said.double())
+    return model.chances(samples).astype(np.float64)

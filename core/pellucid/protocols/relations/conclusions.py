@@ -12,7 +12,6 @@ import numpy as np
 from pellucid.protocols.base import Context
 from pellucid.protocols.metrics import Metric, metrics_of
 from pellucid.protocols.predicted import Predictions
-from pellucid.protocols.prediction import label_columns
 from pellucid.result import NotMeasured, Result
 from pellucid.statistics.bootstrap import estimate, percentiles, subject_weights, weighted_mean
 
@@ -112,14 +111,7 @@ class Deleted:
 
     def _score(self, what: str) -> np.ndarray:
         """The metric, and its replicates."""
-        said = Predictions(
-            self.target,
-            self.rows[label_columns(self.target)].to_numpy(np.float64),
-            self.rows[[f"{what}{SAYS}{output}" for output in self.target.outputs]].to_numpy(np.float64),
-            np.full(len(self.rows), 0.5),
-            self.rows["fold"].to_numpy(),
-            self.subjects,
-        )
+        said = Predictions.of(self.rows, self.target, [f"{what}{SAYS}{output}" for output in self.target.outputs])
         value, replicates = estimate(self.metric.statistic(said), self.weights)
         return np.concatenate([[value], replicates])
 
