@@ -15,7 +15,7 @@ from pellucid.data.graphs import Graphs
 from pellucid.data.samples import Arrays, Sample
 from pellucid.data.spec import COVARIATES
 from pellucid.data.table import numbers
-from pellucid.graphs import GraphBatch
+from pellucid.graphs import GraphBatch, joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,6 +116,33 @@ class Batch:
             {name: some(texts) for name, texts in self.texts.items()},
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[Batch]) -> Batch:
+        """All samples of several batches of one dataset, in order."""
+        first = parts[0]
+
+        def together(name: str) -> Tensor | None:
+            found = [value for part in parts if (value := getattr(part, name)) is not None]
+            return torch.cat(found) if found else None
+
+        def masked(name: str) -> Tensor:
+            # Complete in one part is said by no mask at all.
+            masks = [part.masks.get(name) for part in parts]
+            like = next(mask for mask in masks if mask is not None)
+            whole = (like.new_ones(len(part), *like.shape[1:]) for part in parts)
+            return torch.cat([one if mask is None else mask for mask, one in zip(masks, whole, strict=True)])
+
+        return cls(
+            {name: _one_after_the_other([part.inputs[name] for part in parts]) for name in first.inputs},
+            {name: masked(name) for name in dict.fromkeys(name for part in parts for name in part.masks)},
+            together("targets"),
+            together("concepts"),
+            together("concept_mask"),
+            tuple(name for part in parts for name in part.samples),
+            {column: tuple(name for part in parts for name in part.groups[column]) for column in first.groups},
+            {name: tuple(text for part in parts for text in part.texts[name]) for name in first.texts},
+        )
+
     def with_input(self, name: str, value: Tensor | GraphBatch) -> Batch:
         """The same batch with one input replaced: for perturbations and gradients."""
         return replace(self, inputs={**self.inputs, name: value})
@@ -177,6 +204,10 @@ def _known(values: np.ndarray) -> tuple[Tensor, Tensor]:
 
 def _stacked(values: Sequence[Any]) -> Any:
     return Graphs.joined(values) if isinstance(values[0], Graphs) else np.stack(values)
+
+
+def _one_after_the_other(values: Sequence[Any]) -> Tensor | GraphBatch:
+    return joined(values) if isinstance(values[0], GraphBatch) else torch.cat(list(values))
 
 
 def _read(values: Any) -> Tensor | GraphBatch:

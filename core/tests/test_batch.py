@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pellucid.attribution.model import output_of
 from pellucid.batch import Batch, collate
+from pellucid.data.graphs import Graphs
 from pellucid.graphs import GraphBatch
 from pellucid.testing.planted import planted
 
@@ -77,3 +79,42 @@ def test_attribution_asks_a_model_with_all_that_belongs_to_a_sample():
     assert torch.equal(function(batch.inputs["vector"][rows] + 1, rows), batch.inputs["vector"][rows, 0] + 1)
     assert seen[0].samples == tuple(batch.samples[at] for at in (3, 3, 0))
     assert torch.equal(seen[0].inputs["covariates"], batch.inputs["covariates"][rows])
+
+
+def complete(name: str, count: int, masked: bool) -> Batch:
+    """A batch with all that one can hold, each value telling where it stands."""
+    at = torch.arange(count)
+    nodes = np.zeros((sum(range(1, count + 1)), 2), np.float32)
+    edges, sizes = np.zeros((0, 2), np.int64), np.arange(1, count + 1)
+    graphs = GraphBatch.of(Graphs(nodes, edges, sizes, np.zeros(count, np.int64)))
+    ids = tuple(f"{name}{i}" for i in range(count))
+    return Batch(
+        {"x": at[:, None].float(), "graph": graphs},
+        {"x": at > 0} if masked else {},
+        at[:, None].float(),
+        at[:, None].float() + 10,
+        at[:, None] > 1,
+        ids,
+        {"subject": tuple(f"subject of {one}" for one in ids)},
+        {"report": tuple((f"report on {one}", f"variant of {one}") for one in ids)},
+    )
+
+
+def test_rows_of_a_batch_have_all_that_the_batch_says_of_them():
+    batch = Batch.joined([complete("a", 3, masked=True), complete("b", 2, masked=False)])
+    assert len(batch) == 5
+    assert batch.masks["x"].tolist() == [False, True, True, True, True], "a part without a mask is complete"
+    found = batch.rows(torch.tensor([4, 1, 1]))
+    assert found.samples == ("b1", "a1", "a1")
+    assert found.groups == {"subject": ("subject of b1", "subject of a1", "subject of a1")}
+    assert found.texts["report"][0] == ("report on b1", "variant of b1")
+    for values in (
+        found.inputs["x"],
+        found.targets,
+        found.concepts - 10,
+        found.inputs["graph"].node_counts[:, None] - 1,
+    ):
+        assert values[:, 0].tolist() == [1, 1, 1]
+    assert found.concept_mask[:, 0].tolist() == [False, False, False]
+    assert batch.rows(torch.arange(5) == 2).concept_mask.tolist() == [[True]]
+    assert batch.rows(slice(1, 3)).samples == ("a1", "a2")

@@ -10,6 +10,7 @@ from scipy.stats import multivariate_normal, norm
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
 from sklearn.metrics import r2_score
+from small_training import parts, planted, sides
 
 from pellucid import plugins
 from pellucid.assembly import build_head
@@ -22,6 +23,9 @@ from pellucid.heads.kernels.fitting import JITTER, fit
 from pellucid.heads.kernels.gaussian_process import NAME, OTHERS, GaussianProcess, GaussianProcessConfig
 from pellucid.heads.kernels.kernels import CAP, kernel, min_max, min_max_parts
 from pellucid.representation import Representation
+from pellucid.sample_ids import decoded_ids
+from pellucid.training.fit import fit_encoder, fit_model
+from pellucid.training.settings import TrainingSettings
 
 UNITS = (*(f"count:{at}" for at in range(12)), "number:a", "number:b", "number:c")
 LENGTH = Regression(names=("length",), units=("m",))
@@ -322,3 +326,19 @@ def test_units_are_the_same_in_every_fold_and_training_samples_are_not():
     names = head.explain(z_of(drawn()[0][:1]), "length").names
     assert [head.lasting(name) for name in names] == [name in UNITS for name in names]
     assert sum(map(head.lasting, names)) == 3
+
+
+def test_training_samples_are_named_as_the_data_name_them():
+    """Encoders that are frozen say the samples once, and the ids travel with what they say."""
+    dataset = planted()
+    encoders, head = parts(dataset, GaussianProcess)
+    fit_encoder(encoders["x"], sides(dataset), TrainingSettings())
+    model, _ = fit_model(encoders, head, sides(dataset), TrainingSettings())
+    assert decoded_ids(model.head.ids) == tuple(f"s{at}" for at in range(80))
+
+
+def test_training_samples_without_ids_are_refused():
+    x, y = drawn(20)
+    head = GaussianProcess(GaussianProcessConfig(units=UNITS, target=LENGTH))
+    with pytest.raises(ContractError, match="no ids"):
+        head.finish([(z_of(x), Batch({}, targets=torch.tensor(y)[:, None]))])

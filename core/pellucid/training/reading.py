@@ -53,8 +53,7 @@ def encoded_on_read(model: Model, dataset: Dataset, target: str) -> Samples:
 
     @torch.no_grad()
     def at(indices: np.ndarray) -> Batch:
-        batch = collate(dataset, indices, target)
-        return replace(batch, inputs={LATENT: model.encode(batch).values}, masks={})
+        return _said(model, collate(dataset, indices, target))
 
     return Samples(at, len(dataset), _columns(dataset))
 
@@ -65,16 +64,10 @@ def _columns(dataset: Dataset) -> Callable[[str], np.ndarray]:
 
 @torch.no_grad()
 def _once(model: Model, dataset: Dataset, target: str) -> Samples:
-    read = [(model.encode(batch).values, batch) for batch, _ in batches(dataset, target)]
-    values = torch.cat([v for v, _ in read])
-    first = read[0][1]
-    targets = None if first.targets is None else torch.cat([b.targets for _, b in read if b.targets is not None])
-    concepts = None if first.concepts is None else torch.cat([b.concepts for _, b in read if b.concepts is not None])
-    known = None if concepts is None else torch.cat([b.concept_mask for _, b in read if b.concept_mask is not None])
+    whole = Batch.joined([_said(model, batch) for batch, _ in batches(dataset, target)])
+    return Samples(lambda indices: whole.rows(torch.from_numpy(indices)), len(dataset), _columns(dataset))
 
-    def at(indices: np.ndarray) -> Batch:
-        i = torch.from_numpy(indices)
-        labels, ratings, rated = (None if one is None else one[i] for one in (targets, concepts, known))
-        return Batch({LATENT: values[i]}, {}, labels, ratings, rated)
 
-    return Samples(at, len(dataset), _columns(dataset))
+def _said(model: Model, batch: Batch) -> Batch:
+    """A batch with what the encoders say in place of the inputs, and all else that it holds."""
+    return replace(batch, inputs={LATENT: model.encode(batch).values}, masks={})

@@ -143,7 +143,7 @@ class GaussianProcess(Predictor):
         Raises
         ------
         ContractError
-            If the samples carry no labels.
+            If the samples carry no labels or no ids.
         DataError
             If a count is negative or no whole number, or all known labels of an output are the same.
         """
@@ -152,7 +152,11 @@ class GaussianProcess(Predictor):
             raise ContractError("a head is fitted to labelled samples; collate the batches with a target")
         raw = torch.cat([values for values, _ in seen])
         labels = torch.cat([batch.targets for _, batch in seen if batch.targets is not None])
-        names = [name for _, batch in seen for name in batch.samples] or [str(at) for at in range(len(raw))]
+        names = [name for _, batch in seen for name in batch.samples]
+        if len(names) != len(raw):
+            raise ContractError(
+                f"head {NAME!r} names training samples, and these have no ids; make the batches with collate or batch_of"
+            )
         if len(raw) > self.config.most:
             at = np.sort(np.random.default_rng(self.config.seed).permutation(len(raw))[: self.config.most])
             raw, labels, names = raw[at], labels[at], [names[one] for one in at]
