@@ -12,6 +12,7 @@ import numpy as np
 from pellucid.assembly import build_protocols, context_of
 from pellucid.data.dataset import Dataset
 from pellucid.data.frozen import Frozen
+from pellucid.data.same_inputs import differs_from
 from pellucid.data.samples import Finding
 from pellucid.data.splits import Split
 from pellucid.data.subjects import LearnedFrom
@@ -150,12 +151,8 @@ def assess(
     return found
 
 
-PROSE = ("about", "node_word", "edge_word")
-"""What descriptions say for people alone: it may name a file, or be said better in a later version."""
-
-
 def _difference(learnt: Any, here: Any) -> str:
-    """What differs between two descriptions, in a few words; nothing where only :data:`PROSE` does."""
+    """What differs between two descriptions, in a few words; nothing where only what is said for people does."""
     if isinstance(learnt, Mapping) and isinstance(here, Mapping):
         if lacking := [name for name in learnt if name not in here]:
             return f"{listed(lacking)} not here"
@@ -164,12 +161,7 @@ def _difference(learnt: Any, here: Any) -> str:
         told = ((name, _difference(learnt[name], here[name])) for name in learnt)
         return next((f"{name!r} has {words}" for name, words in told if words), "")
     if isinstance(learnt, Frozen) and isinstance(here, Frozen):
-        one, other = (some.model_dump(exclude=set(PROSE)) for some in (learnt, here))
-        if one.get("kind") != other.get("kind"):
-            return f"kind {other.get('kind')} here and {one.get('kind')} there"
-        if differing := [name for name in one if one[name] != other.get(name)]:
-            return f"other {' and '.join(differing)}"
-        return ""
+        return differs_from(here, learnt)
     return "" if learnt == here else "one is not described"
 
 

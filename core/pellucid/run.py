@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from pellucid.data.spec import DataSpec
+from pellucid.data.same_inputs import differing, differs_from
+from pellucid.data.spec import COVARIATES, DataSpec
 from pellucid.errors import DataError, RunError, nearest
 from pellucid.files import sha256
 from pellucid.model import Model
@@ -151,15 +152,9 @@ class Run:
         """Samples from the domain's own objects, in the units that the models have learnt."""
         learnt = self.learnt
         opened = self.study.dataset_of(objects, learnt)
-        for name, spec in opened.spec.inputs.items():
-            there = learnt.inputs.get(name)
-            _refuse_other_shape(name, spec, there, self.path)
-            here, there = getattr(spec, "units", None), getattr(there, "units", None)
-            if here and there and here != there:
-                raise DataError(
-                    f"input {name!r} is in {here}, but the models of {self.path} have learnt from values in {there}: what they say of "
-                    "it would mean nothing. Give it in the same unit, and say so"
-                )
+        for name, spec in _described(opened.spec).items():
+            if (there := _described(learnt).get(name)) is not None:
+                _refuse_other(name, spec, there, self.path)
         return opened
 
     def kept(self) -> dict[str, Any]:
@@ -168,15 +163,21 @@ class Run:
         return read_about(self.path / name, self.document["weights_sha256"].get(name))
 
 
-def _refuse_other_shape(name: str, spec: Any, learnt: Any, path: Path) -> None:
-    """Refuse other channels, another order of them, another rate or length: values would be taken for what they are not."""
-    for field in ("channels", "rate_hz", "length"):
-        here, there = getattr(spec, field, None), getattr(learnt, field, None)
-        if here is not None and there is not None and here != there:
-            raise DataError(
-                f"input {name!r} has {field} {here}, but the models of {path} have learnt from {there}; give what has the same, in "
-                "the same order"
-            )
+def _described(spec: DataSpec) -> dict[str, Any]:
+    return {**spec.inputs, COVARIATES: spec.covariates} if spec.covariates is not None else dict(spec.inputs)
+
+
+def _refuse_other(name: str, here: Any, learnt: Any, path: Path) -> None:
+    """Refuse other channels or names, another order of them, another rate, spacing, length: values would be taken for what they are not."""
+    if differing(here, learnt) == ("units",) and isinstance(here.units, str) and isinstance(learnt.units, str):
+        raise DataError(
+            f"input {name!r} is in {here.units}, but the models of {path} have learnt from values in {learnt.units}: what they say of "
+            "it would mean nothing. Give it in the same unit, and say so"
+        )
+    if told := differs_from(here, learnt):
+        raise DataError(
+            f"input {name!r} is not what the models of {path} have learnt from: it has {told}; give what has the same, in the same order"
+        )
 
 
 def load(run: str | Path, head: str | None = None, fold: int | None = None) -> Model:

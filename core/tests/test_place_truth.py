@@ -186,7 +186,7 @@ class Counts(Made):
             return {}
         found = {
             name: tuple(
-                Place("graph", Atoms((int(at),)), text=name) for at in np.flatnonzero(self.kinds[index] == kind)
+                Place("graph", Subgraph((int(at),)), text=name) for at in np.flatnonzero(self.kinds[index] == kind)
             )
             for kind, name in enumerate("abc")
         }
@@ -197,7 +197,7 @@ def test_what_was_counted_at_the_node_is_laid_on_it():
     data = Counts()
     # One graph is true everywhere: no order of its nodes is right or wrong.
     whole = 111
-    data.where[whole] = tuple(Atoms((at,)) for at in range(len(data.kinds[whole])))
+    data.where[whole] = tuple(Subgraph((at,)) for at in range(len(data.kinds[whole])))
     split = Split(0, np.arange(0, 80), np.arange(80, 110), np.arange(110, 160))
     encoders = {"counts": Identity(IdentityConfig(inputs={"counts": data.spec.inputs["counts"]}, standardised=False))}
     head = Linear(Linear.config_type(target=data.spec.target(TARGET), **facts_of(encoders)))
