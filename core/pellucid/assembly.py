@@ -119,7 +119,7 @@ def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec
             f"{_listed(_encoders_of_codes()) or 'none installed'}"
         )
     known = tuple(HeadEntry.model_fields)
-    if made.tags.needs_texts:
+    if made.tags.learns == "texts":
         if not spec.texts:
             raise StudyError(f"head {entry.name!r} learns from texts; dataset {spec.name!r} has none")
         asked |= {"texts": spec.texts}
@@ -247,7 +247,7 @@ def check_fit(
         own, settings = encoders_of(head, encoders), study.training_of(head)
         heads[head.part] = build_head(head, own, spec, study.target, seed="check")
         tags = heads[head.part].tags
-        if not (tags.predicts or tags.needs_texts):
+        if tags.learns == "rows":
             check_codes(own, settings)
         if dataset is not None and (reason := heads[head.part].unfit_for(dataset)):
             raise StudyError(f"head {head.part!r} does not fit dataset {spec.name!r}: it {reason}")

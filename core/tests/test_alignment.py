@@ -85,7 +85,7 @@ class Both(Encoder):
 class Oracle(Head):
     """Knows the number of each sentence. It reads the signal, or the prompt, whichever its settings name."""
 
-    tags = HeadTags(family="function", targets=(), needs_texts=True)
+    tags = HeadTags(family="function", learns="texts")
     text_name = "said"
     writes = False
 

@@ -172,7 +172,7 @@ def test_wrong_calls_are_counted_where_the_target_is_a_class():
 class Writer(Head):
     """Writes the first unit as an answer in another unit, and of large ones that it does not know; without a sample always 2 cm."""
 
-    tags = HeadTags(family="attribution", targets=(), needs_texts=True)
+    tags = HeadTags(family="attribution", targets=(), learns="texts")
     config_type = HeadConfig
     text_name, writes, outputs = "answer", True, ()
 

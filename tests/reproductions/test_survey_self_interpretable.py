@@ -33,7 +33,7 @@ from pellucid.faithfulness import (
     strongest_first,
     sufficiency,
 )
-from pellucid.heads.base import HeadTags
+from pellucid.heads.base import HeadTags, Learnt
 
 pytestmark = pytest.mark.reproduction
 
@@ -249,5 +249,6 @@ def test_every_registered_head_says_what_it_is():
         assert tags.scope in ("local", "global"), name
         assert tags.stage in ("ante_hoc", "post_hoc"), name
         assert isinstance(tags.faithful_by_construction, bool), name
-        # It predicts, or it gives codes and learns without labels, or it learns from texts.
-        assert [bool(tags.targets), tags.family == "dictionary", tags.needs_texts].count(True) == 1, name
+        assert tags.learns in get_args(Learnt), name
+        assert bool(tags.targets) == tags.predicts, name
+        assert (tags.family == "dictionary") == (tags.learns == "rows"), name

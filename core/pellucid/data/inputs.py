@@ -230,7 +230,7 @@ def _box(ends: Iterable[tuple[float, float]]) -> Box:
 class Sentences(Frozen):
     """A text in plain words that belongs to each sample: what was read, a report, the description of a molecule.
 
-    It is no input: a head that :attr:`~pellucid.heads.base.HeadTags.needs_texts` learns from it, with a text model of its own
+    It is no input: a head that :attr:`~pellucid.heads.base.HeadTags.learns` from texts learns from it, with a text model of its own
     that turns words into numbers. The frame has a column ``text:<name>``, and ``text:<name>:1`` ... for variants.
 
     Parameters

@@ -90,7 +90,7 @@ class AlignedText(Head):
     c = 0. The layers of the poolings have biases here, which the paper does not say.
     """
 
-    tags = HeadTags(family="function", targets=(), needs_tokens=True, needs_texts=True, contrasts=True)
+    tags = HeadTags(family="function", learns="texts", needs_tokens=True, contrasts=True)
     config_type = AlignedTextConfig
     config: AlignedTextConfig
 

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -53,6 +53,10 @@ class PredictorConfig(HeadConfig):
     concepts: Concepts | None = None
 
 
+Learnt = Literal["labels", "texts", "rows", "inputs"]
+"""What a head learns from."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class HeadTags:
     """What a head is and what it needs; names follow the survey of self-interpretable networks (arXiv 2501.15638).
@@ -67,8 +71,12 @@ class HeadTags:
         ``"ante_hoc"``: the explanation is how the output is computed. ``"post_hoc"``: it is found afterwards.
     faithful_by_construction : bool
         Whether contributions add up to the output exactly.
+    learns : str
+        What it learns from: the ``"labels"`` of a target, which it predicts; the ``"texts"`` of the samples; the ``"rows"`` that
+        frozen encoders say, side by side with others (a dictionary); or the ``"inputs"`` themselves, with encoders, tokens and
+        batch (an equation model, a policy, a map).
     targets : tuple of str
-        Kinds of target it can predict; none: it gives codes, and learns without labels.
+        Kinds of target it can predict, where it learns from labels.
     needs_concepts : bool
     needs_decoder : bool
         Whether an encoder it reads must be able to decode.
@@ -76,9 +84,6 @@ class HeadTags:
         Whether it reads tokens, so that an encoder must hand some on.
     varying_tokens : bool
         Whether it can read tokens whose number differs between samples: the atoms of a molecule.
-    needs_texts : bool
-        Whether it learns from texts of the samples. It then predicts no target, and encoders learn with it as with one
-        that does.
     contrasts : bool
         Whether it learns by setting each sample against the others of its batch, whose texts must then differ.
     needs_codes : bool
@@ -97,12 +102,12 @@ class HeadTags:
     scope: Literal["local", "global"] = "local"
     stage: Literal["ante_hoc", "post_hoc"] = "ante_hoc"
     faithful_by_construction: bool = True
+    learns: Learnt = "labels"
     targets: tuple[str, ...] = ("binary", "multiclass", "multilabel", "ordinal", "regression", "links")
     needs_concepts: bool = False
     needs_decoder: bool = False
     needs_tokens: bool = False
     varying_tokens: bool = False
-    needs_texts: bool = False
     contrasts: bool = False
     needs_codes: bool = False
     partial_labels: bool = False
@@ -117,7 +122,19 @@ class HeadTags:
     @property
     def predicts(self) -> bool:
         """Whether it predicts a target: its class is a :class:`Predictor`."""
-        return bool(self.targets)
+        return self.learns == "labels"
+
+    def __post_init__(self) -> None:
+        if not self.predicts:
+            object.__setattr__(self, "targets", ())
+
+    @classmethod
+    def of_json(cls, facts: Mapping[str, Any]) -> HeadTags:
+        """Tags as a run folder keeps them; folders of earlier versions do not say what a head learns from."""
+        facts = dict(facts)
+        texts = facts.pop("needs_texts", False)
+        before: Learnt = "texts" if texts else "labels" if facts.get("targets") else "rows"
+        return cls(**{"learns": before, **facts})
 
 
 Loss = Callable[[Representation, Batch], Tensor]

@@ -88,9 +88,8 @@ class SoftTokenBridge(Head):
         family="attribution",
         stage="post_hoc",
         faithful_by_construction=False,
-        targets=(),
+        learns="texts",
         needs_tokens=True,
-        needs_texts=True,
         varying_tokens=True,
     )
     config_type = SoftTokenBridgeConfig

@@ -237,7 +237,7 @@ class Assessment(Protocol):
         tags = context.parts.values()
         if self.about == "target" and not context.predictors:
             return "none of its heads predicts a target"
-        if self.about == "text" and not any(one.needs_texts for one in tags):
+        if self.about == "text" and not any(one.learns == "texts" for one in tags):
             return "none of its heads is aligned with a text (aligned-text is one)"
         if self.about == "dictionary" and not any(one.family == "dictionary" for one in tags):
             return "no head of this study is a dictionary; add one, for example sae-topk"

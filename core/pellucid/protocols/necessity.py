@@ -73,7 +73,7 @@ class InputNecessity(Assessment):
 
     def unfit(self, context: Context) -> str:
         """Some model must predict a number or a class, or write."""
-        writes = any(tags.needs_texts for tags in context.parts.values())
+        writes = any(tags.learns == "texts" for tags in context.parts.values())
         if context.predictors and context.spec.target(context.target).kind in KINDS:
             return ""
         if not writes:

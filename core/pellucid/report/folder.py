@@ -87,7 +87,7 @@ class RunFolder:
     @cached_property
     def tags(self) -> dict[str, HeadTags]:
         """What each model's head is, in the study's order."""
-        return {part: HeadTags(**facts["tags"]) for part, facts in self.document["parts"].items()}
+        return {part: HeadTags.of_json(facts["tags"]) for part, facts in self.document["parts"].items()}
 
     @property
     def interpretable(self) -> tuple[str, ...]:

@@ -61,10 +61,12 @@ def role(run: RunFolder, part: str) -> str:
         return "trivial baseline"
     if part == run.black_box:
         return "black box"
-    if part in run.tags and run.tags[part].needs_texts:
+    if part in run.tags and run.tags[part].learns == "texts":
         return "aligned with text" if run.tags[part].contrasts else "answers in words"
-    if part in run.tags and not run.tags[part].predicts:
+    if part in run.tags and run.tags[part].learns == "rows":
         return "gives codes, learnt without labels"
+    if part in run.tags and run.tags[part].learns == "inputs":
+        return "learnt from the inputs themselves, without labels"
     if part in run.interpretable:
         if run.tags[part].family == "prototype":
             return "interpretable: compares with training samples"
@@ -137,7 +139,7 @@ def _same(metric: str, first: str | None) -> bool:
 def summary(run: RunFolder) -> dict[str, Any]:
     """What was asked, of whom, and the answer in sentences."""
     if not any(tags.predicts for tags in run.tags.values()):
-        aligned = any(tags.needs_texts for tags in run.tags.values())
+        aligned = any(tags.learns == "texts" for tags in run.tags.values())
         asked = "Which text belongs to a sample?" if aligned else "What does a learnt representation hold?"
         return {
             "question": asked, "whom": "", "answer": [], "verdict": "",

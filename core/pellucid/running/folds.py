@@ -120,7 +120,7 @@ def _fitted(task: Task, sides: Sides, where: str, checkpoints: Path) -> tuple[di
     for entry in study.head:
         own, settings = encoders_of(entry, encoders), study.training_of(entry)
         head = build_head(entry, own, spec, study.target, seed=f"{study.training.seed}/{where}")
-        if not (head.tags.predicts or head.tags.needs_texts):
+        if head.tags.learns == "rows":
             # Those that read the same with the same settings learn from one stream.
             beside.setdefault(f"{tuple(own)} {settings.model_dump_json()}", {})[entry.part] = head
             continue

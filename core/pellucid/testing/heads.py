@@ -10,7 +10,7 @@ import torch
 from pellucid import plugins
 from pellucid.explanation import Family
 from pellucid.heads.abilities import AnswersWithout, ByConcepts, ByPlaces, ByText, StepByStep
-from pellucid.heads.base import Head, HeadTags, Predictor
+from pellucid.heads.base import Head, HeadTags, Learnt, Predictor
 from pellucid.plugins import Component
 from pellucid.representation import Representation
 from pellucid.testing.encoders import same
@@ -119,13 +119,17 @@ def head_tags_are_from_the_closed_sets(component: Component) -> None:
     need(tags.family in get_args(Family), component, f"family {tags.family!r} is none of {get_args(Family)}")
     need(tags.scope in ("local", "global"), component, f"scope {tags.scope!r} is neither local nor global")
     need(tags.stage in ("ante_hoc", "post_hoc"), component, f"stage {tags.stage!r} is neither ante_hoc nor post_hoc")
+    need(
+        tags.learns in get_args(Learnt), component, f"learns from {tags.learns!r}, which is none of {get_args(Learnt)}"
+    )
+    need(bool(tags.targets) == tags.predicts, component, "predicts no kind of target")
     unknown = sorted(set(tags.targets) - set(TARGETS))
     need(not unknown, component, f"predicts unknown kinds of target: {', '.join(unknown)}")
     predictor = issubclass(plugins.load("head", component.qualified), Predictor)
     need(
         tags.predicts == predictor,
         component,
-        f"tags name {len(tags.targets)} kinds of target; it is {'a' if predictor else 'no'} Predictor",
+        f"tags say that it learns from {tags.learns}; it is {'a' if predictor else 'no'} Predictor",
     )
 
 

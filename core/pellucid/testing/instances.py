@@ -94,7 +94,7 @@ def heads(component: Component) -> Iterator[tuple[Head, Representation, Batch]]:
         batch = collate(data, range(len(data)), name)
         z = representation(data, batch)
         tokens = {key: _shape_of(one) for key, one in z.tokens.items()}
-        if made.tags.needs_texts:
+        if made.tags.learns == "texts":
             asked = {"texts": data.spec.texts}
         facts = {"units": z.names, "tokens": tokens, **asked}
         config = configured("head", component.name, made.config_type, options_of(made), **facts)

@@ -146,7 +146,7 @@ def fit_model(
     together = {k for k, e in encoders.items() if learns_with_head(e, settings)}
     model = Model({k: copy.deepcopy(e) if k in together else e for k, e in encoders.items()}, head)
     # Tokens of all samples would not fit in memory: encoders that are frozen say them anew in each epoch.
-    fixed = not together and not head.tags.needs_tokens
+    fixed = not (together or head.tags.needs_tokens or head.tags.learns == "inputs")
     read = represented(model) if fixed else as_they_are
     training, validation = (read(side, sides.target) for side in (sides.train, sides.validation))
     head.prepare(pairs(model, training))

@@ -44,7 +44,7 @@ class Dictionary(Head):
     The last term, what the features leave over, is the gap.
     """
 
-    tags = HeadTags(family="dictionary", faithful_by_construction=False, targets=())
+    tags = HeadTags(family="dictionary", faithful_by_construction=False, learns="rows")
     config: DictionaryConfig
 
     @classmethod
