@@ -243,6 +243,14 @@ class Assessment(Protocol):
             return "no head of this study is a dictionary; add one, for example sae-topk"
         return ""
 
+    of_training: ClassVar[str] = ""
+    """Why rows are of training samples too, where an assessment judges what was hidden within these."""
+
+    @classmethod
+    def example_fold(cls) -> tuple[FittedFold, Context] | None:
+        """A fold of small models on planted data to try it on, where those of :mod:`pellucid.testing.folds` do not carry it."""
+        return None
+
     def unfit(self, context: Context) -> str:
         """Why this assessment cannot be made in a study, or an empty string. Asked before anything is fitted."""
         return ""

@@ -10,7 +10,8 @@ A check raises :class:`~pellucid.errors.ContractError` (or the component's own e
 :class:`unittest.SkipTest` where it cannot be tried here, for example because the data is not on this machine.
 
 Parts and protocols are tried on :func:`pellucid.testing.planted.planted`. A component that needs other data has a class
-method ``example_data() -> Dataset``; one whose settings have no defaults has ``example_options() -> dict``.
+method ``example_data() -> Dataset``; one whose settings have no defaults has ``example_options() -> dict``; an assessment
+that needs models of its own kind has ``example_fold() -> (FittedFold, Context)``.
 """
 
 from __future__ import annotations

@@ -82,18 +82,21 @@ def _assessed(component: Component) -> tuple[Assessment, FittedFold, Context]:
 
 
 def _fold_for(protocol: Assessment) -> tuple[FittedFold, Context]:
+    if (own := protocol.example_fold()) is not None:
+        return own
     if protocol.about == "text":
         return aligned_fold()
     return fitted_fold() if protocol.about == "target" else dictionary_fold()
 
 
-def _subjects(fold: FittedFold) -> dict[str, str]:
+def _subjects(fold: FittedFold, at: np.ndarray) -> dict[str, str]:
     """Whose each name is that a row may give as its sample: of a sample, of one that rows were collected of, or of a subject."""
     from pellucid.protocols.dictionaries.pooled import SOURCE
 
-    tested = fold.dataset.frame.iloc[fold.split.test]
-    named = [tested.index, tested["subject"], *([tested[SOURCE]] if SOURCE in tested else [])]
-    return {str(name): subject for some in named for name, subject in zip(some, tested["subject"], strict=True)}
+    samples = fold.dataset.subset(at)
+    who = samples.subjects
+    named: list[Any] = [samples.frame.index, who, *([samples.frame[SOURCE]] if SOURCE in samples.frame else [])]
+    return {str(name): subject for some in named for name, subject in zip(some, who, strict=True)}
 
 
 def protocol_rows_and_results_are_complete(component: Component) -> None:
@@ -112,8 +115,9 @@ def protocol_rows_and_results_are_complete(component: Component) -> None:
     need(len(rows) > 0, component, "examines and returns no row")
     known = {*fold.models, *([fold.trivial.name] if fold.baseline is not None else [])}
     need(set(rows["part"]) <= known, component, f"has rows of unknown parts {sorted(set(rows['part']) - known)}")
-    tested = fold.dataset.frame.iloc[fold.split.test]
-    whose = _subjects(fold)
+    split = fold.split
+    at = np.concatenate([split.test, split.train]) if protocol.of_training else split.test
+    tested, whose = set(fold.dataset.subset(at).subjects), _subjects(fold, at)
     need(set(rows["sample"]) <= set(whose), component, "has rows of samples that are not on the test side")
     need([whose[one] for one in rows["sample"]] == list(rows["subject"]), component, "mixes up subjects")
     buffer = io.BytesIO()
@@ -132,7 +136,7 @@ def protocol_rows_and_results_are_complete(component: Component) -> None:
         where = f"{result.metric!r} of {result.part!r}"
         need(result.protocol == component.name, component, f"{where} is said to come from {result.protocol!r}")
         need(
-            result.n_subjects <= tested["subject"].nunique(),
+            result.n_subjects <= len(tested),
             component,
             f"{where} counts more subjects than were tested",
         )

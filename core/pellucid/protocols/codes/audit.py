@@ -95,6 +95,13 @@ class CodesAudit(Assessment):
     config_type = CodesAuditConfig
     config: CodesAuditConfig
 
+    @classmethod
+    def example_fold(cls) -> tuple[FittedFold, Context]:
+        """A small fold to try it on."""
+        from pellucid.testing.example_folds import coded_fold
+
+        return coded_fold()
+
     def unfit(self, context: Context) -> str:
         """An encoder must give codes."""
         if context.encoders is not None and not any(tags.gives_codes for tags in context.encoders.values()):

@@ -88,6 +88,20 @@ class DictionaryDownstream(OfDictionaries):
     config_type = DictionaryDownstreamConfig
     config: DictionaryDownstreamConfig
 
+    @classmethod
+    def example_options(cls) -> dict[str, Any]:
+        """The run whose layer the example is of."""
+        from pellucid.testing.example_folds import layer_run
+
+        return {"run": str(layer_run()[0])}
+
+    @classmethod
+    def example_fold(cls) -> tuple[FittedFold, Context]:
+        """A small fold to try it on."""
+        from pellucid.testing.example_folds import layer_fold
+
+        return layer_fold()
+
     def unfit(self, context: Context) -> str:
         """The data must be activations, and the run must be named."""
         if ACTIVATIONS not in context.spec.inputs:

@@ -82,6 +82,13 @@ class MaskedLinks(Assessment):
     config_type = MaskedLinksConfig
     config: MaskedLinksConfig
 
+    @classmethod
+    def example_fold(cls) -> tuple[FittedFold, Context]:
+        """A small fold to try it on."""
+        from pellucid.testing.example_folds import linked_fold
+
+        return linked_fold()
+
     def unfit(self, context: Context) -> str:
         """The target must be links between nodes, and the parts to compare with must be there."""
         target = context.spec.target(context.target) if context.target else None

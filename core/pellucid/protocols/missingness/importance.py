@@ -73,6 +73,13 @@ class ModalityImportance(Assessment):
     config_type = ModalityImportanceConfig
     config: ModalityImportanceConfig
 
+    @classmethod
+    def example_fold(cls) -> tuple[FittedFold, Context]:
+        """A small fold to try it on."""
+        from pellucid.testing.example_folds import modality_fold
+
+        return modality_fold()
+
     def unfit(self, context: Context) -> str:
         """An encoder must read several inputs, one after the other, and a head must follow it."""
         if reason := reads_one(context):

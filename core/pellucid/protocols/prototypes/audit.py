@@ -68,6 +68,13 @@ class PrototypeAudit(Assessment):
     config_type = PrototypeAuditConfig
     config: PrototypeAuditConfig
 
+    @classmethod
+    def example_fold(cls) -> tuple[FittedFold, Context]:
+        """A small fold to try it on."""
+        from pellucid.testing.example_folds import prototype_fold
+
+        return prototype_fold()
+
     def unfit(self, context: Context) -> str:
         """A head must remember training samples."""
         if not any(tags.remembers and tags.family == "prototype" for tags in context.predictors.values()):

@@ -67,6 +67,13 @@ class RelationDeletion(Assessment):
     config_type = RelationDeletionConfig
     config: RelationDeletionConfig
 
+    @classmethod
+    def example_fold(cls) -> tuple[FittedFold, Context]:
+        """A small fold to try it on."""
+        from pellucid.testing.example_folds import related_fold
+
+        return related_fold()
+
     def unfit(self, context: Context) -> str:
         """An input must be graphs with relations."""
         return self._input(context.spec)[1]

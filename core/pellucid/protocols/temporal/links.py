@@ -70,8 +70,16 @@ class TemporalLinks(Assessment):
 
     name: ClassVar[str] = "temporal-links"
     needs_training: ClassVar[bool] = True
+    of_training: ClassVar[str] = "bins of training pairs are hidden from learning, and those are judged"
     config_type = TemporalLinksConfig
     config: TemporalLinksConfig
+
+    @classmethod
+    def example_fold(cls) -> tuple[FittedFold, Context]:
+        """A small fold to try it on."""
+        from pellucid.testing.example_folds import meeting_fold
+
+        return meeting_fold()
 
     def unfit(self, context: Context) -> str:
         """There must be pairs of nodes and their events, and the parts to compare with."""
