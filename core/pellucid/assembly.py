@@ -159,7 +159,7 @@ def _asked(entry: HeadEntry, tags: HeadTags, spec: DataSpec, target: str) -> dic
         raise StudyError(
             f"head {entry.name!r} predicts {_listed(tags.targets)}, but target {target!r} is {wanted.kind}"
         )
-    if getattr(wanted, "partial", False) and not tags.partial_labels:
+    if wanted.is_partial and not tags.partial_labels:
         fit = [name for name in plugins.components("head") if plugins.load("head", name).tags.partial_labels]
         raise StudyError(
             f"head {entry.name!r} learns from samples whose labels are all known; in target {target!r} single ones may be unknown. "

@@ -7,8 +7,6 @@ import platform
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from pellucid import plugins
 from pellucid.data.dataset import Dataset
 from pellucid.data.splits import Split
@@ -48,16 +46,5 @@ def cohort(dataset: Dataset, target: str, splits: Iterable[Split]) -> list[dict[
             at = getattr(split, side)
             row: dict[str, Any] = {"fold": split.fold, "side": side}
             row |= {"subjects": int(dataset.frame[column].iloc[at].nunique()), "samples": len(at)}
-            rows.append(row if values is None else row | _balance(spec, values[at]))
+            rows.append(row if spec is None or values is None else row | spec.balance(values[at]))
     return rows
-
-
-def _balance(spec: Any, values: np.ndarray) -> dict[str, Any]:
-    if spec.kind == "regression":
-        return {
-            f"mean {name}": round(float(values[:, i].mean()), 4) if len(values) else None
-            for i, name in enumerate(spec.names)
-        }
-    if spec.kind in ("multilabel", "links"):
-        return {name: int(np.nansum(values[:, i])) for i, name in enumerate(spec.outputs)}
-    return {name: int((values[:, 0] == i).sum()) for i, name in enumerate(spec.names)}

@@ -13,6 +13,7 @@ import torch
 from made_runs import GAP, Reader, Weighted, context_of, fold_of, planted, run_folder
 
 from pellucid.data.spec import DataSpec, Image
+from pellucid.data.targets import explained_label
 from pellucid.errors import LeakageError
 from pellucid.explanation import Evidence
 from pellucid.heads.base import HeadTags
@@ -20,7 +21,7 @@ from pellucid.protocols.base import Context
 from pellucid.regions import Box, Steps, TimeSpan, region_to_json
 from pellucid.report import build, feature_cards, figures
 from pellucid.report.cases import cases
-from pellucid.report.explained import explained_label, explanation_rows
+from pellucid.report.explained import explanation_rows
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
 from pellucid.report.gallery import Gallery, collect

@@ -16,7 +16,6 @@ from pellucid.data.samples import Arrays, Finding, Place, Sample
 from pellucid.data.spec import DataSpec
 from pellucid.data.subjects import LearnedFrom
 from pellucid.data.table import check_frame, numbers
-from pellucid.data.targets import ONE_CLASS_EACH
 from pellucid.errors import DataError, StudyError
 from pellucid.regions import Region
 
@@ -219,7 +218,7 @@ class Dataset(ABC):
         """
         values = self.target_values(target)
         unknown = np.isnan(values)
-        keep = ~unknown.all(axis=1) if getattr(self.spec.target(target), "partial", False) else ~unknown.any(axis=1)
+        keep = ~unknown.all(axis=1) if self.spec.target(target).is_partial else ~unknown.any(axis=1)
         if not keep.any():
             raise DataError(f"dataset {self.spec.name!r}: no sample has a label in column {target!r}")
         if (beyond := np.argwhere(np.abs(values) > np.finfo(np.float32).max)).size:
@@ -228,7 +227,7 @@ class Dataset(ABC):
                 f"dataset {self.spec.name!r}: sample {str(self.frame.index[row])!r} has {values[row, column]:g} in column "
                 f"{self.target_columns(target)[column]!r}, which is too large to learn from; does it stand for what is not known?"
             )
-        if self.spec.target(target).kind in ONE_CLASS_EACH and len(np.unique(values[keep])) < 2:
+        if self.spec.target(target).one_class_each and len(np.unique(values[keep])) < 2:
             only = values[keep][0, 0]
             raise DataError(
                 f"dataset {self.spec.name!r}: all {int(keep.sum())} labels in column {target!r} are {only:g}; "

@@ -295,22 +295,63 @@ def target_loss(target: Target, logits: Tensor, batch: Batch) -> Tensor:
     labels = batch.targets
     if labels is None:
         raise ContractError("this batch carries no labels; collate it with a target")
-    if target.kind == "multilabel" and target.partial:
-        known = ~labels.isnan()
-        each = functional.binary_cross_entropy_with_logits(logits, labels.nan_to_num(0.0), reduction="none")
-        return (each * known).sum() / known.sum().clamp(min=1)
-    if target.kind in ("binary", "multilabel", "links"):
-        return functional.binary_cross_entropy_with_logits(logits, labels)
-    if target.kind == "multiclass":
-        return functional.cross_entropy(logits, labels[:, 0].long())
-    if target.kind == "ordinal":
-        # Cumulative logits, one for each step between neighbouring classes.
-        return functional.binary_cross_entropy_with_logits(logits, target.steps(labels).to(logits.dtype))
-    return 0.5 * functional.mse_loss(logits, labels)
+    return LIKELIHOODS[target.kind].loss(target, logits, labels)
 
 
 def probabilities(target: Target, logits: Tensor) -> Tensor:
     """What logits say, shape (sample, output): chances of classes or labels, of lying above for ordinal, or the numbers."""
-    if target.kind == "multiclass":
-        return logits.softmax(1)
-    return logits if target.kind == "regression" else logits.sigmoid()
+    return LIKELIHOODS[target.kind].said(logits)
+
+
+def prior_logits(target: Target, chance: Tensor) -> Tensor:
+    """Logits of which the probabilities are these, shape (output,): what to say of a sample of which nothing is known."""
+    return LIKELIHOODS[target.kind].undone(chance)
+
+
+def _of_each(target: Any, logits: Tensor, labels: Tensor) -> Tensor:
+    if not target.is_partial:
+        return functional.binary_cross_entropy_with_logits(logits, labels)
+    known = ~labels.isnan()
+    each = functional.binary_cross_entropy_with_logits(logits, labels.nan_to_num(0.0), reduction="none")
+    return (each * known).sum() / known.sum().clamp(min=1)
+
+
+def _of_steps(target: Any, logits: Tensor, labels: Tensor) -> Tensor:
+    # Cumulative logits, one for each step between neighbouring classes.
+    return functional.binary_cross_entropy_with_logits(logits, target.steps(labels).to(logits.dtype))
+
+
+def _of_classes(target: Any, logits: Tensor, labels: Tensor) -> Tensor:
+    return functional.cross_entropy(logits, labels[:, 0].long())
+
+
+def _of_numbers(target: Any, logits: Tensor, labels: Tensor) -> Tensor:
+    return 0.5 * functional.mse_loss(logits, labels)
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """What logits mean for one kind of target.
+
+    Parameters
+    ----------
+    loss : callable
+        Target, logits and labels to the negative log-likelihood, mean over samples.
+    said : callable
+        Logits to probabilities, or numbers.
+    undone : callable
+        Its inverse.
+    """
+
+    loss: Callable[[Any, Tensor, Tensor], Tensor]
+    said: Callable[[Tensor], Tensor]
+    undone: Callable[[Tensor], Tensor]
+
+
+LIKELIHOODS: Mapping[str, Likelihood] = {
+    **{kind: Likelihood(_of_each, Tensor.sigmoid, Tensor.logit) for kind in ("binary", "multilabel", "links")},
+    "multiclass": Likelihood(_of_classes, lambda logits: logits.softmax(1), Tensor.log),
+    "ordinal": Likelihood(_of_steps, Tensor.sigmoid, Tensor.logit),
+    "regression": Likelihood(_of_numbers, lambda logits: logits, lambda numbers: numbers),
+}
+"""By kind of target."""

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.errors import ContractError
-from pellucid.heads.base import Predictor, PredictorConfig, target_loss
+from pellucid.heads.base import Predictor, PredictorConfig, prior_logits, target_loss
 from pellucid.moments import Moments
 from pellucid.representation import Representation
 
@@ -76,13 +76,13 @@ class ScaledHead(Predictor):
             )
         self.unit_mean.copy_(units.mean)
         self.unit_scale.copy_(units.deviation)
-        if self.config.target.kind == "regression":
+        if self.config.target.numeric:
             self.prior.copy_(labels.mean)
             self.scale.copy_(labels.deviation)
             return
         # Half a sample is added to each side: a class that no training sample has keeps a finite prior.
         chance = (labels.mean * labels.count + 0.5) / (labels.count + 1)
-        self.prior.copy_(chance.log() if self.config.target.kind == "multiclass" else chance.logit())
+        self.prior.copy_(prior_logits(self.config.target, chance))
 
     def watched(self, parts: Iterable[tuple[Representation, Batch]]) -> Iterator[tuple[Representation, Batch]]:
         """The training samples as they pass by: a head that learns more statistics looks at them here."""
@@ -102,6 +102,6 @@ class ScaledHead(Predictor):
 
     def likelihood_loss(self, output: Tensor, batch: Batch) -> Tensor:
         """Negative log-likelihood; numbers are compared in standard deviations, so that penalties weigh the same."""
-        if self.config.target.kind == "regression" and batch.targets is not None:
+        if self.config.target.numeric and batch.targets is not None:
             return 0.5 * functional.mse_loss(output / self.scale, batch.targets / self.scale)
         return target_loss(self.config.target, output, batch)

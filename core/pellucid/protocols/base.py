@@ -81,11 +81,7 @@ class Splitting(Protocol):
         """
         if not target:
             return np.zeros(len(dataset))
-        values = dataset.target_values(target)[:, 0]
-        if dataset.spec.target(target).kind != "regression":
-            # A label that is unknown is a class of its own: -1.
-            return np.nan_to_num(values, nan=-1.0)
-        return np.searchsorted(np.quantile(values, [0.2, 0.4, 0.6, 0.8]), values)
+        return np.asarray(dataset.spec.target(target).strata(dataset.target_values(target)))
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ class TrivialBaseline:
         self.rule = LinearRule(fill, mean, scale, weights, intercept)
         self.learned_from = train.learned_from
         labels = train.target_values(self.target)[:, 0]
-        if self.spec.target(self.target).kind in ("binary", "links") and len(np.unique(labels)) == 2:
+        if self.spec.target(self.target).yes_or_no and len(np.unique(labels)) == 2:
             self.threshold = choose_threshold(labels, self.predict(train)[:, 0])
         return self
 
@@ -125,10 +125,10 @@ class TrivialBaseline:
         from sklearn.linear_model import LogisticRegression, Ridge
 
         spec = self.spec.target(self.target)
-        if spec.kind == "regression":
+        if spec.numeric:
             ridge = Ridge().fit(x, y)
             return ridge.coef_.reshape(y.shape[1], -1), np.atleast_1d(ridge.intercept_)
-        if spec.kind == "multiclass":
+        if spec.exclusive:
             return self._solve_classes(x, y[:, 0].astype(int), len(spec.outputs))
         weights, intercept = [], []
         for every in spec.steps(y).T:

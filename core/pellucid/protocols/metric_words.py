@@ -13,12 +13,11 @@ from pellucid.statistics.calibration import error_if_calibrated
 
 def auroc(p: Predictions, value: float, chance: float, baseline: float) -> str:
     """How often of two samples the right one gets the higher score."""
-    if p.target.kind in ("binary", "links"):
+    if p.target.yes_or_no:
         pair = f"Of one of the {p.noun} that is {_yes(p)} and one that is {_no(p)}, the first gets the higher score in"
         return f"{pair} {value:.1%} of pairs; a coin reaches {chance:.0%}, the trivial baseline {baseline:.1%}."
-    each = {"multiclass": "each class against the others", "multilabel": "each label", "ordinal": "each step"}
     return (
-        f"Averaged over {each[p.target.kind]}: of one of the {p.noun} that is it and one that is not, the first gets the "
+        f"Averaged over {p.target.each_output}: of one of the {p.noun} that is it and one that is not, the first gets the "
         f"higher score in {value:.1%} of pairs; a coin reaches {chance:.0%}, the trivial baseline {baseline:.1%}."
         f"{_not_judged(p)}"
     )
@@ -26,7 +25,7 @@ def auroc(p: Predictions, value: float, chance: float, baseline: float) -> str:
 
 def auprc(p: Predictions, value: float, chance: float, baseline: float) -> str:
     """How many of those listed so far are right, going down the list."""
-    what = f"really {_yes(p)}" if p.target.kind in ("binary", "links") else "rightly there, averaged over outputs"
+    what = f"really {_yes(p)}" if p.target.yes_or_no else "rightly there, averaged over outputs"
     return (
         f"Going down the list of {p.noun} from the highest score, each time one is found {value:.1%} of those listed so far "
         f"are {what} on average; in a list without order {chance:.1%}, with the trivial baseline {baseline:.1%}."
@@ -36,10 +35,8 @@ def auprc(p: Predictions, value: float, chance: float, baseline: float) -> str:
 
 def accuracy(p: Predictions, value: float, chance: float, baseline: float) -> str:
     """How many are called rightly."""
-    how = {"multiclass": "by the likeliest class", "ordinal": "by the number of steps thought likelier than not"}
-    where = how.get(p.target.kind, "at the threshold, which was chosen beforehand")
     return (
-        f"{value:.1%} of {p.noun} are called rightly {where}; always naming the commonest answer is right for "
+        f"{value:.1%} of {p.noun} are called rightly {p.target.decided_by}; always naming the commonest answer is right for "
         f"{chance:.1%}, the trivial baseline for {baseline:.1%}."
     )
 
@@ -99,7 +96,7 @@ def _yes(p: Predictions) -> str:
 
 
 def _no(p: Predictions) -> str:
-    return f"“{p.target.names[0]}”" if p.target.kind == "binary" else f"not {_yes(p)}"
+    return str(p.target.no_name(mark="“{}”"))
 
 
 def _not_judged(p: Predictions) -> str:

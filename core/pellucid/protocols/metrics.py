@@ -48,7 +48,7 @@ class Metric:
 
 def metrics_of(target: Any) -> tuple[Metric, ...]:
     """The metrics of a target, the leading one first: that of which models' differences are taken."""
-    if target.kind == "regression":
+    if target.numeric:
         return tuple(m for column in range(len(target.names)) for m in _of_number(target, column))
     return _BY_KIND[target.kind]
 
@@ -79,7 +79,7 @@ def _decided(formula: Formula) -> Callable[[Predictions], Statistic]:
 
 
 def _brier(p: Predictions) -> Statistic:
-    if p.target.kind == "multiclass":
+    if p.target.exclusive:
         return lambda w: brier(p.indicators, p.outputs, w)
     squares = np.nanmean((p.indicators - p.outputs) ** 2, axis=1)
     return lambda w: weighted_mean(squares, w)
@@ -121,7 +121,7 @@ def _no_rate(p: Predictions) -> float:
 def _brier_of_prevalence(p: Predictions) -> float:
     rate = np.nan_to_num(np.nanmean(p.indicators, axis=0))
     spread = rate * (1 - rate)
-    return float(spread.sum() if p.target.kind == "multiclass" else spread.mean())
+    return float(spread.sum() if p.target.exclusive else spread.mean())
 
 
 def _shuffled_calibration(p: Predictions) -> float:

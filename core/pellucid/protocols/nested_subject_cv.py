@@ -9,7 +9,6 @@ from pydantic import Field
 
 from pellucid.data.dataset import Dataset
 from pellucid.data.splits import Split, nested_splits, refuse_equal_numbers, refuse_one_class
-from pellucid.data.targets import ONE_CLASS_EACH
 from pellucid.errors import DataError
 from pellucid.part import Config
 from pellucid.protocols.base import Splitting
@@ -74,11 +73,11 @@ def named(dataset: Dataset, target: str) -> str:
 def checked(splits: list[Split], dataset: Dataset, target: str) -> list[Split]:
     """The splits, if each can be learnt from; see :func:`~pellucid.data.splits.refuse_one_class` and
     :func:`~pellucid.data.splits.refuse_equal_numbers`."""
-    if target and dataset.spec.target(target).kind in ONE_CLASS_EACH:
+    if target and dataset.spec.target(target).one_class_each:
         labels = np.asarray(dataset.target_values(target))[:, 0]
         for split in splits:
             refuse_one_class(split, labels, where=named(dataset, target), several=dataset.spec.group_word[1])
-    if target and dataset.spec.target(target).kind == "regression":
+    if target and dataset.spec.target(target).numeric:
         numbers = dataset.target_values(target)
         for split in splits:
             refuse_equal_numbers(split, numbers, dataset.spec.target(target).outputs, where=named(dataset, target))

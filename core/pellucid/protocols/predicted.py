@@ -74,7 +74,7 @@ class Predictions:
     @property
     def stated(self) -> tuple[np.ndarray, np.ndarray]:
         """What is so, and with which probability it was stated: yes, or for several classes that the likeliest is right."""
-        if self.target.kind == "multiclass":
+        if self.target.exclusive:
             return (self.labels[:, 0] == self.decisions).astype(float), self.outputs.max(1)
         return self.labels[:, 0], self.outputs[:, 0]
 

@@ -196,9 +196,7 @@ def label_columns(target: Any) -> list[str]:
 
 def output_columns(target: Any) -> list[str]:
     """Columns of what was said: ``probability`` for yes or no, else ``probability:<output>`` or ``number:<output>``."""
-    if target.kind in ("binary", "links"):
-        return ["probability"]
-    return [f"{'number' if target.kind == 'regression' else 'probability'}:{name}" for name in target.outputs]
+    return list(target.output_columns())
 
 
 def predictions(rows: pd.DataFrame, context: Context) -> dict[str, Predictions]:

@@ -31,10 +31,10 @@ GRID = np.linspace(0.0, 1.0, 201)
 
 def drawn(predictions: Mapping[str, Predictions], context: Context, *, seed: int) -> dict[str, Figure]:
     """Figures by caption, as the kind of target has them."""
-    kind = context.spec.target(context.target).kind
-    if kind in ("binary", "links"):
+    target = context.spec.target(context.target)
+    if target.yes_or_no:
         return {**_roc(predictions), **_reliability(predictions, seed)}
-    return _numbers(predictions) if kind == "regression" else {}
+    return _numbers(predictions) if target.numeric else {}
 
 
 def fold_mean_roc(p: Predictions) -> tuple[np.ndarray, np.ndarray] | None:
@@ -137,8 +137,7 @@ def _numbers(said: Mapping[str, Predictions]) -> dict[str, Figure]:
 
 def _classes(p: Predictions) -> tuple[str, str]:
     """Names of yes and no."""
-    yes = p.target.outputs[0]
-    return yes, p.target.names[0] if p.target.kind == "binary" else f"not {yes}"
+    return p.target.outputs[0], p.target.no_name()
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -195,7 +195,7 @@ def _explained(target: Any, case: Mapping[str, Any]) -> str:
     """Which output is explained, and why that one."""
     why = ""
     # Folders of earlier versions always explained the first.
-    if target.kind == "multilabel" and "said" in case:
+    if target.several_labels and "said" in case:
         wrong = case["label"] != case["predicted"]
         why = ", the label that the model is most wrong about" if wrong else ", the label that it says most strongly"
     return f"“{case['target']}”{why}"
@@ -207,7 +207,7 @@ def _named_output(text: str, target: Any, case: Mapping[str, Any]) -> str:
 
 
 def _said(target: Any, case: Mapping[str, Any]) -> str:
-    if target.kind == "regression":
+    if target.numeric:
         return f"{number(case['probability'])} {target.units[0]}".strip()
     told = f"{100 * case['probability']:.0f} % {case['target']}"
     if "said" in case:
@@ -217,26 +217,21 @@ def _said(target: Any, case: Mapping[str, Any]) -> str:
         ]
         others.sort(key=lambda name: -case["said"][name])
         return ", ".join([told, *(f"{100 * case['said'][name]:.0f} % {name}" for name in others)])
-    return (
-        f"{told} (called {case['target']} from {100 * case['threshold']:.0f} %)"
-        if target.kind in ("binary", "links")
-        else told
-    )
+    return f"{told} (called {case['target']} from {100 * case['threshold']:.0f} %)" if target.yes_or_no else told
 
 
 def _share(target: Any, case: Mapping[str, Any]) -> str:
     """The output as a share, where it is the logarithm of one's odds."""
-    return "" if target.kind in ("regression", "multiclass") else f"{100 * case['probability']:.0f} %"
+    return "" if target.numeric or target.exclusive else f"{100 * case['probability']:.0f} %"
 
 
 def _label(target: Any, case: Mapping[str, Any]) -> str:
     label = case["label"]
     if "labels" in case:
         return "not known" if case["labels"] is None else listed(case["labels"]) or f"none of {listed(target.outputs)}"
-    if target.kind == "regression":
+    if target.numeric:
         return f"{number(label)} {target.units[0]}".strip()
-    names = (f"not {case['target']}", case["target"]) if target.kind in ("multilabel", "links") else target.names
-    return str(names[int(label)])
+    return str(target.class_names(case["target"])[int(label)])
 
 
 def _facts(run: RunFolder, case: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def explanation_rows(fold: FittedFold) -> pd.DataFrame:
     """Explain every test case of a fold by every model.
 
     The output explained is that of class 1 for yes or no, of the predicted class for several classes, of the middle step
-    for ordered classes, what :func:`explained_label` says for several labels, and the first one otherwise.
+    for ordered classes, what :func:`~pellucid.data.targets.explained_label` says for several labels, and the first one otherwise.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def _explained(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
     target = fold.dataset.spec.target(fold.target)
     chances = model.predict(samples).to_numpy(np.float64)
     labels = samples.target_values(fold.target)
-    explained = _explained_output(target, chances, labels, model.threshold.value)
+    explained = target.explained_output(chances, labels, model.threshold.value)
     learnt = tuple(f"{name}:" for name, encoder in model.named_encoders() if any(True for _ in encoder.parameters()))
     raw = _raw(model, samples)
     frames = []
@@ -71,7 +71,7 @@ def _explained(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
         row = {
             "sample": np.asarray(found.samples), "subject": samples.subjects[at],
             "label": labels[at, output if labels.shape[1] > 1 else 0],
-            "predicted": _predicted(target, chances[at], model.threshold.value, output), "probability": chances[at, output],
+            "predicted": target.decided_output(chances[at], model.threshold.value, output), "probability": chances[at, output],
             "output": found.output.numpy(), "baseline": found.baseline.numpy(), "gap": found.gap.numpy(),
         }  # fmt: skip
         long = pd.DataFrame({name: np.repeat(column, units) for name, column in row.items()})
@@ -105,54 +105,6 @@ def _raw(model: Model, samples: Dataset) -> dict[str, np.ndarray]:
                 values = np.where(known if known.ndim == 2 else known[:, None], values, np.nan)
             found |= {f"{prefix}:{name}": values[:, at] for at, name in enumerate(spec.names)}
     return found
-
-
-def explained_label(chances: np.ndarray, labels: np.ndarray, threshold: float) -> np.ndarray:
-    """Of several labels the one to explain of each sample: what the model is most wrong about, else what it says most strongly.
-
-    A case that is shown as an error must explain the error: the wrong label furthest from the truth. Where all labels are
-    right, it is the one with the highest probability.
-
-    Parameters
-    ----------
-    chances : ndarray, shape (sample, label)
-        Probabilities.
-    labels : ndarray, shape (sample, label)
-        0 and 1; NaN where a label is not known, which is explained only where none is.
-    threshold : float
-
-    Returns
-    -------
-    ndarray of int, shape (sample,)
-
-    Examples
-    --------
-    >>> chances = np.array([[0.9, 0.8, 0.1], [0.9, 0.8, 0.1], [0.2, 0.3, 0.1]])
-    >>> explained_label(chances, np.array([[1, 1, 0], [1, 0, 1], [0, 0, 0]]), 0.5).tolist()
-    [0, 2, 1]
-    """
-    known = np.isfinite(labels)
-    error = np.where(known, np.abs(chances - labels), -1.0)
-    wrong = known & ((chances >= threshold) != (labels == 1))
-    strength = np.where(known | ~known.any(1, keepdims=True), chances, -1.0)
-    found = np.where(wrong.any(1), np.where(wrong, error, -1.0).argmax(1), strength.argmax(1))
-    return np.asarray(found, np.int64)
-
-
-def _explained_output(target: Any, chances: np.ndarray, labels: np.ndarray, threshold: float) -> np.ndarray:
-    if target.kind == "multiclass":
-        return chances.argmax(1)
-    if target.kind == "multilabel":
-        return explained_label(chances, labels, threshold)
-    return np.full(len(chances), (chances.shape[1] - 1) // 2 if target.kind == "ordinal" else 0)
-
-
-def _predicted(target: Any, chances: np.ndarray, threshold: float, output: int) -> np.ndarray:
-    if target.kind == "multiclass":
-        return chances.argmax(1).astype(float)
-    if target.kind == "ordinal":
-        return (chances > 0.5).sum(1).astype(float)
-    return chances[:, 0] if target.kind == "regression" else (chances[:, output] >= threshold).astype(float)
 
 
 def _evidence(found: Explanation) -> np.ndarray:

@@ -19,7 +19,6 @@ from pellucid.files import write_json, writing
 from pellucid.report import places
 from pellucid.report.explained import explanation_rows
 from pellucid.report.lots import drawn, drawn_cases, group_of, with_cases
-from pellucid.report.names import listed, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -233,16 +232,12 @@ def _label_of(fold: FittedFold, part: str, source: str) -> str:
             "of this fold; a head may point only at samples that it was fitted on"
         )
     values = fold.train.target_values(fold.target)[at]
-    if target.kind in ("multilabel", "links"):
-        return listed(name for name, value in zip(target.outputs, values, strict=True) if value == 1) or "none"
-    if target.kind == "regression":
-        return ", ".join(f"{number(float(v))} {u}".strip() for v, u in zip(values, target.units, strict=True))
-    return str(target.names[int(values[0])])
+    return str(target.said(values))
 
 
 def _every_label(target: Any, chances: np.ndarray, labels: np.ndarray) -> list[dict[str, Any]]:
     """Where there are several labels, of each case those that it has, and what the model says of all."""
-    if target.kind != "multilabel":
+    if not target.several_labels:
         return [{} for _ in chances]
 
     def named(values: np.ndarray) -> dict[str, float]:

@@ -81,12 +81,12 @@ def kind_of(target: Any, label: float, predicted: float, output: str = "") -> st
     >>> kind_of(Binary(names=("benign", "malignant")), label=0, predicted=1)
     'wrongly called malignant'
     """
-    if target.kind == "regression":
+    if target.numeric:
         return "drawn by lot"
     if not np.isfinite(label):
         return "of unknown label"
     output = output or target.outputs[0]
-    names = (f"not {output}", output) if target.kind in ("multilabel", "links") else target.names
+    names = target.class_names(output)
     how = "rightly" if label == predicted else "wrongly"
     return f"{how} called {names[int(predicted)]}"
 
@@ -96,7 +96,7 @@ def drawn_cases(target: Any, part: str, rows: pd.DataFrame, seed: int) -> list[d
     kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
     columns = ["fold", "sample", "label", "predicted", "probability", "threshold", "target"]
     for row in rows.drop_duplicates("sample")[columns].to_dict("records"):
-        several = target.kind == "multilabel"
+        several = target.several_labels
         kind = kind_of(target, row["label"], row["predicted"], row["target"] if several else "")
         # Of seventy labels each would have four kinds of its own.
         group = kind_of(target, row["label"], row["predicted"], "it") if several else kind

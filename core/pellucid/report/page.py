@@ -121,7 +121,7 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "cases": cases.cases(run),
         "each": EACH,
         "labels_explained": run.target is not None
-        and run.target.kind == "multilabel"
+        and run.target.several_labels
         and any("said" in case for case in run.gallery.cases),
         "traversals": pictures.traversals(run),
         "concepts": shown.pop(words.CONCEPTS, None),

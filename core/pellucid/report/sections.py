@@ -166,15 +166,7 @@ def summary(run: RunFolder) -> dict[str, Any]:
 
 
 def _question(target: Any) -> str:
-    names = [target.relation] if target.kind == "links" else list(target.names)
-    asked = {
-        "binary": f"{sentence_case(names[-1])} or {names[0]}?",
-        "multiclass": f"Which one: {listed(names)}?",
-        "multilabel": f"Which of these: {listed(names)}?",
-        "ordinal": f"Which step, from {names[0]} to {names[-1]}?",
-        "regression": f"How much: {listed(names)}?",
-        "links": f"Which pairs are linked by {names[0]}?",
-    }[target.kind]
+    asked = str(target.question())
     about = sentence_case(target.about)
     return f"{asked} {about}{'' if about.endswith('.') else '.'}" if about else asked
 

@@ -141,7 +141,7 @@ def threshold_of(model: Model, sides: Sides) -> Threshold:
     """The threshold of a yes-or-no model, chosen on the validation subjects and on nobody else."""
     from pellucid.protocols.prediction import choose_threshold
 
-    if not isinstance(model.head, Predictor) or model.head.config.target.kind not in ("binary", "links"):
+    if not isinstance(model.head, Predictor) or not model.head.config.target.yes_or_no:
         return Threshold()
     chances = model.chances(sides.validation)[:, 0].astype(np.float64)
     value = choose_threshold(sides.validation.target_values(sides.target)[:, 0], chances)

@@ -155,7 +155,7 @@ class PrototypesGrouped(Prototypes):
             usable.shape, generator=generator
         )
         weight = (self.bundle_direction - 0.5 * (~own).float()) / self.config.bundles
-        one_class = self.config.target.kind == "multiclass"
+        one_class = self.config.target.exclusive
         bundling = Bundling(self.config.entropy, self.config.l1, self.config.bundle_steps)
         mix = bundling.learn(x, labels, begin, usable, weight, self.bias, own, self.bundle_full_at, one_class=one_class)
         self.mix.copy_(mix)

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.explanation import Evidence, Explanation
-from pellucid.heads.base import HeadTags, Stage, target_loss
+from pellucid.heads.base import HeadTags, Stage, prior_logits, target_loss
 from pellucid.heads.prototypes.comparing import Comparing
 from pellucid.heads.prototypes.last_layer import Penalties, came_from, fit_last_layer, without_itself
 from pellucid.heads.prototypes.losses import CoOccurrence, clustering, cooccurrence, diversity, same_places, separation
@@ -197,7 +197,7 @@ class Prototypes(Comparing):
         self.jaccard.copy_(classes_seen.jaccard)
         # Half a sample is added to each side: a class that no training sample is of keeps a finite bias.
         chance = (classes_seen.counts + 0.5) / (classes_seen.samples + 1)
-        prior = (chance.log() if self.config.target.kind == "multiclass" else chance.logit()).float()
+        prior = prior_logits(self.config.target, chance).float()
         with torch.no_grad():
             self.bias.copy_(prior[-1:] if self.config.target.kind == "binary" else prior)
 
@@ -268,7 +268,7 @@ class Prototypes(Comparing):
         x, labels = self.learnt_similarities(parts)
         weight, bias = fit_last_layer(
             x - self.centre, labels, self.weights, self.bias, self.direction, self.projected,
-            Penalties(self.config.l1, self.config.pull), one_class=self.config.target.kind == "multiclass",
+            Penalties(self.config.l1, self.config.pull), one_class=self.config.target.exclusive,
         )  # fmt: skip
         self.weight.copy_(weight)
         self.bias.copy_(bias)

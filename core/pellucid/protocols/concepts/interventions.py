@@ -31,12 +31,12 @@ class Curves:
     @property
     def score(self) -> str:
         """Name of the score."""
-        return "R2" if self._target.kind == "regression" else "AUROC"
+        return "R2" if self._target.numeric else "AUROC"
 
     @property
     def chance(self) -> float:
         """Its value without knowledge."""
-        return 0.0 if self._target.kind == "regression" else 0.5
+        return 0.0 if self._target.numeric else 0.5
 
     @property
     def count(self) -> int:
@@ -58,7 +58,7 @@ class Curves:
     @cached_property
     def alone(self) -> Statistic:
         """The score of a model that reads people's ratings alone."""
-        prefix = "alone:" if self._target.kind == "regression" else "told:ratings:"
+        prefix = "alone:" if self._target.numeric else "told:ratings:"
         return mean_of([self._statistic(f"{prefix}{repeat}") for repeat in sorted(self._second(prefix))])
 
     @property

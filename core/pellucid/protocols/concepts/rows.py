@@ -134,7 +134,7 @@ class ConceptMeasures:
             found[f"asked:{question}"] = yes
             for probe in PROBES:
                 found |= {f"told:{probe}:{at}:{question}": odds for at, odds in enumerate(getattr(told, probe))}
-        if self._target.kind == "regression":
+        if self._target.numeric:
             strata = Splitting.strata(self.test, self.target)
             known = np.concatenate([ratings, ratings**2], axis=1)
             for repeat in range(self.repeats):
@@ -144,7 +144,7 @@ class ConceptMeasures:
 
     def _questions(self) -> np.ndarray:
         """Yes or no, shape (sample, question): a target's steps; of numbers, whether they lie above the median."""
-        if self._target.kind == "regression":
+        if self._target.numeric:
             return (self.labels > np.median(self.labels, axis=0)).astype(np.float64)
         return np.asarray(self._target.steps(self.labels), np.float64)
 

@@ -70,17 +70,8 @@ def labels_and_ratings(data: Dataset) -> Mapping[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     for name, target in data.spec.targets.items():
         values = data.target_values(name)
-        if target.kind == "binary":
-            found[label_name(target.names[1], name)] = values[:, 0]
-        elif target.kind in ("multilabel", "links"):
-            found |= {label_name(one, name): values[:, at] for at, one in enumerate(target.outputs)}
-        elif target.kind == "multiclass":
-            known = np.isfinite(values[:, 0])
-            for at, one in enumerate(target.names):
-                found[label_name(one, name)] = np.where(known, values[:, 0] == at, np.nan)
-        else:
-            columns = target.columns(name)
-            found |= {column: values[:, at] for at, column in enumerate(columns)}
+        labels = {label_name(one, name): column for one, column in target.labels(values).items()}
+        found |= labels or dict(zip(target.columns(name), values.T, strict=True))
     if data.spec.concepts is not None:
         ratings = data.concept_values()
         found |= {f"concept {one}": ratings[:, at] for at, one in enumerate(data.spec.concepts.names)}
@@ -109,8 +100,9 @@ def label_names(spec: DataSpec) -> dict[str, tuple[str, ...]]:
         if target.kind == "binary":
             one = target.names[1]
             found[label_name(one, name)] = (one, f"{name}:{one}", name)
-        elif target.kind in ("multilabel", "links", "multiclass"):
-            found |= {label_name(one, name): (one, f"{name}:{one}") for one in target.outputs}
+        else:
+            labels = target.labels(np.empty((0, len(target.columns(name)))))
+            found |= {label_name(one, name): (one, f"{name}:{one}") for one in labels}
     return found
 
 

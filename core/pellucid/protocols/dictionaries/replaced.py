@@ -200,9 +200,9 @@ def losses(target: Target, logits: Tensor, labels: Tensor | None) -> Tensor:
 
 def divergence(target: Target, clean: Tensor, new: Tensor) -> Tensor:
     """Divergence of what logits say from what clean ones say, shape (sample,)."""
-    if target.kind == "multiclass":
+    if target.exclusive:
         return kl_divergence(clean, new)
-    if target.kind == "regression":
+    if target.numeric:
         return 0.5 * (clean.double() - new.double()).square().sum(1)
     # A yes or no has one logit; the other class has zero.
     pairs = (torch.stack([torch.zeros_like(one), one], -1).flatten(0, 1) for one in (clean, new))

@@ -70,7 +70,7 @@ class Conclusions(AuditedRows):
 
     @property
     def _regression(self) -> bool:
-        return self.context.spec.target(self.context.target).kind == "regression"
+        return bool(self.context.spec.target(self.context.target).numeric)
 
     def results(self) -> list[Result]:
         """Whatever the rows allow."""

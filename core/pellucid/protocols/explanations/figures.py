@@ -86,7 +86,7 @@ def _banded(
 
 
 def _height(context: Context) -> str:
-    regression = context.spec.target(context.target).kind == "regression"
+    regression = context.spec.target(context.target).numeric
     return "output, SD" if regression else "probability of\nthe side taken"
 
 

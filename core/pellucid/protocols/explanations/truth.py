@@ -174,7 +174,7 @@ def _areas(model: Model, samples: Dataset, output: str, truth: Sequence[tuple[Re
     """Area under the ROC curve over the places of each sample, by each way; NaN where all places are true, or none."""
     model.eval()
     # Of a class, true places speak for it; of a number, they may speak either way.
-    strength = np.abs if model.predictor.config.target.kind == "regression" else np.asarray
+    strength = np.abs if model.predictor.config.target.numeric else np.asarray
     found = {}
     head = model.head
     if isinstance(head, ByPlaces):

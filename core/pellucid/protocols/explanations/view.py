@@ -26,11 +26,11 @@ class View:
     @classmethod
     def of(cls, target: Any, logits: Tensor, centre: Tensor | None) -> View:
         """From what a model says of each sample, and of one about which nothing is known."""
-        if target.kind == "multiclass":
+        if target.exclusive:
             at = logits.argmax(1)
             return cls(target, at, torch.ones(len(at)), torch.zeros(logits.shape[1]), torch.ones(logits.shape[1]))
         middle, spread = torch.zeros(logits.shape[1]), torch.ones(logits.shape[1])
-        if target.kind == "regression":
+        if target.numeric:
             middle = logits.mean(0) if centre is None else centre.detach()
             spread = logits.std(0, correction=0).clamp(min=1e-12)
         away = (logits - middle) / spread
@@ -46,27 +46,19 @@ class View:
     def height(self, logits: Tensor, rows: Tensor) -> Tensor:
         """How far the model takes the side that it took: a probability, or for numbers standard deviations."""
         at = self.at[rows]
-        if self.target.kind == "multiclass":
+        if self.target.exclusive:
             return logits.softmax(1)[torch.arange(len(at)), at]
         side = self.sign[rows] * (self.pick(logits, rows) - self.middle[at]) / self.spread[at]
-        return side if self.target.kind == "regression" else side.sigmoid()
+        return side if self.target.numeric else side.sigmoid()
 
     def truth(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Probability of what is true, mean over outputs; for numbers minus the error in standard deviations."""
-        if self.target.kind == "multiclass":
+        if self.target.exclusive:
             return logits.softmax(1).gather(1, labels[:, :1].long())[:, 0]
-        if self.target.kind == "regression":
+        if self.target.numeric:
             return -((logits - labels) / self.spread).abs().mean(1)
-        if self.target.kind == "ordinal":
-            labels = (labels > torch.arange(logits.shape[1])).float()
-        return ((2 * labels - 1) * logits).sigmoid().mean(1)
+        return ((2 * self.target.steps(labels).float() - 1) * logits).sigmoid().mean(1)
 
     def yes_or_no(self, labels: Tensor) -> np.ndarray:
         """A question that the labels answer with yes or no: the first label, the commonest class, or above the median."""
-        first = labels[:, 0].numpy()
-        if self.target.kind == "multiclass":
-            classes, counts = np.unique(first, return_counts=True)
-            return first == classes[counts.argmax()]
-        if self.target.kind in ("regression", "ordinal"):
-            return first > np.median(first)
-        return first > 0.5
+        return np.asarray(self.target.halves(labels.numpy()))

@@ -278,12 +278,7 @@ def _has_parameters(encoder: Encoder) -> bool:
 
 
 def _names(context: Context) -> dict[int, str]:
-    target = context.spec.target(context.target)
-    if target.kind == "multilabel":
-        return {0: f"not {target.names[0]}", 1: target.names[0]}
-    if target.kind in ("binary", "multiclass", "ordinal"):
-        return dict(enumerate(target.names))
-    return {}
+    return dict(enumerate(context.spec.target(context.target).class_names()))
 
 
 def _by_latent(rows: pd.DataFrame, context: Context) -> Iterator[tuple[str, str, pd.DataFrame]]:

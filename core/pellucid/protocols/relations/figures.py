@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.data.targets import ONE_CLASS_EACH
 from pellucid.protocols.prediction import label_columns
 from pellucid.protocols.prediction_figures import COLOURS, MARKS
 from pellucid.protocols.relations.conclusions import Deleted
@@ -81,7 +80,7 @@ def _weights(one: Deleted) -> Figure:
 
 def _groups(one: Deleted) -> dict[str, np.ndarray]:
     """Rows of each class, by its name; all of them where samples have no class."""
-    if one.target.kind not in ONE_CLASS_EACH:
+    if not one.target.one_class_each:
         return {"all": np.ones(len(one.rows), bool)}
     labels = one.rows[label_columns(one.target)[0]].to_numpy(np.float64)
-    return {name: labels == at for at, name in enumerate(one.target.names) if (labels == at).any()}
+    return {name: labels == at for at, name in enumerate(one.target.class_names()) if (labels == at).any()}

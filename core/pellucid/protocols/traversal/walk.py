@@ -129,9 +129,7 @@ def _measured(encoder: Encoder, points: Tensor, measures: Mapping[str, Measure])
 
 def followed(model: Model) -> tuple[str, ...]:
     """Outputs to follow: all that a head has, of the steps between ordered classes the middle one."""
-    head = model.predictor
-    outputs = head.outputs
-    return (outputs[(len(outputs) - 1) // 2],) if head.config.target.kind == "ordinal" else outputs
+    return model.predictor.config.target.followed
 
 
 def decoders(model: Model) -> Iterator[tuple[str, Encoder, slice]]:
