@@ -186,7 +186,7 @@ def build_protocols(study: Study) -> tuple[Splitting, dict[str, Assessment]]:
     Raises
     ------
     StudyError
-        If the study names no splitting protocol, or two.
+        If the study names no splitting protocol, or two, or one that neither splits nor assesses.
     """
     splitting: dict[str, Splitting] = {}
     assessments: dict[str, Assessment] = {}
@@ -200,6 +200,11 @@ def build_protocols(study: Study) -> tuple[Splitting, dict[str, Assessment]]:
             splitting[name] = protocol
         elif isinstance(protocol, Assessment):
             assessments[name] = protocol
+        else:
+            raise StudyError(
+                f"protocol {name!r} ({made.__module__}:{made.__name__}) neither splits nor assesses, so nothing can be done with it: "
+                "make it a Splitting or an Assessment"
+            )
     if len(splitting) != 1:
         found = _listed(list(splitting)) or "none"
         raise StudyError(

@@ -143,7 +143,7 @@ class Study(Frozen):
         StudyError
             If its dataset does not know how to leave samples out.
         """
-        if "skip_broken" not in plugins.load("dataset", self.dataset).config_type.model_fields:
+        if not plugins.load("dataset", self.dataset).skips_broken():
             raise StudyError(
                 f"dataset {self.dataset!r} cannot leave broken samples out, so --skip-broken fits nothing here: "
                 "mend what its error names, or take it out of the data"
@@ -167,8 +167,16 @@ class Study(Frozen):
     @property
     def apart(self) -> tuple[str, ...]:
         """Group columns that its splitting protocol keeps apart; empty where these are all that the dataset has."""
-        named = (self.options.get(name, {}).get("apart", ()) for name in self.protocols)
-        return next((tuple(some) for some in named if some), ())
+        for name in self.protocols:
+            # A protocol is loaded only where it may have something to say.
+            if "apart" in (options := self.options.get(name, {})):
+                from pellucid.part import configured
+                from pellucid.protocols.base import Splitting
+
+                made = plugins.load("protocol", name)
+                if issubclass(made, Splitting):
+                    return tuple(made(configured("protocol", name, made.config_type, options)).apart)
+        return ()
 
     def dataset_of(self, objects: Any, learnt: DataSpec | None = None) -> Dataset:
         """Samples without labels from the domain's own objects, with the dataset's options as this study has them.

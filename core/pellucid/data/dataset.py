@@ -116,6 +116,11 @@ class Dataset(ABC):
         return ()
 
     @classmethod
+    def skips_broken(cls) -> bool:
+        """Whether it can leave out samples whose files cannot be used: if it has an option ``skip_broken``."""
+        return "skip_broken" in cls.config_type.model_fields
+
+    @classmethod
     def of_objects(cls, objects: Any, config: Any) -> Dataset:
         """Samples without labels from the domain's own objects: open scans, recordings, molecules.
 

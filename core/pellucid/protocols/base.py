@@ -46,8 +46,22 @@ class Protocol(ABC):  # noqa: B024 - its two kinds below have the abstract metho
         self.config: Any = config if config is not None else self.config_type()
 
 
+FINAL_VALIDATION = 0.2
+"""Share of all subjects by which the models fitted on everybody stop and choose their thresholds, where nobody says another."""
+
+
 class Splitting(Protocol):
     """A protocol that owns the split."""
+
+    @property
+    def validation(self) -> float:
+        """Share of a training side that is kept for early stopping and thresholds."""
+        return FINAL_VALIDATION
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """Group columns that it keeps apart; empty where these are all that the dataset has."""
+        return ()
 
     @abstractmethod
     def splits(self, dataset: Dataset, target: str, seed: int) -> Iterator[Split]:
@@ -213,6 +227,10 @@ class Context:
         return {part: tags for part, tags in self.parts.items() if tags.predicts}
 
 
+Gathered = tuple[tuple[dict[str, Any], ...], dict[str, np.ndarray], str]
+"""Facts as plain values, arrays by name, and what could not be shown; see :func:`pellucid.report.features.gather`."""
+
+
 class Assessment(Protocol):
     """A measurement of fitted models on subjects that they have not learnt from."""
 
@@ -270,6 +288,10 @@ class Assessment(Protocol):
         Default: none, all models are measured together.
         """
         return ()
+
+    def gathered(self, fold: FittedFold, context: Context) -> Gathered | None:
+        """What the report shows of single features of this fold, for an assessment that decides which. Default: none."""
+        return None
 
     @abstractmethod
     def examine(self, fold: FittedFold) -> pd.DataFrame:

@@ -39,6 +39,16 @@ class NestedSubjectCv(Splitting):
     config_type = NestedSubjectCvConfig
     config: NestedSubjectCvConfig
 
+    @property
+    def validation(self) -> float:
+        """As the settings say."""
+        return self.config.validation
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """As the settings say."""
+        return self.config.apart
+
     def splits(self, dataset: Dataset, target: str, seed: int) -> Iterator[Split]:
         """One split a fold, balanced by label as far as whole subjects allow.
 

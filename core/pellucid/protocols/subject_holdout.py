@@ -69,6 +69,16 @@ class SubjectHoldout(Splitting):
     config_type = SubjectHoldoutConfig
     config: SubjectHoldoutConfig
 
+    @property
+    def validation(self) -> float:
+        """As the settings say."""
+        return self.config.validation
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """As the settings say."""
+        return self.config.apart
+
     def splits(self, dataset: Dataset, target: str, seed: int) -> Iterator[Split]:
         """One split.
 

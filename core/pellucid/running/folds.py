@@ -14,9 +14,8 @@ from pellucid.data.splits import Split, inner_split
 from pellucid.files import write_json, write_rows
 from pellucid.heads.base import Head, Predictor
 from pellucid.model import Model, Threshold
-from pellucid.protocols.base import FittedFold
+from pellucid.protocols.base import FittedFold, Gathered
 from pellucid.protocols.baseline import TrivialBaseline
-from pellucid.protocols.dictionaries.features import DictionaryFeatures
 from pellucid.protocols.measuring import examined
 from pellucid.protocols.usual import Usual
 from pellucid.report.unmeasured import in_words
@@ -28,10 +27,6 @@ from pellucid.weights import save_models
 
 NOT_MEASURED = "not_measured.json"
 """File of a fold: what its samples could not carry."""
-
-FINAL_VALIDATION = 0.2
-"""Share of all subjects by which the final models stop and choose their thresholds, where the splitting protocol names no
-share of its own (``validation``) for the folds' models."""
 
 
 def fit_and_examine(task: Task, split: Split, folds: int) -> None:
@@ -71,7 +66,6 @@ def _baseline(task: Task, dataset: Dataset) -> TrivialBaseline | None:
 
 def _examine(task: Task, fold: FittedFold, folder: Path) -> None:
     from pellucid.report.explained import explanation_rows
-    from pellucid.report.features import gather
     from pellucid.report.gallery import collect
 
     lacking: list[NotMeasured] = []
@@ -89,13 +83,17 @@ def _examine(task: Task, fold: FittedFold, folder: Path) -> None:
     gallery = collect(fold, task.context, rows)
     if fold.split.fold == 0:
         # Another fold's features are others.
-        features, arrays, problem = gather(fold, _counting(task))
+        features, arrays, problem = _gathered(task, fold)
         gallery = replace(gallery, arrays={**gallery.arrays, **arrays}, features=features, problem=problem)
     gallery.save(folder)
 
 
-def _counting(task: Task) -> DictionaryFeatures | None:
-    return next((one for one in task.assessments.values() if isinstance(one, DictionaryFeatures)), None)
+def _gathered(task: Task, fold: FittedFold) -> Gathered:
+    """What is shown of single features: of those that an assessment decides on, else as the report chooses."""
+    from pellucid.report.features import gather
+
+    told = (assessment.gathered(fold, task.context) for assessment in task.assessments.values())
+    return next((one for one in told if one is not None), None) or gather(fold)
 
 
 def _settings(task: Task) -> dict[str, TrainingSettings]:
@@ -156,8 +154,7 @@ def fit_on_everybody(task: Task) -> None:
         return
     dataset, target = task.dataset, task.study.target
     sets, strata = task.splitting.sets(dataset), task.splitting.strata(dataset, target)
-    share = getattr(task.splitting.config, "validation", FINAL_VALIDATION)
-    several = dataset.spec.group_word[1]
+    several, share = dataset.spec.group_word[1], task.splitting.validation
     train, validation = inner_split(sets, strata, validation=share, seed=task.study.training.seed, several=several)
     sides = Sides(dataset.subset(train), dataset.subset(validation), target)
     models, epochs = _fitted(task, sides, "all subjects", task.folder / "checkpoints")

@@ -10,7 +10,7 @@ from pydantic import Field
 from pellucid.errors import NotMeasurable
 from pellucid.part import Config
 from pellucid.protocols.audited import ONCE_A_FOLD
-from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.base import Context, FittedFold, Gathered
 from pellucid.protocols.dictionaries.codes import LABEL, OfDictionaries, dictionaries, dictionary_parts
 from pellucid.protocols.dictionaries.pooled import Pooled
 from pellucid.result import Result
@@ -92,6 +92,12 @@ class DictionaryFeatures(OfDictionaries):
                 pooled.table().assign(part=part, **{f"{ONCE_A_FOLD}{name}": value for name, value in fixed.items()})
             )
         return pd.concat(frames, ignore_index=True)
+
+    def gathered(self, fold: FittedFold, context: Context) -> Gathered:
+        """The features that it counts."""
+        from pellucid.report.features import gather
+
+        return gather(fold, self)
 
     def associated(
         self, pooled: Pooled, dealt: np.random.Generator | None = None
