@@ -287,15 +287,27 @@ class Predictor(Head):
         return self(Representation(explained, self.explained_names))
 
 
+def labels_of(batch: Batch) -> Tensor:
+    """Labels of a batch, shape (sample, column).
+
+    Raises
+    ------
+    ContractError
+        If it carries none.
+    """
+    if batch.targets is None:
+        raise ContractError(
+            "a head learns from labelled samples, and this batch carries no labels; collate it with a target"
+        )
+    return batch.targets
+
+
 def target_loss(target: Target, logits: Tensor, batch: Batch) -> Tensor:
     """Negative log-likelihood of a batch's labels, mean over samples (regression: half the squared error).
 
     Of several labels those that are unknown (``NaN``) are left out of the mean.
     """
-    labels = batch.targets
-    if labels is None:
-        raise ContractError("this batch carries no labels; collate it with a target")
-    return LIKELIHOODS[target.kind].loss(target, logits, labels)
+    return LIKELIHOODS[target.kind].loss(target, logits, labels_of(batch))
 
 
 def probabilities(target: Target, logits: Tensor) -> Tensor:

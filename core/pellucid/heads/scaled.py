@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pellucid.batch import Batch
-from pellucid.errors import ContractError
-from pellucid.heads.base import Predictor, PredictorConfig, prior_logits, target_loss
+from pellucid.heads.base import Predictor, PredictorConfig, labels_of, prior_logits, target_loss
 from pellucid.moments import Moments
 from pellucid.representation import Representation
 
@@ -67,12 +66,11 @@ class ScaledHead(Predictor):
         """Learn means and deviations of units and the prior of the outputs."""
         units, labels = Moments(), Moments()
         for z, batch in self.watched(parts):
-            if batch.targets is None:
-                raise ContractError("a head is prepared with labelled samples; collate the batches with a target")
+            given = labels_of(batch)
             units.add(self.measured(z).flatten(0, -2))
             labels.add(
-                self.config.target.steps(batch.targets.nan_to_num(0.0)),
-                ~batch.targets.isnan().expand(-1, len(self.outputs)),
+                self.config.target.steps(given.nan_to_num(0.0)),
+                ~given.isnan().expand(-1, len(self.outputs)),
             )
         self.unit_mean.copy_(units.mean)
         self.unit_scale.copy_(units.deviation)

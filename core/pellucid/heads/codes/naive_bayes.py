@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.batch import Batch
-from pellucid.data.spec import Binary
 from pellucid.errors import ContractError, DataError
 from pellucid.explanation import Evidence, Explanation
-from pellucid.heads.base import HeadTags, Predictor, PredictorConfig, Stage
+from pellucid.heads.base import HeadTags, PredictorConfig, labels_of
+from pellucid.heads.one_pass import OnePass, check_every_class
 from pellucid.heads.reads_tokens import chosen_tokens
 from pellucid.ngrams import NGrams, Tally, counts_of
 from pellucid.representation import Representation
@@ -55,7 +55,7 @@ class NGramNaiveBayesConfig(PredictorConfig):
     smoothing: float = Field(default=1.0, gt=0)
 
 
-class NGramNaiveBayes(Predictor):
+class NGramNaiveBayes(OnePass):
     """The logarithm of each class's share and, for each n-gram, how often it occurs times what one occurrence says.
 
     One occurrence says ``log P(n-gram | class)``, as a difference to the other class, or to the mean over several classes. The
@@ -113,10 +113,6 @@ class NGramNaiveBayes(Predictor):
             )
         return ""
 
-    def stages(self) -> tuple[Stage, ...]:
-        """One pass."""
-        return (Stage(name="fit", finish=self.finish),)
-
     @torch.no_grad()
     def finish(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Count n-grams in the training samples of each class.
@@ -126,19 +122,13 @@ class NGramNaiveBayes(Predictor):
         DataError
             If no training sample is of some class, or no n-gram occurs often enough.
         """
-        names = self.class_names
+        names = self.config.target.class_names
         tally, samples = Tally(len(names)), torch.zeros(len(names), dtype=torch.float64)
         for z, batch in parts:
-            if batch.targets is None:
-                raise ContractError("a head is fitted to labelled samples; collate the batches with a target")
-            member = functional.one_hot(batch.targets[:, 0].long(), len(names)).bool()
+            member = functional.one_hot(labels_of(batch)[:, 0].long(), len(names)).bool()
             tally.add(self.grams.keys(self._codes(z)), member)
             samples += member.sum(0)
-        absent = [name for name, count in zip(names, samples.tolist(), strict=True) if not count]
-        if absent:
-            raise DataError(
-                f"head {NAME!r} needs training samples of every class; there are none of {', '.join(absent)}"
-            )
+        check_every_class(NAME, names, samples.tolist())
         found, counts = tally.frequent(self.config.fewest, self.config.most)
         if not len(found):
             raise DataError(
@@ -157,12 +147,6 @@ class NGramNaiveBayes(Predictor):
         self.keys[: len(found)] = torch.from_numpy(found)
         self.weight[:, : len(found)] = weight.float()
         self.bias.copy_(bias)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Classes, in the order of their labels."""
-        target = self.config.target
-        return target.names if isinstance(target, Binary) else self.outputs
 
     @property
     def vocabulary(self) -> Tensor:

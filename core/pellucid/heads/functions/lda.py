@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.batch import Batch
-from pellucid.data.spec import Binary
-from pellucid.errors import ContractError, DataError
 from pellucid.explanation import Explanation
-from pellucid.heads.base import HeadTags, Predictor, PredictorConfig, Stage
+from pellucid.heads.base import HeadTags, PredictorConfig, labels_of
+from pellucid.heads.one_pass import OnePass, check_every_class
 from pellucid.representation import Representation
 
 
@@ -30,7 +29,7 @@ class LdaConfig(PredictorConfig):
     shrinkage: float = Field(default=0.0, ge=0, le=1)
 
 
-class Lda(Predictor):
+class Lda(OnePass):
     """A weighted sum of units for each class, with the weights that are best if classes are normal and equally wide.
 
     The explanation is the model. Its baseline is the output of a sample whose every unit is at the training mean. Nothing is
@@ -65,10 +64,6 @@ class Lda(Predictor):
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.register_buffer("unit_mean", torch.zeros(units))
 
-    def stages(self) -> tuple[Stage, ...]:
-        """One pass."""
-        return (Stage(name="fit", finish=self.finish),)
-
     @torch.no_grad()
     def finish(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Learn means and covariance from the training samples.
@@ -80,26 +75,20 @@ class Lda(Predictor):
         DataError
             If no training sample is of some class.
         """
-        classes = max(2, len(self.outputs))
+        classes = len(self.config.target.class_names)
         counts = torch.zeros(classes, dtype=torch.float64)
         sums = torch.zeros(classes, len(self.config.units), dtype=torch.float64)
         squares, origin = torch.zeros(sums.shape[1], sums.shape[1], dtype=torch.float64), None
         for z, batch in parts:
-            if batch.targets is None:
-                raise ContractError("a head is fitted to labelled samples; collate the batches with a target")
             x = z.values.double()
             # Near the data, so that squares of large numbers do not swallow small differences.
             origin = x.mean(0) if origin is None else origin
-            x, member = x - origin, functional.one_hot(batch.targets[:, 0].long(), classes).double()
+            x, member = x - origin, functional.one_hot(labels_of(batch)[:, 0].long(), classes).double()
             counts += member.sum(0)
             sums += member.T @ x
             squares += x.T @ x
-        absent = [name for name, count in zip(self._class_names(), counts.tolist(), strict=True) if not count]
-        if origin is None or absent:
-            raise DataError(
-                f"head 'lda' needs training samples of every class, and there are none of {', '.join(absent)}: train on more subjects, "
-                "or leave the class out of the target"
-            )
+        check_every_class("lda", self.config.target.class_names, counts.tolist())
+        assert origin is not None
         means = sums / counts[:, None]
         within = (squares - means.T @ (counts[:, None] * means)) / counts.sum()
         shrinkage, variance = self.config.shrinkage, within.diagonal().mean()
@@ -124,8 +113,3 @@ class Lda(Predictor):
         contributions = (z.values - self.unit_mean) * self.weight[at]
         baseline = self.bias[at].expand(len(contributions))
         return Explanation("function", target, z.names, contributions, baseline, self(z)[:, at], z.values)
-
-    def _class_names(self) -> tuple[str, ...]:
-        """All classes; a binary target has one output and two of them."""
-        target = self.config.target
-        return target.names if isinstance(target, Binary) else self.outputs

@@ -11,12 +11,13 @@ from pydantic import Field
 from torch import Tensor
 
 from pellucid.batch import Batch
-from pellucid.errors import ContractError, DataError, StudyError, nearest
+from pellucid.errors import DataError, StudyError, nearest
 from pellucid.explanation import Evidence, Explanation
-from pellucid.fingerprint import BYTES
-from pellucid.heads.base import HeadTags, Predictor, PredictorConfig, Stage
+from pellucid.heads.base import HeadTags, PredictorConfig, labels_of
 from pellucid.heads.kernels.fitting import fit
 from pellucid.heads.kernels.kernels import KernelName, kernel, min_max_parts, unit_likeness
+from pellucid.heads.one_pass import OnePass, check_differ
+from pellucid.heads.remembering import Remembers
 from pellucid.representation import Representation
 from pellucid.sample_ids import decoded_ids, encoded_ids
 
@@ -56,7 +57,7 @@ class GaussianProcessConfig(PredictorConfig):
     seed: int = 0
 
 
-class GaussianProcess(Predictor):
+class GaussianProcess(OnePass, Remembers):
     """Every training sample says its label as loudly as it is alike; every named number has a curve of its own.
 
     The mean of a Gaussian process with a weighted sum of kernels, one an encoder. By kernels that compare samples as wholes it
@@ -83,6 +84,8 @@ class GaussianProcess(Predictor):
         partial_labels=True,
         remembers=True,
     )
+    never = "this Gaussian process has seen no training samples"
+    then = "this Gaussian process compared training samples"
     config_type = GaussianProcessConfig
     config: GaussianProcessConfig
     grown = ("rows", "ids", "alpha")
@@ -94,7 +97,6 @@ class GaussianProcess(Predictor):
     weights: Tensor
     line: Tensor
     usual: Tensor
-    encoders_then: Tensor
 
     def __init__(self, config: GaussianProcessConfig) -> None:
         super().__init__()
@@ -118,7 +120,7 @@ class GaussianProcess(Predictor):
         self.register_buffer("weights", torch.zeros(outputs, len(self.blocks)))
         self.register_buffer("line", torch.zeros(outputs, 2))
         self.register_buffer("usual", torch.zeros(outputs, units))
-        self.register_buffer("encoders_then", torch.zeros(BYTES, dtype=torch.uint8))
+        self.begin_memory()
         # A parameter, although no step moves it: it is what an audit draws anew to see whether explanations notice.
         self.alpha = torch.nn.Parameter(torch.zeros(outputs, 0))
 
@@ -132,10 +134,6 @@ class GaussianProcess(Predictor):
         """Settings for a trial on few samples."""
         return {}
 
-    def stages(self) -> tuple[Stage, ...]:
-        """One pass."""
-        return (Stage(name="fit", finish=self.finish),)
-
     @torch.no_grad()
     def finish(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Compare all training samples with each other, and solve for their weights.
@@ -148,10 +146,8 @@ class GaussianProcess(Predictor):
             If a count is negative or no whole number, or all known labels of an output are the same.
         """
         seen = [(z.values, batch) for z, batch in parts]
-        if any(batch.targets is None for _, batch in seen):
-            raise ContractError("a head is fitted to labelled samples; collate the batches with a target")
         raw = torch.cat([values for values, _ in seen])
-        labels = torch.cat([batch.targets for _, batch in seen if batch.targets is not None])
+        labels = torch.cat([labels_of(batch) for _, batch in seen])
         names = [name for _, batch in seen for name in batch.samples]
         if len(names) != len(raw):
             raise ContractError(
@@ -170,11 +166,7 @@ class GaussianProcess(Predictor):
         for output, (name, column) in enumerate(zip(self.outputs, labels.double().numpy().T, strict=True)):
             known = np.flatnonzero(~np.isnan(column))
             y = column[known]
-            if np.ptp(y) == 0:
-                raise DataError(
-                    f"head {NAME!r}: all {len(y)} training labels of {name!r} are the same: leave it out of the target, or train on "
-                    "more samples"
-                )
+            check_differ(NAME, name, y)
             mean, deviation = y.mean(), y.std()
             found = fit([k[np.ix_(known, known)] for k in kernels], (y - mean) / deviation, seed=self.config.seed)
             alpha[output, known] = torch.from_numpy(found.alpha).float()
@@ -194,20 +186,10 @@ class GaussianProcess(Predictor):
         """Units are; training samples are others in every fold."""
         return name in self.config.units
 
-    def remember(self, encoders: Tensor) -> None:
-        """Keep the fingerprint of the encoders."""
-        self.encoders_then.copy_(encoders)
-
-    def stale(self, encoders: Tensor) -> str:
-        """Why the training samples are no longer as the encoders see them, or an empty string."""
-        mend = (
-            "fit it, or project it again with model.project(dataset, target), where dataset holds the training samples"
-        )
-        if not len(self.rows):
-            return f"this Gaussian process has seen no training samples: {mend}"
-        if not torch.equal(self.encoders_then, encoders.to(self.encoders_then.device)):
-            return f"an encoder has changed since this Gaussian process compared training samples: {mend}"
-        return ""
+    @property
+    def remembered(self) -> bool:
+        """Whether it has seen training samples."""
+        return bool(len(self.rows))
 
     def forward(self, z: Representation) -> Tensor:
         """Logits or numbers."""

@@ -11,21 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.batch import Batch
-from pellucid.errors import ContractError
 from pellucid.explanation import Evidence
 from pellucid.fingerprint import BYTES
-from pellucid.heads.base import Predictor
+from pellucid.heads.base import labels_of
 from pellucid.heads.prototypes.placing import Placing
 from pellucid.heads.prototypes.projection import Projection
 from pellucid.heads.prototypes.sets import (
     ComparingConfig,
     PrototypeSet,
-    class_names,
     directions,
     is_of_class,
     resolved_sets,
 )
 from pellucid.heads.prototypes.similarity import largest_similarity, pooled, similarity, windows
+from pellucid.heads.remembering import MEND, Remembers
 from pellucid.regions import Region, around
 from pellucid.representation import Representation
 from pellucid.sample_ids import ID_BYTES, decoded_ids, encoded_ids
@@ -59,9 +58,11 @@ class Match:
     source: str
 
 
-class Comparing(Predictor):
+class Comparing(Remembers):
     """A head that compares tokens with prototypes, each of which is a window of a training sample once it is fitted."""
 
+    never = "the prototypes of this model were never projected onto training samples"
+    then = "the prototypes of this model were projected onto training samples"
     config: ComparingConfig
     class_of: Tensor
     set_of: Tensor
@@ -69,7 +70,6 @@ class Comparing(Predictor):
     source_window: Tensor
     projected: Tensor
     levels: Tensor
-    encoders_then: Tensor
     prototypes_then: Tensor
 
     def __init__(self, config: ComparingConfig, name: str) -> None:
@@ -87,7 +87,7 @@ class Comparing(Predictor):
         self.register_buffer("source_window", torch.zeros(count, dtype=torch.long))
         self.register_buffer("projected", torch.zeros(count, dtype=torch.bool))
         self.register_buffer("levels", torch.zeros(count, LEVELS))
-        self.register_buffer("encoders_then", torch.zeros(BYTES, dtype=torch.uint8))
+        self.begin_memory()
         self.register_buffer("prototypes_then", torch.zeros(BYTES, dtype=torch.uint8))
 
     # --- names --------------------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ class Comparing(Predictor):
     @property
     def classes(self) -> tuple[str, ...]:
         """What prototypes are of."""
-        return class_names(self.config.target)
+        return self.config.target.class_names
 
     @property
     def prototype_names(self) -> tuple[str, ...]:
@@ -123,9 +123,7 @@ class Comparing(Predictor):
 
     def is_of_class(self, batch: Batch) -> Tensor:
         """Whether each sample is of each class, bool, shape (sample, class)."""
-        if batch.targets is None:
-            raise ContractError("this batch carries no labels; collate it with a target")
-        return is_of_class(self.config.target, batch.targets)
+        return is_of_class(self.config.target, labels_of(batch))
 
     # --- comparing ----------------------------------------------------------------------------------------------------
 
@@ -254,19 +252,21 @@ class Comparing(Predictor):
 
     def remember(self, encoders: Tensor) -> None:
         """Keep the fingerprints of the encoders, and of the prototypes and what lies before them."""
-        self.encoders_then.copy_(encoders)
+        super().remember(encoders)
         self.prototypes_then.copy_(self._state())
 
     def stale(self, encoders: Tensor) -> str:
         """Why the prototypes are not the training samples that they are shown as, or an empty string."""
-        mend = "project it again with model.project(dataset, target), where dataset holds the training samples"
-        if not self.projected.any():
-            return f"the prototypes of this model were never projected onto training samples: fit it, or {mend}"
-        if not torch.equal(self.encoders_then, encoders.to(self.encoders_then.device)):
-            return f"an encoder has changed since the prototypes of this model were projected onto training samples: {mend}"
+        if reason := super().stale(encoders):
+            return reason
         if not torch.equal(self.prototypes_then, self._state()):
-            return f"the prototypes of this model have changed since they were projected onto training samples: {mend}"
+            return f"the prototypes of this model have changed since they were projected onto training samples: {MEND}"
         return ""
+
+    @property
+    def remembered(self) -> bool:
+        """Whether any prototype was projected."""
+        return bool(self.projected.any())
 
     def _state(self) -> Tensor:
         total = hashlib.blake2b(digest_size=BYTES)

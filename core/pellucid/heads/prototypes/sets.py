@@ -92,7 +92,7 @@ class PrototypeSet:
     shape : TokenShape
         Of the tokens as encoders hand them on.
     classes : tuple of int
-        Positions of the classes served, among :func:`class_names`.
+        Positions of the classes served, among the target's.
     per_class, window, similarity, pool, top, addon_width
         As in :class:`ComparingConfig`, ``window`` at least 1.
     """
@@ -128,11 +128,6 @@ class PrototypeSet:
         return [class_index for class_index in self.classes for _ in range(self.per_class)]
 
 
-def class_names(target: Any) -> tuple[str, ...]:
-    """What prototypes are of: both classes of a binary target, else the outputs."""
-    return tuple(target.names) if target.kind == "binary" else tuple(target.outputs)
-
-
 def directions(target: Any) -> Tensor:
     """1 where a class speaks for an output, -1 against it, else 0; shape (output, class)."""
     return torch.tensor([[-1.0, 1.0]]) if target.kind == "binary" else torch.eye(len(target.outputs))
@@ -163,7 +158,7 @@ def resolved_sets(config: ComparingConfig, head: str) -> tuple[PrototypeSet, ...
     """
     asked = config.sets or tuple(PrototypeSetConfig(tokens_name=name) for name in config.tokens)
     sets = tuple(_resolved(config, one, head) for one in asked)
-    names = class_names(config.target)
+    names = config.target.class_names
     unserved = [name for at, name in enumerate(names) if not any(at in prototype_set.classes for prototype_set in sets)]
     if unserved:
         raise StudyError(f"head {head!r}: no set of prototypes serves {', '.join(map(repr, unserved))}")
@@ -200,5 +195,5 @@ def _served(target: Any, outputs: Sequence[str], head: str) -> tuple[int, ...]:
                 f"outputs: {', '.join(target.outputs)}"
             )
     if target.kind == "binary" or not outputs:
-        return tuple(range(len(class_names(target))))
+        return tuple(range(len(target.class_names)))
     return tuple(target.outputs.index(name) for name in outputs)

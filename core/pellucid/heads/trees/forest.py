@@ -11,9 +11,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pellucid.batch import Batch
-from pellucid.errors import ContractError, DataError
 from pellucid.explanation import Explanation
-from pellucid.heads.base import HeadTags, Predictor, PredictorConfig, Stage
+from pellucid.heads.base import HeadTags, PredictorConfig, labels_of
+from pellucid.heads.one_pass import OnePass, check_differ
 from pellucid.heads.trees.compiled import CompiledTrees
 from pellucid.heads.trees.flat import FlatTrees, flattened
 from pellucid.representation import Representation
@@ -50,7 +50,7 @@ class RandomForestConfig(PredictorConfig):
     seed: int = 0
 
 
-class RandomForest(Predictor):
+class RandomForest(OnePass):
     """Trees on bootstrap samples of the training samples, one forest an output, their mean the answer.
 
     Each split moves the mean label of the training samples that are still together, so the answer is the mean at the roots plus
@@ -93,10 +93,6 @@ class RandomForest(Predictor):
         """Settings for a trial on few samples."""
         return {"trees": 20}
 
-    def stages(self) -> tuple[Stage, ...]:
-        """One pass."""
-        return (Stage(name="fit", finish=self.finish),)
-
     @torch.no_grad()
     def finish(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Grow a forest for each output on the training samples in which it is known.
@@ -108,11 +104,9 @@ class RandomForest(Predictor):
         DataError
             If all known labels of an output are the same.
         """
-        seen = [(z.values, batch.targets) for z, batch in parts]
-        if any(labels is None for _, labels in seen):
-            raise ContractError("a head is fitted to labelled samples; collate the batches with a target")
+        seen = [(z.values, labels_of(batch)) for z, batch in parts]
         x = torch.cat([values for values, _ in seen]).numpy()
-        labels = torch.cat([labels for _, labels in seen if labels is not None])
+        labels = torch.cat([labels for _, labels in seen])
         steps = self.config.target.steps(labels)
         unknown = labels.isnan().expand(-1, steps.shape[1]) if labels.shape[1] == 1 else labels.isnan()
         forests = []
@@ -132,11 +126,7 @@ class RandomForest(Predictor):
     def _grown(self, x: np.ndarray, y: np.ndarray, name: str, at: int) -> FlatTrees:
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-        if len(np.unique(y)) < 2:
-            raise DataError(
-                f"head 'random-forest': all {len(y)} training labels of {name!r} are the same: leave it out of the target, or train on "
-                "more samples"
-            )
+        check_differ("random-forest", name, y)
         asked = self.config.units_asked or ("third" if self._numbers else "sqrt")
         settings: dict[str, Any] = {
             "n_estimators": self.config.trees,
