@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,12 +16,14 @@ from pellucid.entries import EncoderEntry, HeadEntry
 from pellucid.errors import StudyError, nearest
 from pellucid.heads.abilities import ReadsCounts
 from pellucid.heads.base import Head, HeadTags
+from pellucid.heads.inputs import HeadInputs
 from pellucid.part import configured
 from pellucid.protocols.base import Assessment, Context, Protocol, Splitting
 from pellucid.protocols.baseline import TrivialBaseline
-from pellucid.representation import TokenShape, tokens_name
+from pellucid.representation import tokens_name
 from pellucid.seeds import seed_of
 from pellucid.studies import Study
+from pellucid.suggestions import encoders_with, heads_with
 from pellucid.training.engine import processes
 from pellucid.training.fit import check_codes
 from pellucid.training.settings import TrainingSettings
@@ -54,9 +57,10 @@ def _encoder(entry: EncoderEntry, spec: DataSpec, seed: str) -> Encoder:
         raise StudyError(f"encoder {entry.name!r} reads one input, but the study gives it {', '.join(inputs)}")
     for name, one in inputs.items():
         if one.kind not in made.tags.accepts:
+            fit = encoders_with(partial(_accepts, one.kind))
             raise StudyError(
                 f"encoder {entry.name!r} reads {_listed(made.tags.accepts)}, but input {name!r} of dataset {spec.name!r} is of "
-                f"kind {one.kind}. Encoders for it: {_listed(_encoders_for(one.kind)) or 'none installed'}"
+                f"kind {one.kind}. Encoders for it: {_listed(fit) or 'none installed'}"
             )
     config = configured(
         "encoder", entry.name, made.config_type, entry.options, beside=tuple(EncoderEntry.model_fields), inputs=inputs
@@ -69,23 +73,8 @@ def _encoder(entry: EncoderEntry, spec: DataSpec, seed: str) -> Encoder:
     return encoder
 
 
-def _encoders_for(kind: str) -> list[str]:
-    return _encoders_with(lambda tags: kind in tags.accepts)
-
-
-def _encoders_of_codes() -> list[str]:
-    return _encoders_with(lambda tags: tags.gives_codes)
-
-
-def _encoders_with(wanted: Callable[[EncoderTags], bool]) -> list[str]:
-    fit = []
-    for name in plugins.components("encoder"):
-        try:
-            if wanted(plugins.load("encoder", name).tags):
-                fit.append(name)
-        except Exception:  # noqa: BLE001 - another plugin's trouble must not hide the message being written
-            continue
-    return fit
+def _accepts(kind: str, tags: EncoderTags) -> bool:
+    return kind in tags.accepts
 
 
 def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec, target: str, *, seed: str) -> Head:
@@ -94,34 +83,19 @@ def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec
     Raises
     ------
     StudyError
-        If it cannot predict this kind of target, needs concepts that nobody rated or a decoder that no encoder has, or takes for
-        counts what an encoder standardises.
+        If it cannot predict this kind of target, cannot read what it is given (see
+        :meth:`~pellucid.heads.base.Head.unfit_for_inputs`), or takes for counts what an encoder standardises.
     """
     made = plugins.load("head", entry.name)
     asked = _asked(entry, made.tags, spec, target) if made.tags.predicts else {}
-    if made.tags.needs_concepts and spec.concepts is None:
-        raise StudyError(f"head {entry.name!r} needs concepts rated by people; dataset {spec.name!r} has none")
-    if made.tags.needs_decoder and not any(e.tags.decodes for e in encoders.values()):
-        raise StudyError(
-            f"head {entry.name!r} needs an encoder that decodes (a VAE); it reads {_listed(list(encoders))}"
-        )
     read = facts_of(encoders)
-    if made.tags.needs_tokens and not read["tokens"]:
-        raise StudyError(
-            f"head {entry.name!r} reads places of the input, but none of {_listed(list(encoders))} hands on tokens; an "
-            "encoder with an option tokens does with tokens = true"
-        )
+    given = HeadInputs({prefix: one.tags for prefix, one in encoders.items()}, read["units"], read["tokens"], spec)
+    if reason := made.unfit_for_inputs(given):
+        raise StudyError(f"head {entry.name!r} {reason}")
     if made.tags.needs_tokens and not made.tags.varying_tokens:
-        read["tokens"] = _counted(entry, read["tokens"])
-    if made.tags.needs_codes and not any(one.codebook for one in read["tokens"].values()):
-        raise StudyError(
-            f"head {entry.name!r} reads codes, but no token of {_listed(list(encoders))} has one. Encoders that give codes: "
-            f"{_listed(_encoders_of_codes()) or 'none installed'}"
-        )
+        read["tokens"] = {name: shape for name, shape in read["tokens"].items() if not shape.varying}
     known = tuple(HeadEntry.model_fields)
     if made.tags.learns == "texts":
-        if not spec.texts:
-            raise StudyError(f"head {entry.name!r} learns from texts; dataset {spec.name!r} has none")
         asked |= {"texts": spec.texts}
     config = configured("head", entry.name, made.config_type, entry.options, beside=known, **read, **asked)
     torch.manual_seed(seed_of(seed, entry.part))
@@ -133,18 +107,6 @@ def build_head(entry: HeadEntry, encoders: Mapping[str, Encoder], spec: DataSpec
                 f"negative: write standardised = false with this encoder, or choose another kernel for {prefix!r}"
             )
     return head
-
-
-def _counted(entry: HeadEntry, tokens: Mapping[str, TokenShape]) -> Mapping[str, TokenShape]:
-    """Those tokens of which every sample has as many."""
-    counted = {name: shape for name, shape in tokens.items() if not shape.varying}
-    if not counted:
-        fit = [name for name in plugins.components("head") if plugins.load("head", name).tags.varying_tokens]
-        raise StudyError(
-            f"head {entry.name!r} reads the same number of places of every sample, but of {_listed(list(tokens))} samples have "
-            f"different numbers. Heads for such places: {_listed(fit)}"
-        )
-    return counted
 
 
 def _asked(entry: HeadEntry, tags: HeadTags, spec: DataSpec, target: str) -> dict[str, Any]:
@@ -160,7 +122,7 @@ def _asked(entry: HeadEntry, tags: HeadTags, spec: DataSpec, target: str) -> dic
             f"head {entry.name!r} predicts {_listed(tags.targets)}, but target {target!r} is {wanted.kind}"
         )
     if wanted.is_partial and not tags.partial_labels:
-        fit = [name for name in plugins.components("head") if plugins.load("head", name).tags.partial_labels]
+        fit = heads_with(lambda one: one.partial_labels)
         raise StudyError(
             f"head {entry.name!r} learns from samples whose labels are all known; in target {target!r} single ones may be unknown. "
             f"Heads for it: {_listed(fit)}; or choose one of its labels as the target"

@@ -10,7 +10,8 @@ import torch
 from pellucid import plugins
 from pellucid.explanation import Family
 from pellucid.heads.abilities import AnswersWithout, ByConcepts, ByPlaces, ByText, StepByStep
-from pellucid.heads.base import Head, HeadTags, Learnt, Predictor
+from pellucid.heads.base import Head, HeadTags, Predictor
+from pellucid.heads.tags import Learnt
 from pellucid.plugins import Component
 from pellucid.representation import Representation
 from pellucid.testing.encoders import same

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pellucid.batch import Batch
-from pellucid.errors import DataError, StudyError, nearest
+from pellucid.errors import ContractError, DataError, StudyError, nearest
 from pellucid.explanation import Evidence, Explanation
 from pellucid.heads.base import HeadTags, PredictorConfig, labels_of
 from pellucid.heads.kernels.fitting import fit
