@@ -56,9 +56,9 @@ def test_an_output_of_which_no_label_is_known_is_refused():
 
 
 def test_classes_have_names_both_of_a_yes_or_no():
-    assert TWO.class_names == ("no", "yes")
-    assert MultiClass(names=("a", "b", "c")).class_names == ("a", "b", "c")
-    assert Ordinal(names=("low", "middle", "high")).class_names == ("low", "middle", "high")
-    assert MultiLabel(names=("p", "q")).class_names == ("p", "q")
-    assert Links(relation="treats").class_names == ("no treats", "treats")
-    assert Regression(names=("age",), units=("years",)).class_names == ()
+    assert TWO.categories == ("no", "yes")
+    assert MultiClass(names=("a", "b", "c")).categories == ("a", "b", "c")
+    assert Ordinal(names=("low", "middle", "high")).categories == ("low", "middle", "high")
+    assert MultiLabel(names=("p", "q")).categories == ("p", "q")
+    assert Links(relation="treats").categories == ("not treats", "treats")
+    assert Regression(names=("age",), units=("years",)).categories == ()

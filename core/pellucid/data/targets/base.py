@@ -92,6 +92,11 @@ class BaseTarget(Frozen):
         """Whether single labels of a sample may be unknown."""
         return False
 
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """What a sample can be of: each class, both of a yes or no; of several labels the labels; none for numbers."""
+        return self.outputs if self.several_labels else self.class_names()
+
     def class_names(self, output: str = "") -> tuple[str, ...]:
         """What each value of a label is called; of several labels those of ``output``, the first by default; none of numbers."""
         return (self.no_name(output), output or self.outputs[0])

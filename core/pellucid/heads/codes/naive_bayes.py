@@ -122,7 +122,7 @@ class NGramNaiveBayes(OnePass):
         DataError
             If no training sample is of some class, or no n-gram occurs often enough.
         """
-        names = self.config.target.class_names
+        names = self.config.target.categories
         tally, samples = Tally(len(names)), torch.zeros(len(names), dtype=torch.float64)
         for z, batch in parts:
             member = functional.one_hot(labels_of(batch)[:, 0].long(), len(names)).bool()

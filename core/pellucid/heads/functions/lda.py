@@ -75,7 +75,7 @@ class Lda(OnePass):
         DataError
             If no training sample is of some class.
         """
-        classes = len(self.config.target.class_names)
+        classes = len(self.config.target.categories)
         counts = torch.zeros(classes, dtype=torch.float64)
         sums = torch.zeros(classes, len(self.config.units), dtype=torch.float64)
         squares, origin = torch.zeros(sums.shape[1], sums.shape[1], dtype=torch.float64), None
@@ -87,7 +87,7 @@ class Lda(OnePass):
             counts += member.sum(0)
             sums += member.T @ x
             squares += x.T @ x
-        check_every_class("lda", self.config.target.class_names, counts.tolist())
+        check_every_class("lda", self.config.target.categories, counts.tolist())
         assert origin is not None
         means = sums / counts[:, None]
         within = (squares - means.T @ (counts[:, None] * means)) / counts.sum()

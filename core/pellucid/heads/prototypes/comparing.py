@@ -95,7 +95,7 @@ class Comparing(Remembers):
     @property
     def classes(self) -> tuple[str, ...]:
         """What prototypes are of."""
-        return self.config.target.class_names
+        return self.config.target.categories
 
     @property
     def prototype_names(self) -> tuple[str, ...]:

@@ -158,7 +158,7 @@ def resolved_sets(config: ComparingConfig, head: str) -> tuple[PrototypeSet, ...
     """
     asked = config.sets or tuple(PrototypeSetConfig(tokens_name=name) for name in config.tokens)
     sets = tuple(_resolved(config, one, head) for one in asked)
-    names = config.target.class_names
+    names = config.target.categories
     unserved = [name for at, name in enumerate(names) if not any(at in prototype_set.classes for prototype_set in sets)]
     if unserved:
         raise StudyError(f"head {head!r}: no set of prototypes serves {', '.join(map(repr, unserved))}")
@@ -195,5 +195,5 @@ def _served(target: Any, outputs: Sequence[str], head: str) -> tuple[int, ...]:
                 f"outputs: {', '.join(target.outputs)}"
             )
     if target.kind == "binary" or not outputs:
-        return tuple(range(len(target.class_names)))
+        return tuple(range(len(target.categories)))
     return tuple(target.outputs.index(name) for name in outputs)

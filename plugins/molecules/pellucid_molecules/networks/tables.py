@@ -100,9 +100,9 @@ class ReadNodes:
                 )
         taken = (asked.identity, *but)
         option = f"features in nodes.{kind}"
-        self.features = asked.features
-        if asked.features is None:
-            self.features = tuple(numeric_columns(self.table, taken, option))
+        self.features: tuple[str, ...] = (
+            tuple(numeric_columns(self.table, taken, option)) if asked.features is None else asked.features
+        )
         self.table.need(self.features, dict.fromkeys(self.features, option))
         for column in self.features:
             if column in but:
