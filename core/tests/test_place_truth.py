@@ -20,8 +20,9 @@ from pellucid.heads.functions.linear import Linear
 from pellucid.heads.tokens import LinearTokens, LinearTokensConfig
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
+from pellucid.protocols.explanations.kinds import KIND, PlaceKinds
 from pellucid.protocols.explanations.truth import PlaceTruth, PlaceTruthConfig
-from pellucid.regions import Box, Subgraph
+from pellucid.regions import Box, Subgraph, TimeSpan
 from pellucid.report.places import own_places
 from pellucid.representation import Representation, Tokens, TokenShape
 from pellucid.testing.planted import planted
@@ -56,9 +57,12 @@ class Nodes(Encoder):
 
 
 class Made(ArrayDataset):
-    """Nodes of two kinds; in half of the graphs one node of a third kind, which makes the label true."""
+    """Nodes of two kinds; in half of the graphs one node of a third kind, which makes the label true.
 
-    def __init__(self, count=160, seed=0):
+    Without noise the features of a node say of what kind it is; with it they are numbers that a model has to read.
+    """
+
+    def __init__(self, count=160, seed=0, noise=0.05):
         rng = np.random.default_rng(seed)
         found, self.where = [], []
         for at in range(count):
@@ -66,7 +70,8 @@ class Made(ArrayDataset):
             kind = rng.integers(0, 2, size)
             there = (int(rng.integers(size)),) if at % 2 else ()
             kind[list(there)] = 2
-            found.append(Graphs.of(np.eye(3)[kind], [(i, i + 1) for i in range(size - 1)]))
+            nodes = np.eye(3)[kind] + noise * rng.normal(size=(size, 3))
+            found.append(Graphs.of(nodes, [(i, i + 1) for i in range(size - 1)]))
             self.where.append((Subgraph(there),) if there else ())
         frame = pd.DataFrame(
             {"subject": [f"s{at}" for at in range(count)], TARGET: np.arange(count) % 2 * 1.0},
@@ -115,7 +120,11 @@ def judged():
     fold, context = fold_of(Made())
     protocol = PlaceTruth(PlaceTruthConfig(samples=20, shuffles=6))
     rows = protocol.examine(fold).assign(fold=0)
-    return fold, rows, {one.metric: one for one in protocol.conclude(rows, context)}
+    return fold, rows, by_metric(protocol.conclude(rows, context))
+
+
+def by_metric(results):
+    return {one.metric: one for one in results if one.part != KIND}
 
 
 def test_the_node_that_makes_the_label_true_comes_first(judged):
@@ -156,7 +165,7 @@ def test_explanations_that_point_elsewhere_fail(judged):
     fold.models["additive"].head = head
     protocol = PlaceTruth(PlaceTruthConfig(shuffles=1))
     context = Context(fold.dataset.spec, TARGET, {"additive": head.tags}, "prevalence", 0)
-    found = {one.metric: one for one in protocol.conclude(protocol.examine(fold).assign(fold=0), context)}
+    found = by_metric(protocol.conclude(protocol.examine(fold).assign(fold=0), context))
     assert found["place_auroc"].value == 0.0
     assert not found["place_auroc"].passed
 
@@ -164,7 +173,7 @@ def test_explanations_that_point_elsewhere_fail(judged):
 def test_of_a_number_places_that_lower_it_are_as_true_as_those_that_raise_it():
     fold, context = fold_of(Sums())
     protocol = PlaceTruth(PlaceTruthConfig(shuffles=1))
-    found = {one.metric: one for one in protocol.conclude(protocol.examine(fold).assign(fold=0), context)}
+    found = by_metric(protocol.conclude(protocol.examine(fold).assign(fold=0), context))
     # By the sign of what they add, those that lower the number would come last.
     assert found["place_auroc"].value == found["place_auroc_removal"].value == 1.0
 
@@ -254,6 +263,47 @@ def test_labels_are_dealt_anew_by_the_seed_and_each_goes_to_one():
     assert turned.frame[TARGET].tolist() == data.frame[TARGET].tolist()[::-1]
     assert turned.frame["subject"].tolist() == data.frame["subject"].tolist()
     assert turned.learned_from == data.learned_from
+
+
+def test_where_the_kind_of_a_node_says_it_all_no_model_is_better():
+    fold, context = fold_of(Made(noise=0))
+    protocol = PlaceTruth(PlaceTruthConfig(shuffles=1))
+    results = protocol.conclude(protocol.examine(fold).assign(fold=0), context)
+    (alone,) = [one for one in results if one.part == KIND]
+    assert (alone.value, alone.chance, alone.metric) == (1.0, 0.5, "place_auroc")
+    for one in by_metric(results).values():
+        assert (one.value, one.baseline, one.baseline_name, one.passed) == (1.0, 1.0, KIND, False)
+
+
+def test_rates_of_kinds_are_those_of_the_training_side():
+    data = Made(noise=0)
+    # Every second node of the first kind is true, whatever the label.
+    graphs = data.read(np.arange(len(data))).inputs["graph"]
+    kinds = np.split(graphs.nodes.argmax(1), np.cumsum(graphs.node_counts)[:-1])
+    first, rest = np.arange(80), np.arange(80, 160)
+    truth = [tuple(Subgraph((int(at),)) for at in np.flatnonzero(kind == 0)[::2]) for kind in kinds]
+    learnt = [at for at in first if truth[at]]
+    found = PlaceKinds(data.subset(np.array(learnt)), [truth[at] for at in learnt])
+    counts = {kind: [0, 0] for kind in range(3)}
+    for at in learnt:
+        for node, kind in enumerate(kinds[at]):
+            counts[kind][0] += Subgraph((node,)) in truth[at]
+            counts[kind][1] += 1
+    regions = [[Subgraph((node,)) for node in range(len(kinds[at]))] for at in rest]
+    for at, scores in zip(rest, found.scores(data.subset(rest), regions), strict=True):
+        assert scores == pytest.approx([counts[kind][0] / counts[kind][1] for kind in kinds[at]])
+    # A place of several nodes is as likely as they are in the mean.
+    both = found.scores(data.subset(rest[:1]), [[Subgraph((0, 1))]])[0]
+    assert both == pytest.approx(found.scores(data.subset(rest[:1]), [regions[0][:2]])[0].mean())
+
+
+def test_places_that_are_no_nodes_are_of_the_kind_of_their_position():
+    data = planted(("signal",))
+    spans = [TimeSpan(("c",), 0.0, 0.5), TimeSpan(("c",), 0.5, 1.0), TimeSpan(("c",), 1.0, 1.5)]
+    truth = [(spans[0],)] * 6 + [(spans[1],)] * 2
+    found = PlaceKinds(data.subset(np.arange(8)), truth)
+    (scores,) = found.scores(data.subset(np.array([20])), [spans])
+    assert scores == pytest.approx([0.75, 0.25, 0.0])
 
 
 def test_data_that_do_not_know_are_refused_before_anything_is_fitted(judged):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -20,10 +20,11 @@ from pellucid.heads.base import Head
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
+from pellucid.protocols.explanations.kinds import KIND, PlaceKinds
 from pellucid.protocols.fit_again import fit_again
 from pellucid.regions import Region, Subgraph, overlap
 from pellucid.result import Result
-from pellucid.statistics.bootstrap import REPLICATES, subject_interval
+from pellucid.statistics.bootstrap import REPLICATES, Interval, subject_interval
 from pellucid.statistics.ranking import auroc
 from pellucid.training.fit import Sides
 
@@ -40,6 +41,9 @@ WAYS: Mapping[str, str] = {
     "removal": "how much the output changes without each place",
 }
 """Ways of scoring places, and what a score is."""
+
+MOST = 1000
+"""Training samples a fold that the rates of kinds of place are counted on."""
 
 
 class PlaceTruthConfig(Config):
@@ -73,8 +77,11 @@ class PlaceTruth(Assessment):
 
     Both are areas under the ROC curve over the places of one sample, and means over samples. What makes a number what it is may
     raise or lower it, so for a target of numbers places are put in order by how much they change it, whichever way. Chance is one
-    half. The baseline is the same model learnt from labels that were shuffled among the training samples, in the mean over several
-    of them: passed means that the true model's interval lies above both.
+    half. There are two baselines, and the better one stands beside a result. One is the same model learnt from labels that were
+    shuffled among the training samples, in the mean over several of them. The other is no model: places in the order of how often
+    those of their kind are true among the training samples (oxygen first; see
+    :class:`~pellucid.protocols.explanations.kinds.PlaceKinds`), a part of its own as well. Passed means that the true model's
+    interval lies above both, and above chance.
     """
 
     name: ClassVar[str] = NAME
@@ -116,10 +123,14 @@ class PlaceTruth(Assessment):
                 some = np.flatnonzero([bool(where) for where in truth])
                 some = np.sort(rng.permutation(some)[: self.config.samples])
                 if len(some):
-                    where = [truth[at] for at in some]
-                    columns = _areas(model, test.subset(some), output, where)
+                    where, kinds = [truth[at] for at in some], self._kinds(fold, output)
+                    columns = _areas(model, test.subset(some), output, where, kinds)
                     every = [_areas(one, test.subset(some), output, where) for one in shuffled]
-                    columns |= {f"{way}_shuffled": np.mean([e[way] for e in every], axis=0) for way in columns if every}
+                    columns |= {
+                        f"{way}_shuffled": np.mean([e[way] for e in every], axis=0)
+                        for way in WAYS
+                        if every and way in columns
+                    }
                     tables.append(rows_of(part, test.subset(some), columns).assign(output=output))
         if not tables:
             raise NotMeasurable(
@@ -129,8 +140,40 @@ class PlaceTruth(Assessment):
         return pd.concat(tables, ignore_index=True)
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
-        """Up to two results a part."""
-        return [one for part in context.predictors for one in self._of(rows[rows["part"] == part], part, context)]
+        """Up to three results a part, and one of the kind of place alone."""
+        found = [one for part in context.predictors for one in self._of(rows[rows["part"] == part], part, context)]
+        return found + self._kind_alone(rows, context)
+
+    def _kinds(self, fold: FittedFold, output: str) -> PlaceKinds | None:
+        learnt = fold.dataset.subset(fold.split.train)
+        truth = learnt.planted(output) or []
+        some = np.flatnonzero([bool(where) for where in truth])
+        some = np.sort(np.random.default_rng([fold.seed, fold.split.fold, 1]).permutation(some)[:MOST])
+        return PlaceKinds(learnt.subset(some), [truth[at] for at in some]) if len(some) else None
+
+    def _kind_alone(self, rows: pd.DataFrame, context: Context) -> list[Result]:
+        """How well the kind of place alone puts places in order, whose places are the same for all models of one way."""
+        for part in context.predictors:
+            own = rows[rows["part"] == part]
+            for way in WAYS:
+                if f"{way}_kind" not in own or not np.isfinite(own[f"{way}_kind"].to_numpy(float)).any():
+                    continue
+                known = own[np.isfinite(own[f"{way}_kind"].to_numpy(float))]
+                found = self._interval(known, f"{way}_kind", context)
+                return [
+                    Result(
+                        protocol=NAME, metric="place_auroc", part=KIND, value=found.value, low=found.low, high=found.high,
+                        chance=0.5, baseline=0.5, baseline_name="any order", higher_is_better=True, n_samples=len(known),
+                        n_subjects=known["subject"].nunique(),
+                    )
+                ]  # fmt: skip
+        return []
+
+    def _interval(self, rows: pd.DataFrame, column: str, context: Context) -> Interval:
+        return subject_interval(
+            rows[column].to_numpy(float), rows["subject"].to_numpy(), rows["fold"].to_numpy(),
+            replicates=self.config.replicates, seed=context.seed,
+        )  # fmt: skip
 
     def _shuffled(self, fold: FittedFold, part: str, model: Model, at: int) -> Model:
         seed = f"{fold.seed}/{NAME}/{at}"
@@ -143,13 +186,11 @@ class PlaceTruth(Assessment):
             if way not in rows or not np.isfinite(values := rows[way].to_numpy(float)).any():
                 continue
             known = np.isfinite(values)
-            own, seed = rows[known], context.seed
-            strata = own["fold"].to_numpy()
-            found = subject_interval(
-                values[known], own["subject"].to_numpy(), strata, replicates=self.config.replicates, seed=seed
-            )
-            like = rows.get(f"{way}_shuffled")
-            baseline = float(np.nanmean(like)) if like is not None and np.isfinite(like).any() else 0.5
+            own = rows[known]
+            found = self._interval(own, way, context)
+            beside = {name: _mean(rows, f"{way}_{end}") for name, end in ((SHUFFLED, "shuffled"), (KIND, "kind"))}
+            best = max(beside, key=lambda one: beside[one])
+            baseline = beside[best]
             name = "place_auroc" if way == "own" else f"place_auroc_{way}"
             yield Result(
                 protocol=NAME,
@@ -160,22 +201,45 @@ class PlaceTruth(Assessment):
                 high=found.high,
                 chance=0.5,
                 baseline=baseline,
-                baseline_name=SHUFFLED,
+                baseline_name=best,
                 higher_is_better=True,
                 n_samples=len(own),
                 n_subjects=own["subject"].nunique(),
                 passed=bool(found.low > max(0.5, baseline)) if np.isfinite(found.low) else None,
                 sentence=f"By {told}, a place that makes the label true comes before one that does not in {found.value:.1%} of "
-                f"pairs; chance is 50 %, and {SHUFFLED}, reaches {baseline:.1%}.",
+                f"pairs; chance is 50 %, {SHUFFLED}, reaches {beside[SHUFFLED]:.1%}, and the {KIND} {beside[KIND]:.1%}.",
             )
 
 
-def _areas(model: Model, samples: Dataset, output: str, truth: Sequence[tuple[Region, ...]]) -> dict[str, np.ndarray]:
-    """Area under the ROC curve over the places of each sample, by each way; NaN where all places are true, or none."""
+def _mean(rows: pd.DataFrame, column: str) -> float:
+    """Mean of what is known of a baseline; one half where nothing is."""
+    values = rows[column].to_numpy(float) if column in rows else np.empty(0)
+    return float(np.nanmean(values)) if np.isfinite(values).any() else 0.5
+
+
+def _areas(
+    model: Model, samples: Dataset, output: str, truth: Sequence[tuple[Region, ...]], kinds: PlaceKinds | None = None
+) -> dict[str, np.ndarray]:
+    """Area under the ROC curve over the places of each sample, by each way; NaN where all places are true, or none.
+
+    With ``kinds`` also ``<way>_kind``, that of the same places in the order of their kinds.
+    """
     model.eval()
     # Of a class, true places speak for it; of a number, they may speak either way.
     strength = np.abs if model.predictor.config.target.numeric else np.asarray
     found = {}
+    for way, regions, values in _scored(model, samples, output):
+        found[way] = np.array([_area(*one) for one in zip(regions, map(strength, values), truth, strict=True)])
+        if kinds is not None:
+            by_kind = kinds.scores(samples, regions)
+            found[f"{way}_kind"] = np.array([_area(*one) for one in zip(regions, by_kind, truth, strict=True)])
+    return found
+
+
+def _scored(
+    model: Model, samples: Dataset, output: str
+) -> Iterator[tuple[str, list[Sequence[Region]], list[np.ndarray]]]:
+    """By each way the places of each sample, and what is said of them."""
     head = model.head
     if isinstance(head, ByPlaces):
         z = model.representation(samples)
@@ -183,32 +247,20 @@ def _areas(model: Model, samples: Dataset, output: str, truth: Sequence[tuple[Re
         # Tokens that are no places have nothing to be compared with.
         if tokens.regions:
             said = head.place_contributions(z, output).detach().cpu().numpy()
-            known = np.ones(said.shape, bool) if tokens.known is None else tokens.known.cpu().numpy()
-            own = [
-                _area([r for r, k in zip(tokens.regions, there, strict=True) if k], strength(values[there]), where)
-                for values, there, where in zip(said, known, truth, strict=True)
+            there = tokens.there.cpu().numpy()
+            regions: list[Sequence[Region]] = [
+                [r for r, k in zip(tokens.regions, known, strict=True) if k] for known in there
             ]
-            found["own"] = np.array(own)
+            yield "own", regions, [values[known] for values, known in zip(said, there, strict=True)]
     for laid in list(laid_on_nodes(model, samples, output).values())[:1]:
-        nodes = [tuple(Subgraph((at,)) for at in range(len(values))) for values in laid]
-        areas = [_area(at, strength(adds), where) for at, adds, where in zip(nodes, laid, truth, strict=True)]
-        found["counted"] = np.array(areas)
+        yield "counted", [tuple(Subgraph((at,)) for at in range(len(values))) for values in laid], laid
     read = {name: spec for _, encoder in model.named_encoders() for name, spec in encoder.config.inputs.items()}
     placed = [name for name, spec in read.items() if spec.has_places]
     if placed:
         with torch.no_grad():
             places = place_map(model, collate(samples, range(len(samples))), input=placed[0], target=output)
-        found["removal"] = np.array(
-            [_area(*_scored(places.of(row), strength), where) for row, where in enumerate(truth)]
-        )
-    return found
-
-
-def _scored(
-    place: tuple[tuple[Region, ...], torch.Tensor], strength: Callable[[np.ndarray], np.ndarray]
-) -> tuple[tuple[Region, ...], np.ndarray]:
-    regions, falls = place
-    return regions, strength(falls.detach().numpy())
+        of = [places.of(row) for row in range(len(samples))]
+        yield "removal", [regions for regions, _ in of], [falls.detach().numpy() for _, falls in of]
 
 
 def _area(regions: Sequence[Region], scores: np.ndarray, truth: tuple[Region, ...]) -> float:
