@@ -24,7 +24,7 @@ API = 1
 
 ENTRY_POINTS = "pellucid.plugins"
 
-KINDS = ("encoder", "head", "dataset", "protocol", "study", "view", "measure", "card")
+KINDS = ("encoder", "head", "dataset", "protocol", "study", "view", "measure", "attribution", "card")
 """What a plugin can offer. ``study`` and ``card`` name files (``package/folder/file.toml``), the others ``module:Name``."""
 
 
@@ -42,7 +42,7 @@ class Plugin:
         Short name of the domain, such as ``"ct"``; the first part of qualified names (``"ct/lidc-shapes"``).
     api : int
         The :data:`API` that the plugin was written for.
-    encoders, heads, datasets, protocols, views, measures : mapping of str to str
+    encoders, heads, datasets, protocols, views, measures, attributions : mapping of str to str
         Component name to ``"module:Class"`` (for measures and views ``"module:function"``).
     studies, cards : mapping of str to str
         Name to ``"package/path/file.toml"``: data files inside an importable package.
@@ -59,6 +59,7 @@ class Plugin:
     studies: Mapping[str, str] = field(default_factory=dict)
     views: Mapping[str, str] = field(default_factory=dict)
     measures: Mapping[str, str] = field(default_factory=dict)
+    attributions: Mapping[str, str] = field(default_factory=dict)
     cards: Mapping[str, str] = field(default_factory=dict)
     mend: str = ""
 

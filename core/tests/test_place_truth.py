@@ -220,10 +220,12 @@ def test_what_was_counted_at_the_node_is_laid_on_it():
     rows = protocol.examine(fold).assign(fold=0)
     assert len(rows) == 25
     assert rows.set_index("sample")["counted"].isna().to_dict() == {f"g{at}": at == whole for at in range(111, 160, 2)}
-    (found,) = protocol.conclude(rows, Context(data.spec, TARGET, {"linear": head.tags}, "prevalence", 0))
+    context = Context(data.spec, TARGET, {"linear": head.tags}, "prevalence", 0)
+    found, alone = protocol.conclude(rows, context)
+    assert alone.part == KIND
     assert (found.metric, found.value, found.n_samples, found.n_subjects) == ("place_auroc_counted", 1.0, 24, 24)
     again = rows.assign(counted=np.nan)
-    assert protocol.conclude(again, Context(data.spec, TARGET, {"linear": head.tags}, "prevalence", 0)) == []
+    assert [one.part for one in protocol.conclude(again, context)] == [KIND]
 
 
 @pytest.mark.parametrize(
@@ -250,7 +252,7 @@ def test_a_model_passes_above_chance_and_above_shuffled_labels(own, shuffled, pa
     assert found.value == pytest.approx(rows["own"].mean(), abs=1e-9)
     assert found.low < found.value < found.high
     assert (found.n_samples, found.n_subjects) == (60, 30)
-    assert found.baseline == pytest.approx(0.5 if shuffled is None else shuffled)
+    assert found.baseline == pytest.approx(max(0.5, shuffled or 0))
     assert (found.passed, found.chance, found.higher_is_better) == (passed, 0.5, True)
     assert f"{found.value:.1%}" in found.sentence
 
@@ -397,7 +399,7 @@ def linear_fold(made, pool="mean"):
 def results_of(fold, context):
     protocol = PlaceTruth(PlaceTruthConfig(samples=20, shuffles=1))
     rows = protocol.examine(fold).assign(fold=0)
-    return {one.metric: one for one in protocol.conclude(rows, context)}
+    return {one.metric: one for one in protocol.conclude(rows, context) if one.part != KIND}
 
 
 def test_a_linear_layer_at_every_place_says_which_one_makes_the_label_true():

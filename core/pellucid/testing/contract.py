@@ -34,6 +34,7 @@ HOMES = {
     "card": "pellucid.testing.files",
     "view": "pellucid.testing.pictures",
     "measure": "pellucid.testing.pictures",
+    "attribution": "pellucid.testing.attributions",
 }
 """Where the checks of each kind are; imported only when they run, so that collecting tests stays quick."""
 
@@ -79,6 +80,7 @@ NAMES = {
     "card": ("is_complete_and_agrees_with_its_dataset",),
     "view": ("draws_what_it_is_named_for", "marks_places_and_draws_one_alone"),
     "measure": ("gives_one_number_a_sample",),
+    "attribution": ("scores_every_place_once", "leaves_the_model_as_it_was"),
 }
 """Checks of each kind, by the name of the function in its home."""
 

@@ -41,6 +41,9 @@ PLUGIN = Plugin(
     heads={
         "inner-product": "pellucid_molecules.links.inner_product:InnerProduct",
     },
+    attributions={
+        "gnn-explainer": "pellucid_molecules.gnn_explainer:GnnExplainer",
+    },
     studies={
         "events-trajectories": "pellucid_molecules/studies/events-trajectories.toml",
         "links-synthetic": "pellucid_molecules/studies/links-synthetic.toml",

@@ -38,7 +38,7 @@ class PlaceKinds:
             graphs = learnt.read(np.arange(len(learnt))).inputs[self.graph]
             self._marked = bool(np.isin(graphs.nodes, (0, 1)).all() and (graphs.nodes.sum(1) == 1).all())
             for kinds, where in zip(self._kinds(graphs), self.truth, strict=True):
-                true = {atom for region in where if isinstance(region, Subgraph) for atom in region.atoms}
+                true = {node for region in where if isinstance(region, Subgraph) for node in region.nodes}
                 for at, kind in enumerate(kinds):
                     seen = counts.setdefault(kind, [0, 0])
                     seen[0] += at in true
@@ -66,7 +66,7 @@ class PlaceKinds:
 
     def _rate(self, region: Region, kinds: Sequence[Hashable]) -> float:
         if isinstance(region, Subgraph) and self.graph:
-            return float(np.mean([self.rates.get(kinds[atom], self.overall) for atom in region.atoms]))
+            return float(np.mean([self.rates.get(kinds[node], self.overall) for node in region.nodes]))
         if region not in self._positions:
             self._positions[region] = float(np.mean([any(overlap(region, one) for one in some) for some in self.truth]))
         return self._positions[region]

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from pydantic import Field
 
-from pellucid.attribution.counted import laid_on_nodes
-from pellucid.attribution.places import place_map
-from pellucid.batch import collate
+from pellucid import plugins
 from pellucid.data.dataset import Dataset
 from pellucid.data.relabelled import Relabelled
 from pellucid.errors import NotMeasurable
-from pellucid.heads.abilities import ByPlaces
 from pellucid.heads.base import Head
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
 from pellucid.protocols.explanations.kinds import KIND, PlaceKinds
+from pellucid.protocols.explanations.place_areas import TOLD, WAYS, place_areas, reference
 from pellucid.protocols.fit_again import fit_again
-from pellucid.regions import Region, Subgraph, overlap
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES, Interval, subject_interval
-from pellucid.statistics.ranking import auroc
 from pellucid.training.fit import Sides
 
 if TYPE_CHECKING:
@@ -34,13 +29,6 @@ if TYPE_CHECKING:
 NAME = "place-truth"
 
 SHUFFLED = "the same model, learnt from shuffled labels"
-
-WAYS: Mapping[str, str] = {
-    "own": "what the model itself says each place adds",
-    "counted": "what the model says that substructures, or whatever was counted, add, laid on their places,",
-    "removal": "how much the output changes without each place",
-}
-"""Ways of scoring places, and what a score is."""
 
 MOST = 1000
 """Training samples a fold that the rates of kinds of place are counted on."""
@@ -56,12 +44,18 @@ class PlaceTruthConfig(Config):
     shuffles : int
         In the first fold each model is fitted so many times more, each time on labels shuffled anew: what one of them says is
         a coin's throw, as whatever sticks out is for the label or against it by chance.
+    references : tuple of str
+        Post-hoc methods by name (``"gnn-explainer"``) whose word on places is judged too, of every model that they fit.
+    reference_samples : int
+        Of the samples, at most so many that references are asked about: most of them learn something anew for each.
     replicates : int
         Resamplings of subjects behind each interval.
     """
 
     samples: int = Field(200, ge=1)
     shuffles: int = Field(5, ge=1)
+    references: tuple[str, ...] = ()
+    reference_samples: int = Field(40, ge=1)
     replicates: int = Field(REPLICATES, ge=100)
 
 
@@ -73,15 +67,16 @@ class PlaceTruth(Assessment):
 
     - ``place_auroc``: by what the model itself says that each place adds, where its output is a sum over places;
     - ``place_auroc_counted``: by what it says that numbers add which were counted at places (substructures of a molecule);
-    - ``place_auroc_removal``: by how much the output falls without each place, of any model.
+    - ``place_auroc_removal``: by how much the output falls without each place, of any model;
+    - ``place_auroc_<reference>``: by what a method named in ``references`` says of a model that it looks at from outside.
 
-    Both are areas under the ROC curve over the places of one sample, and means over samples. What makes a number what it is may
+    All are areas under the ROC curve over the places of one sample, and means over samples. What makes a number what it is may
     raise or lower it, so for a target of numbers places are put in order by how much they change it, whichever way. Chance is one
     half. There are two baselines, and the better one stands beside a result. One is the same model learnt from labels that were
     shuffled among the training samples, in the mean over several of them. The other is no model: places in the order of how often
     those of their kind are true among the training samples (oxygen first; see
     :class:`~pellucid.protocols.explanations.kinds.PlaceKinds`), a part of its own as well. Passed means that the true model's
-    interval lies above both, and above chance.
+    interval lies above both, and above chance. References stand beside, and pass nothing.
     """
 
     name: ClassVar[str] = NAME
@@ -92,6 +87,8 @@ class PlaceTruth(Assessment):
 
     def unfit_for(self, dataset: Dataset, heads: Mapping[str, Head], context: Context) -> str:
         """Data that do not know where the truth lies."""
+        for name in self.config.references:
+            plugins.find("attribution", name)
         outputs = dataset.spec.target(context.target).outputs
         if all(dataset.planted(output) is None for output in outputs):
             return (
@@ -124,11 +121,15 @@ class PlaceTruth(Assessment):
                 some = np.sort(rng.permutation(some)[: self.config.samples])
                 if len(some):
                     where, kinds = [truth[at] for at in some], self._kinds(fold, output)
-                    columns = _areas(model, test.subset(some), output, where, kinds)
-                    every = [_areas(one, test.subset(some), output, where) for one in shuffled]
+                    asked: dict[str, Any] = {
+                        "references": {name: reference(name) for name in self.config.references},
+                        "most": self.config.reference_samples,
+                    }
+                    columns = place_areas(model, test.subset(some), output, where, kinds=kinds, **asked)
+                    every = [place_areas(one, test.subset(some), output, where, **asked) for one in shuffled]
                     columns |= {
                         f"{way}_shuffled": np.mean([e[way] for e in every], axis=0)
-                        for way in WAYS
+                        for way in (*WAYS, *self.config.references)
                         if every and way in columns
                     }
                     tables.append(rows_of(part, test.subset(some), columns).assign(output=output))
@@ -140,7 +141,7 @@ class PlaceTruth(Assessment):
         return pd.concat(tables, ignore_index=True)
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
-        """Up to three results a part, and one of the kind of place alone."""
+        """One result a part and way of scoring places, and one of the kind of place alone."""
         found = [one for part in context.predictors for one in self._of(rows[rows["part"] == part], part, context)]
         return found + self._kind_alone(rows, context)
 
@@ -182,7 +183,8 @@ class PlaceTruth(Assessment):
         return fit_again(model, part, Sides(train, validation, fold.target), fold.training, seed=seed)
 
     def _of(self, rows: pd.DataFrame, part: str, context: Context) -> Iterator[Result]:
-        for way, told in WAYS.items():
+        every = {**WAYS, **{name: TOLD.format(name) for name in self.config.references}}
+        for way, told in every.items():
             if way not in rows or not np.isfinite(values := rows[way].to_numpy(float)).any():
                 continue
             known = np.isfinite(values)
@@ -191,7 +193,7 @@ class PlaceTruth(Assessment):
             beside = {name: _mean(rows, f"{way}_{end}") for name, end in ((SHUFFLED, "shuffled"), (KIND, "kind"))}
             best = max(beside, key=lambda one: beside[one])
             baseline = beside[best]
-            name = "place_auroc" if way == "own" else f"place_auroc_{way}"
+            name = "place_auroc" if way == "own" else f"place_auroc_{way.replace('-', '_')}"
             yield Result(
                 protocol=NAME,
                 metric=name,
@@ -205,7 +207,7 @@ class PlaceTruth(Assessment):
                 higher_is_better=True,
                 n_samples=len(own),
                 n_subjects=own["subject"].nunique(),
-                passed=bool(found.low > max(0.5, baseline)) if np.isfinite(found.low) else None,
+                passed=bool(found.low > max(0.5, baseline)) if way in WAYS and np.isfinite(found.low) else None,
                 sentence=f"By {told}, a place that makes the label true comes before one that does not in {found.value:.1%} of "
                 f"pairs; chance is 50 %, {SHUFFLED}, reaches {beside[SHUFFLED]:.1%}, and the {KIND} {beside[KIND]:.1%}.",
             )
@@ -215,56 +217,3 @@ def _mean(rows: pd.DataFrame, column: str) -> float:
     """Mean of what is known of a baseline; one half where nothing is."""
     values = rows[column].to_numpy(float) if column in rows else np.empty(0)
     return float(np.nanmean(values)) if np.isfinite(values).any() else 0.5
-
-
-def _areas(
-    model: Model, samples: Dataset, output: str, truth: Sequence[tuple[Region, ...]], kinds: PlaceKinds | None = None
-) -> dict[str, np.ndarray]:
-    """Area under the ROC curve over the places of each sample, by each way; NaN where all places are true, or none.
-
-    With ``kinds`` also ``<way>_kind``, that of the same places in the order of their kinds.
-    """
-    model.eval()
-    # Of a class, true places speak for it; of a number, they may speak either way.
-    strength = np.abs if model.predictor.config.target.numeric else np.asarray
-    found = {}
-    for way, regions, values in _scored(model, samples, output):
-        found[way] = np.array([_area(*one) for one in zip(regions, map(strength, values), truth, strict=True)])
-        if kinds is not None:
-            by_kind = kinds.scores(samples, regions)
-            found[f"{way}_kind"] = np.array([_area(*one) for one in zip(regions, by_kind, truth, strict=True)])
-    return found
-
-
-def _scored(
-    model: Model, samples: Dataset, output: str
-) -> Iterator[tuple[str, list[Sequence[Region]], list[np.ndarray]]]:
-    """By each way the places of each sample, and what is said of them."""
-    head = model.head
-    if isinstance(head, ByPlaces):
-        z = model.representation(samples)
-        tokens = z.tokens[head.tokens_name]
-        # Tokens that are no places have nothing to be compared with.
-        if tokens.regions:
-            said = head.place_contributions(z, output).detach().cpu().numpy()
-            there = tokens.there.cpu().numpy()
-            regions: list[Sequence[Region]] = [
-                [r for r, k in zip(tokens.regions, known, strict=True) if k] for known in there
-            ]
-            yield "own", regions, [values[known] for values, known in zip(said, there, strict=True)]
-    for laid in list(laid_on_nodes(model, samples, output).values())[:1]:
-        yield "counted", [tuple(Subgraph((at,)) for at in range(len(values))) for values in laid], laid
-    read = {name: spec for _, encoder in model.named_encoders() for name, spec in encoder.config.inputs.items()}
-    placed = [name for name, spec in read.items() if spec.has_places]
-    if placed:
-        with torch.no_grad():
-            places = place_map(model, collate(samples, range(len(samples))), input=placed[0], target=output)
-        of = [places.of(row) for row in range(len(samples))]
-        yield "removal", [regions for regions, _ in of], [falls.detach().numpy() for _, falls in of]
-
-
-def _area(regions: Sequence[Region], scores: np.ndarray, truth: tuple[Region, ...]) -> float:
-    true = np.array([any(overlap(region, one) for one in truth) for region in regions], float)
-    if not len(true) or true.min() == true.max():
-        return float("nan")
-    return float(auroc(true, scores, np.ones(len(true))))
