@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pellucid.encoders.rates import Trajectories
+from pellucid.encoders.rates import NodePaths
 
 
 def turned(seed=0, nodes=6, bins=10):
@@ -12,7 +12,7 @@ def turned(seed=0, nodes=6, bins=10):
     before, after = rng.normal(size=(2, nodes, 2)) * 3
     times = np.arange(bins + 1) / bins
     share = np.clip((times - 0.4) / 0.2, 0, 1)[:, None, None]
-    return Trajectories(times, (1 - share) * before + share * after, rng.normal(size=nodes), tuple("abcdef"[:nodes]))
+    return NodePaths(times, (1 - share) * before + share * after, rng.normal(size=nodes), tuple("abcdef"[:nodes]))
 
 
 def test_between_two_edges_nodes_walk_straight():
@@ -45,7 +45,7 @@ def straight(*, bins=4):
     times = np.linspace(0, 1, bins + 1) ** 2
     places = np.zeros((bins + 1, 2, 2))
     places[:, 1, 0] = 2 * times
-    return Trajectories(times, places, np.zeros(2), ("a", "b"))
+    return NodePaths(times, places, np.zeros(2), ("a", "b"))
 
 
 def test_company_has_changed_by_half_in_the_middle_of_any_two_times():
@@ -62,7 +62,7 @@ def test_speeds_and_turns_are_those_of_the_steps_whatever_their_length():
     places = paths.places.copy()
     # From the second edge on the other node goes along the second axis, at speed 1.
     places[2:, 1] = [places[1, 1] + [0, time - paths.times[1]] for time in paths.times[2:]]
-    turned_once = Trajectories(paths.times, places, paths.levels, paths.names)
+    turned_once = NodePaths(paths.times, places, paths.levels, paths.names)
     assert turned_once.speeds[:, 1] == pytest.approx([2, 1, 1, 1])
     # Its velocity changes by (-2, 1); the mean square over both nodes is 5 / 2.
     assert turned_once.turns == pytest.approx([np.sqrt(5 / 2), 0, 0])
@@ -74,17 +74,17 @@ def test_only_what_stands_out_of_all_turns_is_a_change():
     times = np.arange(9) / 8
     places = np.zeros((9, 3, 1))
     places[1:, 0, 0] = np.cumsum(velocity) / 8
-    paths = Trajectories(times, places, np.zeros(3), tuple("abc"))
+    paths = NodePaths(times, places, np.zeros(3), tuple("abc"))
     assert paths.turns * np.sqrt(3) == pytest.approx([1, 1.1, 0.9, 1, 1.2, 4, 1])
     assert paths.changes() == pytest.approx([6 / 8])
     # Turns are 1 in the middle and lie 0.1 from it; 1.2 is two of these away.
     assert paths.changes(1.9) == pytest.approx([5 / 8, 6 / 8])
-    assert len(Trajectories(times[[0, 8]], places[[0, 8]], np.zeros(3), tuple("abc")).changes()) == 0
+    assert len(NodePaths(times[[0, 8]], places[[0, 8]], np.zeros(3), tuple("abc")).changes()) == 0
 
 
 def test_two_nodes_that_cross_are_nearest_where_they_do():
     places = np.array([[[0.0, 0.0], [4.0, 1.0]], [[4.0, 0.0], [0.0, 1.0]]])
-    paths = Trajectories(np.array([0.0, 1.0]), places, np.zeros(2), ("a", "b"))
+    paths = NodePaths(np.array([0.0, 1.0]), places, np.zeros(2), ("a", "b"))
     assert paths.nearest(0, 1) == pytest.approx(0.5)
     assert paths.distance(0, 1, 0.5) == pytest.approx(1.0)
 
@@ -92,7 +92,7 @@ def test_two_nodes_that_cross_are_nearest_where_they_do():
 def test_paths_that_were_turned_mirrored_and_shifted_are_laid_on_each_other_again():
     paths = turned()
     mirror = np.array([[0.0, 1.0], [1.0, 0.0]])
-    other = Trajectories(paths.times, paths.places @ mirror + [5.0, -2.0], paths.levels, paths.names)
+    other = NodePaths(paths.times, paths.places @ mirror + [5.0, -2.0], paths.levels, paths.names)
     assert other.aligned(paths).places == pytest.approx(paths.places)
-    stretched = Trajectories(paths.times, 2 * paths.places, paths.levels, paths.names).aligned(paths)
+    stretched = NodePaths(paths.times, 2 * paths.places, paths.levels, paths.names).aligned(paths)
     assert np.abs(stretched.places - paths.places).max() > 0.5

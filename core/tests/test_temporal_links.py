@@ -13,7 +13,7 @@ from pellucid.batch import Batch
 from pellucid.data import ArrayDataset, DataSpec, Nodes, Regression, Signal
 from pellucid.data.splits import Split
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
-from pellucid.encoders.rates import Trajectories
+from pellucid.encoders.rates import NodePaths
 from pellucid.errors import LeakageError, NotMeasurable
 from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
@@ -53,8 +53,8 @@ class Telling(Encoder):
         at = [int(np.flatnonzero((pair == PAIRS).all(1))[0]) for pair in pairs.numpy()]
         return torch.from_numpy(rates(self.moving)[at])
 
-    def trajectories(self):
-        return Trajectories(TIMES, PLACES, np.zeros(NODES), tuple(map(str, range(NODES)))) if self.moving else None
+    def paths(self):
+        return NodePaths(TIMES, PLACES, np.zeros(NODES), tuple(map(str, range(NODES)))) if self.moving else None
 
 
 class Silent(Encoder):

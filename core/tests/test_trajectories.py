@@ -1,4 +1,4 @@
-"""Trajectories: states and actions over steps, read by what reads channels over time."""
+"""NodePaths: states and actions over steps, read by what reads channels over time."""
 
 import numpy as np
 import pytest

@@ -13,7 +13,7 @@ from pellucid.data.pairs import PAIR, Pairs
 from pellucid.data.splits import Split
 from pellucid.encoders.base import EncoderConfig, EncoderTags
 from pellucid.encoders.links import LinkEncoder
-from pellucid.encoders.rates import Trajectories
+from pellucid.encoders.rates import NodePaths
 from pellucid.heads.base import PredictorConfig
 from pellucid.model import Model, Threshold
 from pellucid.protocols.base import Context, FittedFold
@@ -203,7 +203,7 @@ def crossing(nodes=60):
     places = np.repeat(5 + rng.random((1, nodes, 2)) * 50, 11, axis=0)
     places[:, 0] = np.stack([times, np.zeros(11)], 1)
     places[:, 1] = np.stack([1 - times, np.zeros(11)], 1)
-    return Trajectories(times, places, rng.normal(size=nodes), tuple(f"n{at}" for at in range(nodes)))
+    return NodePaths(times, places, rng.normal(size=nodes), tuple(f"n{at}" for at in range(nodes)))
 
 
 def test_paths_of_a_pair_are_kept_with_those_that_come_nearest():

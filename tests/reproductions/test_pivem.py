@@ -87,7 +87,7 @@ def test_moving_nodes_describe_meetings_better_than_fixed_ones(seed):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_distances_and_the_time_of_the_swap_are_found(seed):
     data, _, moving, _ = twelve(seed)
-    paths, grid = moving.trajectories(), np.linspace(0.01, 0.89, 45)
+    paths, grid = moving.paths(), np.linspace(0.01, 0.89, 45)
     found = distances(paths, data.pairs, grid).ravel()
     rank = spearmanr(found, data.drawn.distance(data.pairs, grid).ravel()).statistic
     half = paths.half_way(stop=0.9)
@@ -141,7 +141,7 @@ def test_a_likelihood_knows_no_shift_and_no_turn():
         turned.velocity.copy_(moving.velocity @ turn + torch.tensor([0.5, 2.0], dtype=torch.float64))
         after = turned.loss(batch)
     assert float(after) == pytest.approx(float(before), abs=1e-8)
-    other, paths = turned.trajectories(), moving.trajectories()
+    other, paths = turned.paths(), moving.paths()
     aligned = other.aligned(paths)
     assert np.abs(other.places - paths.places).max() > 0.1
     assert np.abs(aligned.places - paths.places).max() < 1e-6

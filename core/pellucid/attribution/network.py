@@ -11,7 +11,7 @@ import torch
 from pellucid.batch import Batch, collate
 from pellucid.data.dataset import Dataset
 from pellucid.encoders.links import KnowsLinks
-from pellucid.encoders.rates import KnowsRates, Trajectories
+from pellucid.encoders.rates import KnowsRates, NodePaths
 from pellucid.model import Model
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def network_around(model: Model, samples: Dataset, targets: Sequence[str]) -> li
         For each sample, by input: ``links``, numbers of the nodes of each known link of the pair, int64, shape (link, 2), the strongest
         first, with ``changes``, by how much the output falls where none of the model's encoders knows that link, shape (link,);
         and of nodes that move ``nodes``, the pair's own and those that come nearest to them, int64, shape (node,), with ``times``,
-        ``places`` and ``levels`` of these (:class:`~pellucid.encoders.rates.Trajectories`). Empty where the model knows neither.
+        ``places`` and ``levels`` of these (:class:`~pellucid.encoders.rates.NodePaths`). Empty where the model knows neither.
     """
     found: list[dict[str, dict[str, np.ndarray]]] = [{} for _ in range(len(samples))]
     encoders = [encoder for _, encoder in model.named_encoders()]
@@ -136,7 +136,7 @@ def _links(model: Model, batch: Batch, name: str, output: int) -> dict[str, np.n
     return {"links": links[order], "changes": np.array(changes, np.float64)[order]}
 
 
-def _paths(paths: Trajectories, pair: Sequence[int]) -> dict[str, np.ndarray]:
+def _paths(paths: NodePaths, pair: Sequence[int]) -> dict[str, np.ndarray]:
     away = np.linalg.norm(paths.places[:, :, None] - paths.places[:, None, list(pair)], axis=-1).min((0, 2))
     others = [int(at) for at in np.argsort(away, kind="stable") if at not in pair][:OTHERS]
     nodes = np.array([*pair, *others], np.int64)

@@ -27,12 +27,12 @@ class KnowsRates(Protocol):
     def expected(self, pairs: Tensor) -> Tensor:
         """Expected number of events in each bin, float64, shape (pair, bin), of the nodes in ``pairs``, shape (pair, 2)."""
 
-    def trajectories(self) -> Trajectories | None:
+    def paths(self) -> NodePaths | None:
         """The paths of its nodes; None where they have none."""
 
 
 @dataclass(frozen=True, eq=False)
-class Trajectories:
+class NodePaths:
     """Where nodes are in a plane (or another space) over time, and how much each takes part in events.
 
     The logarithm of the rate of two nodes is ``levels[i] + levels[j] - distance^2``. Only distances mean anything: the whole may be
@@ -111,12 +111,12 @@ class Trajectories:
         grid = np.linspace(self.times[0], self.times[-1], 1001)
         return float(grid[self.distance(one, other, grid).argmin()])
 
-    def aligned(self, to: Trajectories) -> Trajectories:
+    def aligned(self, to: NodePaths) -> NodePaths:
         """The same paths, shifted, turned and mirrored (never stretched) to lie as near as they can to others.
 
         Parameters
         ----------
-        to : Trajectories
+        to : NodePaths
             Of the same nodes, at whatever times.
 
         References
@@ -127,7 +127,7 @@ class Trajectories:
         centre, goal = mine.mean((0, 1)), others.mean((0, 1))
         width = mine.shape[-1]
         left, _, right = np.linalg.svd((mine - centre).reshape(-1, width).T @ (others - goal).reshape(-1, width))
-        return Trajectories(self.times, (mine - centre) @ (left @ right) + goal, self.levels, self.names)
+        return NodePaths(self.times, (mine - centre) @ (left @ right) + goal, self.levels, self.names)
 
     @property
     def _velocities(self) -> np.ndarray:

@@ -13,7 +13,7 @@ from pellucid.batch import Batch
 from pellucid.data.spec import Nodes
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.encoders.links import LinkEncoder
-from pellucid.encoders.rates import Trajectories
+from pellucid.encoders.rates import NodePaths
 from pellucid.regions import TimeSpan
 from pellucid.representation import Representation, Tokens, TokenShape
 
@@ -165,11 +165,11 @@ class MeanRates(_Telling):
         share = 1 / (1 + pairs.double().sum(1, keepdim=True))
         return (self.usual.double() * share).expand(-1, self.bins)
 
-    def trajectories(self) -> Trajectories:
+    def trajectories(self) -> NodePaths:
         """Nodes on a line, at rest."""
         spec = self.config.inputs[self.pair_name]
         assert isinstance(spec, Nodes)
         names = spec.names[spec.types[0]]
         places = np.zeros((self.bins + 1, len(names), 2))
         places[:, :, 0] = np.arange(len(names))
-        return Trajectories(np.arange(self.bins + 1) / self.bins, places, np.zeros(len(names)), tuple(names))
+        return NodePaths(np.arange(self.bins + 1) / self.bins, places, np.zeros(len(names)), tuple(names))

@@ -12,7 +12,7 @@ from pellucid.views.drawing import INK, LOWERS, NEUTRAL, RAISES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from pellucid.encoders.rates import Trajectories
+    from pellucid.encoders.rates import NodePaths
     from pellucid.views.contract import Shown
 
 FINE = 400
@@ -72,21 +72,21 @@ def paths_in_words(network: Any, names: Sequence[str]) -> str:
     return f"{told}, nearest at {nearest:.2g} of the time ({float(paths.distance(0, 1, nearest)):.2g})"
 
 
-def paths_of(network: Any, names: Sequence[str]) -> Trajectories:
+def paths_of(network: Any, names: Sequence[str]) -> NodePaths:
     """Paths from the arrays that a view is given."""
-    from pellucid.encoders.rates import Trajectories
+    from pellucid.encoders.rates import NodePaths
 
     times, places, levels = (np.asarray(network[name], np.float64) for name in ("times", "places", "levels"))
-    return Trajectories(times, places, levels, tuple(names))
+    return NodePaths(times, places, levels, tuple(names))
 
 
-def draw_paths(ax: Axes, paths: Trajectories, pair: tuple[int, int] | None = None) -> None:
+def draw_paths(ax: Axes, paths: NodePaths, pair: tuple[int, int] | None = None) -> None:
     """Draw where nodes go, from dark to bright in time; of more than two dimensions the two in which they spread most.
 
     Parameters
     ----------
     ax : Axes
-    paths : Trajectories
+    paths : NodePaths
     pair : (int, int), optional
         Drawn strongly, with lines that join the two at some moments; the others are pale then.
     """
@@ -128,7 +128,7 @@ def draw_paths(ax: Axes, paths: Trajectories, pair: tuple[int, int] | None = Non
     ax.set_title("paths", fontsize=8)
 
 
-def _joined(ax: Axes, paths: Trajectories, places: np.ndarray, pair: tuple[int, int]) -> None:
+def _joined(ax: Axes, paths: NodePaths, places: np.ndarray, pair: tuple[int, int]) -> None:
     """Join two nodes at some moments, and say what the marks are."""
     if np.ptp(places[:, list(pair)], axis=0).any():
         for time in np.linspace(paths.times[0], paths.times[-1], MOMENTS)[1:-1]:
@@ -146,13 +146,13 @@ def _joined(ax: Axes, paths: Trajectories, places: np.ndarray, pair: tuple[int, 
     ax.margins(0.1)
 
 
-def draw_log_rate(ax: Axes, paths: Trajectories, pair: tuple[int, int], events: np.ndarray | None) -> None:
+def draw_log_rate(ax: Axes, paths: NodePaths, pair: tuple[int, int], events: np.ndarray | None) -> None:
     """Draw what a pair's log-rate is the sum of, over the events it had.
 
     Parameters
     ----------
     ax : Axes
-    paths : Trajectories
+    paths : NodePaths
     pair : (int, int)
     events : ndarray, shape (bin,), optional
         NaN where a bin is hidden.

@@ -77,7 +77,7 @@ def test_its_loss_is_the_poisson_likelihood_of_single_events():
     # Two nodes that stay together.
     pair = 2
     found = float(encoder.loss(collate(DATA, [pair])).detach())
-    paths, (one, other) = encoder.trajectories(), DATA.pairs[pair]
+    paths, (one, other) = encoder.paths(), DATA.pairs[pair]
 
     def rate(time):
         return np.exp(sum(part for part in paths.log_rate(one, other, np.array(time)).values()))
@@ -105,11 +105,11 @@ def test_the_prior_counts_once_over_all_training_pairs():
 
 def test_after_the_last_learnt_bin_nodes_go_on_or_stay():
     encoder = learnt(made(stages=(3, 999)), steps=20)
-    places = encoder.trajectories().places
+    places = encoder.paths().places
     assert np.diff(places, axis=0)[8:] == pytest.approx(np.diff(places, axis=0)[[7, 7]])
     still = made(stages=(3, 999), beyond="still")
     still.load_state_dict(encoder.state_dict())
-    places = still.trajectories().places
+    places = still.paths().places
     assert np.diff(places, axis=0)[8:] == pytest.approx(0)
     assert np.abs(np.diff(places, axis=0)[7]).max() > 0
 
@@ -123,7 +123,7 @@ def test_parts_add_up_to_the_log_rate_at_the_middle_of_each_bin():
     assert torch.allclose(whole.values, apart.values[:, :1] + apart.values[:, 1:], atol=1e-5)
     assert apart.names[:2] == ("levels", "-distance^2 at 0.050")
     one, other = DATA.pairs[7]
-    told = encoder.trajectories().log_rate(one, other, np.array(0.35))
+    told = encoder.paths().log_rate(one, other, np.array(0.35))
     assert float(whole.values[7, 3].detach()) == pytest.approx(float(sum(told.values())), abs=1e-5)
     assert whole.names[3] == "log rate at 0.350"
 

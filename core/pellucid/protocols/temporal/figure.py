@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.encoders.rates import Trajectories
+from pellucid.encoders.rates import NodePaths
 from pellucid.views.paths import FINE, draw_log_rate, draw_paths, paths_of
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ def drawn(rows: pd.DataFrame) -> dict[str, Figure]:
     return figures
 
 
-def four_views(paths: Trajectories, pair: list[int], events: np.ndarray) -> Figure:
+def four_views(paths: NodePaths, pair: list[int], events: np.ndarray) -> Figure:
     """Paths, distances, parts of a log-rate, and turns.
 
     Parameters
     ----------
-    paths : Trajectories
+    paths : NodePaths
     pair : list of int
         Of which the log-rate is taken apart.
     events : ndarray, shape (bin,)
@@ -61,7 +61,7 @@ def four_views(paths: Trajectories, pair: list[int], events: np.ndarray) -> Figu
     return figure
 
 
-def most_changing(paths: Trajectories) -> list[tuple[int, int]]:
+def most_changing(paths: NodePaths) -> list[tuple[int, int]]:
     """The pairs of nodes whose distance changes the most, the first :data:`PAIRS`."""
     one, other = np.triu_indices(paths.places.shape[1], 1)
     far = np.linalg.norm(paths.places[:, one] - paths.places[:, other], axis=-1)
@@ -69,7 +69,7 @@ def most_changing(paths: Trajectories) -> list[tuple[int, int]]:
     return [(int(one[at]), int(other[at])) for at in order]
 
 
-def draw_distances(ax: Axes, paths: Trajectories, pairs: list[tuple[int, int]]) -> None:
+def draw_distances(ax: Axes, paths: NodePaths, pairs: list[tuple[int, int]]) -> None:
     """Draw how far pairs are from each other over time."""
     grid = np.linspace(0, 1, FINE)
     for (one, other), style in zip(pairs, ("-", "--", ":"), strict=False):
@@ -81,7 +81,7 @@ def draw_distances(ax: Axes, paths: Trajectories, pairs: list[tuple[int, int]]) 
     ax.legend(fontsize=6)
 
 
-def draw_turns(ax: Axes, paths: Trajectories) -> None:
+def draw_turns(ax: Axes, paths: NodePaths) -> None:
     """Draw how much velocities change at each edge between two bins, and mark outlying changes."""
     ax.plot(paths.times[1:-1], paths.turns, color="0.3", linewidth=1)
     for time in paths.changes():

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 
 from pellucid.data.dataset import Dataset
-from pellucid.encoders.rates import KnowsRates, Trajectories
+from pellucid.encoders.rates import KnowsRates, NodePaths
 from pellucid.errors import NotMeasurable
 from pellucid.model import Model
 from pellucid.part import Config
@@ -119,7 +119,7 @@ class TemporalLinks(Assessment):
                 rng = np.random.default_rng(seed_of(fold.seed, task, fold.split.fold))
                 rows = self._stretches(part, task, samples, encoder, rng)
                 found.append(rows)
-            if fold.split.fold == 0 and (paths := encoder.trajectories()) is not None:
+            if fold.split.fold == 0 and (paths := encoder.paths()) is not None:
                 found[-3].loc[0, "paths"] = json.dumps(told_of(paths, train, encoder))
         if not found:
             raise NotMeasurable(
@@ -175,7 +175,7 @@ def _before(count: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(known & (from_end <= hidden), count, 0.0).sum(1))
 
 
-def told_of(paths: Trajectories, train: Dataset, encoder: KnowsRates) -> dict[str, Any]:
+def told_of(paths: NodePaths, train: Dataset, encoder: KnowsRates) -> dict[str, Any]:
     """Paths as plain values, with events of the training pair that comes nearer or goes away the most.
 
     No test pair's events and no hidden bin's are among them.

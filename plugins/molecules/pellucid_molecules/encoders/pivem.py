@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
 from pellucid.encoders.base import EncoderConfig, EncoderTags
-from pellucid.encoders.rates import Trajectories
+from pellucid.encoders.rates import NodePaths
 from pellucid.errors import DataError
 from pellucid.representation import Representation
 from pellucid_molecules.encoders.pivem_likelihood import Motion
@@ -171,12 +171,12 @@ class Pivem(RateEncoder):
         return self._motion(pairs, torch.ones_like(pairs, dtype=torch.bool)).integral(0.0, 1 / self.bins)
 
     @torch.no_grad()
-    def trajectories(self) -> Trajectories:
+    def paths(self) -> NodePaths:
         """The paths of all nodes."""
         places = self._places()[0]
         edges = torch.linspace(0, 1, self.bins + 1, dtype=torch.float64)
         levels = self.mean_level.double() / 2 + self.levels.double()
-        return Trajectories(edges.numpy(), places.numpy(), levels.numpy(), self.nodes)
+        return NodePaths(edges.numpy(), places.numpy(), levels.numpy(), self.nodes)
 
     def _share(self, stage: int) -> float:
         return float(self.steps >= self.config.stages[stage])

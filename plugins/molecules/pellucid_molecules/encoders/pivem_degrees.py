@@ -85,7 +85,7 @@ class DegreeRate(RateEncoder):
         rate = self._log_rate(pairs, torch.ones_like(pairs, dtype=torch.bool)).exp()
         return (rate / self.bins)[:, None].expand(-1, self.bins)
 
-    def trajectories(self) -> None:
+    def paths(self) -> None:
         """None: nodes are nowhere."""
         return
 
