@@ -243,7 +243,7 @@ def test_the_order_names_the_tokens():
 STEPS = {"all": TokenShape(count=3, width=2, names=("start", "a", "b"))}
 
 
-def trajectory(count=6, seed=0) -> Representation:
+def stepped(count=6, seed=0) -> Representation:
     random = torch.Generator().manual_seed(seed)
     walked = torch.randn(count, 3, 2, generator=random)
     walked[:, 0] = torch.tensor([0.3, -0.2])
@@ -251,7 +251,7 @@ def trajectory(count=6, seed=0) -> Representation:
 
 
 def test_contributions_are_differences_of_the_decoder_and_begin_where_nothing_was_read():
-    made, z = head(MultiClass(names=("x", "y", "z")), STEPS), trajectory()
+    made, z = head(MultiClass(names=("x", "y", "z")), STEPS), stepped()
     made.prior.copy_(torch.tensor([0.1, 0.2, 0.3]))
     weight, bias = made.decoder.weight.detach(), made.decoder.bias.detach()
     for at, name in enumerate(made.outputs):
@@ -269,7 +269,7 @@ def test_contributions_are_differences_of_the_decoder_and_begin_where_nothing_wa
 
 
 def test_the_loss_is_the_mean_over_all_states_and_not_over_the_last_alone():
-    made, z = head(Binary(names=("no", "yes")), STEPS), trajectory()
+    made, z = head(Binary(names=("no", "yes")), STEPS), stepped()
     batch = Batch({}, targets=torch.tensor([[0.0], [1.0], [1.0], [0.0], [1.0], [0.0]]))
     logits = (z.tokens["all"].values @ made.decoder.weight[0] + made.decoder.bias[0]).detach()
     each = functional.binary_cross_entropy(logits.sigmoid(), batch.targets.expand(6, 3))
@@ -277,14 +277,14 @@ def test_the_loss_is_the_mean_over_all_states_and_not_over_the_last_alone():
 
 
 def test_the_penalty_is_on_the_squared_change_of_the_state():
-    z, batch = trajectory(), Batch({}, targets=torch.tensor([[0.0], [1.0], [1.0], [0.0], [1.0], [0.0]]))
+    z, batch = stepped(), Batch({}, targets=torch.tensor([[0.0], [1.0], [1.0], [0.0], [1.0], [0.0]]))
     free, held = (head(Binary(names=("no", "yes")), STEPS, state_change=s).loss(z, batch).item() for s in (0.0, 0.5))
     walked = z.tokens["all"].values.numpy()
     assert held - free == pytest.approx(0.5 * (np.diff(walked, axis=1) ** 2).sum(2).mean(), rel=1e-5)
 
 
 def test_numbers_are_decoded_in_their_own_units():
-    made, z = head(Regression(names=("age",), units=("years",)), STEPS), trajectory(200)
+    made, z = head(Regression(names=("age",), units=("years",)), STEPS), stepped(200)
     labels = torch.randn(200, 1, generator=torch.Generator().manual_seed(1)) * 20 + 50
     made.prepare([(z, Batch({}, targets=labels))])
     wanted = labels.mean() + labels.std(correction=0) * (z.values @ made.decoder.weight[0] + made.decoder.bias[0])

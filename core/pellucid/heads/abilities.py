@@ -98,5 +98,5 @@ class StepByStep(Protocol):
     tokens_name: str
     step_names: tuple[str, ...]
 
-    def trajectory(self, z: Representation) -> Tensor:
+    def outputs_by_step(self, z: Representation) -> Tensor:
         """Outputs at the start and after each step, shape (sample, step + 1, output)."""

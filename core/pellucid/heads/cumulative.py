@@ -76,7 +76,7 @@ class Cumulative(ScaledHead):
         """
         return z.of(self.tokens_name).values
 
-    def trajectory(self, z: Representation) -> Tensor:
+    def outputs_by_step(self, z: Representation) -> Tensor:
         """Outputs at the start and after each step, shape (sample, step + 1, output)."""
         return self.prior + self.scale * self.score(self.states(z))
 
@@ -86,7 +86,7 @@ class Cumulative(ScaledHead):
 
     def loss(self, z: Representation, batch: Batch) -> Tensor:
         """Negative log-likelihood, mean over all states, and the penalty."""
-        said = self.trajectory(z)
+        said = self.outputs_by_step(z)
         likelihood = torch.stack([self.likelihood_loss(output, batch) for output in said.unbind(1)]).mean()
         if not self.config.state_change:
             return likelihood
@@ -94,6 +94,6 @@ class Cumulative(ScaledHead):
 
     def explain(self, z: Representation, target: str) -> Explanation:
         """What each step adds to one output."""
-        said = self.trajectory(z)[:, :, self.output_index(target)]
+        said = self.outputs_by_step(z)[:, :, self.output_index(target)]
         moved = self.states(z).diff(dim=1).norm(dim=2)
         return Explanation("attribution", target, self.step_names, said.diff(dim=1), said[:, 0], said[:, -1], moved)

@@ -267,6 +267,6 @@ def _after_each_step(model: Model, samples: object) -> np.ndarray:
     assert isinstance(head, StepByStep)
     found = []
     for batch, _ in batches(samples):  # type: ignore[arg-type]
-        said = head.trajectory(model.encode(batch))
+        said = head.outputs_by_step(model.encode(batch))
         found.append(torch.stack([probabilities(head.config.target, step) for step in said.unbind(1)], dim=1))
     return torch.cat(found).double().numpy()
