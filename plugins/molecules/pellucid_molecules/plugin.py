@@ -45,7 +45,7 @@ PLUGIN = Plugin(
         "gnn-explainer": "pellucid_molecules.gnn_explainer:GnnExplainer",
     },
     studies={
-        "events-trajectories": "pellucid_molecules/studies/events-trajectories.toml",
+        "events-paths": "pellucid_molecules/studies/events-paths.toml",
         "links-synthetic": "pellucid_molecules/studies/links-synthetic.toml",
         "molecules-bace": "pellucid_molecules/studies/molecules-bace.toml",
         "molecules-bbbp": "pellucid_molecules/studies/molecules-bbbp.toml",
