@@ -100,3 +100,14 @@ def test_a_position_of_a_layer_lies_where_its_cell_does():
     assert region_of(TEXT, (6,), 5) == Words(10, 12)
     for spec, shape in ((IMAGE, (2, 4, 4)), (TEXT, (2, 6)), (VECTOR, (2,)), (GRAPH, (7,)), (SIGNAL, ())):
         assert region_of(spec, shape, 0) is None
+
+
+def test_steps_of_a_region_are_those_it_was_made_from_and_other_kinds_are_refused():
+    for spec in (SIGNAL, PATH):
+        region = spec.region((slice(None), slice(7, 19)))
+        assert spec.steps(region) == slice(7, 19)
+        assert region.channels == spec.channels
+    with pytest.raises(ContractError, match="a Steps is no stretch of a signal"):
+        SIGNAL.steps(Steps(("x",), 0, 1))
+    with pytest.raises(ContractError, match="a TimeSpan is no stretch of a trajectory"):
+        PATH.steps(TimeSpan(("x",), 0.0, 1.0))

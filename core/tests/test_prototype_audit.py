@@ -13,7 +13,7 @@ from made_tokens import NAMES, TARGETS, events, fitted
 from pydantic import ValidationError
 
 from pellucid.batch import Batch
-from pellucid.data.spec import Vector
+from pellucid.data.spec import Trajectory, Vector
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.errors import LeakageError
 from pellucid.heads.base import HeadTags
@@ -227,7 +227,7 @@ def test_consistency_is_the_share_of_prototypes_that_point_at_what_was_planted_i
 class OneChannel(Encoder):
     """Tokens are the means of one channel over eighths of the time."""
 
-    tags = EncoderTags(accepts=("signal", "vector"))
+    tags = EncoderTags(accepts=("signal", "trajectory", "vector"))
     config_type = EncoderConfig
 
     def __init__(self, config, channel):
@@ -249,8 +249,11 @@ class OneChannel(Encoder):
 
 
 @pytest.mark.parametrize("channel", range(4))
-def test_the_channel_that_likeness_rests_on_is_found(channel):
+@pytest.mark.parametrize("kind", ["signal", "trajectory"])
+def test_the_channel_that_likeness_rests_on_is_found(channel, kind):
     spec = events(1).spec.inputs["signal"]
+    if kind == "trajectory":
+        spec = Trajectory(names=spec.channels, length=spec.length, dt_s=0.01, units=("m",) * 4)
     encoder = OneChannel(EncoderConfig(inputs={"signal": spec, "level": Vector(names=("level",))}), channel)
     options = {"addon_width": 0, "similarity": "l2", "per_class": 1}
     head = Prototypes(
@@ -265,7 +268,7 @@ def test_the_channel_that_likeness_rests_on_is_found(channel):
     # Whatever else a sample has stays with it.
     batch = Batch({"signal": x, "level": torch.zeros(5, 1)}, {"signal": torch.ones(x.shape, dtype=torch.bool)})
     means = {"signal": torch.zeros(4)}
-    span = TimeSpan(spec.channels, 0.64, 0.96)
+    span = TimeSpan(spec.channels, 0.64, 0.96) if kind == "signal" else Steps(spec.names, 64, 96)
     for row in range(5):
         found = strongest_channel(Model({"signal": encoder}, head), batch, row, 0, span, "signal", spec, means)
         assert found == "abcd"[channel]

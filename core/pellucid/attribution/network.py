@@ -45,7 +45,7 @@ def network_around(model: Model, samples: Dataset, targets: Sequence[str]) -> li
     found: list[dict[str, dict[str, np.ndarray]]] = [{} for _ in range(len(samples))]
     encoders = [encoder for _, encoder in model.named_encoders()]
     knowing = {one.pair_name for one in encoders if isinstance(one, KnowsLinks)}
-    moving = {one.pair_name: one.trajectories() for one in encoders if isinstance(one, KnowsRates)}
+    moving = {one.pair_name: one.paths() for one in encoders if isinstance(one, KnowsRates)}
     for at in range(len(samples) if knowing or moving else 0):
         batch = collate(samples, np.array([at]))
         output = model.head.output_index(targets[at])

@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue, model_validator
 from pellucid.data.axes import CHANNEL, OnAxes
 from pellucid.data.frozen import Frozen
 from pellucid.data.nodes import Graph, Nodes
+from pellucid.errors import ContractError
 from pellucid.regions import Box, Region, Steps, TimeSpan, Words
 
 
@@ -44,6 +45,18 @@ class Signal(OnAxes):
     def _region(self, ends: list[tuple[Any, Any]]) -> Region:
         (first, last), (start, stop) = ends
         return TimeSpan(self.channels[first:last], start / self.rate_hz, stop / self.rate_hz)
+
+    def steps(self, region: TimeSpan | Steps) -> slice:
+        """Which samples along time a region covers, the nearest whole ones.
+
+        Raises
+        ------
+        ContractError
+            If it is a region of another kind of input.
+        """
+        if not isinstance(region, TimeSpan):
+            raise ContractError(f"a {type(region).__name__} is no stretch of a signal")
+        return slice(round(region.start_s * self.rate_hz), round(region.stop_s * self.rate_hz))
 
 
 class Image(OnAxes):
@@ -181,9 +194,21 @@ class Trajectory(OnAxes):
         first, last = ends[0]
         return Steps(self.names[first:last], *_outwards(ends[1]))
 
+    def steps(self, region: TimeSpan | Steps) -> slice:
+        """Which steps a region covers.
+
+        Raises
+        ------
+        ContractError
+            If it is a region of another kind of input.
+        """
+        if not isinstance(region, Steps):
+            raise ContractError(f"a {type(region).__name__} is no stretch of a trajectory")
+        return slice(region.start, region.stop)
+
 
 OverTime = Signal | Trajectory
-"""Kinds of input with channels over evenly spaced moments: ``channels``, ``channel_units``, ``length``, ``rate_hz``."""
+"""Kinds of input with channels over evenly spaced moments: ``channels``, ``channel_units``, ``length``, ``rate_hz``, ``steps``."""
 
 
 class Text(OnAxes):

@@ -243,6 +243,11 @@ class Steps(Region):
         steps = _span("steps", self.start, self.stop)
         return f"{_whose(self.variables, 'variable')}, {steps}" if self.variables else steps
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The variables, as what reads signals calls them."""
+        return self.variables
+
     def without_channels(self) -> Self:
         """The same steps."""
         return replace(self, variables=())

@@ -165,7 +165,7 @@ class MeanRates(_Telling):
         share = 1 / (1 + pairs.double().sum(1, keepdim=True))
         return (self.usual.double() * share).expand(-1, self.bins)
 
-    def trajectories(self) -> NodePaths:
+    def paths(self) -> NodePaths:
         """Nodes on a line, at rest."""
         spec = self.config.inputs[self.pair_name]
         assert isinstance(spec, Nodes)

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
-from pellucid.data.spec import Signal
+from pellucid.data.spec import OverTime
 from pellucid.heads.prototypes.comparing import Comparing
 from pellucid.model import Model, batches
-from pellucid.regions import Region, TimeSpan, around
+from pellucid.regions import Region, Steps, TimeSpan, around
 
 
 def window_regions(head: Comparing, regions: Sequence[Region], set_index: int) -> list[Region]:
@@ -22,12 +22,12 @@ def window_regions(head: Comparing, regions: Sequence[Region], set_index: int) -
 
 
 def channel_means(train: Dataset) -> dict[str, Tensor]:
-    """Mean of each channel of every signal over training samples and time, shape (channel,); masked values left out."""
+    """Mean of each channel of every signal and trajectory over training samples and time, shape (channel,); masked values left out."""
     total: dict[str, Tensor] = {}
     count: dict[str, Tensor] = {}
     for batch, _ in batches(train):
         for name, spec in train.spec.inputs.items():
-            if not isinstance(spec, Signal):
+            if not isinstance(spec, OverTime):
                 continue
             x, known = batch.inputs[name].double(), batch.known(name)
             there = torch.ones_like(x) if known is None else known.double()
@@ -42,9 +42,9 @@ def strongest_channel(
     batch: Batch,
     row: int,
     prototype: int,
-    span: TimeSpan,
+    span: TimeSpan | Steps,
     name: str,
-    spec: Signal,
+    spec: OverTime,
     means: Mapping[str, Tensor],
 ) -> str:
     """The channel of a window without which the window's own likeness to a prototype falls most.
@@ -56,11 +56,11 @@ def strongest_channel(
     row : int
         Of the sample.
     prototype : int
-    span : TimeSpan
+    span : TimeSpan or Steps
         Of the window; a channel is filled with its training mean there.
     name : str
-        Of the input, a signal.
-    spec : Signal
+        Of the input.
+    spec : Signal or Trajectory
     means : mapping of str to Tensor
         From :func:`channel_means`.
     """
@@ -68,11 +68,10 @@ def strongest_channel(
     assert isinstance(head, Comparing)
     set_index = int(head.set_of[prototype])
     own = prototype - head.span(set_index).start
-    start, stop = (round(moment * spec.rate_hz) for moment in (span.start_s, span.stop_s))
     channels = len(spec.channels)
     x = batch.inputs[name][row].expand(channels, -1, -1).clone()
     each = torch.arange(channels)
-    x[each, each, start:stop] = means[name][:, None]
+    x[each, each, spec.steps(span)] = means[name][:, None]
     # One more row, as it is: the window that the likeness is of is found in it.
     many = batch.rows(torch.full((channels + 1,), row))
     many = many.with_input(name, torch.cat([x, batch.inputs[name][row : row + 1]]))

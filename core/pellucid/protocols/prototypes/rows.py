@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pellucid.batch import Batch, collate
 from pellucid.data.dataset import Dataset
-from pellucid.data.spec import Signal
+from pellucid.data.spec import OverTime
 from pellucid.faithfulness.complexity import effective_number
 from pellucid.heads.prototypes.comparing import Comparing
 from pellucid.heads.prototypes.sets import is_of_class
@@ -20,7 +20,7 @@ from pellucid.model import Model, batches
 from pellucid.protocols.audited import ONCE_A_FOLD
 from pellucid.protocols.explanations.view import View
 from pellucid.protocols.prototypes.places import strongest_channel, window_regions
-from pellucid.regions import Region, TimeSpan, overlap
+from pellucid.regions import Region, Steps, TimeSpan, overlap
 from pellucid.representation import Representation, Tokens
 
 Columns = dict[str, np.ndarray]
@@ -253,9 +253,9 @@ class PrototypeMeasures:
         """Whether the likeness rests on a channel that something was planted in, and how often a random one would be."""
         name = self._tokens[self.head.sets[int(self.head.set_of[prototype])].tokens].input
         spec = self.test.spec.inputs.get(name)
-        if not isinstance(spec, Signal) or not isinstance(region, TimeSpan):
+        if not isinstance(spec, OverTime) or not isinstance(region, TimeSpan | Steps):
             return None
-        right = {channel for place in where if isinstance(place, TimeSpan) for channel in place.channels}
+        right = {channel for place in where if isinstance(place, TimeSpan | Steps) for channel in place.channels}
         if right >= set(spec.channels):
             # Something that is on every channel cannot be missed, so finding it says nothing.
             return None
