@@ -111,7 +111,7 @@ def a_place(spec: Any) -> Region | None:
         elif spec.channels_apart:
             part.append(slice(n // 4, n // 2))
         else:
-            part.append(slice(n // 2 - max(1, n // 8), n // 2 + max(1, n // 8)))
+            part.append(slice(max(0, n // 2 - max(1, n // 8)), min(n, n // 2 + max(1, n // 8))))
     return cast("Region", spec.region(tuple(part)))
 
 
