@@ -38,7 +38,7 @@ PLUGIN = Plugin(
         "ngram-naive-bayes": "pellucid.heads.codes.naive_bayes:NGramNaiveBayes",
         "pca": "pellucid.heads.dictionaries.baselines:Pca",
         "prototypes": "pellucid.heads.prototypes.head:Prototypes",
-        "prototypes-grouped": "pellucid.heads.prototypes.grouped:PrototypesGrouped",
+        "prototypes-grouped": "pellucid.heads.prototypes.bundled:PrototypesGrouped",
         "random-forest": "pellucid.heads.trees.forest:RandomForest",
         "sae-batchtopk": "pellucid.heads.dictionaries.topk:BatchTopK",
         "sae-gated": "pellucid.heads.dictionaries.gated:Gated",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from made_tokens import TARGETS, labelled, made, places, represented
 
-from pellucid.heads.prototypes.grouped import PrototypesGrouped
+from pellucid.heads.prototypes.bundled import PrototypesGrouped
 from pellucid.heads.prototypes.head import Prototypes
 from pellucid.representation import Representation, Tokens
 

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from pellucid.data.spec import Binary
 from pellucid.encoders.cnn import Cnn
 from pellucid.errors import ContractError, StudyError
-from pellucid.heads.prototypes.grouped import PrototypesGrouped
+from pellucid.heads.prototypes.bundled import PrototypesGrouped
 from pellucid.heads.prototypes.head import Prototypes, PrototypesConfig
 from pellucid.heads.prototypes.last_layer import Penalties, fit_last_layer
 from pellucid.heads.prototypes.sets import is_of_class

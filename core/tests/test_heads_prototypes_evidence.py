@@ -10,7 +10,7 @@ import torch
 from made_prototypes import drawn, prepared
 from made_tokens import places, represented
 
-from pellucid.heads.prototypes.grouped import PrototypesGrouped
+from pellucid.heads.prototypes.bundled import PrototypesGrouped
 from pellucid.heads.prototypes.head import Prototypes
 from pellucid.heads.prototypes.sets import PrototypeSet
 from pellucid.heads.prototypes.similarity import pooled, similarity, windows

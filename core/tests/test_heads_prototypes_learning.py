@@ -9,7 +9,7 @@ from made_tokens import TARGETS, made
 from pydantic import ValidationError
 
 from pellucid.heads.prototypes import losses
-from pellucid.heads.prototypes.grouped import PrototypesGrouped
+from pellucid.heads.prototypes.bundled import PrototypesGrouped
 from pellucid.heads.prototypes.head import FIRST_OUTPUT_SD, Prototypes
 from pellucid.heads.prototypes.sets import PrototypeSetConfig, is_of_class
 

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from pellucid.data.spec import Binary, MultiLabel
 from pellucid.errors import ContractError
 from pellucid.heads.prototypes import last_layer as module
-from pellucid.heads.prototypes.grouping import Bundling, activations, thresholded
+from pellucid.heads.prototypes.bundles import Bundling, activations, thresholded
 from pellucid.heads.prototypes.last_layer import Penalties, fit_last_layer
 from pellucid.heads.prototypes.losses import CoOccurrence, clustering, same_places, separation
 from pellucid.heads.prototypes.placing import KEPT, SPARE, Placing, initial_weights

@@ -16,8 +16,8 @@ from scipy.optimize import minimize
 
 from pellucid.batch import Batch
 from pellucid.data.spec import MultiLabel
-from pellucid.heads.prototypes.grouped import PrototypesGrouped
-from pellucid.heads.prototypes.grouping import row_entropy, simplex_rows
+from pellucid.heads.prototypes.bundled import PrototypesGrouped
+from pellucid.heads.prototypes.bundles import row_entropy, simplex_rows
 from pellucid.heads.prototypes.head import Prototypes
 from pellucid.heads.prototypes.losses import CoOccurrence, clustering, cooccurrence, diversity, same_places, separation
 from pellucid.representation import Representation, Tokens, TokenShape

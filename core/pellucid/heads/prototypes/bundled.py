@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.explanation import Evidence, Explanation
-from pellucid.heads.prototypes.grouping import Bundling, activations
+from pellucid.heads.prototypes.bundles import Bundling, activations
 from pellucid.heads.prototypes.head import SHOWN, Prototypes, PrototypesConfig
 from pellucid.heads.prototypes.last_layer import Penalties, fit_last_layer
 from pellucid.heads.prototypes.sets import Similarity, directions
