@@ -8,6 +8,26 @@ from torch import Tensor
 from pellucid.errors import ContractError
 
 
+def by_channel(x: Tensor) -> Tensor:
+    """Each number beside those of the other channels at its place.
+
+    Parameters
+    ----------
+    x : Tensor, shape (sample, channel, *size)
+
+    Returns
+    -------
+    Tensor, shape (element, channel)
+        Vectors, which have no size, stay as they are.
+
+    Examples
+    --------
+    >>> by_channel(torch.tensor([[[1, 2], [10, 20]]])).tolist()
+    [[1, 10], [2, 20]]
+    """
+    return x.transpose(0, 1).flatten(1).T
+
+
 class Moments:
     """Mean and standard deviation of numbers that come in batches, in float64, unknown ones left out.
 

@@ -10,8 +10,8 @@ import torch
 
 from pellucid.batch import Batch, collate
 from pellucid.data.dataset import Dataset
-from pellucid.encoders.links import KnowsLinks
-from pellucid.encoders.rates import KnowsRates, NodePaths
+from pellucid.encoders.abilities import KnowsLinks, KnowsRates
+from pellucid.encoders.rates import NodePaths
 from pellucid.model import Model
 
 if TYPE_CHECKING:

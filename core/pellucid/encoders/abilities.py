@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
 from pellucid.batch import Batch
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pellucid.encoders.rates import NodePaths
 
 
 @runtime_checkable
@@ -31,3 +36,63 @@ class WeighsRelations(Protocol):
 
     def choice_weights(self, batch: Batch) -> Tensor:
         """Weights of the choices, shape (sample, choice); 0 where a sample's input is missing."""
+
+
+@runtime_checkable
+class WithPatches(Protocol):
+    """An encoder that can show what stands behind each token: numbers along an axis."""
+
+    patch_axis: str
+    """What the axis is, with its unit: ``"frequency (Hz)"``."""
+
+    patch_values: str
+    """What the numbers are, with their unit."""
+
+    def patches(self, batch: Batch) -> Tensor:
+        """Shape (sample, token, value)."""
+
+    def patch_positions(self) -> Tensor:
+        """Where along the axis each value is, shape (token, value); NaN where it is padding."""
+
+
+@runtime_checkable
+class KnowsLinks(Protocol):
+    """An encoder that can be asked which links it knows, and what it would say without some of them."""
+
+    @property
+    def pair_name(self) -> str:
+        """Name of the input that says which two nodes a sample is about."""
+
+    def known_links(self) -> np.ndarray:
+        """Numbers of the nodes of each link it knows, int64, shape (link, 2)."""
+
+    def without_links(self, links: np.ndarray) -> Any:
+        """A copy that does not know these links."""
+
+
+@runtime_checkable
+class KnowsRates(Protocol):
+    """An encoder that says of two nodes how many events to expect in each bin of time, whether they were learnt from or not."""
+
+    @property
+    def pair_name(self) -> str:
+        """Name of the input that says which two nodes a sample is about."""
+
+    @property
+    def events_name(self) -> str:
+        """Name of the input that holds events: number in each bin first, masked where a bin is hidden from learning."""
+
+    def expected(self, pairs: Tensor) -> Tensor:
+        """Expected number of events in each bin, float64, shape (pair, bin), of the nodes in ``pairs``, shape (pair, 2)."""
+
+    def paths(self) -> NodePaths | None:
+        """The paths of its nodes; None where they have none."""
+
+
+@runtime_checkable
+class HasPrompts(Protocol):
+    """An encoder that reads inputs which say under which conditions something was recorded, and are no part of it."""
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """Names of these inputs. Zeros mean that nothing is said. Protocols ask what a score owes to prompts alone."""

@@ -99,14 +99,6 @@ class Encoder(Part):
         return ""
 
     @property
-    def prompts(self) -> tuple[str, ...]:
-        """Inputs that say under which conditions something was recorded and are no part of it; by default none.
-
-        Zeros mean that nothing is said. Protocols ask what a score owes to prompts alone.
-        """
-        return ()
-
-    @property
     def centred(self) -> bool:
         """Whether units are measured from their mean over the training samples, so that some are negative. Default: no."""
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,21 +16,6 @@ from pellucid.encoders.base import Encoder
 from pellucid.errors import DataError, StudyError
 
 Links = TypeVar("Links", bound="LinkEncoder")
-
-
-@runtime_checkable
-class KnowsLinks(Protocol):
-    """An encoder that can be asked which links it knows, and what it would say without some of them."""
-
-    @property
-    def pair_name(self) -> str:
-        """Name of the input that says which two nodes a sample is about."""
-
-    def known_links(self) -> np.ndarray:
-        """Numbers of the nodes of each link it knows, int64, shape (link, 2)."""
-
-    def without_links(self, links: np.ndarray) -> Any:
-        """A copy that does not know these links."""
 
 
 class LinkEncoder(Encoder):

@@ -1,34 +1,13 @@
-"""Encoders that know how often events between two nodes happen: what may be asked of them, and paths that nodes take."""
+"""Paths that nodes take over time, of encoders that know how often events between two nodes happen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
-from torch import Tensor
 
 OUTLYING = 6.0
 """Median absolute deviations above the median at which a turn of all nodes together counts as a change."""
-
-
-@runtime_checkable
-class KnowsRates(Protocol):
-    """An encoder that says of two nodes how many events to expect in each bin of time, whether they were learnt from or not."""
-
-    @property
-    def pair_name(self) -> str:
-        """Name of the input that says which two nodes a sample is about."""
-
-    @property
-    def events_name(self) -> str:
-        """Name of the input that holds events: number in each bin first, masked where a bin is hidden from learning."""
-
-    def expected(self, pairs: Tensor) -> Tensor:
-        """Expected number of events in each bin, float64, shape (pair, bin), of the nodes in ``pairs``, shape (pair, 2)."""
-
-    def paths(self) -> NodePaths | None:
-        """The paths of its nodes; None where they have none."""
 
 
 @dataclass(frozen=True, eq=False)

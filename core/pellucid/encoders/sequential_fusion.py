@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -16,7 +15,7 @@ from pellucid.data.spec import InputSpec
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.encoders.convolutions import GRIDS, Downward, grid_of
 from pellucid.errors import DataError, StudyError, nearest
-from pellucid.moments import Moments
+from pellucid.moments import Moments, by_channel
 from pellucid.representation import Representation, Tokens, TokenShape
 
 START = "start"
@@ -125,8 +124,8 @@ class SequentialFusion(Encoder):
                 x, known = batch.inputs[name], batch.known(name)
                 rows = max(1, AT_ONCE // max(1, x[0].numel()))
                 for at in range(0, len(x), rows):
-                    real = None if known is None else _by_channel(known[at : at + rows])
-                    found.add(_by_channel(x[at : at + rows]), real)
+                    real = None if known is None else by_channel(known[at : at + rows])
+                    found.add(by_channel(x[at : at + rows]), real)
         for name, update, found in zip(self.order, self.updates, moments, strict=True):
             assert isinstance(update, Update)
             if bool((found.count == 0).any()):
@@ -232,8 +231,3 @@ def _checked_order(config: SequentialFusionConfig) -> tuple[str, ...]:
             f"order = {list(config.order)} must name each input of the encoder once: {', '.join(config.inputs)}"
         )
     return config.order
-
-
-def _by_channel(x: Tensor) -> Tensor:
-    """Shape (sample, channel, *size) to (element, channel); vectors stay as they are."""
-    return x if x.ndim == 2 else x.flatten(2).transpose(1, 2).reshape(math.prod((x.shape[0], *x.shape[2:])), x.shape[1])

@@ -16,7 +16,7 @@ from pellucid.encoders.convolutions import GRIDS, Downward, Grid, Upward, grid_o
 from pellucid.encoders.similarity import structural_similarity
 from pellucid.encoders.window import Window, checked_window, windowed
 from pellucid.errors import DataError
-from pellucid.moments import Moments
+from pellucid.moments import Moments, by_channel
 from pellucid.representation import Representation
 
 LINEAR_RANGE_SD = 6.0
@@ -156,7 +156,7 @@ class Vae(Encoder):
             if self.output == "sigmoid":
                 self._refuse_out_of_bounds(x if known is None else x[known])
             else:
-                moments.add(_by_channel_last(x), None if known is None else _by_channel_last(known))
+                moments.add(by_channel(x), None if known is None else by_channel(known))
         if self.output == "linear":
             if (moments.count == 0).any():
                 raise DataError(f"input {self.input_name!r}: a channel is known in no training sample")
@@ -223,7 +223,3 @@ class Vae(Encoder):
                 f"input {self.input_name!r} reaches from {low:g} to {high:g}, but a sigmoid output gives 0 to 1: "
                 'set `window = [low, high]` in units of the input, or `output = "linear"`'
             )
-
-
-def _by_channel_last(x: Tensor) -> Tensor:
-    return x.transpose(0, 1).flatten(1).T

@@ -9,7 +9,7 @@ from scipy.integrate import quad
 
 from pellucid.batch import Batch, collate
 from pellucid.data.inputs import Nodes
-from pellucid.encoders.rates import KnowsRates
+from pellucid.encoders.abilities import KnowsRates
 from pellucid.errors import DataError, StudyError
 from pellucid.training.fit import Sides, fit_encoder
 from pellucid.training.settings import TrainingSettings

@@ -19,7 +19,7 @@ from pellucid.encoders.dts.settings import DtsConfig
 from pellucid.encoders.kl_decomposition import log_normal, minibatch_group_information, minibatch_log_density
 from pellucid.encoders.vae_gaussian import LOG_VARIANCE
 from pellucid.errors import ContractError, DataError, StudyError
-from pellucid.moments import Moments
+from pellucid.moments import Moments, by_channel
 from pellucid.representation import Representation
 
 STILL = 0
@@ -121,7 +121,7 @@ class Dts(Encoder):
         moments, count, domains = Moments(), 0, set()
         for batch in batches:
             x, known, there = self.read(batch), self.known(batch), self.present(batch)
-            moments.add(_by_channel_last(x), None if known is None else _by_channel_last(known))
+            moments.add(by_channel(x), None if known is None else by_channel(known))
             count += len(batch) if there is None else int(there.sum())
             if self.config.classes:
                 check_labels(batch.targets, self.config.classes)
@@ -258,10 +258,6 @@ class Dts(Encoder):
         if spec is None or spec.kind != "vector" or self.config.domain not in spec.names:
             return None
         return spec.names.index(self.config.domain)
-
-
-def _by_channel_last(x: Tensor) -> Tensor:
-    return x.transpose(0, 1).flatten(1).T
 
 
 def _processes() -> int:

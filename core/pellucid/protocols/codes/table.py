@@ -11,8 +11,8 @@ import torch
 
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec
+from pellucid.encoders.abilities import WithPatches
 from pellucid.encoders.base import Encoder
-from pellucid.encoders.coded import WithPatches
 from pellucid.model import batches
 from pellucid.ngrams import NONE
 from pellucid.protocols.audited import FIRST_ROW

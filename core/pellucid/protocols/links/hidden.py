@@ -10,8 +10,8 @@ import torch
 
 from pellucid.data.dataset import Dataset
 from pellucid.data.wrapped import Wrapped
+from pellucid.encoders.abilities import KnowsLinks
 from pellucid.encoders.base import Encoder
-from pellucid.encoders.links import KnowsLinks
 from pellucid.errors import LeakageError
 from pellucid.model import Model
 from pellucid.protocols.base import FittedFold

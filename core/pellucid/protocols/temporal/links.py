@@ -11,7 +11,8 @@ import torch
 from pydantic import Field
 
 from pellucid.data.dataset import Dataset
-from pellucid.encoders.rates import KnowsRates, NodePaths
+from pellucid.encoders.abilities import KnowsRates
+from pellucid.encoders.rates import NodePaths
 from pellucid.errors import NotMeasurable
 from pellucid.model import Model
 from pellucid.part import Config

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
+from pellucid.encoders.abilities import HasPrompts
 from pellucid.errors import ContractError
 from pellucid.heads.abilities import ByText
 from pellucid.heads.base import Head
@@ -61,7 +62,8 @@ def head_of(model: Model) -> ByText:
 
 def prompts_of(model: Model) -> tuple[str, ...]:
     """Inputs of a model that are prompts."""
-    return tuple(name for _, encoder in model.named_encoders() for name in encoder.prompts)
+    found = [encoder for _, encoder in model.named_encoders() if isinstance(encoder, HasPrompts)]
+    return tuple(name for encoder in found for name in encoder.prompts)
 
 
 def conditions_of(model: Model) -> tuple[str, ...]:
