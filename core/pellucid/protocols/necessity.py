@@ -270,7 +270,7 @@ def _mixed(z: Representation, other: Representation, prefix: str) -> Representat
         name: other.tokens[name] if name == prefix or name.startswith(f"{prefix}:") else one
         for name, one in z.tokens.items()
     }
-    return Representation(torch.where(of, other.values, z.values), z.names, tokens)
+    return replace(z, values=torch.where(of, other.values, z.values), tokens=tokens)
 
 
 def _difference(one: np.ndarray, other: np.ndarray) -> Statistic:
