@@ -246,6 +246,7 @@ def test_a_gap_passes_above_0_however_small_the_numbers_are(measured):
     again = {(one.part, one.metric): one for one in InputNecessity().conclude(small.assign(fold=0), context)}
     gap = again["reads", "necessity_gap"]
     assert gap.passed
+    assert gap.chance == gap.baseline == 0
     assert gap.value == pytest.approx(found["reads", "necessity_gap"].value / 1000)
     assert 0 < gap.low < gap.value < gap.high < 0.01
 

@@ -78,6 +78,9 @@ def test_only_what_stands_out_of_all_turns_is_a_change():
     assert paths.turns * np.sqrt(3) == pytest.approx([1, 1.1, 0.9, 1, 1.2, 4, 1])
     assert paths.changes() == pytest.approx([6 / 8])
     # Turns are 1 in the middle and lie 0.1 from it; 1.2 is two of these away.
+    # The last but one is 30 away; of fewer than 6 none is a change unless somebody says so.
+    assert paths.changes(29) == pytest.approx([6 / 8])
+    assert len(paths.changes(31)) == 0
     assert paths.changes(1.9) == pytest.approx([5 / 8, 6 / 8])
     assert len(NodePaths(times[[0, 8]], places[[0, 8]], np.zeros(3), tuple("abc")).changes()) == 0
 

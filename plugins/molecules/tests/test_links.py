@@ -395,6 +395,26 @@ def test_the_network_is_three_graph_convolutions_on_normalised_training_links():
         assert np.allclose(encoder(collate(data, rest)).values.numpy(), expected, atol=1e-5)
 
 
+def test_nodes_of_which_nothing_is_known_are_told_apart_by_which_they_are():
+    data = network()
+    train, rest = halves(data)
+    torch.manual_seed(0)
+    pair = {"pair": data.spec.inputs["pair"]}
+    encoder = Graph2Mda(Graph2MdaConfig(inputs=pair, kernels=False, widths=(7, 6), latent=5))
+    encoder.prepare([collate(data, train, "associated")])
+    y = training_links(data, train)
+    n, m = y.shape
+    a = np.block([[np.zeros((n, n)), y], [y.T, np.zeros((m, m))]]) + np.eye(n + m)
+    a = a / np.sqrt(np.outer(a.sum(1), a.sum(1)))
+    h = np.eye(n + m)
+    for layer in encoder.layers:
+        h = np.maximum(a @ h @ layer.weight.detach().numpy().T, 0)
+    h = a @ h @ encoder.mean.weight.detach().numpy().T
+    with torch.no_grad():
+        found = encoder.eval()(collate(data, rest)).values.numpy()
+    assert np.allclose(found, h[data.pairs[rest, 0]] * h[n + data.pairs[rest, 1]], atol=1e-5)
+
+
 @pytest.mark.parametrize("entries", ["all", "between types"])
 @pytest.mark.parametrize("weight", [None, 2.5])
 def test_its_loss_is_the_likelihood_of_links_weighted_up_and_the_divergence_from_the_prior(entries, weight):
