@@ -18,6 +18,7 @@ from pellucid.errors import LeakageError, NotMeasurable
 from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.temporal.figure import four_views, in_two, most_changing
 from pellucid.protocols.temporal.links import TemporalLinks, TemporalLinksConfig
 from pellucid.representation import Representation
 from pellucid.result import NotMeasured
@@ -150,6 +151,70 @@ def test_a_prediction_stands_beside_pairs_that_go_on_as_they_were():
     assert area > results["prediction_auroc", "still"].value
     assert (moving.baseline, moving.baseline_name) == (pytest.approx(area), "persistence")
     assert results["prediction_auroc_minus_persistence", "moving"].value == pytest.approx(moving.value - area)
+
+
+def test_of_many_stretches_the_same_are_drawn_for_all_parts():
+    fitted, _, counts = fold()
+    rows = TemporalLinks(TemporalLinksConfig(cells=100)).examine(fitted)
+    again = TemporalLinks(TemporalLinksConfig(cells=100)).examine(fitted)
+    pd.testing.assert_frame_equal(rows, again)
+    whole = {"completion": 20 * 8, "prediction": 40 * 2, "reconstruction": 40 * 8}
+    for task, cells in whole.items():
+        moving, still = (rows[(rows["task"] == task) & (rows["part"] == part)] for part in ("moving", "still"))
+        assert len(moving) == min(cells, 100)
+        assert not moving.duplicated(["sample", "bin"]).any()
+        for column in ("sample", "bin", "label"):
+            assert moving[column].tolist() == still[column].tolist()
+        at = [fitted.dataset.frame.index.get_loc(one) for one in moving["sample"]]
+        assert moving["label"].tolist() == (counts[at, moving["bin"]] > 0).astype(float).tolist()
+        assert moving["score"].to_numpy() == pytest.approx(rates(True)[at, moving["bin"]])
+        assert moving["before"].isna().all() == (task != "prediction")
+    late = dataclasses.replace(fitted, split=dataclasses.replace(fitted.split, fold=1))
+    assert (TemporalLinks().examine(late)["paths"] == "").all()
+
+
+def test_pairs_whose_distance_changes_the_most_are_drawn():
+    places = np.zeros((3, 4, 2))
+    places[:, 1, 0], places[:, 2, 1], places[:, 3] = [1, 5, 1], [2, 2, 3], [9, 9]
+    paths = Trajectories(np.array([0, 0.5, 1]), places, np.zeros(4), tuple("abcd"))
+    far = {(a, b): np.linalg.norm(places[:, a] - places[:, b], axis=1) for a in range(4) for b in range(a + 1, 4)}
+    order = sorted(far, key=lambda pair: far[pair].min() - far[pair].max())
+    assert most_changing(paths) == order[:3]
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 5])
+def test_places_in_a_plane_are_drawn_as_far_from_each_other_as_they_are(width):
+    rng = np.random.default_rng(0)
+    flat = rng.normal(size=(6, 4, min(width, 2))) * [3.0, 1.0][: min(width, 2)]
+    turned = np.linalg.qr(rng.normal(size=(width, width)))[0][: flat.shape[-1]]
+    places = flat @ turned + (7.0 if width > 2 else 0.0)
+    drawn = in_two(places)
+    assert drawn.shape == (6, 4, 2)
+
+    def apart(some):
+        some = some.reshape(-1, some.shape[-1])
+        return np.linalg.norm(some[:, None] - some, axis=-1)
+
+    assert apart(drawn) == pytest.approx(apart(places), abs=1e-9)
+    if width > 2:
+        assert np.ptp(drawn[..., 0]) > np.ptp(drawn[..., 1])
+
+
+def test_paths_levels_and_turns_are_drawn_as_they_are():
+    places = PLACES
+    paths = Trajectories(TIMES, places, np.arange(NODES) / 10, tuple(map(str, range(NODES))))
+    events = np.arange(BINS)
+    in_plane, far, parts, turning, beside = four_views(paths, [2, 5], events).axes
+    assert len(in_plane.collections) == NODES
+    assert len(far.lines) == 3
+    levels, away, log_rate = (line.get_ydata() for line in parts.lines)
+    assert levels == pytest.approx(np.full(400, 0.7))
+    assert away[0] == pytest.approx(-((FIRST[2] - FIRST[5]) ** 2).sum())
+    assert log_rate == pytest.approx(levels + away)
+    assert [bar.get_height() for bar in beside.patches] == events.tolist()
+    assert [bar.get_x() for bar in beside.patches] == pytest.approx(TIMES[:-1], abs=1e-9)
+    assert turning.lines[0].get_ydata() == pytest.approx(paths.turns)
+    assert [line.get_xdata()[0] for line in turning.lines[1:]] == pytest.approx(paths.changes())
 
 
 def test_pairs_that_a_model_has_learnt_from_are_no_completion():
