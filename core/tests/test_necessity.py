@@ -235,6 +235,8 @@ def test_answers_in_words_are_compared_in_one_unit_and_misses_are_left_out():
     assert found["necessity_error_text_only"].value == pytest.approx(np.abs(truth - 20).mean(), abs=1e-4)
     assert {one.higher_is_better for name, one in found.items() if "error" in name} == {False}
     assert {one.higher_is_better for name, one in found.items() if "error" not in name} == {True}
+    with pytest.raises(NotMeasurable, match="no model here predicts a number or a class, or writes"):
+        InputNecessity().examine(fold)
     bare = data.frame.assign(**{"text:answer": "nobody knows"})
     assert "holds a number" in protocol.unfit_for(ArrayDataset(spec, bare, {"x": x}), {"writer": model.head}, context)
 
