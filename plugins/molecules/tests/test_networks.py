@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 
+import networkx as nx
 import numpy as np
 import pytest
 
@@ -59,6 +61,90 @@ def test_a_graph_holds_what_lies_within_its_hops_with_all_edges_and_the_centre_f
     alone = Egos(small(), "paper", (25, 20), seed=0).around(3)
     assert len(alone.nodes) == 1
     assert len(alone.edges) == 0
+
+
+def tangled(seed, papers=30, authors=12):
+    """Papers that cite each other and have authors, by lot."""
+    rng = np.random.default_rng(seed)
+
+    def some(share, *counts):
+        return np.argwhere(rng.random(counts) < share)
+
+    return Network(
+        {"paper": papers, "author": authors},
+        {"paper": ("number",), "author": ("number",)},
+        {kind: np.arange(count)[:, None] for kind, count in (("paper", papers), ("author", authors))},
+        {
+            ("author", "writes", "paper"): some(0.08, authors, papers),
+            ("paper", "cites", "paper"): some(0.03, papers, papers),
+        },
+    ).both_ways()
+
+
+def in_networkx(network):
+    """All edges, nodes by type and number."""
+    made = nx.MultiDiGraph()
+    made.add_nodes_from((kind, at) for kind, count in network.counts.items() for at in range(count))
+    for relation, pairs in network.edges.items():
+        made.add_edges_from(((relation[0], a), (relation[2], b), {"by": relation}) for a, b in pairs.tolist())
+    return made
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("centre", ["paper", "author"])
+def test_graphs_that_leave_nobody_out_are_those_of_networkx(seed, centre):
+    network = tangled(seed)
+    whole, egos = in_networkx(network), Egos(network, centre, (99, 99), seed=0)
+    kinds, relations = list(network.counts), list(network.edges)
+    for node in range(network.counts[centre]):
+        graph = egos.around(node)
+        names = [
+            (kinds[kind], int(row[1 + kind])) for row, kind in zip(graph.nodes, graph.node_types.tolist(), strict=True)
+        ]
+        wanted = nx.ego_graph(whole, (centre, node), radius=2)
+        assert names[0] == (centre, node)
+        assert graph.nodes[:, 0].tolist() == [1.0] + [0.0] * (len(names) - 1)
+        assert sorted(names) == sorted(wanted.nodes())
+        found = [
+            (names[a], names[b], relations[kind])
+            for (a, b), kind in zip(graph.edges.tolist(), graph.edge_types.tolist(), strict=True)
+        ]
+        assert sorted(found) == sorted(wanted.edges(data="by"))
+
+
+def test_of_many_neighbours_by_a_relation_as_many_as_asked_are_taken_each_as_often():
+    network = tangled(0, papers=40, authors=80)
+    whole = in_networkx(network)
+    taken = Counter()
+    for seed in range(400):
+        found = Egos(network, "paper", (2,), seed=seed).nodes_around(7)
+        taken.update(found[1:].tolist())
+    by = {
+        relation: [a for a, _, one in whole.in_edges(("paper", 7), data="by") if one == relation]
+        for relation in network.edges
+    }
+    assert max(map(len, by.values())) > 4
+    for sources in by.values():
+        own = [taken[network.starts[kind] + at] for kind, at in sources]
+        alone = [
+            one for one, source in zip(own, sources, strict=True) if sum(source in some for some in by.values()) == 1
+        ]
+        # 400 draws of two of them: a standard deviation is less than 10.
+        assert all(abs(one - 400 * min(2, len(sources)) / len(sources)) < 40 for one in alone)
+
+
+def test_a_network_whose_parts_do_not_fit_is_refused():
+    edge = {("a", "to", "b"): np.array([[0, 0]])}
+    for counts, features, edges, said in (
+        ({"a": 1}, {}, edge, "joins 'b', which is no type of node"),
+        ({"a": 1, "b": 1}, {}, {("a", "to", "b"): np.array([[0, 1]])}, "names a node that is none of 1 of type 'b'"),
+        ({"a": 1, "b": 1}, {}, {("a", "to", "b"): np.array([[-1, 0]])}, "names a node that is none of 1 of type 'a'"),
+        ({"a": 1, "b": 1}, {"a": np.zeros((1, 2))}, edge, r"features of 'a' have shape \(1, 2\), expected \(1, 0\)"),
+    ):
+        with pytest.raises(DataError, match=said):
+            Network(counts, {}, features, edges)
+    with pytest.raises(DataError, match="there is no type of node 'papr'; did you mean 'paper'"):
+        small().spec("papr")
 
 
 def test_neighbours_are_bounded_and_drawn_by_the_seed_alone():
