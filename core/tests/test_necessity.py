@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pellucid.assembly import facts_of
-from pellucid.data import DataSpec, Regression, Vector
+from pellucid.data import DataSpec, MultiClass, Regression, Vector
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.inputs import Sentences
 from pellucid.data.splits import Split
@@ -167,6 +167,30 @@ def test_wrong_calls_are_counted_where_the_target_is_a_class():
     wrong = (model.logits(test)[:, 0] >= 0).numpy() != test.target_values(fold.target)[:, 0]
     mine = rows[(rows["part"] == "linear") & (rows["condition"] == "true")]["error"]
     assert mine.tolist() == wrong.astype(float).tolist()
+
+
+def test_of_several_classes_the_likeliest_is_called_and_the_commonest_is_what_is_always_said(fold):
+    x = fold.dataset.read(np.arange(COUNT)).inputs["told"][:, 0]
+    kind = np.where(x < -0.5, 0.0, np.where(x > 0.5, 2.0, 1.0))
+    target = MultiClass(names=("less", "same", "more"))
+    spec = fold.dataset.spec.model_copy(
+        update={"inputs": {"told": fold.dataset.spec.inputs["told"]}, "targets": {"kind": target}}
+    )
+    data = ArrayDataset(spec, fold.dataset.frame.assign(kind=kind), {"told": x[:, None]})
+    encoder = Identity(IdentityConfig(inputs=dict(spec.inputs), standardised=False))
+    head = Linear(Linear.config_type(target=target, **facts_of({"told": encoder})))
+    with torch.no_grad():
+        head.weight.copy_(torch.tensor([[-1.0], [0.0], [1.0]]))
+        head.prior.copy_(torch.tensor([0.0, 5.0, 0.0]))
+    model = Model({"told": encoder}, head)
+    rows = InputNecessity().examine(FittedFold(data, "kind", fold.split, {"linear": model}, None, 0))
+    truth, learnt = kind[fold.split.test], kind[fold.split.train]
+    by = {condition: some for condition, some in rows.groupby("condition")}
+    assert by["true"]["error"].sum() == 0
+    assert by["shuffled"]["error"].mean() > 0.3
+    assert by["zero"]["error"].tolist() == (truth != 1).tolist()
+    commonest = np.bincount(learnt.astype(int)).argmax()
+    assert by["true"]["constant"].tolist() == (truth != commonest).tolist()
 
 
 class Writer(Head):
