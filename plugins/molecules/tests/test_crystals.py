@@ -10,8 +10,15 @@ import pytest
 from pellucid.errors import DataError
 from pellucid_molecules.crystals.cif import crystal_of, read_cif
 from pellucid_molecules.crystals.crystal import Crystal, cell_of
+from pellucid_molecules.crystals.descriptors import (
+    composition,
+    composition_input,
+    metal_neighbours,
+    pore_numbers,
+    pores_input,
+)
 from pellucid_molecules.crystals.elements import MASSES, NUMBERS, RADII_ANGSTROM, SYMBOLS
-from pellucid_molecules.crystals.images import neighbours
+from pellucid_molecules.crystals.images import closest_pair, neighbours
 from pellucid_molecules.crystals.pores import comes_through, free_path_radius, grid_shape, pores, surface_distance
 
 HEAD = """data_made
@@ -287,3 +294,92 @@ def test_a_way_that_winds_twice_before_it_is_back_comes_through():
 def test_grids_of_large_cells_are_coarser_and_never_too_many_points():
     assert grid_shape(simple_cubic(5.0)) == (10, 10, 10)
     assert np.prod(grid_shape(simple_cubic(60.0))) < 50_000
+
+
+# --- numbers of a crystal ----------------------------------------------------------------------------------------------
+
+
+def told(crystal):
+    names, values = composition_input().names, composition(crystal)
+    assert len(names) == len(values)
+    return dict(zip(names, values.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_a_crystal_is_made_of_is_what_pymatgen_says(seed):
+    text = drawn(seed, count=20)
+    found, wanted = told(crystal_of(text, "made.cif")), of_pymatgen(text)
+    fractions = wanted.composition.fractional_composition
+    assert found["density"] == pytest.approx(float(wanted.density), rel=1e-3)
+    assert found["atoms"] == 20
+    assert found["atoms in 1000 cubic angstrom"] == pytest.approx(20_000 / wanted.volume, rel=1e-5)
+    heavy = sum(site.specie.Z > 1 for site in wanted)
+    assert found["heavy atoms in 1000 cubic angstrom"] == pytest.approx(1000 * heavy / wanted.volume, rel=1e-5)
+    for element in ("H", "C", "N", "O", "Cl", "F"):
+        assert found[f"share of {element}"] == pytest.approx(fractions[element], abs=1e-6)
+    assert found["share of metals"] == pytest.approx(fractions["Zn"], abs=1e-6)
+    assert fractions["Zn"] > 0
+    assert found["share of other nonmetals"] == pytest.approx(0, abs=1e-6)
+    assert found["metals: Zn"] == 1
+    around = [
+        sum(not other.specie.is_metal and other.specie.Z > 1 for other in wanted.get_neighbors(site, 2.7))
+        for site in wanted
+        if site.specie.symbol == "Zn"
+    ]
+    assert max(around) > 0
+    assert found["neighbours of a metal"] == pytest.approx(np.mean(around))
+    assert found["fewest neighbours of a metal"] == min(around)
+
+
+def test_metals_are_told_by_their_shares_and_without_any_they_have_no_neighbours():
+    elements = ["La", "Lu", "Hf", "Zn", "Cu", "Cu", "Zn", "Zn", "Se", "O"]
+    places = np.column_stack([np.arange(10) / 10, np.zeros(10), np.zeros(10)])
+    found = told(Crystal(np.array([NUMBERS[one] for one in elements]), places, 50 * np.eye(3)))
+    assert found["share of metals"] == pytest.approx(0.8)
+    assert found["share of other nonmetals"] == pytest.approx(0.1)
+    shares = {"Zn": 3 / 8, "Cu": 2 / 8, "lanthanides": 2 / 8, "others": 1 / 8, "Fe": 0}
+    assert {one: found[f"metals: {one}"] for one in shares} == pytest.approx(shares)
+    assert sum(value for name, value in found.items() if name.startswith("metals: ")) == pytest.approx(1)
+    assert found["neighbours of a metal"] == found["fewest neighbours of a metal"] == 0
+    bare = told(Crystal(np.array([6, 1]), places[:2], 50 * np.eye(3)))
+    assert np.isnan(bare["neighbours of a metal"])
+    assert np.isnan(bare["fewest neighbours of a metal"])
+    assert all(value == 0 for name, value in bare.items() if name.startswith("metals: "))
+
+
+def test_neighbours_of_a_metal_are_heavy_nonmetals_within_reach_images_too():
+    # Zinc between two oxygens, one of them over the cell's edge; hydrogen, zinc and an oxygen too far do not count.
+    numbers = np.array([30, 8, 8, 1, 30, 8])
+    places = np.array([[0.5, 5, 5], [2.5, 5, 5], [9.0, 5, 5], [0.5, 6, 5], [0.5, 5, 7.5], [0.5, 7.75, 5]]) / 10
+    crystal = Crystal(numbers, places, 10 * np.eye(3))
+    assert metal_neighbours(crystal).tolist() == [2, 0]
+    assert told(crystal)["neighbours of a metal"] == 1
+    assert told(crystal)["fewest neighbours of a metal"] == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_closest_pair_is_that_of_pymatgen(seed):
+    text = drawn(seed)
+    crystal, wanted = crystal_of(text, "made.cif"), of_pymatgen(text)
+    order = in_order_of(crystal, wanted)
+    distances = wanted.distance_matrix[np.ix_(order, order)] + 99 * np.eye(len(order))
+    one, other, apart = closest_pair(crystal, 6.0)
+    assert apart == pytest.approx(distances.min(), abs=1e-5)
+    assert one < other
+    assert distances[one, other] == pytest.approx(apart, abs=1e-5)
+    assert closest_pair(crystal, distances.min() - 0.01) == (0, 0, float("inf"))
+
+
+def test_numbers_of_pores_stand_under_their_names():
+    found = pores(simple_cubic(9.0))
+    named = dict(zip(pores_input().names, pore_numbers(found).tolist(), strict=True))
+    assert named["largest sphere"] == pytest.approx(found.largest_sphere_angstrom)
+    assert named["largest sphere that comes through"] == pytest.approx(found.free_path_angstrom)
+    # The centre of a ball can be where it touches no atom.
+    shape = grid_shape(simple_cubic(9.0))
+    corners = np.stack(np.meshgrid(*(np.arange(n) / n for n in shape), indexing="ij"), -1)
+    apart = np.linalg.norm(np.minimum(corners, 1 - corners) * 9.0, axis=-1) - RADII_ANGSTROM[30]
+    for radius in (0.0, 1.0, 3.0):
+        share = named[f"volume for the centre of a ball of radius {radius:g} angstrom"]
+        assert share == pytest.approx((apart >= radius).mean(), abs=0.01)
+    assert found.centre == pytest.approx([0.5] * 3)
