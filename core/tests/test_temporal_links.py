@@ -143,9 +143,12 @@ def test_each_task_is_judged_on_its_own_pairs_and_bins():
 def test_a_prediction_stands_beside_pairs_that_go_on_as_they_were():
     fitted, context, counts = fold()
     protocol = TemporalLinks(TemporalLinksConfig(against=("still",)))
-    results = {(r.metric, r.part): r for r in protocol.conclude(protocol.examine(fitted).assign(fold=0), context)}
+    rows = protocol.examine(fitted).assign(fold=0)
+    results = {(r.metric, r.part): r for r in protocol.conclude(rows, context)}
     of = counts[fitted.split.train]
     # Two bins are hidden, and two before them are what is known last.
+    before = rows.loc[(rows["task"] == "prediction") & (rows["part"] == "moving"), "before"]
+    assert before.tolist() == np.repeat(of[:, 6:8].sum(1), 2).tolist()
     area = roc_auc_score(of[:, 8:].ravel() > 0, np.repeat(of[:, 6:8].sum(1), 2))
     moving = results["prediction_auroc", "moving"]
     assert area > results["prediction_auroc", "still"].value

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pellucid.errors import DataError
-from pellucid_molecules.events.pairs import bin_of
+from pellucid_molecules.events.pairs import Clock, EventPairs, bin_of
 from pellucid_molecules.events.synthetic import EventsSynthetic, EventsSyntheticConfig
 from pellucid_molecules.events.table import EventTable, EventTableConfig
 
@@ -51,6 +51,41 @@ def test_rows_in_no_order_are_put_in_order_and_the_report_says_so(tmp_path):
     ordered = opened(table(tmp_path, rows=sorted(ROWS, key=lambda row: row[2]), name="other.csv"))
     assert ordered.findings == ()
     assert ordered.digest() == opened(table(tmp_path)).digest()
+
+
+@pytest.mark.parametrize(
+    ("unit", "seconds"),
+    [("1", 1), ("s", 1), ("min", 60), ("h", 60 * 60), ("day", 24 * 3600), ("year", 365.25 * 24 * 3600)],
+)
+def test_a_rate_is_bins_in_a_second_whatever_the_unit(tmp_path, unit, seconds):
+    assert opened(table(tmp_path), unit=unit).spec.inputs["events"].rate_hz == pytest.approx(4 / (20 * seconds))
+
+
+def test_of_all_time_some_must_be_left_to_learn_from(tmp_path):
+    path = table(tmp_path)
+    with pytest.raises(DataError, match="all of 4 bins are hidden; hide a smaller share"):
+        opened(path, hidden=0.9)
+    late = {"ends": np.array([[0, 1], [1, 2]]), "times": np.array([0.9, 1.0]), "clock": Clock(), "bins": 4}
+    with pytest.raises(DataError, match="no event in the time that may be learnt from"):
+        EventPairs(name="late", namespace="late", about="", nodes=("a", "b", "c"), hidden=0.25, **late)
+    # Whole bins, as many as come nearest: 0.6 of four are two.
+    assert opened(path, hidden=0.6).hidden_bins.tolist() == [False, False, True, True]
+
+
+def test_any_pairs_in_any_order_have_their_own_events(tmp_path):
+    rng = np.random.default_rng(0)
+    ends = np.array([rng.choice(7, 2, replace=False) for _ in range(300)])
+    times = rng.random(300)
+    data = opened(table(tmp_path, [(f"n{a}", f"n{b}", time) for (a, b), time in zip(ends, times, strict=True)]), bins=5)
+    at = rng.permutation(np.repeat(np.arange(len(data)), 2))
+    arrays = data.read(at)
+    when = (times - times.min()) / (times.max() - times.min()) * 5
+    for (one, other), events in zip(arrays.inputs["pair"], arrays.inputs["events"], strict=True):
+        own = when[(np.sort(ends, 1) == sorted((one, other))).all(1)]
+        inside = [own[(own >= low) & ((own < low + 1) | (low == 4))] - low for low in range(5)]
+        assert events[0].tolist() == [len(some) for some in inside]
+        assert events[1] == pytest.approx([some.sum() for some in inside], abs=1e-5)
+        assert events[2] == pytest.approx([(some**2).sum() for some in inside], abs=1e-5)
 
 
 def test_units_of_time_are_kept(tmp_path):
