@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from pellucid.attribution import graph_map, graphs
+from pellucid.attribution import graph_map, graphs, region_map
+from pellucid.attribution.places import place_map
 from pellucid.batch import Batch, collate
 from pellucid.data.spec import Binary
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
@@ -103,3 +104,31 @@ def test_what_is_no_graph_is_refused(case):
         graph_map(model, batch, input="grap")
     with pytest.raises(ContractError, match="graphs: none"):
         graph_map(model, Batch({"x": torch.zeros(2, 3)}))
+
+
+class Total(NodesAndEdges):
+    """Sum of a picture, twice."""
+
+    tags = EncoderTags(accepts=("image",))
+
+    def forward(self, batch):
+        return Representation(self.read(batch).flatten(1).sum(1, keepdim=True).expand(-1, 2), self.names)
+
+
+def test_places_of_any_kind_of_input_are_nodes_or_windows(case):
+    model, batch = case
+    found, wanted = place_map(model, batch, input="graph"), graph_map(model, batch)
+    assert torch.equal(found.values, wanted.values)
+    data = planted(("image",), samples=3, subjects=3)
+    encoder = Total(EncoderConfig(inputs=data.spec.inputs))
+    pictures = Model({"graph": encoder}, model.head).eval()
+    batch = collate(data, range(3))
+    usual = batch.inputs["image"].mean(0)
+    found = place_map(pictures, batch, input="image", usual=usual)
+    wanted = region_map(pictures, batch, input="image", baseline=usual)
+    assert torch.equal(found.values, wanted.values)
+    regions, falls = found.of(1)
+    for region, fall in zip(regions, falls.tolist(), strict=True):
+        window = (..., *(slice(*ends) for ends in zip(region.start, region.stop, strict=True)))
+        # The output is 2 + 10 times the sum.
+        assert fall == pytest.approx(12 * float((batch.inputs["image"][1] - usual)[window].sum()), abs=1e-3)
