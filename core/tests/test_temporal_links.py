@@ -137,6 +137,7 @@ def test_each_task_is_judged_on_its_own_pairs_and_bins():
         results["completion_auroc", "moving"].value - results["completion_auroc", "still"].value
     )
     assert gain.low > 0
+    assert all(one.higher_is_better for one in results.values())
     assert ("completion_auroc_minus_still", "still") not in results
 
 
@@ -252,6 +253,16 @@ def test_where_no_time_is_hidden_nothing_is_predicted_and_the_rest_stands():
     ]
     assert "hide no time" in lacking[0].because
     assert len(results) - len(lacking) == 2 * 2 * 2
+
+
+def test_where_all_hidden_stretches_have_events_that_is_what_is_said():
+    fitted, context, _ = fold(late=5)
+    protocol = TemporalLinks()
+    results = protocol.conclude(protocol.examine(fitted).assign(fold=0), context)
+    lacking = [one for one in results if isinstance(one, NotMeasured)]
+    assert {one.metric for one in lacking} == {"prediction_auroc"}
+    assert lacking[0].because == "all of 80 bins are alike: with an event, or without one"
+    assert lacking[0].helps == "ask for shorter bins"
 
 
 def test_models_that_know_no_rates_cannot_be_judged():
