@@ -61,6 +61,15 @@ def test_a_rate_is_bins_in_a_second_whatever_the_unit(tmp_path, unit, seconds):
     assert opened(table(tmp_path), unit=unit).spec.inputs["events"].rate_hz == pytest.approx(4 / (20 * seconds))
 
 
+def test_when_time_begins_makes_no_difference(tmp_path):
+    late = [(one, other, time + 100) for one, other, time in ROWS]
+    one, other = opened(table(tmp_path), hidden=0.25), opened(table(tmp_path, late, "late.csv"), hidden=0.25)
+    assert other.clock == Clock(100.0, 120.0, "s")
+    assert one.spec.inputs["events"].rate_hz == other.spec.inputs["events"].rate_hz
+    at = np.arange(3)
+    assert np.array_equal(one.read(at).inputs["events"], other.read(at).inputs["events"])
+
+
 def test_of_all_time_some_must_be_left_to_learn_from(tmp_path):
     path = table(tmp_path)
     with pytest.raises(DataError, match="all of 4 bins are hidden; hide a smaller share"):
@@ -143,13 +152,39 @@ def test_a_wrong_table_is_refused_with_its_place(tmp_path, rows, columns, told):
         opened(table(tmp_path, rows, columns=columns))
 
 
-@pytest.mark.parametrize(("column", "value"), [("time", [1.0, np.nan]), ("time", ["1", "2"]), ("source", ["a", None])])
-def test_a_wrong_parquet_table_is_refused(tmp_path, column, value):
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        ("time", [1.0, np.nan], "row 2, column 'time': is empty"),
+        ("time", [np.inf, 2.0], "row 1, column 'time': is no number"),
+        ("time", ["1", "2"], "column 'time': holds no numbers"),
+        ("source", [None, "a"], "row 1, column 'source': is empty"),
+    ],
+)
+def test_a_wrong_parquet_table_is_refused_with_its_row(tmp_path, column, value, told):
     frame = pd.DataFrame({"source": ["a", "b"], "target": ["b", "c"], "time": [1.0, 2.0]})
     frame[column] = value
     frame.to_parquet(tmp_path / "events.parquet")
-    with pytest.raises(DataError, match=column):
+    with pytest.raises(DataError, match=rf"events\.parquet, {told}"):
         opened(tmp_path / "events.parquet")
+
+
+def test_a_table_that_is_none_is_refused_by_name(tmp_path):
+    with pytest.raises(DataError, match="name the table, or its folder, with --data"):
+        EventTable()
+    with pytest.raises(DataError, match=r"events\.csv: is not there"):
+        opened(tmp_path)
+    (tmp_path / "events.txt").write_text("a,b,1")
+    with pytest.raises(DataError, match=r"events\.txt: is none of \.csv, \.tsv, \.parquet"):
+        opened(tmp_path / "events.txt")
+    (tmp_path / "events.parquet").write_text("no parquet")
+    with pytest.raises(DataError, match=r"events\.parquet: is no parquet table that can be read"):
+        opened(tmp_path / "events.parquet")
+    table(tmp_path, name="more.parquet", columns=("sorce", "target", "time"))
+    with pytest.raises(DataError, match=r"there is no column 'source'; did you mean 'sorce'.*the option one names it"):
+        opened(tmp_path / "more.parquet")
+    table(tmp_path)
+    assert len(opened(tmp_path)) == 3
 
 
 def test_made_up_events_read_no_folder_and_are_as_many_as_asked(tmp_path):
