@@ -265,6 +265,18 @@ def test_where_all_hidden_stretches_have_events_that_is_what_is_said():
     assert lacking[0].helps == "ask for shorter bins"
 
 
+def test_a_part_that_knows_no_rates_is_left_out_of_what_is_said():
+    fitted, context, _ = fold()
+    rows = TemporalLinks().examine(fitted).assign(fold=0)
+    more = dataclasses.replace(context, parts={"silent": context.parts["moving"], **context.parts})
+    found = TemporalLinks(TemporalLinksConfig(against=("silent", "still"))).conclude(rows, more)
+    without = TemporalLinks(TemporalLinksConfig(against=("still",))).conclude(rows, context)
+    assert {one.part for one in found} == {"moving", "still"}
+    assert [(one.metric, one.part, one.value) for one in found] == [
+        (one.metric, one.part, one.value) for one in without
+    ]
+
+
 def test_models_that_know_no_rates_cannot_be_judged():
     config = EncoderConfig(inputs={})
     fitted, _, _ = fold(encoders={"silent": Silent(config)})
