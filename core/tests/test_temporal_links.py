@@ -265,6 +265,19 @@ def test_where_all_hidden_stretches_have_events_that_is_what_is_said():
     assert lacking[0].helps == "ask for shorter bins"
 
 
+def test_differences_are_taken_pair_by_pair():
+    config = EncoderConfig(inputs={})
+    fitted, context, _ = fold(encoders={part: Telling(config, True) for part in ("one", "same")})
+    protocol = TemporalLinks(TemporalLinksConfig(against=("one",)))
+    found = {(r.metric, r.part): r for r in protocol.conclude(protocol.examine(fitted).assign(fold=0), context)}
+    for task in ("completion", "prediction", "reconstruction"):
+        same, one = found[f"{task}_auroc_minus_one", "same"], found[f"{task}_auroc", "one"]
+        assert same.value == same.low == same.high == 0
+        assert one.low < one.value < one.high
+        assert one.chance == 0.5
+        assert same.chance == pytest.approx(0.5 - one.value)
+
+
 def test_a_part_that_knows_no_rates_is_left_out_of_what_is_said():
     fitted, context, _ = fold()
     rows = TemporalLinks().examine(fitted).assign(fold=0)
