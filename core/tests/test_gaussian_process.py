@@ -199,6 +199,20 @@ def test_the_number_that_matters_has_a_curve_and_the_others_are_flat():
     assert part["number:a"].std() > 5 * max(part["number:b"].std(), part["number:c"].std())
 
 
+@pytest.mark.parametrize("kind", ["additive", "linear"])
+def test_parts_of_numbers_are_measured_from_their_mean_over_the_training_samples(kind):
+    x, y = drawn()
+    head = fitted(LENGTH, y, x, kernels={"count": "min-max", "number": kind})
+    found = head.explain(z_of(x), "length")
+    parts = found.contributions.detach().numpy()
+    assert parts[:, 12:].mean(0) == pytest.approx(np.zeros(3), abs=1e-4)
+    assert parts[:, 12].std() > 0.5
+    # So the baseline, which counts are measured from too, is what is said of one without any, in the mean over the numbers of all.
+    nothing = x.copy()
+    nothing[:, :12] = 0
+    assert float(found.baseline[0].detach()) == pytest.approx(float(head(z_of(nothing)).detach().mean()), abs=1e-3)
+
+
 def test_what_a_count_is_worth_is_what_it_adds_to_each_likeness():
     x, y = drawn()
     head = fitted(LENGTH, y, x)

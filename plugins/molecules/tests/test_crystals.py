@@ -341,6 +341,8 @@ def test_metals_are_told_by_their_shares_and_without_any_they_have_no_neighbours
     assert {one: found[f"metals: {one}"] for one in shares} == pytest.approx(shares)
     assert sum(value for name, value in found.items() if name.startswith("metals: ")) == pytest.approx(1)
     assert found["neighbours of a metal"] == found["fewest neighbours of a metal"] == 0
+    one = told(Crystal(np.array([30, 8]), places[:2], 50 * np.eye(3)))
+    assert (one["metals: Zn"], one["share of metals"], one["atoms"]) == (1, 0.5, 2)
     bare = told(Crystal(np.array([6, 1]), places[:2], 50 * np.eye(3)))
     assert np.isnan(bare["neighbours of a metal"])
     assert np.isnan(bare["fewest neighbours of a metal"])
