@@ -210,6 +210,12 @@ def test_paths_levels_and_turns_are_drawn_as_they_are():
     events = np.arange(BINS)
     in_plane, far, parts, turning, beside = four_views(paths, [2, 5], events).axes
     assert len(in_plane.collections) == NODES
+    for node, (way, name) in enumerate(zip(in_plane.collections, in_plane.texts, strict=True)):
+        corners = [places[0, node], *(segment[1] for segment in way.get_segments())]
+        assert np.array(corners) == pytest.approx(places[:, node])
+        # Where it ends stands its name.
+        assert name.get_text().strip() == str(node)
+        assert name.get_position() == pytest.approx(tuple(places[-1, node]))
     assert len(far.lines) == 3
     levels, away, log_rate = (line.get_ydata() for line in parts.lines)
     assert levels == pytest.approx(np.full(400, 0.7))
