@@ -125,6 +125,8 @@ def test_pairs_name_their_nodes_and_carry_what_is_known_of_each():
     known = np.array([True, False, True])
     data = pairs(attributes={"drug": Attributes(np.array([[1.0], [2.0], [3.0]]), ("weight",), "Da", known)})
     at = list(data.frame.index).index("c + y")
+    assert data.spec.groups == ("drug", "microbe", PAIR)
+    assert data.spec.group_word == ("drug", "drugs")
     sample = data[at]
     assert sample.inputs[PAIR].tolist() == [2, 1]
     assert sample.inputs[attributes_of("drug")].tolist() == [3.0]
