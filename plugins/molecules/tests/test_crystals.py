@@ -293,7 +293,15 @@ def test_a_way_that_winds_twice_before_it_is_back_comes_through():
 
 def test_grids_of_large_cells_are_coarser_and_never_too_many_points():
     assert grid_shape(simple_cubic(5.0)) == (10, 10, 10)
-    assert np.prod(grid_shape(simple_cubic(60.0))) < 50_000
+    assert 25_000 < np.prod(grid_shape(simple_cubic(60.0))) < 50_000
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_widest_way_through_is_that_of_trying_all_widths(seed):
+    rng = np.random.default_rng(seed)
+    grid = rng.integers(0, 4 + seed, (4, 5, 3)).astype(float)
+    open_ = [value for value in np.unique(grid) if comes_through(grid >= value)]
+    assert free_path_radius(grid) == max(open_)
 
 
 # --- numbers of a crystal ----------------------------------------------------------------------------------------------
