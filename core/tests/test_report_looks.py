@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_runs import Reader, Weighted, context_of, fold_of, planted, run_folder
 
@@ -19,6 +20,7 @@ from pellucid.report.explained import explanation_rows
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
 from pellucid.report.gallery import REASONS, Gallery, collect
+from pellucid.report.pictures import whole_models
 from pellucid.report.sections import role
 
 EMPTY = Picture("data:,", "nothing", 1)
@@ -43,6 +45,15 @@ class Resembling(Weighted):
             for unit in ("ratings:margin", "shape:z3")
         )
         return replace(found, evidence=(told,) * len(found))
+
+
+class Remembering(Weighted):
+    """Remembers training samples and points at none."""
+
+    tags = HeadTags(family="function", remembers=True)
+
+    def stale(self, encoders):
+        return ""
 
 
 class Looking(Resembling):
@@ -184,3 +195,22 @@ def test_several_labels_of_a_training_sample_are_all_named():
     names = [name for name in ("cough", "fever") if row[f"y:{name}"] == 1]
     told = {one["source_label"] for case in gallery.cases for one in case["reasons"]}
     assert told == {" and ".join(names) or "none"}
+
+
+def test_units_that_mean_the_same_in_every_fold_are_shown_of_every_fold_even_if_the_head_remembers(tmp_path):
+    kept = run_folder(tmp_path, head=Remembering) / "explanations.parquet"
+    rows = pd.read_parquet(kept)
+    assert rows["fold"].nunique() == 2
+    first = whole_models(RunFolder.read(tmp_path))[0]
+    assert first.first_fold.startswith("From the first fold")
+    rows.assign(comparable=True).to_parquet(kept)
+    every = whole_models(RunFolder.read(tmp_path))[0]
+    assert every.first_fold == ""
+    assert every.importance.alt != first.importance.alt
+    assert len(every.curves) == rows["unit"].nunique()
+
+
+def test_the_words_about_pictures_are_said_where_there_are_pictures(run):
+    said = Reader(build(run).read_text("utf-8")).words
+    assert "Rows and columns are counted from 1" in said
+    assert "In a graph" not in said

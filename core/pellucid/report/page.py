@@ -120,6 +120,8 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "features": feature_cards.cards(run),
         "cases": cases.cases(run),
         "each": EACH,
+        "pictured": any(spec.kind not in ("graph", "vector") for spec in run.spec.inputs.values()),
+        "graphs": any(spec.kind == "graph" for spec in run.spec.inputs.values()),
         "labels_explained": run.target is not None
         and run.target.several_labels
         and any("said" in case for case in run.gallery.cases),

@@ -73,13 +73,16 @@ def whole_models(run: RunFolder) -> list[Whole]:
     found = []
     for part in run.shown:
         rows = run.explanations[run.explanations["part"] == part]
-        if run.tags[part].singly:
-            # Another fold's prototypes are other samples, and its codes other codes: what they do cannot be put together.
+        # Another fold's prototypes are other samples, and its codes other codes: what they do cannot be put together.
+        alone = run.tags[part].singly and not rows["comparable"].all()
+        if alone:
             rows = rows[rows["fold"] == rows["fold"].min()]
         if len(rows):
             output = str(rows["target"].mode().iloc[0])
             own = rows[rows["target"] == output]
             whole = _whole(run, part, output, own, run.tags[part].family in ("function", "concept"))
+            if alone:
+                whole = replace(whole, first_fold=_first_fold(run, run.tags[part]))
             counts = [len(some[["fold", "sample"]].drop_duplicates()) for some in (own, rows)]
             found.append(
                 replace(whole, cases_counted="" if len(set(counts)) == 1 else f"{counts[0]:,} of {counts[1]:,} cases")
@@ -115,7 +118,7 @@ def _whole(run: RunFolder, part: str, output: str, rows: pd.DataFrame, is_functi
     )
     tags = run.tags[part]
     counted = counted_units(rows, list(spread.index), output, run.spec.inputs) if tags.counts else None
-    return Whole(part, output, bars, pictures, is_function, _first_fold(run, tags), counted)
+    return Whole(part, output, bars, pictures, is_function, counted=counted)
 
 
 def _first_fold(run: RunFolder, tags: HeadTags) -> str:
