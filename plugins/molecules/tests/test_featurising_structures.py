@@ -46,11 +46,21 @@ def test_what_cannot_be_used_is_told_among_the_others():
         "",
         "it has no atoms",
         "'C1CC' is no SMILES",
-        "atom 0 is of no element: it stands for any, as in patterns and polymers",
+        "atom 0 is of no element ('*', 'R' or an attachment point): that is a fragment, a repeat unit or a pattern, and no molecule that a "
+        "label was measured of; write what stands there (hydrogen closes a fragment)",
         "formal_charge_plus_5 of 12 has no place among the features of a graph, which hold 0 to 11",
         "",
     ]
     assert [one.atoms for one in seen] == [3, 0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("text", ["*CC", "[*:1]CCO", "c1ccccc1[1*]", "*CC*"])
+def test_every_way_of_writing_an_open_end_is_refused_and_the_molecule_closed_with_hydrogen_is_read(text):
+    (seen,) = examined([text], "smiles", "keep")
+    assert "is of no element" in seen.why
+    closed = text.replace("[*:1]", "[H]").replace("[1*]", "[H]").replace("*", "[H]")
+    (seen,) = examined([closed], "smiles", "keep")
+    assert seen.why == ""
 
 
 def test_the_largest_part_is_the_one_of_most_atoms_then_the_heaviest():

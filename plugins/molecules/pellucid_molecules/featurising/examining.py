@@ -111,5 +111,9 @@ def _unusable(graph: Packed) -> str:
         return "it has no atoms"
     strange = graph.atoms[:: len(ATOM_FEATURES)].find(0)
     if strange >= 0:
-        return f"atom {strange} is of no element: it stands for any, as in patterns and polymers"
+        # No option keeps it: it weighs nothing, so masses, descriptors and scaffolds of such a structure would be of no molecule.
+        return (
+            f"atom {strange} is of no element ('*', 'R' or an attachment point): that is a fragment, a repeat unit or a pattern, and no "
+            "molecule that a label was measured of; write what stands there (hydrogen closes a fragment)"
+        )
     return ""
