@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from pellucid.data.frozen import Frozen
 from pellucid.errors import ContractError, nearest
-from pellucid.regions import Region
+from pellucid.regions import Region, Subgraph
 
 
 class TokenShape(Frozen):
@@ -81,6 +81,9 @@ class Tokens:
         Which tokens there are, where samples have different numbers of them; values are 0 where there is none.
     input : str
         Name of the input that the regions lie in; only an encoder knows it. Empty where there are no regions.
+    ends : Tensor of int64, optional, shape (sample, token, 2)
+        Where tokens are nodes and edges of a graph: the two nodes of an edge, a node twice. It takes the place of ``regions``, as an edge
+        of the same number joins other nodes in another sample.
     """
 
     values: Tensor
@@ -88,13 +91,14 @@ class Tokens:
     codes: Tensor | None = None
     known: Tensor | None = None
     input: str = ""
+    ends: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 3 or (self.regions and self.values.shape[1] != len(self.regions)):
             raise ContractError(
                 f"tokens of shape {tuple(self.values.shape)} have {len(self.regions)} regions; they need one a token"
             )
-        if self.regions and not self.input:
+        if self.placed and not self.input:
             raise ContractError(
                 "tokens have regions, and it is not said which input they lie in: Tokens(..., input=NAME)"
             )
@@ -108,6 +112,14 @@ class Tokens:
                 f"tokens of shape {tuple(self.values.shape)} are known in {tuple(self.known.shape)}; it needs one a token"
             )
 
+        if self.ends is not None and (
+            self.ends.shape != (*self.values.shape[:2], 2) or self.known is None or self.regions
+        ):
+            raise ContractError(
+                f"tokens of shape {tuple(self.values.shape)} have ends of shape {tuple(self.ends.shape)}; they need two a token, say which "
+                "tokens there are, and have no other regions"
+            )
+
     @property
     def there(self) -> Tensor:
         """Which tokens there are, bool, shape (sample, token)."""
@@ -115,10 +127,24 @@ class Tokens:
             return self.known
         return torch.ones(self.values.shape[:2], dtype=torch.bool, device=self.values.device)
 
+    @property
+    def placed(self) -> bool:
+        """Whether it is known where in the input tokens lie."""
+        return bool(self.regions) or self.ends is not None
+
+    def regions_of(self, sample: int) -> tuple[Region, ...]:
+        """The region of each token of one sample; those of tokens that are not there mean nothing."""
+        if self.ends is None:
+            return self.regions
+        pairs = self.ends[sample].tolist()
+        return tuple(
+            Subgraph((one,)) if one == other else Subgraph((one, other), ((one, other),)) for one, other in pairs
+        )
+
     def rows(self, rows: slice | Tensor) -> Tokens:
         """Those of some of the samples."""
-        codes, known = (None if one is None else one[rows] for one in (self.codes, self.known))
-        return replace(self, values=self.values[rows], codes=codes, known=known)
+        codes, known, ends = (None if one is None else one[rows] for one in (self.codes, self.known, self.ends))
+        return replace(self, values=self.values[rows], codes=codes, known=known, ends=ends)
 
     def padded(self, count: int) -> Tokens:
         """The same tokens with more that are not there, up to a number of them; only where their number varies."""
@@ -127,7 +153,8 @@ class Tokens:
             return self
         values, known = functional.pad(self.values, (0, 0, 0, more)), functional.pad(self.known, (0, more))
         codes = None if self.codes is None else functional.pad(self.codes, (0, more), value=-1)
-        return replace(self, values=values, regions=(), codes=codes, known=known)
+        ends = None if self.ends is None else functional.pad(self.ends, (0, 0, 0, more), value=-1)
+        return replace(self, values=values, regions=(), codes=codes, known=known, ends=ends)
 
 
 @dataclass(frozen=True)
@@ -213,9 +240,11 @@ def _concatenated(parts: Sequence[Tokens]) -> Tokens:
     parts = [part.padded(longest.values.shape[1]) for part in parts]
     codes = [part.codes for part in parts if part.codes is not None]
     known = [part.known for part in parts if part.known is not None]
+    ends = [part.ends for part in parts if part.ends is not None]
     return replace(
         longest,
         values=torch.cat([part.values for part in parts]),
         codes=torch.cat(codes) if codes else None,
         known=torch.cat(known) if known else None,
+        ends=torch.cat(ends) if ends else None,
     )

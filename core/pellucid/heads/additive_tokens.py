@@ -165,17 +165,19 @@ class AdditiveTokens(ScaledHead):
 
     def _evidence(self, said: Tensor, tokens: Tokens, names: tuple[str, ...]) -> tuple[tuple[Evidence, ...], ...]:
         """The strongest places of each sample that are there."""
-        if not tokens.regions:
+        if not tokens.placed:
             return ()
         order = said.abs().masked_fill(~tokens.there, -1.0).argsort(dim=1, descending=True)[:, :TOP]
         there = tokens.there.gather(1, order)
         return tuple(
             tuple(
-                Evidence(unit=names[place], region=tokens.regions[place], input=tokens.input)
+                Evidence(unit=names[place], region=regions[place], input=tokens.input)
                 for place, real in zip(places, reals, strict=True)
                 if real
             )
-            for places, reals in zip(order.tolist(), there.tolist(), strict=True)
+            for regions, places, reals in zip(
+                map(tokens.regions_of, range(len(order))), order.tolist(), there.tolist(), strict=True
+            )
         )
 
     @property

@@ -17,7 +17,7 @@ from pellucid.batch import Batch
 from pellucid.graphs import GraphBatch
 from pellucid.model import Model
 from pellucid.part import Config
-from pellucid.regions import Atoms
+from pellucid.regions import Subgraph
 from pellucid_molecules.encoders.network import GraphEncoder
 
 
@@ -87,7 +87,7 @@ class GnnExplainer(Reference):
                 found: Any = explainer(vectors[0], graphs.edge_index, e=vectors[1])
         kept = found.node_mask[:, 0].detach().double().numpy()
         each = np.split(kept, np.cumsum(graphs.node_counts.numpy())[:-1])
-        return [Placed(tuple(Atoms((node,)) for node in range(len(one))), one) for one in each]
+        return [Placed(tuple(Subgraph((node,)) for node in range(len(one))), one) for one in each]
 
     @classmethod
     def example(cls) -> tuple[Model, Batch]:

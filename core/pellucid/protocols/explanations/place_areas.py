@@ -95,11 +95,11 @@ def _scored(
         z = model.representation(samples)
         tokens = z.tokens[head.tokens_name]
         # Tokens that are no places have nothing to be compared with.
-        if tokens.regions:
+        if tokens.placed:
             said = head.place_contributions(z, output).detach().cpu().numpy()
             there = tokens.there.cpu().numpy()
             regions: list[Sequence[Region]] = [
-                [r for r, k in zip(tokens.regions, known, strict=True) if k] for known in there
+                [r for r, k in zip(tokens.regions_of(row), known, strict=True) if k] for row, known in enumerate(there)
             ]
             yield "own", regions, [values[known] for values, known in zip(said, there, strict=True)]
     for laid in list(laid_on_nodes(model, samples, output).values())[:1]:

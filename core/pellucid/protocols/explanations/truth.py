@@ -63,7 +63,7 @@ class PlaceTruth(Assessment):
     """How well the places of a sample are put in order: those that make its label true before all others.
 
     Only for data that know where the truth lies (:meth:`~pellucid.data.dataset.Dataset.planted`). Places are nodes of a graph,
-    or the windows of :func:`~pellucid.attribution.region_map`; those count as true that overlap a planted region.
+    or the windows of :func:`~pellucid.attribution.region_map`; those count as true that overlap a planted region, edges too, by either end.
 
     - ``place_auroc``: by what the model itself says that each place adds, where its output is a sum over places;
     - ``place_auroc_counted``: by what it says that numbers add which were counted at places (substructures of a molecule);

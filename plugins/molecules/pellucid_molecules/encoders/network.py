@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, cast
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from pellucid.batch import Batch
@@ -15,6 +15,7 @@ from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.graphs import GraphBatch
 from pellucid.regions import Subgraph
 from pellucid.representation import Representation, Tokens, TokenShape
+from pellucid_molecules.encoders.bonds import BondStates, with_bonds
 from pellucid_molecules.encoders.features import GraphFeatures
 
 NORM = 100.0
@@ -32,11 +33,21 @@ class GraphEncoderConfig(EncoderConfig):
         Share of values that are silent in a training step.
     tokens : bool
         Whether to hand on the states of the nodes too.
+    bonds : bool
+        With ``tokens``: whether bonds are handed on beside the nodes, each with a state made of its two nodes' and its own features. A head
+        that adds up places then says of each atom and each bond what it adds.
     """
 
     hidden: int = Field(default=300, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     tokens: bool = False
+    bonds: bool = False
+
+    @model_validator(mode="after")
+    def _bonds_are_tokens(self) -> GraphEncoderConfig:
+        if self.bonds and not self.tokens:
+            raise ValueError("bonds are handed on beside the nodes: set tokens to true as well")
+        return self
 
 
 class GraphEncoder(Encoder):
@@ -55,6 +66,8 @@ class GraphEncoder(Encoder):
         (spec,) = config.inputs.values()
         self.node_word = cast("Graph", spec).node_word
         self.features = GraphFeatures(cast("Graph", spec))
+        if config.bonds:
+            self.bond_states = BondStates(config.hidden, self.features.edge_width)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -63,10 +76,11 @@ class GraphEncoder(Encoder):
 
     @property
     def token_shapes(self) -> Mapping[str, TokenShape]:
-        """One set, with ``tokens``: the nodes."""
+        """One set, with ``tokens``: the nodes, and with ``bonds`` the bonds after them."""
         if not self.config.tokens:
             return {}
-        return {"": TokenShape(count=0, width=self.config.hidden, varying=True, word=self.node_word)}
+        word = {} if self.config.bonds else {"word": self.node_word}
+        return {"": TokenShape(count=0, width=self.config.hidden, varying=True, **word)}
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Learn mean and deviation of the numbers among the features from the training samples."""
@@ -96,6 +110,12 @@ class GraphEncoder(Encoder):
         values = _at(rows, self.pooled(shown, states), len(graphs))
         if not self.config.tokens:
             return Representation(values, self.names)
+        if self.config.bonds:
+            found = with_bonds(shown, states, self.bond_states(shown, states, self.features.edges(shown)))
+            values_of, known, ends = (_at(rows, one, len(graphs)) for one in found)
+            return Representation(
+                values, self.names, {"": Tokens(values_of, known=known, ends=ends, input=self.input_name)}
+            )
         padded, known = (_at(rows, one, len(graphs)) for one in shown.padded(states))
         regions = tuple(Subgraph((node,)) for node in range(known.shape[1]))
         return Representation(values, self.names, {"": Tokens(padded, regions, known=known, input=self.input_name)})
