@@ -11,6 +11,7 @@ from pellucid.graphs import GraphBatch
 from pellucid.heads.additive_tokens import AdditiveTokens, AdditiveTokensConfig
 from pellucid.model import Model
 from pellucid.regions import Subgraph
+from pellucid.representation import concatenated
 from pellucid.training.fit import Sides, fit_model
 from pellucid.training.settings import TrainingSettings
 from pellucid_molecules.encoders.dmpnn import Dmpnn
@@ -68,7 +69,10 @@ def test_what_atoms_and_bonds_add_is_the_logit_and_bonds_have_a_part_in_it(pool)
 def test_tokens_of_several_batches_and_of_some_samples_keep_their_ends():
     model = additive(encoder_of(bonds=True))
     together = model.representation(Subset(DATA, np.arange(20))).tokens["molecule"]
-    apart = [model.representation(Subset(DATA, np.array([at]))).tokens["molecule"] for at in range(20)]
+    apart = [model.representation(Subset(DATA, np.array([at]))) for at in range(20)]
+    put_together = concatenated(apart).tokens["molecule"]
+    assert torch.equal(put_together.ends, together.ends)
+    apart = [one.tokens["molecule"] for one in apart]
     for row, one in enumerate(apart):
         count = int(one.known.sum())
         assert together.regions_of(row)[:count] == one.regions_of(0)
