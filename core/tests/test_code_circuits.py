@@ -15,6 +15,7 @@ from pellucid.errors import DataError, LeakageError, StudyError
 from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.measures.circuits import difference_null, mean_difference, permutation_null
 from pellucid.model import Model
+from pellucid.protocols.audited import told
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.circuits import CodeCircuits, CodeCircuitsConfig
 from pellucid.protocols.dictionaries.examples import examples
@@ -75,13 +76,13 @@ def results(rows: ArrayDataset, **options):
     assert protocol.unfit(context) == ""
     examined = protocol.examine(fold).assign(fold=0)
     assert len(protocol.figures(examined, context)) == 1
-    return {one.metric: one for one in protocol.conclude(examined, context)}, examined.iloc[0]
+    return {one.metric: one for one in protocol.conclude(examined, context)}, examined
 
 
 def test_positions_with_other_codes_are_found_and_so_they_are_by_their_means():
     found, first = results(data("differ"))
-    assert np.flatnonzero(first["first:found"]).tolist() == [1, 4]
-    assert np.flatnonzero(first["first:difference_found"]).tolist() == [1, 4]
+    assert np.flatnonzero(told(first, "found")[0]).tolist() == [1, 4]
+    assert np.flatnonzero(told(first, "difference_found")[0]).tolist() == [1, 4]
     assert found["found"].value == found["found"].baseline == 2
     assert 0 < found["found"].chance < 0.2
     assert found["found"].n_samples == found["found"].n_subjects == PEOPLE // 2
@@ -90,7 +91,7 @@ def test_positions_with_other_codes_are_found_and_so_they_are_by_their_means():
 
 def test_codes_find_what_means_cannot():
     found, first = results(data("cancel"))
-    assert np.flatnonzero(first["first:found"]).tolist() == [1, 4]
+    assert np.flatnonzero(told(first, "found")[0]).tolist() == [1, 4]
     assert found["found"].value == 2
     assert found["found"].baseline == 0
 

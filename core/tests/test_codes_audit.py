@@ -72,9 +72,9 @@ def test_codes_that_single_subjects_have_lie_in_the_interval_and_folds_of_which_
     count = 16
     uses = np.eye(count, dtype=int)
     frame = {"subject": [f"p{at:02d}" for at in range(count)], "uses": uses.tolist(), "fold": np.arange(count) // 2}
-    frame["first:untrained_uses"] = [json.dumps([1] * count) if at % 2 == 0 else "" for at in range(count)]
+    frame["once:untrained_uses"] = [json.dumps([1] * count) if at % 2 == 0 else "" for at in range(count)]
     context_ = context(data())
-    one_fold = pd.DataFrame(frame | {"fold": 0, "first:untrained_uses": [json.dumps([1] * count)] + [""] * (count - 1)})
+    one_fold = pd.DataFrame(frame | {"fold": 0, "once:untrained_uses": [json.dumps([1] * count)] + [""] * (count - 1)})
     for rows, expected in ((one_fold, 1.0), (pd.DataFrame(frame), 2 / count)):
         usage, perplexity = CodesConclusions(rows, "bayes", context_, 200).results()
         assert usage.value == pytest.approx(expected)

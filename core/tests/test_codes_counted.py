@@ -13,6 +13,7 @@ from made_codes import CHANNELS, CODES, LINE, Made, Written, context, data, fold
 
 from pellucid.encoders.base import EncoderConfig
 from pellucid.ngrams import NGrams
+from pellucid.protocols.audited import told
 from pellucid.protocols.codes.audit import CodesAudit, CodesAuditConfig
 from pellucid.protocols.codes.selected import Coded, Vocabulary, scores, sums
 from pellucid.protocols.codes.table import table_of
@@ -189,7 +190,7 @@ def test_log_odds_of_folds_are_of_all_their_samples_with_the_mean_of_their_vocab
     dataset.frame.iloc[::7, dataset.frame.columns.get_loc("answer")] = 0.0
     audit, rows = of_folds(dataset, Written, {}, {"most": 20})
     found = {one.metric: one.value for one in audit.conclude(rows, context(dataset))}
-    sizes = rows.groupby("fold")["fold:vocabulary"].first()
+    sizes = np.array(told(rows, "vocabulary"))
     assert sizes[0] > sizes[1] > 0
     yes = dataset.frame.loc[rows["sample"], "answer"].to_numpy() == 1
     rates = [
@@ -216,8 +217,8 @@ def test_a_fold_in_which_nothing_is_frequent_has_no_part_in_odds_and_places(bare
                 assert getattr(found[metric], name) == pytest.approx(getattr(alone[metric], name)), metric
     assert f"({'in the first fold' if bare else 'in one fold'} code" in found["log_odds:yes"].sentence
     # Where the untrained encoder has none in any, chance stands for it.
-    rows.loc[rows["first:untrained"] != "", "first:untrained"] = "{}"
-    rows["fold:untrained_vocabulary"] = 0
+    rows.loc[rows["once:untrained"] != "", "once:untrained"] = "{}"
+    rows.loc[rows["once:untrained_vocabulary"] != "", "once:untrained_vocabulary"] = "0"
     for one in audit.conclude(rows, context_):
         if ":" in one.metric:
             assert one.baseline == one.chance

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from made_codes import LINE, PAIR, Made, Written, WrittenInTime, context, data, fold
 
 from pellucid import plugins
+from pellucid.protocols.audited import told
 from pellucid.protocols.codes import stretches
 from pellucid.protocols.codes.audit import CodesAudit, CodesAuditConfig
 from pellucid.views.plain import signal
@@ -46,7 +45,7 @@ def audited(dataset, kind=Written, **options):
     audit = CodesAudit(CodesAuditConfig(**({"shown": 1, "lines": 1, "replicates": 200, "permutations": 5} | options)))
     made = fold(dataset, kind=kind)
     rows = audit.examine(made).assign(fold=0)
-    kept = json.loads(rows["first:stretches"].iloc[0])
+    kept = told(rows, "stretches")[0]
     return audit, rows, kept, dataset.read(made.split.test).inputs["x"], dataset.frame.iloc[made.split.test]
 
 

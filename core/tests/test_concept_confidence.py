@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +15,7 @@ from pellucid.errors import LeakageError, NotMeasurable
 from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
+from pellucid.protocols.audited import told, told_once
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.confidence import ConceptConfidence, ConceptConfidenceConfig, dealt_among
 from pellucid.protocols.dictionaries.confidence_rows import ConfidenceRows
@@ -80,7 +79,7 @@ def concluded(data: ArrayDataset, **options):
 
 
 def names_of(examined: pd.DataFrame) -> dict[int, str]:
-    return {one[0]: one[1] for one in json.loads(examined["fold:names"].iloc[0])}
+    return {one[0]: one[1] for one in told(examined, "names")[0]}
 
 
 def test_planted_names_are_given_and_hold_and_chance_has_none():
@@ -135,7 +134,7 @@ def test_counts_of_folds_are_said_as_they_are_and_not_added():
     alone = found["confident_features"].sentence
     assert f"labels and ratings by {PEOPLE // 2} subjects of the training side (" in alone
     assert f"of the layer's {UNITS} single units 0 do." in alone
-    other = examined.assign(fold=1, subject="x" + examined["subject"], **{"fold:named_on": 150, "fold:attributes": 2})
+    other = told_once(examined.assign(fold=1, subject="x" + examined["subject"]), {"named_on": 150, "attributes": 2})
     (count, *_) = ConceptConfidence().conclude(pd.concat([examined, other]), context(rows()))
     assert (
         "after one of 2 to 3 labels and ratings by 150 to 200 subjects of the training side of each of 2 folds"
@@ -232,9 +231,9 @@ def test_chance_deals_subjects_and_not_their_samples():
             Names(np.arange(ATOMS), np.zeros(ATOMS, int), np.ones(ATOMS), np.ones(ATOMS)), tried.codes > 0,
             tried.attributes["is yes (y)"][:, None],
         )  # fmt: skip
-        assert table["fold:named"].iloc[0] == ATOMS
+        assert told(table, "named") == [ATOMS]
         held.append((rules.scores()[2] >= 0.75).sum())
-        chance.append(table["fold:confident_by_chance"].iloc[0])
+        chance += told(table, "confident_by_chance")
     assert np.mean(held) > 1.5
     assert np.mean(chance) == pytest.approx(np.mean(held), rel=0.3)
 
@@ -292,17 +291,17 @@ def test_a_unit_that_speaks_at_one_position_is_heard_whatever_its_sign(sign):
 def test_names_are_scored_where_no_unit_has_one_and_where_a_fold_has_none():
     data = rows()
     examined, plain = concluded(data)
-    units = [f"fold:{name}_units" for name in ("precision", "recall", "confidence")]
-    without = examined.assign(**dict.fromkeys(units, np.nan))
+    units = [f"{name}_units" for name in ("precision", "recall", "confidence")]
+    without = told_once(examined, dict.fromkeys(units, np.nan))
     protocol = ConceptConfidence()
     one = {r.metric: r for r in protocol.conclude(without, context(data))}["confidence"]
     assert one.value == plain["confidence"].value
     assert one.baseline == one.chance == plain["confidence"].chance
     assert one.baseline_name == "chance, as no single unit of the layer has a name"
     nothing = without.assign(
-        fold=1, subject="other " + without["subject"], **{name: [[] for _ in without.index] for name in ("has", "fires", "known")},
-        **{"fold:names": "[]", "fold:named": 0},
+        fold=1, subject="other " + without["subject"], **{name: [[] for _ in without.index] for name in ("has", "fires", "known")}
     )  # fmt: skip
+    nothing = told_once(nothing, {"names": [], "named": 0})
     both = {r.metric: r for r in protocol.conclude(pd.concat([examined, nothing]), context(data))}["confidence"]
     assert both.value == pytest.approx(plain["confidence"].value)
     assert both.chance == pytest.approx(plain["confidence"].chance)

@@ -33,6 +33,7 @@ from pellucid.data import Binary, DataSpec, LearnedFrom, MultiClass, Vector
 from pellucid.errors import LeakageError, NotMeasurable
 from pellucid.heads.dictionaries import TopK
 from pellucid.heads.functions.linear import Linear
+from pellucid.protocols.audited import told, told_once
 from pellucid.protocols.base import Context
 from pellucid.protocols.dictionaries.absorption import Absorption
 from pellucid.protocols.dictionaries.codes import label_called, label_names
@@ -65,8 +66,8 @@ def test_labels_of_test_samples_choose_nothing(name):
             np.testing.assert_allclose(kept[0][column].to_numpy(), 1 - kept[1][column].to_numpy())
         return
     if name == "ravel":
-        for column in ("fold:features_first", "fold:features_second"):
-            assert one[column].iloc[0] == other[column].iloc[0]
+        for fact in ("features_first", "features_second"):
+            assert told(one, fact) == told(other, fact) != []
         both = [each.drop_duplicates("sample").set_index("sample").sort_index() for each in (one, other)]
         np.testing.assert_array_equal(both[0]["read_first"], 1 - both[1]["read_first"])
         return
@@ -136,8 +137,8 @@ def test_usual_numbers_that_a_dictionary_has_not_are_left_out_and_no_other_is_lo
 def test_how_many_features_two_labels_have_is_said_of_all_folds():
     data = rows()
     found = ravel().examine(fold_of(data, model(data))).assign(fold=0)
-    own = int(found["fold:features_first"].iloc[0])
-    other = found.assign(fold=1, subject="x" + found["subject"], **{"fold:features_first": own + 3.0})
+    (own,) = told(found, "features_first")
+    other = told_once(found.assign(fold=1, subject="x" + found["subject"]), {"features_first": own + 3})
     (result,) = ravel().conclude(pd.concat([found, other]), context(data))
     assert result.sentence.startswith(f"Given the {own} to {own + 3} features of yes (loud) of another sample")
 

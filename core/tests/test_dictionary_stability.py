@@ -16,6 +16,7 @@ from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.measures.dictionaries.matching import stability
 from pellucid.model import Model
 from pellucid.plugins import load
+from pellucid.protocols.audited import told
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.stability import DictionaryStability, DictionaryStabilityConfig, compared
 from pellucid.protocols.fit_again import fit_again
@@ -87,10 +88,9 @@ def test_atoms_that_are_there_are_stable_and_those_of_noise_are_not(planted):
         assert found[one].baseline < found[one].value
     # Rows lie where data lie, which random directions do not.
     assert found["matched_cosine"].chance < found["matched_cosine"].baseline
-    cosines = np.array(examined["first:cosines"].iloc[0])
+    cosines = np.array(told(examined, "cosines")[0])
     assert cosines.shape == (8,)
     assert (cosines > 0.9).mean() == found["stable_features"].value
-    assert all(len(one) == 0 for one in examined["first:cosines"].iloc[1:])
     assert f"{(cosines > 0.9).sum()} are stable: 2 other seeds have them too" in found["stable_features"].sentence
     assert "are stable: another seed has them too" in results(planted, seeds=1)[0]["stable_features"].sentence
 
@@ -113,14 +113,14 @@ def test_its_mean_is_the_measure_and_its_lowest_is_over_all_other_seeds():
 def test_activity_is_counted_over_test_rows():
     fold = fitted(rows("noise"), "sae-topk", k=2)
     _, examined = results(fold)
-    cosines = np.sort(examined["first:cosines"].iloc[0])
+    cosines = np.sort(told(examined, "cosines")[0])
     # A level that half of the features are above, whatever they are.
     level = float(cosines[3:5].mean())
     found, examined = results(fold, recovered=level)
     head, test = fold.models["it"].head, fold.test("it")
     assert isinstance(head, Dictionary)
     codes = fold.models["it"].codes(test).to_numpy() != 0
-    stable = np.array(examined["first:cosines"].iloc[0]) > level
+    stable = np.array(told(examined, "cosines")[0]) > level
     assert stable.sum() == 4
     assert found["stable_features"].value == 0.5
     assert found["stable_activity"].value == pytest.approx(codes[:, stable].sum() / codes.sum())
@@ -225,4 +225,4 @@ def test_the_figure_is_drawn(planted):
     context = Context(planted.dataset.spec, "", {"it": planted.models["it"].head.tags}, "", 0)
     (figure,) = DictionaryStability().figures(examined, context).values()
     (line, _) = figure.axes[0].lines
-    assert line.get_ydata() == pytest.approx(sorted(examined["first:cosines"].iloc[0], reverse=True))
+    assert line.get_ydata() == pytest.approx(sorted(told(examined, "cosines")[0], reverse=True))

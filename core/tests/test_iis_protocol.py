@@ -15,7 +15,7 @@ from pellucid.errors import LeakageError
 from pellucid.heads.functions.linear import Linear
 from pellucid.heads.mlp import Mlp
 from pellucid.model import Model
-from pellucid.protocols.audited import ONCE_A_FOLD
+from pellucid.protocols.audited import told, told_once
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.interpretability.retained import Retained
 from pellucid.protocols.interpretability.score import Iis, IisConfig
@@ -74,7 +74,7 @@ def test_scores_are_areas_under_the_retention_of_the_rows():
         assert value == pytest.approx(area)
     assert found["iis_norm"].value == pytest.approx(found["iis"].value / 0.98)
     assert found["iis"].low < found["iis"].value < found["iis"].high
-    usual = rows["fold:usual"].iloc[0]
+    (usual,) = told(rows, "usual")
     assert found["iis"].chance == pytest.approx(0.98 * usual / standard)
     assert found["iis_norm"].chance == pytest.approx(usual / standard)
     assert (rows["part"] == "linear").all(), "heads that read the same representation count once"
@@ -93,7 +93,7 @@ def test_concepts_that_are_groups_keep_more_than_random_directions():
 
 def test_of_few_concepts_one_speaks_to_the_end():
     rows, found = concluded(dataset(), concepts=8)
-    assert rows["fold:concepts"].iloc[0] == 8
+    assert told(rows, "concepts") == [8]
     # Eight concepts, 98 % of them silent: the strongest one still tells the group.
     assert rows["kept:0.98"].mean() > 0.9
     assert found["iis"].value > 0.9
@@ -169,8 +169,8 @@ def test_subjects_of_whom_nothing_is_right_have_no_share_that_is_retained():
     rows = pd.DataFrame(
         {"part": "it", "fold": 0, "sample": ["a", "b", "c"], "subject": ["p", "q", "r"], "standard": [0.0, 0.0, 1.0]}
         | {f"{name}:{ratio}": [1.0, 0.0, 1.0] for name in ("kept", "random") for ratio in ("0", "0.5")}
-        | {f"{ONCE_A_FOLD}concepts": 2, f"{ONCE_A_FOLD}usual": 0.5}
     )
+    rows = told_once(rows, {"concepts": 2, "usual": 0.5})
     retained = Retained(rows, "it", context(dataset()), 100)
     drawn = np.array([[2.0, 1.0, 0.0], [0.0, 0.0, 3.0], [1.0, 1.0, 1.0]])
     np.testing.assert_allclose(retained.retention("kept", 0.5)(drawn), [np.nan, 1, 2])
@@ -231,10 +231,10 @@ def planted_rows(standard: int, kept: tuple[int, ...], random: tuple[int, ...], 
         for name, counts in (("kept", kept), ("random", random))
         for ratio, count in zip((0.0, 0.5, 0.9), counts, strict=True)
     }
-    return pd.DataFrame(
+    rows = pd.DataFrame(
         {"part": "linear", "fold": 0, "sample": names, "subject": names, "standard": first(standard), **columns}
-        | {f"{ONCE_A_FOLD}concepts": 7, f"{ONCE_A_FOLD}usual": usual}
     )
+    return told_once(rows, {"concepts": 7, "usual": usual})
 
 
 def test_what_is_kept_is_told_beside_random_directions_and_whether_it_is_shown():

@@ -1,7 +1,5 @@
 """Conclusions about hidden links: recalls by hand, areas against an independent reference, and what the protocol does not fit."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 from pellucid.data.pairs import PAIR, Attributes, Pairs, attributes_of, chosen_others
 from pellucid.errors import DataError
 from pellucid.heads.base import HeadTags
+from pellucid.protocols.audited import told_once
 from pellucid.protocols.base import Context
 from pellucid.protocols.links.conclusions import recall_by_node
 from pellucid.protocols.links.figure import LINES, LOWERS, RAISES, bipartite
@@ -36,7 +35,7 @@ def rows_of_two_folds(seed=0):
                     "part": part, "sample": [f"s{at:03d}" for at in range(400)], "subject": "s", "label": labels.astype(float),
                     "score": labels * (1.5 if part == "a" else 0.5) + rng.normal(size=400),
                     "leaky": labels * 3 + rng.normal(size=400), "node": [f"n{at % 20}" for at in range(400)],
-                    "support": "", "fold": np.arange(400) // 200,
+                    "fold": np.arange(400) // 200,
                 }
             )
         )  # fmt: skip
@@ -114,7 +113,7 @@ def test_it_fits_links_alone_and_compares_with_parts_that_are_there():
 def test_pairs_are_drawn_with_what_they_rest_on():
     rows = rows_of_two_folds()
     links = {"drug": ["a", "b"], "microbe": ["y", "x"], "change": [0.5, -0.2]}
-    rows.loc[3, "support"] = json.dumps({"roles": ROLES, "pair": ["a", "x"], "links": links})
+    rows = told_once(rows, {"support": [{"roles": ROLES, "pair": ["a", "x"], "links": links}]})
     (caption,), (figure,) = zip(*MaskedLinks().figures(rows, context()).items(), strict=True)
     words = {text.get_text() for text in figure.axes[0].texts}
     assert "“a”" in caption

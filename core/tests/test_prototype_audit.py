@@ -19,6 +19,7 @@ from pellucid.errors import LeakageError
 from pellucid.heads.base import HeadTags
 from pellucid.heads.prototypes.head import Prototypes
 from pellucid.model import Model
+from pellucid.protocols.audited import told_once
 from pellucid.protocols.base import Context
 from pellucid.protocols.prototypes.audit import PrototypeAudit, PrototypeAuditConfig
 from pellucid.protocols.prototypes.places import channel_means, strongest_channel
@@ -216,11 +217,10 @@ def test_consistency_is_the_share_of_prototypes_that_point_at_what_was_planted_i
     best[5:, 5] = 0  # right in all five that have it
     planted = {"bump": [narrow] * 10, "dip": [narrow] * 5 + [()] * 5, "wave": None}
     found = measures._consistency(best, planted)
-    assert found["fold:consistent"].tolist() == pytest.approx([4 / 6] * 10)
-    assert found["fold:consistent_chance"].tolist() == [0] * 10
+    assert found == {"consistent": pytest.approx(4 / 6), "consistent_chance": 0}
     found = measures._consistency(best, {"bump": [wide] * 10, "dip": [narrow] * 10, "wave": None})
     # Where something is planted everywhere whatever points anywhere is right.
-    assert found["fold:consistent_chance"].tolist() == [0.5] * 10
+    assert found["consistent_chance"] == 0.5
     assert measures._consistency(best, {"bump": None, "dip": [()] * 10, "wave": None}) == {}
 
 
@@ -304,18 +304,16 @@ def measured(**changes) -> pd.DataFrame:
     once = {
         "prototypes": (8, 12), "cosine": (1, 1 - 5e-6), "random_cosine": (0.2, 0.4), "distance": (5e-5, 1e-5),
         "random_distance": (1.0, 2.0), "in_training": (1, 1), "training_share": (0.5, 0.7), "of_class": (1, 1),
-        "class_share": (0.3, 0.5), "projected": (1, 0.75), "unique": (0.9, 0.7),
+        "class_share": (0.3, 0.5), "projected": (1, 0.75), "unique": (0.9, 0.7), "consistent": (0.5, 0.75),
+        "consistent_chance": (0.0, 0.25),
     }  # fmt: skip
-    columns = {f"fold:{name}": np.array(two, float)[fold] for name, two in (once | changes).items() if name in once}
-    columns |= {
+    columns = {
         "near": every % 2 * 3.0,
         "near_of_class": every % 2 * (2.0 + (every % 8 == 1)),
         "near_usual": every % 2 * 1.2,
         "used": np.where(every % 3 == 0, nan, 2 + fold),
         "steady": np.where(every % 4 == 0, nan, np.where(every % 8 == 1, 0.5, 1.0)),
         "steady_chance": np.where(every % 4 == 0, nan, 0.25),
-        "fold:consistent": np.array([0.5, 0.75])[fold],
-        "fold:consistent_chance": np.array([0.0, 0.25])[fold],
         "located:bump": np.where(every < 16, nan, every % 8 != 0),
         "located_chance:bump": np.where(every < 16, nan, 0.25),
         "located:dip": np.where(every < 40, nan, every % 2),
@@ -326,7 +324,14 @@ def measured(**changes) -> pd.DataFrame:
         "both_chance:bump": np.where(every < 16, nan, 0.125),
     } | {name: value for name, value in changes.items() if name not in once}  # fmt: skip
     subjects = [f"s{at // 2}" for at in every]
-    return pd.DataFrame({"part": "prototypes", "subject": subjects, "fold": fold, **columns})
+    rows = pd.DataFrame({"part": "prototypes", "subject": subjects, "fold": fold, **columns})
+    every_fold = {name: two for name, two in (once | changes).items() if name in once}
+    return pd.concat(
+        [
+            told_once(some, {name: float(two[at]) for name, two in every_fold.items()})
+            for at, some in rows.groupby("fold")
+        ]
+    )
 
 
 def test_conclusions_are_those_of_the_measurements():

@@ -20,6 +20,7 @@ from pellucid.errors import DataError, LeakageError, NotMeasurable
 from pellucid.heads.functions.linear import Linear
 from pellucid.measures.neighbours import grid_neighbours, nearest_neighbours, sequence_neighbours
 from pellucid.measures.spatial import moran_test
+from pellucid.protocols.audited import told
 from pellucid.protocols.base import Context
 from pellucid.protocols.dictionaries.placed import on_globe, over_coordinates, over_positions
 from pellucid.protocols.dictionaries.spatial import SpatialAutocorrelation, SpatialAutocorrelationConfig
@@ -87,7 +88,7 @@ def layer(
 def test_features_of_a_region_are_found_and_chance_finds_none(tmp_path):
     folder, made, true, samples = towns(tmp_path / "acts")
     rows, result, _ = assessed(folder, made, coordinates=("x_mm", "y_mm"))
-    q = np.array(rows["first:q"].iloc[0])
+    q = np.array(told(rows, "q")[0])
     assert set(np.flatnonzero(q <= 0.05)) == {0, 1, 2}
     assert result.value == 3
     assert result.chance < 0.5
@@ -97,7 +98,7 @@ def test_features_of_a_region_are_found_and_chance_finds_none(tmp_path):
     near = nearest_neighbours(samples[["x_mm", "y_mm"]].to_numpy(), 8)
     with pytest.warns(UserWarning, match="1 are active at fewer"):
         known = moran_test(true.astype(np.float32).astype(float), near, permutations=9)
-    np.testing.assert_allclose(rows["first:i"].iloc[0], known.values, atol=1e-4)
+    np.testing.assert_allclose(told(rows, "i")[0], known.values, atol=1e-4)
     said = folder.read(np.argsort(folder.sources)).inputs["activations"]
     turned = moran_test(np.delete(said, 3, axis=1), near, permutations=999)
     assert abs(result.baseline - (benjamini_hochberg(turned.p_two_sided) <= 0.05).sum()) <= 1
@@ -206,13 +207,13 @@ def test_a_feature_of_one_time_is_found_over_the_layers_positions(tmp_path):
     mean[:, 5] = 1.0 + 0.5 * (-1.0) ** np.arange(positions)
     folder, values = layer(tmp_path / "acts", SIGNAL, (positions,), mean, noise=0.1)
     rows, result, _ = assessed(folder, axis_dictionary(UNITS))
-    q, found = np.array(rows["first:q"].iloc[0]), np.array(rows["first:i"].iloc[0])
+    q, found = np.array(told(rows, "q")[0]), np.array(told(rows, "i")[0])
     assert set(np.flatnonzero(q <= 0.05)) == {2, 5}
     assert found[2] > 0.8
     assert found[5] < -0.8
     assert "more alike than by chance in 1, less alike in 1" in result.sentence
-    assert rows["first:shown"].iloc[0] == [2, 5]
-    maps = np.array(rows["first:maps"].iloc[0]).reshape(2, positions)
+    assert told(rows, "shown")[0] == [2, 5]
+    maps = np.array(told(rows, "maps")[0]).reshape(2, positions)
     np.testing.assert_allclose(maps, values.mean(0).T[[2, 5]], atol=1e-6)
     assert (rows["place"] == -1).all()
     assert set(rows["sample"]) == set(folder.samples.index)
@@ -226,9 +227,9 @@ def test_neighbours_that_are_less_alike_are_a_pattern_too_and_figures_are_means_
     rows, result, protocol = assessed(folder, axis_dictionary(UNITS))
     assert result.value == 2
     assert "more alike than by chance in 1, less alike in 1." in result.sentence
-    i = np.array(rows["first:i"].iloc[0])
+    i = np.array(told(rows, "i")[0])
     assert i[2] < -0.5 < 0.5 < i[7]
-    assert rows["first:shown"].iloc[0] == [7, 2]
+    assert told(rows, "shown")[0] == [7, 2]
     # On another fold four other features have one, over fewer positions.
     mean = np.full((30, UNITS), 0.5)
     mean[:, [1, 4, 5, 6]] = bump[:30, None]
@@ -335,7 +336,7 @@ def test_linked_channels_are_neighbours_of_a_feature(tmp_path):
     folder, _ = layer(tmp_path / "acts", spec, (24,), mean, noise=0.1)
     rows, result, protocol = assessed(folder, axis_dictionary(UNITS), links=tuple(ring))
     assert result.value == 1
-    assert rows["first:shown"].iloc[0] == [1]
+    assert told(rows, "shown")[0] == [1]
     (figure,) = protocol.figures(rows, context_of(folder)).values()
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == list(names)
 
@@ -565,10 +566,10 @@ def test_four_maps_stand_in_two_rows_and_the_rest_is_empty(tmp_path):
     assert result.value == 4
     (figure,) = protocol.figures(rows, context_of(folder)).values()
     assert [ax.axison for ax in figure.axes] == [True] * 4 + [False] * 2
-    shown = [int(one) for one in rows["first:shown"].iloc[0]]
+    shown = [int(one) for one in told(rows, "shown")[0]]
     assert sorted(shown) == [1, 4, 6, 8]
     for ax, unit in zip(figure.axes, shown, strict=False):
         np.testing.assert_allclose(ax.lines[0].get_ydata(), values.mean(0)[:, unit], atol=1e-6)
         assert ax.get_title() == f"f{unit}: I {rows['first:i'].iloc[0][unit]:.2f}"
-    i = np.array(rows["first:i"].iloc[0])[shown]
+    i = np.array(told(rows, "i")[0])[shown]
     assert (np.diff(i) <= 0).all()

@@ -1,7 +1,6 @@
 """Which stretches of time are judged for which task, by whom, and that nothing hidden shows."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from pellucid.encoders.rates import NodePaths
 from pellucid.errors import LeakageError, NotMeasurable
 from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
+from pellucid.protocols.audited import told as facts
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.temporal.figure import four_views, in_two, most_changing
 from pellucid.protocols.temporal.links import TemporalLinks, TemporalLinksConfig
@@ -180,7 +180,7 @@ def test_of_many_stretches_the_same_are_drawn_for_all_parts():
 def test_pairs_whose_distance_changes_the_most_are_drawn():
     places = np.zeros((3, 4, 2))
     places[:, 1, 0], places[:, 2, 1], places[:, 3] = [1, 5, 1], [2, 2, 3], [9, 9]
-    paths = Trajectories(np.array([0, 0.5, 1]), places, np.zeros(4), tuple("abcd"))
+    paths = NodePaths(np.array([0, 0.5, 1]), places, np.zeros(4), tuple("abcd"))
     far = {(a, b): np.linalg.norm(places[:, a] - places[:, b], axis=1) for a in range(4) for b in range(a + 1, 4)}
     order = sorted(far, key=lambda pair: far[pair].min() - far[pair].max())
     assert most_changing(paths) == order[:3]
@@ -206,7 +206,7 @@ def test_places_in_a_plane_are_drawn_as_far_from_each_other_as_they_are(width):
 
 def test_paths_levels_and_turns_are_drawn_as_they_are():
     places = PLACES
-    paths = Trajectories(TIMES, places, np.arange(NODES) / 10, tuple(map(str, range(NODES))))
+    paths = NodePaths(TIMES, places, np.arange(NODES) / 10, tuple(map(str, range(NODES))))
     events = np.arange(BINS)
     in_plane, far, parts, turning, beside = four_views(paths, [2, 5], events).axes
     assert len(in_plane.collections) == NODES
@@ -237,7 +237,7 @@ def test_pairs_that_a_model_has_learnt_from_are_no_completion():
 def test_what_is_drawn_shows_no_hidden_event_and_no_test_pair():
     fitted, context, counts = fold(late=5)
     rows = TemporalLinks().examine(fitted)
-    told = [json.loads(one) for one in rows["paths"] if one]
+    told = facts(rows, "paths")
     assert len(told) == 1
     at = int(np.flatnonzero((told[0]["pair"] == PAIRS).all(1))[0])
     assert at in fitted.split.train

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,26 +18,64 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-ONCE_A_FOLD = "fold:"
-"""Begins the names of columns that are the same for all rows of a model and fold."""
+ONCE = "once:"
+"""Begins the names of columns that :func:`told_once` writes."""
 
-FIRST_ROW = "first:"
-"""Begins the names of columns that hold something in the first row of a model and fold, and nothing below."""
-
-
-def in_first_row(lists: Mapping[str, Any], count: int) -> dict[str, list[list[float]]]:
-    """Columns for a model and fold of so many rows, with lists in the first and empty ones below."""
-    return {
-        f"{FIRST_ROW}{name}": [np.asarray(values, float).tolist(), *([] for _ in range(count - 1))]
-        for name, values in lists.items()
-    }
+EARLIER = ("fold:", "first:")
+"""Began them in runs of earlier versions, whose rows nothing is concluded from any more."""
 
 
-def from_first_row(rows: pd.DataFrame, name: str) -> np.ndarray:
-    """A list that :func:`in_first_row` put into rows of one model and fold; rows of earlier versions may call it by its bare name."""
-    column = f"{FIRST_ROW}{name}"
-    kept = rows[column if column in rows else name]
-    return np.concatenate([np.asarray(one, float) for one in kept])
+def told_once(rows: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows of one part and fold, and beside them what is said of all of them together: in one place, whatever it is.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of none nothing can be told: they stay as they are.
+    facts : mapping of str to value
+        By name; whatever JSON can hold, and arrays. It stands as JSON in the first row of a column of its own.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = told_once(pd.DataFrame({"part": "it", "subject": ["p", "q"]}), {"atoms": 8, "cosines": np.array([0.5, 1.0])})
+    >>> told(rows, "atoms"), told(rows, "cosines")
+    ([8], [[0.5, 1.0]])
+    """
+    if rows.empty:
+        return rows
+    below = [""] * (len(rows) - 1)
+    return rows.assign(
+        **{
+            f"{ONCE}{name}": [json.dumps(value, default=lambda one: one.tolist()), *below]
+            for name, value in facts.items()
+        }
+    )
+
+
+def told(rows: pd.DataFrame, name: str) -> list[Any]:
+    """What :func:`told_once` was given under a name, one a fold, in their order; empty where nobody said it.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of one part, all that it has of each fold.
+    name : str
+    """
+    return [value for _, value in _by_fold(rows, name)]
+
+
+def _by_fold(rows: pd.DataFrame, name: str) -> list[tuple[int, Any]]:
+    if (column := f"{ONCE}{name}") not in rows:
+        return []
+    folds = rows["fold"] if "fold" in rows else [0] * len(rows)
+    # Where rows of parts that say other things stand together, a column is empty in another way.
+    found = [
+        (int(fold), json.loads(text))
+        for fold, text in zip(folds, rows[column], strict=True)
+        if isinstance(text, str) and text
+    ]
+    return sorted(found, key=lambda one: one[0])
 
 
 @dataclass(frozen=True)
@@ -78,9 +117,19 @@ class AuditedRows:
         return self.rows[name].to_numpy(np.float64)
 
     def once_a_fold(self, name: str) -> np.ndarray:
-        """What was measured once a fold, shape (fold,)."""
-        values = self.column(f"{ONCE_A_FOLD}{name}")
-        return np.array([values[self.folds == fold][0] for fold in np.unique(self.folds)])
+        """A number that was told once of each fold, shape (fold,)."""
+        return np.array(list(self._once(name).values()), np.float64)
+
+    def of_each_fold(self, name: str) -> np.ndarray:
+        """The same beside each row, shape (row,): for means in which a fold counts as often as it has rows."""
+        once = self._once(name)
+        return np.array([once[int(fold)] for fold in self.folds], np.float64)
+
+    def _once(self, name: str) -> dict[int, Any]:
+        found: dict[int, Any] = {}
+        for fold, value in _by_fold(self.rows, name):
+            found.setdefault(fold, value)
+        return found
 
     def counted(self, name: str) -> str:
         """What was counted once a fold, in words: ``12``, or ``10 to 14`` where folds differ."""

@@ -13,6 +13,7 @@ from pellucid import plugins
 from pellucid.data.spec import COVARIATES
 from pellucid.errors import PellucidError
 from pellucid.part import configured
+from pellucid.protocols.audited import EARLIER
 from pellucid.report import figures
 from pellucid.report.counted import Counted, counted_units
 from pellucid.report.figures import Picture
@@ -55,6 +56,12 @@ def protocol_figures(run: RunFolder) -> tuple[dict[str, list[Picture]], list[str
     found: dict[str, list[Picture]] = {}
     problems = []
     for name, rows in run.rows().items():
+        if any(str(column).startswith(EARLIER) for column in rows):
+            problems.append(
+                f"The figures of {name} are left out: the run was made by an earlier version, whose rows "
+                "are not read any more; run the study again"
+            )
+            continue
         options = (run.document["study"].get("options") or {}).get(name, {})
         try:
             kind = plugins.load("protocol", name)

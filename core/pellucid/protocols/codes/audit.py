@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,7 +16,7 @@ from pellucid.fingerprint import hexadecimal
 from pellucid.model import Model, batches
 from pellucid.ngrams import NGrams
 from pellucid.part import Config
-from pellucid.protocols.audited import FIRST_ROW, ONCE_A_FOLD
+from pellucid.protocols.audited import told_once
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
 from pellucid.protocols.codes.conclusions import CodesConclusions, classes_of
 from pellucid.protocols.codes.selected import Coded, Selected, Vocabulary, dealt, sums
@@ -113,8 +112,8 @@ class CodesAudit(Assessment):
     def examine(self, fold: FittedFold) -> pd.DataFrame:
         """One row a part and test sample.
 
-        ``uses`` lists how often each code occurs. Columns ``fold:...`` are the same for all rows of a part and fold; ``first:...``
-        hold JSON in the first row of them and nothing below.
+        ``uses`` lists how often each code occurs. Sizes of vocabularies, what an untrained encoder and labels by lot give, and what
+        figures show are told once of a part and fold.
         """
         import pandas as pd
 
@@ -149,7 +148,11 @@ class CodesAudit(Assessment):
                 columns |= {f"{key}:{one}": values for key, values in own.items()}
                 columns[f"label:{one}"] = member[1][:, at].astype(float)
         before = self._vocabulary(untrained, grams)
-        first = {
+        facts = {
+            "codes": shape.codebook,
+            "vocabulary": len(vocabulary.keys),
+            "untrained_vocabulary": len(before[0].keys),
+            "tokens": tokens_name(prefix, name),
             "untrained": self._totals(*before, member, classes, planted),
             "untrained_uses": np.sum(_uses(untrained[1], shape), 0).tolist(),
             "dealt": [
@@ -159,13 +162,7 @@ class CodesAudit(Assessment):
             "table": table_of(fold.dataset.spec, encoder, name, train, vocabulary, coded, chosen),
             "stretches": mean_stretches(fold.dataset.spec, encoder, name, test, coded, chosen, self.config.view),
         }
-        rows = rows_of(part, test, columns)
-        rows[f"{ONCE_A_FOLD}codes"], rows[f"{ONCE_A_FOLD}vocabulary"] = shape.codebook, len(vocabulary.keys)
-        rows[f"{ONCE_A_FOLD}untrained_vocabulary"] = len(before[0].keys)
-        rows[f"{ONCE_A_FOLD}tokens"] = tokens_name(prefix, name)
-        for key, value in first.items():
-            rows[f"{FIRST_ROW}{key}"] = [json.dumps(value)] + [""] * (len(rows) - 1)
-        return rows
+        return told_once(rows_of(part, test, columns), facts)
 
     def _vocabulary(self, codes: tuple[torch.Tensor, torch.Tensor], grams: NGrams) -> tuple[Vocabulary, Coded]:
         train, test = (Coded(grams.keys(one), grams) for one in codes)

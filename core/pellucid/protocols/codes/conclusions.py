@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,7 @@ import torch
 
 from pellucid.data.spec import Binary, MultiClass, MultiLabel, Target
 from pellucid.encoders.quantiser import perplexity
-from pellucid.protocols.audited import FIRST_ROW, AuditedRows
+from pellucid.protocols.audited import AuditedRows, told
 from pellucid.protocols.codes.selected import Floats, scores, sums
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Interval, Statistic, interval
@@ -63,7 +62,7 @@ class CodesConclusions(AuditedRows):
         # Subjects drawn twice leave others out, and with them the codes that they alone have: replicates are too small.
         found = interval(lambda weights: self._over_folds(measure, weights), self.weights, centred=True)
         found = found._replace(low=max(found.low, chance), high=min(found.high, most))
-        untrained = float(np.mean([measure(np.array(one, float)) for one in self.first("untrained_uses")]))
+        untrained = float(np.mean([measure(np.array(one, float)) for one in told(self.rows, "untrained_uses")]))
         return self.result(
             metric, found, higher=True, chance=chance, baseline=untrained, baseline_name=UNTRAINED,
             sentence=sentence.format(value=found.value, baseline=untrained),
@@ -88,11 +87,6 @@ class CodesConclusions(AuditedRows):
         )  # fmt: skip
 
     # --- which speak for a class, and where ---------------------------------------------------------------------------
-
-    def first(self, name: str) -> list[Any]:
-        """JSON of the first row of each fold."""
-        kept = [one for one in self.rows[f"{FIRST_ROW}{name}"] if one]
-        return [json.loads(one) for one in kept]
 
     def scores_of(self, one: str, weights: Floats) -> dict[str, Floats]:
         """What the n-grams of a class do, with weights of shape (..., sample)."""
@@ -127,8 +121,8 @@ class CodesConclusions(AuditedRows):
 
     def _of_class(self, one: str) -> Iterator[Result]:
         vocabulary = self._vocabulary("vocabulary")
-        untrained = self._added(self.first("untrained"), one, self._vocabulary("untrained_vocabulary"))
-        times = zip(*self.first("dealt"), strict=True)
+        untrained = self._added(told(self.rows, "untrained"), one, self._vocabulary("untrained_vocabulary"))
+        times = zip(*told(self.rows, "dealt"), strict=True)
         by_chance = [score for kept in times if (score := self._added(kept, one, vocabulary)) is not None]
         said = self._said(one)
         names = {
@@ -158,7 +152,9 @@ class CodesConclusions(AuditedRows):
 
     def _said(self, one: str) -> str:
         """Names of the n-grams of a class, of the first fold that has any."""
-        tables = [[entry["name"] for entry in kept["rows"] if entry["class"] == one] for kept in self.first("table")]
+        tables = [
+            [entry["name"] for entry in kept["rows"] if entry["class"] == one] for kept in told(self.rows, "table")
+        ]
         at = next(number for number, names in enumerate(tables) if names)
         where = "" if len(tables) == 1 else "in one fold " if at else "in the first fold "
         return where + ", ".join(tables[at])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec, Signal
 from pellucid.encoders.base import Encoder
 from pellucid.model import batches
-from pellucid.protocols.audited import FIRST_ROW
+from pellucid.protocols.audited import told
 from pellucid.protocols.base import Context
 from pellucid.protocols.codes.selected import Coded, Selected
 from pellucid.regions import FrequencyBand, Region, TimeSpan, around
@@ -166,8 +165,7 @@ def stretch_figure(rows: pd.DataFrame, part: str, one: str, context: Context) ->
     """One figure of the n-grams of a class, by caption; none where there is no view that draws stretches."""
     from matplotlib.figure import Figure
 
-    column = f"{FIRST_ROW}stretches"
-    kept: dict[str, Any] = (json.loads(rows[column].iloc[0]) if column in rows else None) or {}
+    kept: dict[str, Any] = (told(rows, "stretches") or [{}])[0] or {}
     entries = [entry for entry in kept.get("rows", ()) if entry["class"] == one and entry["stretches"]]
     draws = stretch_view(context.spec, kept["input"], kept["view"]) if entries else None
     if draws is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from pellucid.encoders.abilities import WithPatches
 from pellucid.encoders.base import Encoder
 from pellucid.model import batches
 from pellucid.ngrams import NONE
-from pellucid.protocols.audited import FIRST_ROW
+from pellucid.protocols.audited import told
 from pellucid.protocols.base import Context
 from pellucid.protocols.codes.conclusions import CodesConclusions, classes_of
 from pellucid.protocols.codes.selected import Coded, Selected, Vocabulary
@@ -115,7 +114,7 @@ def code_table(rows: pd.DataFrame, part: str, context: Context, replicates: int)
     """By caption, for each class the n-grams of the first fold that speak most for it, and the signals behind them."""
     fold = rows["fold"].min() if "fold" in rows else 0
     own = rows[rows["fold"] == fold] if "fold" in rows else rows
-    kept = json.loads(own[f"{FIRST_ROW}table"].iloc[0])
+    kept = told(own, "table")[0]
     conclusions = CodesConclusions(own, part, context, replicates)
     found = {}
     for one in classes_of(context.spec.target(context.target)):

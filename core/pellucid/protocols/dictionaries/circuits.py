@@ -14,7 +14,7 @@ from pellucid.heads.base import Head
 from pellucid.measures.circuits import Kind, PermutationNull, difference_null, permutation_null
 from pellucid.model import Model
 from pellucid.part import Config
-from pellucid.protocols.audited import ONCE_A_FOLD, from_first_row, in_first_row
+from pellucid.protocols.audited import told, told_once
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, dictionary_parts, label_names
 from pellucid.protocols.dictionaries.examples import NO_POSITIONS, examples, label_meant
@@ -102,8 +102,8 @@ class CodeCircuits(OfDictionaries):
     def examine(self, fold: FittedFold) -> pd.DataFrame:
         """One row a part and example: ``positive``, and ``codes`` with the code of each position.
 
-        In the first row of a part and fold stand, of each position, ``first:positions``, ``first:score``, ``first:z``, ``first:found``, and
-        for the difference of means ``first:difference``, ``first:difference_z`` and ``first:difference_found``.
+        Told once of a part and fold are, of each position, ``positions``, ``score``, ``z``, ``found``, and for the difference of means
+        ``difference``, ``difference_z`` and ``difference_found``.
         """
         import pandas as pd
 
@@ -135,12 +135,11 @@ class CodeCircuits(OfDictionaries):
             )  # fmt: skip
             fixed["edges"], fixed["edges_chance"] = self._found(edges)[upper].sum(), self._by_chance(edges)
             fixed["both"] = (found[upper[0]] & found[upper[1]]).sum()
-        return pd.DataFrame(
+        rows = pd.DataFrame(
             {"part": part, "sample": some.samples, "subject": some.subjects, "positive": some.positive,
              "codes": some.codes.tolist()}
-            | in_first_row(lists, len(some.samples))
-            | {f"{ONCE_A_FOLD}{key}": value for key, value in fixed.items()}
         )  # fmt: skip
+        return told_once(rows, {**lists, **fixed})
 
     def _found(self, null: PermutationNull) -> np.ndarray:
         bound = np.quantile(null.largest, 1 - self.config.false_alarms)
@@ -158,18 +157,18 @@ class CodeCircuits(OfDictionaries):
             own = rows[rows["part"] == part]
             if not len(own):
                 continue
-            folds = own.drop_duplicates("fold")
+            labels = told(own, "label")
 
-            def mean(name: str, folds: pd.DataFrame = folds) -> float:
-                return float(folds[f"{ONCE_A_FOLD}{name}"].mean())
+            def mean(name: str, own: pd.DataFrame = own) -> float:
+                return float(np.mean(told(own, name)))
 
-            label, components = folds[f"{ONCE_A_FOLD}label"].iloc[0], int(mean("components"))
+            label, components = labels[0], int(mean("components"))
             # Each fold compares its own examples: those of another make none of them surer.
             kinds = own.groupby(["fold", own["positive"].astype(bool)]).size().unstack(fill_value=0)
             fewest = int(kinds.to_numpy().min())
-            where = " in a fold" if len(folds) > 1 else ""
+            where = " in a fold" if len(labels) > 1 else ""
             few = f" With {fewest} examples of one kind{where} that says little." if fewest < FEWEST else ""
-            told = (
+            sentence = (
                 f"The codes of “{part}” at {mean('nodes'):.0f} of {components} positions tell samples for which “{label}” holds "
                 f"from the others; the difference of means, without codes, finds {mean('means'):.0f}.{few}"
             )
@@ -177,7 +176,7 @@ class CodeCircuits(OfDictionaries):
                       "higher_is_better": True, "n_samples": len(own), "n_subjects": int(own["subject"].nunique())}  # fmt: skip
             results.append(
                 Result(metric="found", value=mean("nodes"), chance=mean("nodes_chance"), baseline=mean("means"),
-                       baseline_name=MEANS, sentence=told, **common)
+                       baseline_name=MEANS, sentence=sentence, **common)
             )  # fmt: skip
             if np.isfinite(mean("edges")):
                 results.append(
@@ -202,9 +201,9 @@ def _by_position(rows: pd.DataFrame) -> Figure:
 
     figure = Figure(figsize=(5.2, 3.0), layout="constrained")
     ax = figure.subplots()
-    positions = from_first_row(rows, "positions")
+    positions = told(rows, "positions")[0]
     for name, column, colour in (("codes", "z", LOWERS), ("difference of means", "difference_z", RAISES)):
-        ax.plot(positions, from_first_row(rows, column), ".-", color=colour, label=name)
+        ax.plot(positions, told(rows, column)[0], ".-", color=colour, label=name)
     ax.set_xlabel("position")
     ax.set_ylabel("z against labels dealt anew")
     ax.legend(fontsize=8, frameon=False)

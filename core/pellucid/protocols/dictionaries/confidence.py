@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,7 +11,7 @@ from pydantic import Field
 from pellucid.errors import NotMeasurable
 from pellucid.measures.concept_naming import LEVEL, TOP
 from pellucid.part import Config
-from pellucid.protocols.audited import ONCE_A_FOLD
+from pellucid.protocols.audited import told, told_once
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, dictionary_parts
 from pellucid.protocols.dictionaries.confidence_rows import SCORES, ConfidenceRows, mean_known
@@ -135,22 +134,16 @@ class ConceptConfidence(OfDictionaries):
             "confident_by_chance": float(np.mean([self._confident(one.scores()[2]) for one in shuffled])),
             "confident_units": float(self._confident(units.scores()[2])),
             **{f"{score}_units": mean_known(values) for score, values in zip(SCORES, units.scores(), strict=True)},
-            "names": json.dumps(
-                [
-                    [int(feature), attributes.names[of], round(float(lift), 4), float(q)]
-                    for feature, of, lift, q in zip(names.features, names.attributes, names.lift, names.q, strict=True)
-                ]
-            ),
+            "names": [
+                [int(feature), attributes.names[of], round(float(lift), 4), float(q)]
+                for feature, of, lift, q in zip(names.features, names.attributes, names.lift, names.q, strict=True)
+            ],
         }
         columns = {
             column: [names.features[row > 0].tolist() for row in values]
             for column, values in (("has", rules.has), ("fires", rules.fires), ("known", rules.known))
         }
-        return pd.DataFrame(
-            {"sample": tried.samples, "subject": tried.subjects}
-            | columns
-            | {f"{ONCE_A_FOLD}{key}": value for key, value in fixed.items()}
-        )
+        return told_once(pd.DataFrame({"sample": tried.samples, "subject": tried.subjects} | columns), fixed)
 
     def _confident(self, f1: np.ndarray) -> np.ndarray:
         return np.asarray((np.nan_to_num(f1) >= self.config.least).sum(-1))
@@ -171,7 +164,7 @@ class ConceptConfidence(OfDictionaries):
         for part in dictionary_parts(context):
             first = rows[rows["part"] == part]
             first = first[first["fold"] == first["fold"].min()] if len(first) else first
-            if len(first) and json.loads(first[f"{ONCE_A_FOLD}names"].iloc[0]):
+            if len(first) and told(first, "names")[0]:
                 found = ConfidenceRows(first, part, context, self.config.replicates)
                 drawn[f"Names of features of “{part}” that hold best on new subjects (first fold)"] = found.figure()
         return drawn

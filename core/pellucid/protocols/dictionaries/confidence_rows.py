@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
+from pellucid.protocols.audited import AuditedRows
 from pellucid.protocols.dictionaries.features import UNITS
 from pellucid.protocols.dictionaries.naming import Rules
 from pellucid.result import Result
@@ -31,8 +30,7 @@ class ConfidenceRows(AuditedRows):
 
     def names(self, fold: Any) -> list[tuple[int, str, float, float]]:
         """Feature, attribute, lift and q of each name of a fold."""
-        text = self.rows[f"{ONCE_A_FOLD}names"].to_numpy()[self.folds == fold][0]
-        return [tuple(one) for one in json.loads(text)]
+        return [tuple(one) for one in self._once("names")[int(fold)]]
 
     def rules(self, fold: Any) -> Rules:
         """The names of a fold as rules over all rows; samples of other folds are unknown."""

@@ -25,7 +25,7 @@ from pellucid.measures.dictionaries.downstream import (
 )
 from pellucid.model import Model
 from pellucid.part import Config
-from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
+from pellucid.protocols.audited import AuditedRows, told_once
 from pellucid.protocols.base import Context, FittedFold, rows_of
 from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, dictionary_parts
 from pellucid.protocols.dictionaries.metrics import components_of, mean_l0
@@ -147,8 +147,8 @@ class DictionaryDownstream(OfDictionaries):
             ways = self._ways(fold, made)
             replaced = Replaced(model, folder, source, test, Run(self.config.run).study.target)
             columns = replaced.columns(ways)
-            fixed = {f"{ONCE_A_FOLD}components": ways["components"].count}  # type: ignore[attr-defined]
-            frames.append(rows_of(part, replaced.samples, columns).assign(**fixed))
+            fixed = {"components": ways["components"].count}  # type: ignore[attr-defined]
+            frames.append(told_once(rows_of(part, replaced.samples, columns), fixed))
         return pd.concat(frames, ignore_index=True)
 
     def _ways(self, fold: FittedFold, made: Model) -> dict[str, Edit]:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from pellucid.errors import NotMeasurable
 from pellucid.part import Config
-from pellucid.protocols.audited import ONCE_A_FOLD
+from pellucid.protocols.audited import told, told_once
 from pellucid.protocols.base import Context, FittedFold, Gathered
 from pellucid.protocols.dictionaries.codes import LABEL, OfDictionaries, dictionaries, dictionary_parts
 from pellucid.protocols.dictionaries.pooled import Pooled
@@ -88,9 +88,7 @@ class DictionaryFeatures(OfDictionaries):
                 "features": pooled.codes.shape[1],
                 "attributes": len(pooled.attributes),
             }
-            frames.append(
-                pooled.table().assign(part=part, **{f"{ONCE_A_FOLD}{name}": value for name, value in fixed.items()})
-            )
+            frames.append(told_once(pooled.table().assign(part=part), fixed))
         return pd.concat(frames, ignore_index=True)
 
     def gathered(self, fold: FittedFold, context: Context) -> Gathered:
@@ -137,14 +135,10 @@ class DictionaryFeatures(OfDictionaries):
             own = rows[rows["part"] == part]
             if not len(own):
                 continue
-            folds = own.drop_duplicates("fold")
-            count, units, chance = (
-                float(folds[f"{ONCE_A_FOLD}{name}"].mean()) for name in ("associated", "units", "by_chance")
-            )
-            features, every = (int(folds[f"{ONCE_A_FOLD}{name}"].iloc[0]) for name in ("features", "all_units"))
+            count, units, chance = (float(np.mean(told(own, name))) for name in ("associated", "units", "by_chance"))
+            features, every, attributes = (int(told(own, name)[0]) for name in ("features", "all_units", "attributes"))
             # Every subject is a witness in each fold that tests it, and is counted once.
             tested = int(own["subject"].nunique())
-            attributes = int(folds[f"{ONCE_A_FOLD}attributes"].iloc[0])
             results.append(
                 Result(
                     protocol=self.name, metric="associated_features", part=part, value=count, low=float("nan"), high=float("nan"),

@@ -19,7 +19,7 @@ from pellucid.measures.dictionaries.matching import coherence
 from pellucid.measures.dictionaries.subject_moments import MomentsBySubject, SubjectMoments
 from pellucid.model import Model
 from pellucid.part import Config
-from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
+from pellucid.protocols.audited import AuditedRows, told_once
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.codes import ROWS, OfDictionaries, coded, dictionaries, dictionary_parts
 from pellucid.result import NotMeasured, Result
@@ -65,7 +65,7 @@ class DictionaryMetrics(OfDictionaries):
     config: DictionaryMetricsConfig
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
-        """One row a part and subject with sums over the subject's rows; columns ``fold:...`` are the same for a fold."""
+        """One row a part and subject with sums over the subject's rows; what is of a whole fold is told once."""
         import pandas as pd
 
         return pd.concat([_sums(fold, part, model) for part, model in dictionaries(fold).items()], ignore_index=True)
@@ -124,14 +124,18 @@ def _sums(fold: FittedFold, part: str, model: Model) -> pd.DataFrame:
         torch.randn(head.atoms.shape, generator=torch.Generator().manual_seed(seed_of(fold.seed, "random directions"))),
         dim=1,
     )
-    return pd.DataFrame(
+    rows = pd.DataFrame(
         {
             "part": part, "sample": names, "subject": names, **found,
             "mean": list(moments.of(names).mean), "spread": moments.of(names).squares,
-            f"{ONCE_A_FOLD}features": features, f"{ONCE_A_FOLD}alive": float((on > 0).double().mean()),
-            f"{ONCE_A_FOLD}coherence": coherence(head.atoms), f"{ONCE_A_FOLD}random_coherence": coherence(chance),
-            f"{ONCE_A_FOLD}components": components,
         }
+    )  # fmt: skip
+    return told_once(
+        rows,
+        {
+            "features": features, "alive": float((on > 0).double().mean()), "coherence": float(coherence(head.atoms)),
+            "random_coherence": float(coherence(chance)), "components": components,
+        },
     )  # fmt: skip
 
 
@@ -180,12 +184,12 @@ class SummedRows(AuditedRows):
         cosine, plain_cosine = self.mean("cosine"), self.mean("pca_cosine")
         yield self._of_all_rows("cossim", self.interval(cosine), True, 0.0, self.value(plain_cosine), few)
         yield self._of_all_rows("l0", self.interval(l0), False, float(features), float(features), "all features")
-        alive = float(np.average(self.column(f"{ONCE_A_FOLD}alive"), weights=rows["rows"]))
+        alive = float(np.average(self.of_each_fold("alive"), weights=rows["rows"]))
         yield self._of_all_rows(
             "alive", Interval.fixed(alive), True, 0.0, 1.0, "all features",
             f"{alive:.0%} of its {features} features have a code in some test row; rare features need many rows to be seen.",
         )  # fmt: skip
-        near, random = (float(self.column(f"{ONCE_A_FOLD}{name}").mean()) for name in ("coherence", "random_coherence"))
+        near, random = (float(self.of_each_fold(name).mean()) for name in ("coherence", "random_coherence"))
         yield self._of_all_rows("coherence", Interval.fixed(near), False, random, random, "as many random directions")
 
     def explained(self, error: str) -> Statistic:

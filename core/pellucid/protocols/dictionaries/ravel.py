@@ -13,7 +13,7 @@ from torch import Tensor
 from pellucid.errors import NotMeasurable
 from pellucid.measures.dictionaries.linear_probes import LinearProbes
 from pellucid.measures.dictionaries.ravel import Pairs, Reader, interchange, learned_mask
-from pellucid.protocols.audited import ONCE_A_FOLD
+from pellucid.protocols.audited import told_once
 from pellucid.protocols.base import Context
 from pellucid.protocols.dictionaries.by_labels import DRAWS, RANDOM, ByLabels, ByLabelsConfig, LabelRows
 from pellucid.protocols.dictionaries.codes import LABEL, label_called
@@ -142,8 +142,10 @@ class Ravel(ByLabels):
         columns |= {f"random_{name}": values for name, values in zip(PARTS, torch.stack(lots).mean(0), strict=True)}
         for at, which in enumerate(("first", "second")):
             columns[f"read_{which}"] = (readers[at](pairs.x).argmax(1) == pairs.labels[:, at]).double()
-            columns[f"{ONCE_A_FOLD}features_{which}"] = torch.full((len(bases),), float(masks[at].sum()))
-        return sides.test.table(bases, **columns).assign(label=first, second=second, truth=pairs.labels[:, 0].numpy())
+        rows = sides.test.table(bases, **columns).assign(label=first, second=second, truth=pairs.labels[:, 0].numpy())
+        return told_once(
+            rows, {f"features_{which}": int(mask.sum()) for which, mask in zip(("first", "second"), masks, strict=True)}
+        )
 
     def _readers(self, sides: Labelled, labels: tuple[str, str]) -> LinearProbes:
         """Probes from equally many training samples of all four combinations, so that neither leans on the other label."""

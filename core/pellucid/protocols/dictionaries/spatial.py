@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,7 +15,7 @@ from pellucid.heads.base import Head
 from pellucid.measures.spatial import LEAST_ACTIVE, Moran, moran_test
 from pellucid.model import Model
 from pellucid.part import Config
-from pellucid.protocols.audited import ONCE_A_FOLD, from_first_row, in_first_row
+from pellucid.protocols.audited import told, told_once
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, dictionary_parts
 from pellucid.protocols.dictionaries.features import UNITS
@@ -183,17 +182,14 @@ class SpatialAutocorrelation(OfDictionaries):
             "all_units": len(units.values),
             "places": len(placed.codes),
             "without": placed.without,
-            "grid": "" if grid is None else json.dumps(grid.to_json()),
+            "grid": None if grid is None else grid.to_json(),
         }
         lists = {
             "i": found.values, "q": q, "active": found.active.astype(float), "shown": np.array(shown, float),
             "maps": placed.codes[:, shown].T.ravel(), "where": placed.where.ravel(),
         }  # fmt: skip
-        return pd.DataFrame(
-            {"part": part, "sample": placed.samples, "subject": placed.subjects, "place": placed.at}
-            | {f"{ONCE_A_FOLD}{name}": value for name, value in fixed.items()}
-            | in_first_row(lists, len(placed.samples))
-        )
+        rows = pd.DataFrame({"part": part, "sample": placed.samples, "subject": placed.subjects, "place": placed.at})
+        return told_once(rows, {**fixed, **lists})
 
     def _placed(self, model: Model, test: Any, seed: int) -> tuple[Placed, Grid | None]:
         config = self.config
@@ -228,9 +224,8 @@ class SpatialAutocorrelation(OfDictionaries):
             own = rows[rows["part"] == part]
             if not len(own):
                 continue
-            folds = own.drop_duplicates("fold")
             mean = {
-                name: float(folds[f"{ONCE_A_FOLD}{name}"].mean())
+                name: float(np.mean(told(own, name)))
                 for name in ("patterned", "alike", "units", "by_chance", "features", "tested", "all_units", "places", "without")
             }  # fmt: skip
             results.append(
@@ -270,7 +265,7 @@ class SpatialAutocorrelation(OfDictionaries):
             if not len(own):
                 continue
             first = own[own["fold"] == own["fold"].iloc[0]]
-            shown = [int(at) for at in from_first_row(first, "shown")]
+            shown = [int(at) for at in told(first, "shown")[0]]
             if shown:
                 caption = f"Mean code over places, of the features of “{part}” whose neighbouring places are most alike"
                 found[caption] = maps_of(first, shown, config.coordinates, north_up=config.degrees)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.protocols.audited import ONCE_A_FOLD, from_first_row
+from pellucid.protocols.audited import told
 from pellucid.views.patterns import Grid, draw_pattern, draw_scatter
 
 if TYPE_CHECKING:
@@ -32,11 +31,11 @@ def maps_of(rows: pd.DataFrame, shown: Sequence[int], coordinates: tuple[str, ..
     """
     from matplotlib.figure import Figure
 
-    maps, i = from_first_row(rows, "maps"), from_first_row(rows, "i")
+    maps, i, where = (np.array(told(rows, name)[0], float) for name in ("maps", "i", "where"))
     maps = maps.reshape(len(shown), -1)
-    where = from_first_row(rows, "where").reshape(maps.shape[1], -1)
-    kept = str(rows[f"{ONCE_A_FOLD}grid"].iloc[0])
-    grid = Grid.from_json(json.loads(kept)) if kept else None
+    where = where.reshape(maps.shape[1], -1)
+    (kept,) = told(rows, "grid")
+    grid = Grid.from_json(kept) if kept else None
     across = min(len(shown), 3)
     down = -(-len(shown) // across)
     width, height = (2.7, 2.3) if grid is None else grid.size_in

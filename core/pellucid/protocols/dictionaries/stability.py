@@ -19,7 +19,7 @@ from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.measures.dictionaries.matching import RECOVERED, assign, cosines
 from pellucid.model import Model
 from pellucid.part import Config
-from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows, from_first_row, in_first_row
+from pellucid.protocols.audited import AuditedRows, told, told_once
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.codes import (
     ROWS,
@@ -121,9 +121,8 @@ class DictionaryStability(OfDictionaries):
         Returns
         -------
         DataFrame
-            ``codes`` and ``stable_codes``, counts over the subject's test rows; columns ``fold:...`` are the same for all rows of
-            a part and fold. ``first:cosines``, in their first row: for each feature the lowest cosine with the one assigned to it, over
-            seeds.
+            ``codes`` and ``stable_codes``, counts over the subject's test rows. Told once of a part and fold, among others,
+            ``cosines``: for each feature the lowest cosine with the one assigned to it, over seeds.
         """
         import pandas as pd
 
@@ -151,12 +150,8 @@ class DictionaryStability(OfDictionaries):
             on = (codes != 0).numpy()
             for name, kept in (("codes", on), ("stable_codes", on[:, stable])):
                 counts[name] += np.bincount(of[at], kept.sum(1), len(names))
-        return pd.DataFrame(
-            {"part": part, "sample": names, "subject": names}
-            | counts
-            | in_first_row({COSINES: own}, len(names))
-            | {f"{ONCE_A_FOLD}{name}": value for name, value in fixed.items()}
-        )
+        rows = pd.DataFrame({"part": part, "sample": names, "subject": names} | counts)
+        return told_once(rows, {COSINES: own, **fixed})
 
     def _again(self, fold: FittedFold, part: str, model: Model, test: Dataset) -> Iterator[Model]:
         """The dictionary as other seeds have it; its encoders stay, or atoms would be directions in another space."""
@@ -288,7 +283,7 @@ def _curve(rows: pd.DataFrame, parts: list[str], protocol: DictionaryStability) 
     ax = figure.subplots()
     for part in parts:
         own = rows[(rows["part"] == part) & (rows["fold"] == rows["fold"].min())]
-        cosines = np.sort(from_first_row(own, COSINES))[::-1]
+        cosines = np.sort(told(own, COSINES)[0])[::-1]
         ax.plot((np.arange(len(cosines)) + 1) / len(cosines), cosines, label=part)
     ax.axhline(protocol.config.recovered, color=NEUTRAL, linewidth=1, linestyle="--")
     ax.set_xlabel("share of features")

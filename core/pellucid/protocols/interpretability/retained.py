@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pellucid.measures.interpretability_score import interpretability_score
-from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
+from pellucid.protocols.audited import AuditedRows
 from pellucid.result import NotMeasured, Result
 from pellucid.statistics.bootstrap import Interval, Statistic, weighted_mean
 from pellucid.views.drawing import LOWERS, NEUTRAL
@@ -55,7 +55,7 @@ class Retained(AuditedRows):
 
     def results(self) -> Iterator[Result | NotMeasured]:
         """Scores and what they are scores of; without an accuracy there is none to retain."""
-        usual = float(np.average(self.column(f"{ONCE_A_FOLD}usual")))
+        usual = float(np.average(self.of_each_fold("usual")))
         standard = self.interval(self.accuracy("standard"))
         concepts, width = int(self.once_a_fold("concepts")[0]), float(np.ptp(self.ratios))
         if not standard.value > 0:
@@ -128,7 +128,7 @@ def drawn(curves: list[Retained]) -> Figure:
             panel.plot(curve.ratios, value, f"-{mark}", color=colour, markersize=4, label=name)
             if np.isfinite(low).all():
                 panel.vlines(curve.ratios, low, high, color=colour, linewidth=1)
-        usual = float(np.average(curve.column(f"{ONCE_A_FOLD}usual")))
+        usual = float(np.average(curve.of_each_fold("usual")))
         if standard := curve.value(curve.accuracy("standard")):
             panel.axhline(usual / standard, color=NEUTRAL, linestyle=":", label="most frequent class")
         panel.set_title(curve.part, fontsize=9)

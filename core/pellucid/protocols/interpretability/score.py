@@ -16,7 +16,7 @@ from pellucid.measures.classifier_training import LEARNING_RATES, LabelledRows
 from pellucid.measures.concept_libraries import cluster_concepts, prototype_concepts, unit_concepts
 from pellucid.measures.interpretability_score import RATIOS, RetentionCurve, retention_curve
 from pellucid.part import Config
-from pellucid.protocols.audited import ONCE_A_FOLD
+from pellucid.protocols.audited import told_once
 from pellucid.protocols.base import Assessment, Context, FittedFold, Splitting, rows_of
 from pellucid.protocols.interpretability.retained import Retained, drawn
 from pellucid.result import NotMeasured, Result
@@ -137,9 +137,8 @@ class Iis(Assessment):
                     columns[f"{name}:{ratio:g}"] = _right(one.model, tested)
                 columns["standard"] = _right(curve.chosen[-1].model, tested)
             usual = int(torch.bincount(y[learn]).argmax())
-            columns[f"{ONCE_A_FOLD}usual"] = float((truth == usual).double().mean())
-            columns[f"{ONCE_A_FOLD}concepts"] = len(library)
-            frames.append(rows_of(part, test, columns))
+            fixed = {"usual": float((truth == usual).double().mean()), "concepts": len(library)}
+            frames.append(told_once(rows_of(part, test, columns), fixed))
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["part", "sample", "subject"])
 
     @staticmethod

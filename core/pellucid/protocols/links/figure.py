@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from pellucid.protocols.audited import told
 from pellucid.views.network import draw_neighbourhood, from_columns
 
 if TYPE_CHECKING:
@@ -20,16 +20,12 @@ def drawn(rows: pd.DataFrame) -> dict[str, Figure]:
     from matplotlib.figure import Figure
 
     figures = {}
-    for part, some in rows[rows["support"] != ""].groupby("part", sort=False):
-        told = [
-            one
-            for one in map(json.loads, some.sort_values("score", ascending=False)["support"])
-            if one["links"]["change"]
-        ]
-        if not told:
+    for part, some in rows.groupby("part", sort=False):
+        kept = [one for of_fold in told(some, "support") for one in of_fold if one["links"]["change"]]
+        if not kept:
             continue
-        figure = Figure(figsize=(7.2, 2.5 * len(told)), layout="constrained")
-        for ax, one in zip(figure.subplots(len(told), squeeze=False)[:, 0], told, strict=True):
+        figure = Figure(figsize=(7.2, 2.5 * len(kept)), layout="constrained")
+        for ax, one in zip(figure.subplots(len(kept), squeeze=False)[:, 0], kept, strict=True):
             around = from_columns(one["roles"], one["pair"], one["links"])
             draw_neighbourhood(ax, around, longest=WIDE)
             ax.set_title(f"{around.pair[0]} and {around.pair[1]}", fontsize=9)

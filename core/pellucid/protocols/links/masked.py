@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +13,7 @@ from pellucid.data.inputs import Nodes
 from pellucid.data.spec import DataSpec
 from pellucid.errors import NotMeasurable
 from pellucid.part import Config
+from pellucid.protocols.audited import told_once
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
 from pellucid.protocols.links.conclusions import LinkConclusions
 from pellucid.protocols.links.figure import drawn
@@ -106,7 +106,7 @@ class MaskedLinks(Assessment):
         -------
         DataFrame
             ``part``, ``sample``, ``subject``, ``label``, ``score`` (logit), ``leaky`` (logit; NaN where not asked for), ``node``
-            (name of the first node), ``pair`` and ``support`` (JSON for the pairs that are drawn, else empty).
+            (name of the first node). Told once of a part is ``support``: what the pairs that are drawn rest on, likeliest first.
 
         Raises
         ------
@@ -132,14 +132,15 @@ class MaskedLinks(Assessment):
             first = np.array(spec.names[spec.types[0]], object)[pairs[:, 0]]
             leaky = leaky_scores(fold, part) if self.config.leaky else np.full(len(scores), np.nan)
             columns = {"label": labels, "score": scores, "leaky": leaky, "node": first}
-            rows = rows_of(part, samples, columns).assign(support="")
+            support = []
             if fold.split.fold == 0 and self.config.shown:
                 new = np.flatnonzero(labels == 0)
                 for at in new[np.argsort(-scores[new], kind="stable")][: self.config.shown]:
                     links = neighbour_attribution(model, fold.dataset, int(fold.split.test[at]))
-                    told = {"roles": list(spec.roles), "links": links.to_dict("list"), "pair": _names(spec, pairs[at])}
-                    rows.loc[at, "support"] = json.dumps(told)
-            found.append(rows)
+                    support.append(
+                        {"roles": list(spec.roles), "links": links.to_dict("list"), "pair": _names(spec, pairs[at])}
+                    )
+            found.append(told_once(rows_of(part, samples, columns), {"support": support}))
         return pd.concat(found, ignore_index=True)
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> Sequence[Result]:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from pellucid.heads.prototypes.comparing import Comparing
 from pellucid.part import Config
+from pellucid.protocols.audited import told_once
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
 from pellucid.protocols.prototypes.conclusions import PrototypeConclusions
 from pellucid.protocols.prototypes.places import channel_means
@@ -82,7 +83,7 @@ class PrototypeAudit(Assessment):
         return ""
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
-        """One row a part with prototypes and test sample; columns ``fold:...`` are the same for all rows of a fold."""
+        """One row a part with prototypes and test sample; what prototypes are is told once a fold."""
         import pandas as pd
 
         rows = []
@@ -103,7 +104,8 @@ class PrototypeAudit(Assessment):
                 seed=fold.seed,
             )
             checked = check_sources(model, fold.dataset, fold.target, np.asarray(fold.split.train), fold.seed)
-            rows.append(rows_of(part, samples, measures.columns() | checked.columns(len(samples))))
+            columns, facts = measures.measured()
+            rows.append(told_once(rows_of(part, samples, columns), checked.facts() | facts))
         return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["part", "sample", "subject"])
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:

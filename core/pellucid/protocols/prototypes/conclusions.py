@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from pellucid.protocols.audited import ONCE_A_FOLD, AuditedRows
+from pellucid.protocols.audited import AuditedRows, told
 from pellucid.protocols.prototypes.rows import CONSISTENT_IN
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Interval, interval, weighted_mean
@@ -38,7 +38,7 @@ class PrototypeConclusions(AuditedRows):
         results = [*self._sources(), self._purity(), self._used()]
         if self._has("steady"):
             results.append(self._steady())
-        if self._has(f"{ONCE_A_FOLD}consistent"):
+        if told(self.rows, "consistent"):
             results.append(self._consistent())
         return [*results, *self._located()]
 

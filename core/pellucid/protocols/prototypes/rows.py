@@ -17,7 +17,6 @@ from pellucid.faithfulness.complexity import effective_number
 from pellucid.heads.prototypes.comparing import Comparing
 from pellucid.heads.prototypes.sets import is_of_class
 from pellucid.model import Model, batches
-from pellucid.protocols.audited import ONCE_A_FOLD
 from pellucid.protocols.explanations.view import View
 from pellucid.protocols.prototypes.places import strongest_channel, window_regions
 from pellucid.regions import Region, Steps, TimeSpan, overlap
@@ -77,8 +76,8 @@ class PrototypeMeasures:
         )
 
     @torch.no_grad()
-    def columns(self) -> Columns:
-        """Everything that is measured, one number a sample and column."""
+    def measured(self) -> tuple[Columns, dict[str, float]]:
+        """Everything that is measured: one number a sample and column, and what is of all samples together."""
         self.model.eval()
         generator = torch.Generator().manual_seed(self.seed)
         measured: dict[str, list[Tensor]] = {}
@@ -98,7 +97,7 @@ class PrototypeMeasures:
                 measured.setdefault(key, []).append(value)
             first += len(batch)
         columns = {key: torch.cat(values).double().numpy() for key, values in measured.items()}
-        return columns | self._purity(torch.cat(likeness)) | self._consistency(torch.cat(likely), planted)
+        return columns | self._purity(torch.cat(likeness)), self._consistency(torch.cat(likely), planted)
 
     def _decision(self, z: Representation) -> dict[str, Tensor]:
         """On how many prototypes each sample's surest output rests."""
@@ -194,7 +193,7 @@ class PrototypeMeasures:
             f"{name}:{output}": judgements[name][:, at] for name in names for at, output in enumerate(self.head.outputs)
         }
 
-    def _consistency(self, best: Tensor, planted: Planted) -> Columns:
+    def _consistency(self, best: Tensor, planted: Planted) -> dict[str, float]:
         """Share of prototypes that point at what was planted for their output in most samples that have it."""
         steady, usual = [], []
         for at, output in enumerate(self.head.outputs):
@@ -212,11 +211,7 @@ class PrototypeMeasures:
                     usual.append(np.mean([hits[row].mean() for row in rows]) >= CONSISTENT_IN)
         if not steady:
             return {}
-        every = np.ones(len(best))
-        return {
-            f"{ONCE_A_FOLD}consistent": every * np.mean(steady),
-            f"{ONCE_A_FOLD}consistent_chance": every * np.mean(usual),
-        }
+        return {"consistent": float(np.mean(steady)), "consistent_chance": float(np.mean(usual))}
 
     def _hits(self, set_index: int, where: tuple[Region, ...]) -> np.ndarray:
         return np.array([any(overlap(region, place) for place in where) for region in self.regions[set_index]], bool)

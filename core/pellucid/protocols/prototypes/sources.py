@@ -15,7 +15,6 @@ from pellucid.data.dataset import Dataset
 from pellucid.heads.prototypes.comparing import Comparing
 from pellucid.heads.prototypes.sets import is_of_class
 from pellucid.model import Model
-from pellucid.protocols.audited import ONCE_A_FOLD
 
 AT_ONCE = 64
 """Sources read at once; bounds memory, not results."""
@@ -56,9 +55,9 @@ class SourceCheck:
     projected: float
     prototypes: float
 
-    def columns(self, rows: int) -> dict[str, np.ndarray]:
-        """As columns of so many rows."""
-        return {f"{ONCE_A_FOLD}{name}": np.full(rows, value) for name, value in asdict(self).items()}
+    def facts(self) -> dict[str, float]:
+        """By name."""
+        return {name: float(value) for name, value in asdict(self).items()}
 
 
 def check_sources(model: Model, data: Dataset, target: str, train: np.ndarray, seed: int) -> SourceCheck:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pellucid.encoders.rates import NodePaths
+from pellucid.protocols.audited import told
 from pellucid.views.paths import FINE, draw_log_rate, draw_paths, paths_of
 
 if TYPE_CHECKING:
@@ -22,16 +22,16 @@ PAIRS = 3
 def drawn(rows: pd.DataFrame) -> dict[str, Figure]:
     """One figure for each part whose nodes have paths that move, by caption."""
     figures = {}
-    for part, some in rows[rows["paths"] != ""].groupby("part", sort=False):
-        told = json.loads(some["paths"].iloc[0])
-        paths = paths_of(told, told["names"])
-        if not paths.speeds.any():
+    for part, some in rows.groupby("part", sort=False):
+        kept = [one for one in told(some, "paths") if paths_of(one, one["names"]).speeds.any()]
+        if not kept:
             continue
+        paths = paths_of(kept[0], kept[0]["names"])
         figures[
             f"“{part}”, first fold: paths of all nodes from dark (the beginning) to bright (the end); distances of the pairs that change "
             "the most; of one training pair, what its log-rate is made of and its events; and how much all nodes turn at each edge of "
             "bins, with outlying turns marked"
-        ] = four_views(paths, told["pair"], np.array(told["events"]))
+        ] = four_views(paths, kept[0]["pair"], np.array(kept[0]["events"]))
     return figures
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,6 +15,7 @@ from pellucid.encoders.rates import NodePaths
 from pellucid.errors import NotMeasurable
 from pellucid.model import Model
 from pellucid.part import Config
+from pellucid.protocols.audited import told_once
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
 from pellucid.protocols.temporal.conclusions import TaskConclusions
 from pellucid.protocols.temporal.figure import drawn
@@ -98,9 +98,9 @@ class TemporalLinks(Assessment):
         Returns
         -------
         DataFrame
-            ``part``, ``sample``, ``subject``, ``task``, ``bin``, ``label`` (whether there is an event), ``score`` (expected events),
-            ``before`` (for predictions, the pair's events in as many bins before the hidden ones; else NaN) and ``paths`` (JSON of the
-            paths of all nodes in one row a part of the first fold, else empty).
+            ``part``, ``sample``, ``subject``, ``task``, ``bin``, ``label`` (whether there is an event), ``score`` (expected events) and
+            ``before`` (for predictions, the pair's events in as many bins before the hidden ones; else NaN). Told once of a part, in
+            the first fold, are the ``paths`` of all nodes.
 
         Raises
         ------
@@ -121,7 +121,7 @@ class TemporalLinks(Assessment):
                 rows = self._stretches(part, task, samples, encoder, rng)
                 found.append(rows)
             if fold.split.fold == 0 and (paths := encoder.paths()) is not None:
-                found[-3].loc[0, "paths"] = json.dumps(told_of(paths, train, encoder))
+                found[-3] = told_once(found[-3], {"paths": told_of(paths, train, encoder)})
         if not found:
             raise NotMeasurable(
                 "no part reads an encoder that says how many events to expect",
@@ -146,7 +146,7 @@ class TemporalLinks(Assessment):
         return rows_of(
             part,
             samples.subset(pair),
-            {**columns, "score": expected[pair, at], "paths": np.full(len(pair), "", object)},
+            {**columns, "score": expected[pair, at]},
         )
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> Sequence[Result | NotMeasured]:
