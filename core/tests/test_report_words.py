@@ -42,13 +42,19 @@ def test_two_models_that_tie_are_called_equal():
         ("auroc_per_subject_minus_ratings and size", "AUROC above “ratings and size”, per patient"),
         ("auprc_per_subject", "AUPRC, per patient"),
         ("monotonicity:outline-area", "Monotonicity of outline area"),
-        ("source_cosine", "Prototypes are the samples they are shown as"),
-        ("localisation_and_channel:st-shift", "Points at the planted place and channel of st shift"),
     ],
 )
 def test_a_metric_is_named_for_readers(metric, name):
-    assert words.metric_name(metric, "patient") == name
+    assert words.metric_name(metric, group="patient") == name
     assert words.per_subject(metric) == ("patient" in name)
+
+
+def test_a_metric_is_named_by_the_words_of_its_protocol():
+    known = {
+        "source_cosine": "Prototypes are the samples they are shown as",
+        "localisation_and_channel:st-shift": "Points at the planted place and channel of st shift",
+    }
+    assert {metric: words.metric_name(metric, "prototype-audit") for metric in known} == known
 
 
 def test_a_paired_difference_decides_where_it_was_measured():

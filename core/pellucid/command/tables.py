@@ -200,7 +200,7 @@ def _scores(rows: list[Result], black_box: str | None, group_word: Sequence[str]
         new = r.metric != last
         name = f"{r.part} (black box)" if r.part == black_box else r.part
         table.add_row(
-            words.metric_name(r.metric, one) if new else "", name, number(r.value), interval(r), number(r.chance),
+            words.metric_name(r.metric, r.protocol, one) if new else "", name, number(r.value), interval(r), number(r.chance),
             f"{number(r.baseline)} ({r.baseline_name})",
             ("higher is better" if r.higher_is_better else "lower is better") if new else "",
         )  # fmt: skip
@@ -214,12 +214,12 @@ def _outcomes(checks: list[Result]) -> Table:
     for part in dict.fromkeys(r.part for r in checks):
         failed = [r for r in checks if r.part == part and not r.passed]
         audited = [r for r in failed if r.protocol == words.AUDIT]
-        beside = [words.metric_name(r.metric).lower() for r in failed if r not in audited]
+        beside = [words.metric_name(r.metric, r.protocol).lower() for r in failed if r not in audited]
         told = Text(words.outcome(checks, part), style="bold red" if audited else "green")
         if beside:
             told.append(f"; outside the audit NOT passed: {listed(beside)}", style="yellow")
         for r in audited:
-            told.append(f"\n{words.metric_name(r.metric)}: {_found(r)}", style="default")
+            told.append(f"\n{words.metric_name(r.metric, r.protocol)}: {_found(r)}", style="default")
         table.add_row(f"  {part}", told)
     return table
 
@@ -229,7 +229,9 @@ def _checks(checks: list[Result]) -> Table:
     last = ""
     for r in checks:
         outcome = Text("passed", style="green") if r.passed else Text("NOT passed", style="bold red")
-        table.add_row(r.part if r.part != last else "", words.metric_name(r.metric), outcome, Text(_found(r)))
+        table.add_row(
+            r.part if r.part != last else "", words.metric_name(r.metric, r.protocol), outcome, Text(_found(r))
+        )
         last = r.part
     return table
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pellucid.data.spec import DataSpec
 from pellucid.files import writing
+from pellucid.protocols.said import AFTER_CASES, LEARNT_CODE, Section
 from pellucid.report import (
     cases,
     feature_cards,
@@ -71,6 +73,29 @@ def _judged_on(spec: DataSpec, results: Iterable[Result]) -> list[str]:
     return [f"All scores are of {spec.judged_on}.{known}"]
 
 
+@dataclass(frozen=True)
+class Placed:
+    """A section with what its protocols found, and strips of learnt codes where these belong."""
+
+    section: Section
+    protocols: Mapping[str, Any]
+    traversals: Any = ()
+
+
+def _placed(shown: Mapping[str, Any], traversals: Any) -> list[Placed]:
+    """Sections in their order, each with all of its protocols."""
+    places: dict[str, Section] = {LEARNT_CODE.anchor: LEARNT_CODE} if traversals else {}
+    found: dict[str, dict[str, Any]] = {anchor: {} for anchor in places}
+    for name, one in shown.items():
+        if (section := words.section_of(name)) is not None:
+            places.setdefault(section.anchor, section)
+            found.setdefault(section.anchor, {})[name] = one
+    return [
+        Placed(section, found[anchor], traversals if anchor == LEARNT_CODE.anchor else ())
+        for anchor, section in sorted(places.items(), key=lambda place: place[1].order)
+    ]
+
+
 def contents(run: RunFolder) -> Mapping[str, Any]:
     """All that the template shows, ready to print."""
     drawn, problems = pictures.protocol_figures(run)
@@ -86,6 +111,7 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         for name in dict.fromkeys([*(r.protocol for r in run.results), *drawn])
         if name not in ("prediction", AUDIT)
     }
+    placed = _placed(shown, pictures.traversals(run))
     return {
         "title": run.document["study"].get("title") or "Study",
         "started": str(run.document.get("started", ""))[:10],
@@ -125,12 +151,9 @@ def contents(run: RunFolder) -> Mapping[str, Any]:
         "labels_explained": run.target is not None
         and run.target.several_labels
         and any("said" in case for case in run.gallery.cases),
-        "traversals": pictures.traversals(run),
-        "concepts": shown.pop(words.CONCEPTS, None),
-        "prototypes": shown.pop(words.PROTOTYPES, None),
-        "control": shown.pop(words.CONTROL, None),
-        "codes": {name: shown.pop(name) for name in words.CODES if name in shown},
-        "others": shown,
+        "early": [one for one in placed if one.section.order < AFTER_CASES],
+        "late": [one for one in placed if one.section.order >= AFTER_CASES],
+        "others": {name: found for name, found in shown.items() if words.section_of(name) is None},
         "unmeasured": unmeasured.lines(run.not_measured),
         "baseline": run.document["baseline_name"],
         "glossary": words.glossary(run.spec.group_word),

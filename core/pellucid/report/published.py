@@ -52,7 +52,7 @@ def beside(run: RunFolder) -> Beside | None:
     known = [one for one in known if metric is not None and words.normal(one.metric) == words.normal(metric)]
     if metric is None or not known:
         return None
-    name = words.metric_name(metric)
+    name = words.metric_name(metric, "prediction")
     fair = [one for one in known if one.split in ("", _split_by(run))]
     if not fair:
         reason = (

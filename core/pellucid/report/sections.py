@@ -90,13 +90,14 @@ def scores(run: RunFolder, results: Iterable[Result]) -> tuple[Scores, ...]:
 
 
 def _scores_of(run: RunFolder, metric: str, results: list[Result]) -> Scores:
-    known = words.METRICS.get(words.normal(metric.partition(":")[0]))
+    protocol = results[0].protocol
+    known = words.metric_words(metric, protocol)
     direction = "higher is better" if results[0].higher_is_better else "lower is better"
     told = tuple(dict.fromkeys(r.sentence for r in results if r.sentence))
     return Scores(
         metric,
-        words.metric_name(metric, run.spec.group_word[0]),
-        known[1] if known else direction,
+        words.metric_name(metric, protocol, run.spec.group_word[0]),
+        known.meaning if known else direction,
         tuple(_row(run, r) for r in results),
         told,
     )
@@ -202,7 +203,9 @@ def checks(run: RunFolder, protocol: str) -> dict[str, tuple[Check, ...]]:
         span = f" (95 % interval {interval(r)})" if interval(r) else ""
         beside = "trivial baseline" if r.baseline_name == run.document["baseline_name"] else r.baseline_name
         told = f"Found {number(r.value)}{span}; by chance {number(r.chance)}, {beside} {number(r.baseline)}."
-        found.setdefault(r.part, []).append(Check(r.part, words.metric_name(r.metric), r.passed, r.sentence, told))
+        found.setdefault(r.part, []).append(
+            Check(r.part, words.metric_name(r.metric, r.protocol), r.passed, r.sentence, told)
+        )
     return {part: tuple(some) for part, some in found.items() if some}
 
 

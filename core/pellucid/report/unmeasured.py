@@ -44,5 +44,5 @@ def in_words(one: NotMeasured) -> str:
 
 
 def _what(one: NotMeasured, name: str) -> str:
-    metric = f", {words.metric_name(one.metric).lower()}" if one.metric else ""
+    metric = f", {words.metric_name(one.metric, one.protocol).lower()}" if one.metric else ""
     return f"{name}{f' of “{one.part}”' if one.part else ''}{metric}"

@@ -5,10 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pellucid import plugins
+from pellucid.errors import PellucidError
+from pellucid.protocols.said import MetricWords, Section
 from pellucid.report.names import interval, listed, number, plural, sentence_case
 from pellucid.result import Result
+
+if TYPE_CHECKING:
+    from pellucid.protocols.base import Assessment
 
 METRICS = {
     "auroc": (
@@ -36,86 +42,11 @@ METRICS = {
     ),
     "rmse": ("Root mean squared error", "like the mean absolute error, but large errors weigh more; lower is better"),
     "r2": ("R²", "share of the variation that is predicted; 0 is no better than the mean"),
-    "concept rank correlation": (
-        "Rank correlation with people's rating",
-        "how well the order by a predicted concept follows that by people's mean rating; without a name, the mean over concepts",
-    ),
-    "concept rmse": (
-        "Distance from people's rating",
-        "root mean square, in the rating's unit; without a name, the mean over concepts; lower is better",
-    ),
-    "intervention gain": (
-        "Gain from correcting all concepts",
-        "how AUROC (for numbers R²) changes when people's ratings replace the predicted ones; higher is better",
-    ),
-    "intervention area": ("Gain from correcting some concepts", "the same, averaged over 1, 2 ... all in random order"),
-    "intervention area learnt order": (
-        "Gain from correcting some concepts, most useful first",
-        "the same in the order that helped most among training samples",
-    ),
-    "ratings alone": ("People's ratings alone", "AUROC (for numbers R²) of a model that reads nothing else"),
-    "leakage bits": (
-        "Leakage in bits",
-        "what predicted concepts tell of the answer beyond people's ratings and beyond chance; 0 is none",
-    ),
-    "leakage bits whole steps": (
-        "Leakage of whole steps in bits",
-        "the same of predicted concepts without their decimals",
-    ),
-    "leakage auroc": ("Leakage in AUROC", "the same, as a gain in AUROC over ratings alone"),
-    "leakage auroc whole steps": ("Leakage of whole steps in AUROC", "the same without decimals"),
-    "source cosine": (
-        "Prototypes are the samples they are shown as",
-        "cosine of the worst prototype with its training sample, read and encoded anew; 1 is the same",
-    ),
-    "source in training": ("Prototypes come from training subjects", "share of them; 1 is all"),
-    "source of class": ("Prototypes come from samples of their class", "share of them; 1 is all"),
-    "projected": ("Prototypes that are a training sample", "share of them; the others weigh nothing"),
-    "unique sources": ("Prototypes that differ from each other", "share that are different places of training samples"),
-    "purity": ("Purity", "share of what lies closest together that is of one class"),
-    "prototypes per decision": (
-        "Prototypes that a decision rests on",
-        "effective number: how many prototypes of equal weight would do the same; fewer are read more easily",
-    ),
-    "stability": ("Stays in place under noise", "share of cases in which what is pointed at stays where it is"),
-    "consistency": (
-        "Prototypes that always point at the same thing",
-        "share of prototypes that point at what was planted in nearly all samples that have it",
-    ),
-    "localisation": ("Points at the planted place", "share of samples where the model is right; higher is better"),
-    "channel": ("Points at the planted channel", "share of samples where the model is right; higher is better"),
-    "localisation and channel": (
-        "Points at the planted place and channel",
-        "share of samples where the model is right; higher is better",
-    ),
-    "auroc nothing missing": ("AUROC with nothing made missing", "after learning where an input was missing by a rule"),
-    "auroc same missing": ("AUROC, missing by the same rule", "as in training"),
-    "auroc flipped missing": ("AUROC, missing by the rule turned round", "those who lacked the input now have it"),
-    "mnar gap": (
-        "Fall of AUROC when the rule turns round",
-        "a model that goes by who lacks an input falls; 0 is best",
-    ),
-    "auroc on noise": ("AUROC on a noise copy of the data", "a control: only chance is right here"),
-    "spearman on noise": ("Rank correlation on a noise copy of the data", "a control: only chance is right here"),
-    "importance": ("Importance", "how the score grows when this input is read after others, averaged over orders"),
-    "importance sd": ("Spread of importance", "over orders of reading; lower is better"),
 }
-"""Metric, normalised, to its name on the page and what it means."""
+"""Metric of predictions, normalised, to its name on the page and what it means; other protocols bring words of their own."""
 
 AUDIT = "explanation-audit"
 """The protocol that says whether an explanation can be believed."""
-
-CONCEPTS = "concept-audit"
-"""The protocol that says whether predicted concepts are what they are called."""
-
-PROTOTYPES = "prototype-audit"
-"""The protocol that says whether prototypes are what they are shown as."""
-
-CONTROL = "noise-control"
-"""The protocol that says whether models find something where there is nothing."""
-
-CODES = ("latent-clusters", "traversal-monotonicity")
-"""The protocols that examine a learnt code."""
 
 FEW_SUBJECTS = 6
 """Of fewer no verdict is given: resampling so few says little of others."""
@@ -146,20 +77,55 @@ def difference(metric: str) -> bool:
     return "_minus_" in metric
 
 
-def metric_name(metric: str, group: str = "subject") -> str:
-    """A metric as the page names it; ``group`` is what one subject is called.
+def metric_words(metric: str, protocol: str = "") -> MetricWords | None:
+    """What a metric is called and means: in its protocol's own words, else in those for predictions; None where nobody says.
 
     Examples
     --------
-    >>> metric_name("auroc_per_subject", "patient"), metric_name("mae:age"), metric_name("deletion-gap")
+    >>> metric_words("stability", "prototype-audit").name, metric_words("auroc:left", "gone/with-its-plugin").name
+    ('Stays in place under noise', 'AUROC')
+    """
+    wanted = normal(metric.partition("_minus_")[0].partition(":")[0])
+    own = {normal(name): words for name, words in _said_by(protocol).items()}
+    return own.get(wanted) or (MetricWords(*METRICS[wanted]) if wanted in METRICS else None)
+
+
+def section_of(protocol: str) -> Section | None:
+    """Where a protocol's results stand; None where it does not say, or is not installed any more."""
+    made = _installed(protocol)
+    return None if made is None else made.section
+
+
+def _said_by(protocol: str) -> Mapping[str, MetricWords]:
+    made = _installed(protocol)
+    return {} if made is None else made.metrics
+
+
+def _installed(protocol: str) -> type[Assessment] | None:
+    """The class of an assessment; a run outlives the plugin that judged it."""
+    from pellucid.protocols.base import Assessment
+
+    try:
+        made = plugins.load("protocol", protocol) if protocol else None
+    except PellucidError:
+        return None
+    return made if isinstance(made, type) and issubclass(made, Assessment) else None
+
+
+def metric_name(metric: str, protocol: str = "", group: str = "subject") -> str:
+    """A metric as the page names it, by the words of its protocol; ``group`` is what one subject is called.
+
+    Examples
+    --------
+    >>> metric_name("auroc_per_subject", group="patient"), metric_name("mae:age"), metric_name("deletion-gap")
     ('AUROC, per patient', 'Mean absolute error of age', 'Deletion gap')
     >>> metric_name("auroc_minus_baseline"), metric_name("auroc_minus_mlp")
     ('AUROC above the baseline', 'AUROC above “mlp”')
     """
     measure, _, other = metric.partition("_minus_")
     measure, _, of = measure.partition(":")
-    known = METRICS.get(normal(measure))
-    name = known[0] if known else sentence_case(measure.replace("_", " ").replace("-", " "))
+    known = metric_words(measure, protocol)
+    name = known.name if known else sentence_case(measure.replace("_", " ").replace("-", " "))
     of = of.replace("_", " ").replace("-", " ")
     above = f" above {'the baseline' if other == 'baseline' else f'“{other}”'}" if other else ""
     return f"{name}{f' of {of}' if of else ''}{above}{f', per {group}' if known and per_subject(metric) else ''}"
@@ -240,7 +206,7 @@ def outcome(results: Iterable[Result], part: str) -> str:
     checks = [r for r in results if r.part == part and r.passed is not None and r.protocol == AUDIT]
     if not checks:
         return "was not audited"
-    failed = [metric_name(r.metric).lower() for r in checks if not r.passed]
+    failed = [metric_name(r.metric, r.protocol).lower() for r in checks if not r.passed]
     count = plural(len(checks), "check")
     if not failed:
         return f"passed its audit ({len(checks)} of {count})"

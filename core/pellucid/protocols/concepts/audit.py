@@ -9,12 +9,13 @@ from pydantic import Field
 
 from pellucid.heads.abilities import ByConcepts
 from pellucid.part import Config
-from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
+from pellucid.protocols.base import Assessment, Context, FittedFold, joined, rows_of
 from pellucid.protocols.concepts.accuracy import accuracy, people
 from pellucid.protocols.concepts.interventions import interventions
 from pellucid.protocols.concepts.leakage import leakage
 from pellucid.protocols.concepts.part import AuditedPart
 from pellucid.protocols.concepts.rows import ConceptMeasures
+from pellucid.protocols.said import MetricWords, Section
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES
 
@@ -73,6 +74,56 @@ class ConceptAudit(Assessment):
     """
 
     name: ClassVar[str] = "concept-audit"
+    metrics: ClassVar[Mapping[str, MetricWords]] = {
+        "concept rank correlation": MetricWords(
+            "Rank correlation with people's rating",
+            "how well the order by a predicted concept follows that by people's mean rating; without a name, the mean over concepts",
+        ),
+        "concept rmse": MetricWords(
+            "Distance from people's rating",
+            "root mean square, in the rating's unit; without a name, the mean over concepts; lower is better",
+        ),
+        "intervention gain": MetricWords(
+            "Gain from correcting all concepts",
+            "how AUROC (for numbers R²) changes when people's ratings replace the predicted ones; higher is better",
+        ),
+        "intervention area": MetricWords(
+            "Gain from correcting some concepts",
+            "the same, averaged over 1, 2 ... all in random order",
+        ),
+        "intervention area learnt order": MetricWords(
+            "Gain from correcting some concepts, most useful first",
+            "the same in the order that helped most among training samples",
+        ),
+        "ratings alone": MetricWords(
+            "People's ratings alone",
+            "AUROC (for numbers R²) of a model that reads nothing else",
+        ),
+        "leakage bits": MetricWords(
+            "Leakage in bits",
+            "what predicted concepts tell of the answer beyond people's ratings and beyond chance; 0 is none",
+        ),
+        "leakage bits whole steps": MetricWords(
+            "Leakage of whole steps in bits",
+            "the same of predicted concepts without their decimals",
+        ),
+        "leakage auroc": MetricWords(
+            "Leakage in AUROC",
+            "the same, as a gain in AUROC over ratings alone",
+        ),
+        "leakage auroc whole steps": MetricWords(
+            "Leakage of whole steps in AUROC",
+            "the same without decimals",
+        ),
+    }
+    section = Section(
+        "concepts",
+        "Whether concepts are what they are called",
+        "A model that goes by concepts first says how people would rate a case and then decides from these ratings alone. It can be "
+        "corrected only if its ratings mean what people's mean, and if nothing else travels in them.",
+        order=20,
+        measures="Measures of the concepts",
+    )
     config_type = ConceptAuditConfig
     config: ConceptAuditConfig
 
@@ -86,7 +137,6 @@ class ConceptAudit(Assessment):
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
         """One row a part that goes by concepts and test sample; see :class:`ConceptMeasures` for the columns."""
-        import pandas as pd
 
         rows = []
         for part, model in fold.predictors.items():
@@ -105,15 +155,12 @@ class ConceptAudit(Assessment):
                 seed=fold.seed,
             )
             rows.append(rows_of(part, samples, measures.columns()))
-        return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["part", "sample", "subject"])
+        return joined(rows)
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """Accuracy, interventions and leakage of every part that goes by concepts, and how far people disagree."""
         results: list[Result] = []
-        for part in context.predictors:
-            own = rows[rows["part"] == part]
-            if not len(own):
-                continue
+        for part, own in context.own_rows(rows):
             audited = AuditedPart(own, part, context, self.config.replicates)
             # People stand once beside all models: they rated the same samples.
             results += [] if results else people(audited)

@@ -11,6 +11,7 @@ from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
 from pellucid.protocols.explanations.conclusions import Conclusions
 from pellucid.protocols.explanations.rows import Measured
+from pellucid.protocols.said import MetricWords
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES
 
@@ -65,6 +66,11 @@ class ExplanationAudit(Assessment):
     """
 
     name: ClassVar[str] = "explanation-audit"
+    metrics: ClassVar[Mapping[str, MetricWords]] = {
+        "stability": MetricWords(
+            "Stability", "how much further noise on the inputs moves the explanation than the output; lower is better"
+        )
+    }
     config_type = ExplanationAuditConfig
     config: ExplanationAuditConfig
 

@@ -13,9 +13,10 @@ from pellucid.data.dataset import Dataset
 from pellucid.encoders.base import Encoder
 from pellucid.model import Model
 from pellucid.part import Config
-from pellucid.protocols.base import Assessment, Context, FittedFold, Splitting
+from pellucid.protocols.base import Assessment, Context, FittedFold, Splitting, joined
 from pellucid.protocols.latents.agreement import redealt, within_folds
 from pellucid.protocols.latents.space import Space
+from pellucid.protocols.said import LEARNT_CODE
 from pellucid.result import NotMeasured, Result
 from pellucid.statistics.bootstrap import Interval, percentiles, subject_interval, subject_weights
 
@@ -69,6 +70,7 @@ class LatentClusters(Assessment):
 
     name: ClassVar[str] = "latent-clusters"
     needs_training: ClassVar[bool] = True
+    section = LEARNT_CODE
     config_type = LatentClustersConfig
     config: LatentClustersConfig
 
@@ -119,7 +121,7 @@ class LatentClusters(Assessment):
                 "y": place.map[:, 1],
             }
             tables.append(pd.DataFrame(rows))
-        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["part", "sample", "subject"])
+        return joined(tables)
 
     @staticmethod
     def _latents(fold: FittedFold, train: Dataset) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
@@ -282,8 +284,6 @@ def _names(context: Context) -> dict[int, str]:
 
 
 def _by_latent(rows: pd.DataFrame, context: Context) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    for part in context.predictors:
-        of_part = rows[rows["part"] == part]
-        if len(of_part):
-            for encoder, mine in of_part.groupby("encoder", sort=True):
-                yield part, str(encoder), mine
+    for part, of_part in context.own_rows(rows):
+        for encoder, mine in of_part.groupby("encoder", sort=True):
+            yield part, str(encoder), mine

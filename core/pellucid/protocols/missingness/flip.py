@@ -13,11 +13,12 @@ from pellucid.data.spec import COVARIATES
 from pellucid.errors import nearest
 from pellucid.model import Model
 from pellucid.part import Config
-from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
+from pellucid.protocols.base import Assessment, Context, FittedFold, joined, rows_of
 from pellucid.protocols.fit_again import fit_again
 from pellucid.protocols.missingness.conclusions import conclusions
 from pellucid.protocols.missingness.figure import drawn
 from pellucid.protocols.missingness.imposed import WithMissing, chosen
+from pellucid.protocols.said import MetricWords
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES
 from pellucid.training.fit import Sides
@@ -78,6 +79,24 @@ class Missingness(Assessment):
     name: ClassVar[str] = "missingness"
     needs_training: ClassVar[bool] = True
     fits_models: ClassVar[bool] = True
+    metrics: ClassVar[Mapping[str, MetricWords]] = {
+        "auroc nothing missing": MetricWords(
+            "AUROC with nothing made missing",
+            "after learning where an input was missing by a rule",
+        ),
+        "auroc same missing": MetricWords(
+            "AUROC, missing by the same rule",
+            "as in training",
+        ),
+        "auroc flipped missing": MetricWords(
+            "AUROC, missing by the rule turned round",
+            "those who lacked the input now have it",
+        ),
+        "mnar gap": MetricWords(
+            "Fall of AUROC when the rule turns round",
+            "a model that goes by who lacks an input falls; 0 is best",
+        ),
+    }
     config_type = MissingnessConfig
     config: MissingnessConfig
 
@@ -109,7 +128,6 @@ class Missingness(Assessment):
             ``input``, ``output``, ``label``; ``none``, ``same``, ``flipped``: the probability that the model fitted with
             missingness gives; ``oracle none`` ...: that of the study's own model; ``lacks same``, ``lacks flipped``.
         """
-        import pandas as pd
 
         tables = []
         for part, model in fold.predictors.items():
@@ -134,15 +152,14 @@ class Missingness(Assessment):
                 columns[pattern] = _probability(learnt, samples, at)
                 columns[f"oracle {pattern}"] = _probability(model, samples, at)
             tables.append(rows_of(part, test, columns).assign(input=name, output=model.head.outputs[at]))
-        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["part", "sample", "subject"])
+        return joined(tables)
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """AUROC under the three patterns, and the gap, of every part that reads several inputs."""
         rates = (self.config.rate, self.config.other_rate)
         return [
             result
-            for part in context.predictors
-            if len(own := rows[rows["part"] == part])
+            for part, own in context.own_rows(rows)
             for result in conclusions(own, part, context, self.config.replicates, rates)
         ]
 

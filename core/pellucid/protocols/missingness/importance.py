@@ -17,13 +17,14 @@ from pellucid.heads.abilities import StepByStep
 from pellucid.heads.base import probabilities
 from pellucid.model import Model, batches
 from pellucid.part import Config
-from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
+from pellucid.protocols.base import Assessment, Context, FittedFold, joined, rows_of
 from pellucid.protocols.fit_again import fit_again
 from pellucid.protocols.metrics import Metric, metrics_of
 from pellucid.protocols.missingness.figure import worths
 from pellucid.protocols.missingness.flip import reads_one
 from pellucid.protocols.predicted import Predictions
 from pellucid.protocols.prediction import label_columns
+from pellucid.protocols.said import MetricWords
 from pellucid.representation import tokens_name
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES, estimate, percentiles, subject_weights
@@ -70,6 +71,16 @@ class ModalityImportance(Assessment):
     name: ClassVar[str] = "modality-importance"
     needs_training: ClassVar[bool] = True
     fits_models: ClassVar[bool] = True
+    metrics: ClassVar[Mapping[str, MetricWords]] = {
+        "importance": MetricWords(
+            "Importance",
+            "how the score grows when this input is read after others, averaged over orders",
+        ),
+        "importance sd": MetricWords(
+            "Spread of importance",
+            "over orders of reading; lower is better",
+        ),
+    }
     config_type = ModalityImportanceConfig
     config: ModalityImportanceConfig
 
@@ -99,7 +110,6 @@ class ModalityImportance(Assessment):
             ``order`` (0 is the study's own), labels, and for each step the input that was read, ``input 1`` ..., and the
             probabilities (or numbers) after it, ``0:<output>`` (nothing read), ``1:<output>`` ...
         """
-        import pandas as pd
 
         tables: list[pd.DataFrame] = []
         sides = Sides(fold.train, fold.dataset.subset(fold.split.validation), fold.target)
@@ -129,15 +139,13 @@ class ModalityImportance(Assessment):
                 }
                 read = {f"input {step}": name for step, name in enumerate(order, start=1)}
                 tables.append(rows_of(part, test, labels | columns).assign(order=at, **read))
-        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["part", "sample", "subject"])
+        return joined(tables)
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """What each input adds, and how much that depends on the order."""
         results = []
-        for part in context.predictors:
-            own = rows[rows["part"] == part]
-            if len(own):
-                results += Worth(own, part, context, self.config.replicates).results()
+        for part, own in context.own_rows(rows):
+            results += Worth(own, part, context, self.config.replicates).results()
         return results
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:

@@ -11,10 +11,11 @@ from pydantic import Field
 from pellucid.data.dataset import Dataset
 from pellucid.model import Model
 from pellucid.part import Config
-from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
+from pellucid.protocols.base import Assessment, Context, FittedFold, joined, rows_of
 from pellucid.protocols.fit_again import fit_again
 from pellucid.protocols.noise.conclusions import NAME, conclusions, drawn
 from pellucid.protocols.noise.copy import KINDS, Marginals, NoiseCopy
+from pellucid.protocols.said import MetricWords, Section
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES
 from pellucid.training.fit import Sides
@@ -65,6 +66,25 @@ class NoiseControl(Assessment):
     name: ClassVar[str] = NAME
     needs_training: ClassVar[bool] = True
     fits_models: ClassVar[bool] = True
+    metrics: ClassVar[Mapping[str, MetricWords]] = {
+        "auroc on noise": MetricWords(
+            "AUROC on a noise copy of the data",
+            "a control: only chance is right here",
+        ),
+        "spearman on noise": MetricWords(
+            "Rank correlation on a noise copy of the data",
+            "a control: only chance is right here",
+        ),
+    }
+    section = Section(
+        "control",
+        "A control: noise in place of the data",
+        "The same models were fitted once more and judged, with the same people, labels, masks and gaps, on noise in which nothing can "
+        "be found. Chance is the only right answer here. A model that does better has seen the label some other way, and its score on "
+        "the data says nothing.",
+        order=10,
+        measures="Measures on noise",
+    )
     config_type = NoiseControlConfig
     config: NoiseControlConfig
 
@@ -88,7 +108,7 @@ class NoiseControl(Assessment):
         import pandas as pd
 
         if fold.split.fold >= self.config.folds:
-            return pd.DataFrame(columns=["part", "sample", "subject"])
+            return joined(())
         sides = [fold.dataset.subset(one) for one in (fold.split.train, fold.split.validation)]
         marginals, seed = Marginals.of(sides[0]), f"{fold.seed}/noise control/fold {fold.split.fold}"
         train, validation = (NoiseCopy(side, marginals, seed) for side in sides)
@@ -109,8 +129,7 @@ class NoiseControl(Assessment):
         """One result a part."""
         return [
             result
-            for part in context.predictors
-            if len(own := rows[rows["part"] == part])
+            for part, own in context.own_rows(rows)
             for result in conclusions(own, part, context, self.config.replicates, len(context.predictors))
         ]
 

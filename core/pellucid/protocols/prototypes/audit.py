@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -10,11 +11,12 @@ from pydantic import Field
 from pellucid.heads.prototypes.comparing import Comparing
 from pellucid.part import Config
 from pellucid.protocols.audited import told_once
-from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
+from pellucid.protocols.base import Assessment, Context, FittedFold, joined, rows_of
 from pellucid.protocols.prototypes.conclusions import PrototypeConclusions
 from pellucid.protocols.prototypes.places import channel_means
 from pellucid.protocols.prototypes.rows import PrototypeMeasures
 from pellucid.protocols.prototypes.sources import check_sources
+from pellucid.protocols.said import MetricWords, Section
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES
 
@@ -66,6 +68,65 @@ class PrototypeAudit(Assessment):
 
     name: ClassVar[str] = "prototype-audit"
     needs_training: ClassVar[bool] = True
+    metrics: ClassVar[Mapping[str, MetricWords]] = {
+        "source cosine": MetricWords(
+            "Prototypes are the samples they are shown as",
+            "cosine of the worst prototype with its training sample, read and encoded anew; 1 is the same",
+        ),
+        "source in training": MetricWords(
+            "Prototypes come from training subjects",
+            "share of them; 1 is all",
+        ),
+        "source of class": MetricWords(
+            "Prototypes come from samples of their class",
+            "share of them; 1 is all",
+        ),
+        "projected": MetricWords(
+            "Prototypes that are a training sample",
+            "share of them; the others weigh nothing",
+        ),
+        "unique sources": MetricWords(
+            "Prototypes that differ from each other",
+            "share that are different places of training samples",
+        ),
+        "purity": MetricWords(
+            "Purity",
+            "share of what lies closest together that is of one class",
+        ),
+        "prototypes per decision": MetricWords(
+            "Prototypes that a decision rests on",
+            "effective number: how many prototypes of equal weight would do the same; fewer are read more easily",
+        ),
+        "stability": MetricWords(
+            "Stays in place under noise",
+            "share of cases in which what is pointed at stays where it is",
+        ),
+        "consistency": MetricWords(
+            "Prototypes that always point at the same thing",
+            "share of prototypes that point at what was planted in nearly all samples that have it",
+        ),
+        "localisation": MetricWords(
+            "Points at the planted place",
+            "share of samples where the model is right; higher is better",
+        ),
+        "channel": MetricWords(
+            "Points at the planted channel",
+            "share of samples where the model is right; higher is better",
+        ),
+        "localisation and channel": MetricWords(
+            "Points at the planted place and channel",
+            "share of samples where the model is right; higher is better",
+        ),
+    }
+    section = Section(
+        "prototypes",
+        "Whether prototypes are what they are shown as",
+        "A model that goes by prototypes says of a part of a case that it looks like a part of a training sample. That can be read only "
+        "if the prototype is that sample still, if what is near it is of its class, and if it points at the same place when little has "
+        "changed.",
+        order=30,
+        measures="Measures of the prototypes",
+    )
     config_type = PrototypeAuditConfig
     config: PrototypeAuditConfig
 
@@ -84,7 +145,6 @@ class PrototypeAudit(Assessment):
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
         """One row a part with prototypes and test sample; what prototypes are is told once a fold."""
-        import pandas as pd
 
         rows = []
         means = channel_means(fold.train)
@@ -106,13 +166,11 @@ class PrototypeAudit(Assessment):
             checked = check_sources(model, fold.dataset, fold.target, np.asarray(fold.split.train), fold.seed)
             columns, facts = measures.measured()
             rows.append(told_once(rows_of(part, samples, columns), checked.facts() | facts))
-        return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["part", "sample", "subject"])
+        return joined(rows)
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """Every check of every part with prototypes."""
         results: list[Result] = []
-        for part in context.predictors:
-            own = rows[rows["part"] == part]
-            if len(own):
-                results += PrototypeConclusions(own, part, context, self.config.replicates).results()
+        for part, own in context.own_rows(rows):
+            results += PrototypeConclusions(own, part, context, self.config.replicates).results()
         return results

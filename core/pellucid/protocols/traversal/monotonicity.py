@@ -13,6 +13,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.model import batches
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold
+from pellucid.protocols.said import LEARNT_CODE
 from pellucid.protocols.traversal.verdict import Verdict
 from pellucid.protocols.traversal.walk import Measure, decoders, walk
 from pellucid.result import Result
@@ -101,6 +102,7 @@ class TraversalMonotonicity(Assessment):
 
     name: ClassVar[str] = "traversal-monotonicity"
     needs_training: ClassVar[bool] = True
+    section = LEARNT_CODE
     config_type = TraversalMonotonicityConfig
     config: TraversalMonotonicityConfig
 
