@@ -116,6 +116,10 @@ class AuditedRows:
             return np.full(len(self.rows), np.nan)
         return self.rows[name].to_numpy(np.float64)
 
+    def has(self, name: str) -> bool:
+        """Whether there is a column of this name in which anything is known."""
+        return name in self.rows and bool(self.rows[name].notna().any())
+
     def once_a_fold(self, name: str) -> np.ndarray:
         """A number that was told once of each fold, shape (fold,)."""
         return np.array(list(self._once(name).values()), np.float64)

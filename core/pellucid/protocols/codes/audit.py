@@ -17,7 +17,7 @@ from pellucid.model import Model, batches
 from pellucid.ngrams import NGrams
 from pellucid.part import Config
 from pellucid.protocols.audited import told_once
-from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
+from pellucid.protocols.base import Assessment, Context, FittedFold, joined, rows_of
 from pellucid.protocols.codes.conclusions import CodesConclusions, classes_of
 from pellucid.protocols.codes.selected import Coded, Selected, Vocabulary, dealt, sums
 from pellucid.protocols.codes.stretches import mean_stretches
@@ -115,7 +115,6 @@ class CodesAudit(Assessment):
         ``uses`` lists how often each code occurs. Sizes of vocabularies, what an untrained encoder and labels by lot give, and what
         figures show are told once of a part and fold.
         """
-        import pandas as pd
 
         rows, seen = [], set()
         for part, model in fold.predictors.items():
@@ -125,7 +124,7 @@ class CodesAudit(Assessment):
                     if shape.codebook and mark not in seen:
                         seen.add(mark)
                         rows.append(self._of(fold, part, model, prefix, name, shape))
-        return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["part", "sample", "subject"])
+        return joined(rows)
 
     def _of(self, fold: FittedFold, part: str, model: Model, prefix: str, name: str, shape: TokenShape) -> pd.DataFrame:
         encoder, grams = model.get_submodule(f"encoders.{prefix}"), NGrams(shape, self.config.longest)
@@ -193,19 +192,15 @@ class CodesAudit(Assessment):
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """Every figure of every part with codes."""
         results: list[Result] = []
-        for part in context.predictors:
-            own = rows[rows["part"] == part]
-            if len(own):
-                results += CodesConclusions(own, part, context, self.config.replicates).results()
+        for part, own in context.own_rows(rows):
+            results += CodesConclusions(own, part, context, self.config.replicates).results()
         return results
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
         """The table of n-grams that speak most for each class, of the first fold."""
         found: dict[str, Figure] = {}
-        for part in context.predictors:
-            own = rows[rows["part"] == part]
-            if len(own):
-                found |= code_table(own, part, context, self.config.replicates)
+        for part, own in context.own_rows(rows):
+            found |= code_table(own, part, context, self.config.replicates)
         return found
 
 

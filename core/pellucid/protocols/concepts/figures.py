@@ -24,11 +24,7 @@ REPLICATES = 200
 
 def drawn(rows: pd.DataFrame, context: Context) -> dict[str, Figure]:
     """Figures by caption."""
-    parts = [
-        AuditedPart(own, part, context, REPLICATES)
-        for part in context.predictors
-        if len(own := rows[rows["part"] == part])
-    ]
+    parts = [AuditedPart(own, part, context, REPLICATES) for part, own in context.own_rows(rows)]
     if not parts:
         return {}
     curves = (

@@ -26,7 +26,6 @@ from pellucid.protocols.dictionaries.codes import (
     LABEL,
     OfDictionaries,
     dictionaries,
-    dictionary_parts,
     label_called,
     label_names,
     untrained_dictionaries,
@@ -272,10 +271,7 @@ class ByLabels(OfDictionaries):
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """Results of every dictionary; the first says which labels were left out."""
         results: list[Result] = []
-        for part in dictionary_parts(context):
-            own = rows[rows["part"] == part]
-            if not len(own):
-                continue
+        for part, own in context.own_rows(rows):
             own = own.reset_index(drop=True)
             made = self.rows_type(own, part, context, self.config.replicates, config=self.config)
             first, *others = made.results()

@@ -16,7 +16,7 @@ from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.audited import told, told_once
 from pellucid.protocols.base import Context, FittedFold
-from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, dictionary_parts, label_names
+from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, label_names
 from pellucid.protocols.dictionaries.examples import NO_POSITIONS, examples, label_meant
 from pellucid.protocols.dictionaries.pooled import SOURCE
 from pellucid.result import Result
@@ -153,10 +153,7 @@ class CodeCircuits(OfDictionaries):
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """How many positions (and pairs) stand out; of several folds the mean."""
         results = []
-        for part in dictionary_parts(context):
-            own = rows[rows["part"] == part]
-            if not len(own):
-                continue
+        for part, own in context.own_rows(rows):
             labels = told(own, "label")
 
             def mean(name: str, own: pd.DataFrame = own) -> float:
@@ -188,11 +185,9 @@ class CodeCircuits(OfDictionaries):
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
         """z of each position, by codes and by the difference of means."""
         found = {}
-        for part in dictionary_parts(context):
-            own = rows[rows["part"] == part]
-            if len(own):
-                caption = f"Where “{part}” has other codes in positive examples, beside the difference of means"
-                found[caption] = _by_position(own[own["fold"] == own["fold"].min()])
+        for part, own in context.own_rows(rows):
+            caption = f"Where “{part}” has other codes in positive examples, beside the difference of means"
+            found[caption] = _by_position(own[own["fold"] == own["fold"].min()])
         return found
 
 

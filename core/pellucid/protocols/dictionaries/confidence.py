@@ -151,11 +151,9 @@ class ConceptConfidence(OfDictionaries):
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """How many names hold, and how well names hold on average, for each dictionary."""
         results: list[Result] = []
-        for part in dictionary_parts(context):
-            own = rows[rows["part"] == part]
-            if len(own):
-                found = ConfidenceRows(own, part, context, self.config.replicates)
-                results += found.results(self.config.least, self._confident)
+        for part, own in context.own_rows(rows):
+            found = ConfidenceRows(own, part, context, self.config.replicates)
+            results += found.results(self.config.least, self._confident)
         return results
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:

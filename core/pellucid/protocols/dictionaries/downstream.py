@@ -27,7 +27,7 @@ from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.audited import AuditedRows, told_once
 from pellucid.protocols.base import Context, FittedFold, rows_of
-from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, dictionary_parts
+from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries
 from pellucid.protocols.dictionaries.metrics import components_of, mean_l0
 from pellucid.protocols.dictionaries.replaced import Constant, Project, Reconstruct, Replaced, only_encoder
 from pellucid.result import NotMeasured, Result
@@ -165,10 +165,8 @@ class DictionaryDownstream(OfDictionaries):
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result | NotMeasured]:
         """Two results a dictionary, or why one is not there."""
         results: list[Result | NotMeasured] = []
-        for part in dictionary_parts(context):
-            own = rows[rows["part"] == part]
-            if len(own):
-                results += _Downstream(own, part, context, self.config.replicates).results(self.config.ablation)
+        for part, own in context.own_rows(rows):
+            results += _Downstream(own, part, context, self.config.replicates).results(self.config.ablation)
         return results
 
 

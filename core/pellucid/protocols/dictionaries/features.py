@@ -11,7 +11,7 @@ from pellucid.errors import NotMeasurable
 from pellucid.part import Config
 from pellucid.protocols.audited import told, told_once
 from pellucid.protocols.base import Context, FittedFold, Gathered
-from pellucid.protocols.dictionaries.codes import LABEL, OfDictionaries, dictionaries, dictionary_parts
+from pellucid.protocols.dictionaries.codes import LABEL, OfDictionaries, dictionaries
 from pellucid.protocols.dictionaries.pooled import Pooled
 from pellucid.result import Result
 from pellucid.statistics.false_discovery import benjamini_hochberg
@@ -131,10 +131,7 @@ class DictionaryFeatures(OfDictionaries):
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """How many features of each dictionary go with something; of several folds the mean."""
         results = []
-        for part in dictionary_parts(context):
-            own = rows[rows["part"] == part]
-            if not len(own):
-                continue
+        for part, own in context.own_rows(rows):
             count, units, chance = (float(np.mean(told(own, name))) for name in ("associated", "units", "by_chance"))
             features, every, attributes = (int(told(own, name)[0]) for name in ("features", "all_units", "attributes"))
             # Every subject is a witness in each fold that tests it, and is counted once.

@@ -73,10 +73,8 @@ class DictionaryMetrics(OfDictionaries):
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result | NotMeasured]:
         """Every measure of every dictionary."""
         results: list[Result | NotMeasured] = []
-        for part in dictionary_parts(context):
-            own = rows[rows["part"] == part]
-            if len(own):
-                results += SummedRows(own, part, context, self.config.replicates).results()
+        for part, own in context.own_rows(rows):
+            results += SummedRows(own, part, context, self.config.replicates).results()
         return results
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:

@@ -17,7 +17,7 @@ from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.protocols.audited import told, told_once
 from pellucid.protocols.base import Context, FittedFold
-from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, dictionary_parts
+from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries
 from pellucid.protocols.dictionaries.features import UNITS
 from pellucid.protocols.dictionaries.placed import (
     Placed,
@@ -220,10 +220,7 @@ class SpatialAutocorrelation(OfDictionaries):
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """How many features of each dictionary have a pattern; of several folds the mean."""
         results = []
-        for part in dictionary_parts(context):
-            own = rows[rows["part"] == part]
-            if not len(own):
-                continue
+        for part, own in context.own_rows(rows):
             mean = {
                 name: float(np.mean(told(own, name)))
                 for name in ("patterned", "alike", "units", "by_chance", "features", "tested", "all_units", "places", "without")
@@ -260,10 +257,7 @@ class SpatialAutocorrelation(OfDictionaries):
         """Maps of the strongest features of each dictionary, of the first fold."""
         found: dict[str, Figure] = {}
         config = self.config
-        for part in dictionary_parts(context):
-            own = rows[rows["part"] == part]
-            if not len(own):
-                continue
+        for part, own in context.own_rows(rows):
             first = own[own["fold"] == own["fold"].iloc[0]]
             shown = [int(at) for at in told(first, "shown")[0]]
             if shown:

@@ -169,10 +169,8 @@ class DictionaryStability(OfDictionaries):
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result]:
         """Three results a dictionary; of several folds the mean."""
         results: list[Result] = []
-        for part in dictionary_parts(context):
-            own = rows[rows["part"] == part]
-            if len(own):
-                results += _Stability(own, part, context, self.config.replicates).results(self.config)
+        for part, own in context.own_rows(rows):
+            results += _Stability(own, part, context, self.config.replicates).results(self.config)
         return results
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:

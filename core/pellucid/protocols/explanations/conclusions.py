@@ -77,19 +77,19 @@ class Conclusions(AuditedRows):
         if not len(self.rows):
             return []
         found = list(self._completeness())
-        found += [r for name in ("deletion", "insertion") if self._has(f"{name}_area") for r in self._order(name)]
-        found += list(self._randomisation()) if self._has("similarity") else []
-        found += list(self._stability()) if self._has("change") else []
-        found += list(self._simplicity()) if self._has("effective_number") else []
-        found += list(self._concepts()) if self._has("leak_soft") else []
+        found += [r for name in ("deletion", "insertion") if self.has(f"{name}_area") for r in self._order(name)]
+        found += list(self._randomisation()) if self.has("similarity") else []
+        found += list(self._stability()) if self.has("change") else []
+        found += list(self._simplicity()) if self.has("effective_number") else []
+        found += list(self._concepts()) if self.has("leak_soft") else []
         return found
 
     # --- checks -------------------------------------------------------------------------------------------------------
 
     def _completeness(self) -> Iterator[Result]:
         gap, distance = self.column("gap"), self.column("distance")
-        beside = self.column("gap_gradient") if self._has("gap_gradient") else distance
-        said = "gradient x input" if self._has("gap_gradient") else "no explanation"
+        beside = self.column("gap_gradient") if self.has("gap_gradient") else distance
+        said = "gradient x input" if self.has("gap_gradient") else "no explanation"
         # A gap in float32 grows with the outputs, and numbers have any size; log odds have not.
         size = max(1.0, float(np.nanmax(np.abs(self.column("output"))))) if self._regression else 1.0
         unit = "of the target's unit" if self._regression else "log odds"
@@ -192,7 +192,7 @@ class Conclusions(AuditedRows):
     def _simplicity(self) -> Iterator[Result]:
         found = self._mean(self.column("effective_number"))
         units = float(np.nanmean(self.column("units")))
-        known = self._has("effective_number_values")
+        known = self.has("effective_number_values")
         beside = float(np.nanmean(self.column("effective_number_values"))) if known else units
         yield self.result(
             "effective_number", found, higher=False, chance=units, baseline=beside,
@@ -203,13 +203,13 @@ class Conclusions(AuditedRows):
     def _concepts(self) -> Iterator[Result]:
         yield from self._accuracy()
         yield self._leakage()
-        if self._has("mended0"):
+        if self.has("mended0"):
             yield self._intervention()
 
     def _accuracy(self) -> Iterator[Result]:
         for column in self.rows.columns:
             name = str(column).removeprefix("concept:")
-            if name == column or not self._has(f"rated:{name}"):
+            if name == column or not self.has(f"rated:{name}"):
                 continue
             rated = self.column(f"rated:{name}")
             error = np.abs(self.column(str(column)) - rated)
@@ -263,9 +263,6 @@ class Conclusions(AuditedRows):
         )  # fmt: skip
 
     # --- intervals ----------------------------------------------------------------------------------------------------
-
-    def _has(self, column: str) -> bool:
-        return column in self.rows.columns and bool(self.rows[column].notna().any())
 
     def _mean(self, values: np.ndarray) -> Interval:
         known = np.isfinite(values)

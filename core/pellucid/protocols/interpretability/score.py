@@ -17,7 +17,7 @@ from pellucid.measures.concept_libraries import cluster_concepts, prototype_conc
 from pellucid.measures.interpretability_score import RATIOS, RetentionCurve, retention_curve
 from pellucid.part import Config
 from pellucid.protocols.audited import told_once
-from pellucid.protocols.base import Assessment, Context, FittedFold, Splitting, rows_of
+from pellucid.protocols.base import Assessment, Context, FittedFold, Splitting, joined, rows_of
 from pellucid.protocols.interpretability.retained import Retained, drawn
 from pellucid.result import NotMeasured, Result
 from pellucid.statistics.bootstrap import REPLICATES
@@ -114,7 +114,6 @@ class Iis(Assessment):
             same for all rows of a part and fold: ``concepts``, ``usual`` (share of the most frequent training class among
             the test samples).
         """
-        import pandas as pd
 
         train = fold.train
         y = torch.tensor(train.target_values(fold.target)[:, 0]).long()
@@ -139,7 +138,7 @@ class Iis(Assessment):
             usual = int(torch.bincount(y[learn]).argmax())
             fixed = {"usual": float((truth == usual).double().mean()), "concepts": len(library)}
             frames.append(told_once(rows_of(part, test, columns), fixed))
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["part", "sample", "subject"])
+        return joined(frames)
 
     @staticmethod
     def _representations(fold: FittedFold) -> Iterator[tuple[str, Tensor, Any, Tensor]]:
@@ -180,10 +179,8 @@ class Iis(Assessment):
     def conclude(self, rows: pd.DataFrame, context: Context) -> list[Result | NotMeasured]:
         """Scores of each representation."""
         results: list[Result | NotMeasured] = []
-        for part in context.predictors:
-            own = rows[rows["part"] == part]
-            if len(own):
-                results += Retained(own, part, context, self.config.replicates).results()
+        for part, own in context.own_rows(rows):
+            results += Retained(own, part, context, self.config.replicates).results()
         return results
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:

@@ -36,7 +36,7 @@ class PrototypeConclusions(AuditedRows):
     def results(self) -> list[Result]:
         """Whatever the rows allow."""
         results = [*self._sources(), self._purity(), self._used()]
-        if self._has("steady"):
+        if self.has("steady"):
             results.append(self._steady())
         if told(self.rows, "consistent"):
             results.append(self._consistent())
@@ -145,14 +145,14 @@ class PrototypeConclusions(AuditedRows):
 
     def _located(self) -> Iterator[Result]:
         outputs = [str(c).partition(":")[2] for c in self.rows.columns if str(c).startswith("located:")]
-        known = [name for name in outputs if self._has(f"located:{name}")]
+        known = [name for name in outputs if self.has(f"located:{name}")]
         kinds = {
             "localisation": ("located", "the window that the strongest prototype points at overlaps the planted place"),
             "channel": ("channel", "the likeness rests most on a channel that something was planted in"),
             "localisation_and_channel": ("both", "both the window and the channel are those planted"),
         }
         for metric, (column, says) in kinds.items():
-            measured = [name for name in known if self._has(f"{column}:{name}")]
+            measured = [name for name in known if self.has(f"{column}:{name}")]
             for names in ([measured] if measured else []) + [[name] for name in measured if len(measured) > 1]:
                 yield self._pointing(metric, column, says, names, of_all=names is measured)
 
@@ -177,9 +177,6 @@ class PrototypeConclusions(AuditedRows):
         )  # fmt: skip
 
     # --- intervals ----------------------------------------------------------------------------------------------------
-
-    def _has(self, column: str) -> bool:
-        return bool(np.isfinite(self.column(column)).any())
 
     def _mean(self, name: str) -> Interval:
         values = self.column(name)

@@ -130,10 +130,8 @@ class RelationDeletion(Assessment):
         return drawn(list(self._by_part(rows, context)))
 
     def _by_part(self, rows: pd.DataFrame, context: Context) -> Iterator[Deleted]:
-        for part in context.predictors:
-            own = rows[rows["part"] == part]
-            if len(own):
-                yield Deleted(own.dropna(axis=1, how="all"), part, context, self.config.replicates)
+        for part, own in context.own_rows(rows):
+            yield Deleted(own.dropna(axis=1, how="all"), part, context, self.config.replicates)
 
 
 def relation_names(spec: Graph) -> tuple[str, ...]:
