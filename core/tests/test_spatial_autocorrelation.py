@@ -570,6 +570,6 @@ def test_four_maps_stand_in_two_rows_and_the_rest_is_empty(tmp_path):
     assert sorted(shown) == [1, 4, 6, 8]
     for ax, unit in zip(figure.axes, shown, strict=False):
         np.testing.assert_allclose(ax.lines[0].get_ydata(), values.mean(0)[:, unit], atol=1e-6)
-        assert ax.get_title() == f"f{unit}: I {rows['first:i'].iloc[0][unit]:.2f}"
+        assert ax.get_title() == f"f{unit}: I {told(rows, 'i')[0][unit]:.2f}"
     i = np.array(told(rows, "i")[0])[shown]
     assert (np.diff(i) <= 0).all()
