@@ -18,14 +18,12 @@ from types import MappingProxyType
 from typing import Any
 
 from pellucid.errors import ContractError, UnknownComponent, nearest
+from pellucid.kinds import KINDS
 
 API = 1
 """Version of the plugin contract. A plugin made for another one is listed as broken, with this as the reason."""
 
 ENTRY_POINTS = "pellucid.plugins"
-
-KINDS = ("encoder", "head", "dataset", "protocol", "study", "view", "measure", "attribution", "card")
-"""What a plugin can offer. ``study`` and ``card`` name files (``package/folder/file.toml``), the others ``module:Name``."""
 
 
 def _frozen(mapping: Mapping[str, str]) -> Mapping[str, str]:
@@ -70,7 +68,7 @@ class Plugin:
 
     def of_kind(self, kind: str) -> Mapping[str, str]:
         """Names and import strings of one kind."""
-        return getattr(self, "studies" if kind == "study" else f"{kind}s")
+        return getattr(self, KINDS[kind].plural)
 
 
 @dataclass(frozen=True)
@@ -216,9 +214,9 @@ def named(name: str) -> list[Component]:
 
 
 def load(kind: str, name: str) -> Any:
-    """Import a component: a class or function, or for studies and cards the path of the file."""
+    """Import a component: a class or function, or the path of the file where its kind is one."""
     component = find(kind, name)
-    if kind in ("study", "card"):
+    if KINDS[kind].is_file:
         return resource(component.target)
     module, _, attribute = component.target.partition(":")
     try:
@@ -260,7 +258,7 @@ def package_folder(package: str) -> Path | None:
 
 def summary(component: Component) -> str:
     """What the component is for, in a line, read from its source or file and not by importing it."""
-    if component.kind in ("study", "card"):
+    if KINDS[component.kind].is_file:
         import tomllib
 
         return str(tomllib.loads(resource(component.target).read_text("utf-8")).get("title", ""))

@@ -17,6 +17,7 @@ from pellucid.errors import ContractError, DataError
 from pellucid.heads.functions.linear import Linear
 from pellucid.heads.mlp import Mlp
 from pellucid.heads.tokens import LinearTokens
+from pellucid.kinds import KINDS
 from pellucid.plugins import Component
 from pellucid.protocols.base import Splitting
 from pellucid.protocols.dictionaries.probing import SparseProbing
@@ -24,7 +25,7 @@ from pellucid.protocols.prediction import Prediction
 from pellucid.protocols.subject_holdout import SubjectHoldout
 from pellucid.representation import Representation
 from pellucid.testing import datasets, instances, pictures
-from pellucid.testing.contract import NAMES, Check
+from pellucid.testing.contract import Check
 from pellucid.testing.planted import planted
 from pellucid.views import DEFAULT, image
 
@@ -192,7 +193,9 @@ def test_a_part_that_breaks_its_contract_is_found_out(monkeypatch, kind, check, 
 
 
 def test_every_check_of_a_part_has_its_breach():
-    assert {(kind, check) for kind, check, _, _ in PARTS} == {(k, c) for k in ("encoder", "head") for c in NAMES[k]}
+    assert {(kind, check) for kind, check, _, _ in PARTS} == {
+        (k, c) for k in ("encoder", "head") for c in KINDS[k].checks
+    }
 
 
 # --- datasets ---------------------------------------------------------------------------------------------------------

@@ -19,10 +19,10 @@ from pellucid.encoders.dts.network import Frames
 from pellucid.encoders.dts.settings import DtsConfig
 from pellucid.encoders.kl_decomposition import exact_parts, minibatch_group_information, minibatch_parts
 from pellucid.errors import ContractError, DataError, StudyError
+from pellucid.kinds import KINDS
 from pellucid.part import configured
 from pellucid.plugins import components
 from pellucid.testing import encoders as kept
-from pellucid.testing.contract import NAMES
 from pellucid.testing.planted import planted
 from pellucid.testing.waves import waves
 from pellucid.training.fit import Session, Sides, fit_encoder
@@ -344,7 +344,7 @@ def test_groups_are_named_and_swapped():
         dts().swap(values, values)
 
 
-@pytest.mark.parametrize("check", NAMES["encoder"])
+@pytest.mark.parametrize("check", KINDS["encoder"].checks)
 def test_in_two_groups_it_keeps_the_contract_too(check, monkeypatch):
     component = components("encoder")["core/dts"]
     options = {**GROUPS, "domain": "subject", "domains": 16, "classes": 2, "hidden": 8}

@@ -1,3 +1,5 @@
+import dataclasses
+import importlib
 import os
 import subprocess
 import sys
@@ -7,6 +9,7 @@ import pytest
 
 from pellucid import plugins
 from pellucid.errors import ContractError, UnknownComponent
+from pellucid.kinds import KINDS, kind_called
 from pellucid.plugins import API, Component, Plugin
 
 HEAVY = (
@@ -156,3 +159,16 @@ def test_a_file_that_a_plugin_names_must_exist():
         plugins.resource("pellucid/no-such.toml")
     with pytest.raises(ContractError, match=r"not installed"):
         plugins.resource("no_such_package/x.toml")
+
+
+def test_a_plugin_has_a_field_for_every_kind_and_for_none_besides():
+    named = {one.name for one in dataclasses.fields(Plugin)} - {"name", "api", "mend"}
+    assert named == {kind.plural for kind in KINDS.values()}
+
+
+def test_a_kind_is_called_by_both_its_names():
+    assert kind_called("studies").name == kind_called("study").name == "study"
+    assert kind_called("stories") is None
+    for kind in KINDS.values():
+        home = importlib.import_module(kind.home)
+        assert all(callable(getattr(home, f"{kind.name}_{check}")) for check in kind.checks)

@@ -1,7 +1,7 @@
 import pytest
 
 import pellucid
-from pellucid.testing.contract import NAMES, contract_checks
+from pellucid.testing.contract import contract_checks
 
 
 @pytest.mark.parametrize(("component", "check"), list(contract_checks()), ids=str)
@@ -15,23 +15,12 @@ def test_every_installed_component_is_checked():
     assert checked == set(pellucid.components())
 
 
-def test_every_named_check_exists():
+def test_the_checks_of_a_home_are_those_that_are_named():
     import importlib
 
-    from pellucid.testing.contract import HOMES
+    from pellucid.kinds import KINDS
 
-    for kind, names in NAMES.items():
-        home = importlib.import_module(HOMES[kind])
-        for name in names:
-            assert callable(getattr(home, f"{kind}_{name}")), (kind, name)
-
-
-def test_every_check_in_a_home_is_used():
-    import importlib
-
-    from pellucid.testing.contract import HOMES
-
-    for kind, home in HOMES.items():
-        module = importlib.import_module(home)
-        there = {n.removeprefix(f"{kind}_") for n in vars(module) if n.startswith(f"{kind}_")}
-        assert there == set(NAMES[kind])
+    for kind in KINDS.values():
+        module = importlib.import_module(kind.home)
+        there = {n.removeprefix(f"{kind.name}_") for n in vars(module) if n.startswith(f"{kind.name}_")}
+        assert there == set(kind.checks)

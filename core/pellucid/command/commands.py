@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from pellucid.errors import StudyError
+from pellucid.kinds import KINDS
 
 app = typer.Typer(
     name="pellucid",
@@ -24,9 +25,7 @@ data_app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 
-Kind = Annotated[
-    str | None, typer.Option("--kind", help="encoder, head, dataset, protocol, study, view, measure or card")
-]
+Kind = Annotated[str | None, typer.Option("--kind", help=" or ".join(", ".join(KINDS).rsplit(", ", 1)))]
 Everything = Annotated[bool, typer.Option("--all", help="print every result")]
 Data = Annotated[Path | None, typer.Option("--data", help="folder with the data, where it is not inside a package")]
 SkipBroken = Annotated[

@@ -12,6 +12,7 @@ from typing import Any, get_args, get_origin
 from pellucid import plugins
 from pellucid.command.docstrings import parameters, sections
 from pellucid.errors import PellucidError, UnknownComponent, nearest
+from pellucid.kinds import KINDS, kind_called
 from pellucid.plugins import Component
 
 
@@ -21,7 +22,7 @@ def overview(kind: str | None = None) -> dict[str, list[tuple[Component, str]]]:
     Parameters
     ----------
     kind : str, optional
-        One of :data:`pellucid.plugins.KINDS`, singular or plural.
+        One of :data:`pellucid.kinds.KINDS`, singular or plural.
 
     Raises
     ------
@@ -37,11 +38,9 @@ def overview(kind: str | None = None) -> dict[str, list[tuple[Component, str]]]:
 
 
 def _kind(word: str) -> str:
-    plurals = {"studies": "study"} | {f"{kind}s": kind for kind in plugins.KINDS}
-    kind = plurals.get(word, word)
-    if kind not in plugins.KINDS:
-        raise UnknownComponent(f"no kind {word!r}{nearest(word, plugins.KINDS)}; kinds: {', '.join(plugins.KINDS)}")
-    return kind
+    if (kind := kind_called(word)) is None:
+        raise UnknownComponent(f"no kind {word!r}{nearest(word, KINDS)}; kinds: {', '.join(KINDS)}")
+    return kind.name
 
 
 def _summary(component: Component) -> str:

@@ -23,66 +23,8 @@ from unittest import SkipTest
 
 from pellucid import plugins
 from pellucid.errors import PellucidError
+from pellucid.kinds import KINDS
 from pellucid.plugins import Component
-
-HOMES = {
-    "encoder": "pellucid.testing.encoders",
-    "head": "pellucid.testing.heads",
-    "dataset": "pellucid.testing.datasets",
-    "protocol": "pellucid.testing.protocols",
-    "study": "pellucid.testing.files",
-    "card": "pellucid.testing.files",
-    "view": "pellucid.testing.pictures",
-    "measure": "pellucid.testing.pictures",
-    "attribution": "pellucid.testing.attributions",
-}
-"""Where the checks of each kind are; imported only when they run, so that collecting tests stays quick."""
-
-NAMES = {
-    "encoder": (
-        "names_match_width",
-        "same_input_gives_same_values",
-        "sample_is_encoded_as_if_alone",
-        "settings_and_weights_rebuild_it",
-        "masked_values_change_nothing",
-        "nodes_have_no_order",
-        "decodes_to_the_shape_of_its_input",
-        "loss_is_finite_and_teaches",
-    ),
-    "head": (
-        "contributions_add_up_to_the_output",
-        "outputs_are_named",
-        "sample_is_scored_as_if_alone",
-        "settings_and_weights_rebuild_it",
-        "tags_are_from_the_closed_sets",
-        "loss_is_finite_and_teaches",
-        "abilities_answer",
-    ),
-    "dataset": (
-        "frame_matches_spec",
-        "reads_shapes_and_types_of_its_spec",
-        "reads_in_the_order_asked",
-        "sample_ids_are_unique_names",
-        "shows_no_identity",
-        "spec_survives_json",
-        "says_where_its_labels_lie_or_that_it_does_not_know",
-        "same_data_has_same_digest",
-    ),
-    "protocol": (
-        "has_defaults_for_all_settings",
-        "keeps_subjects_apart",
-        "rows_and_results_are_complete",
-        "says_whether_it_needs_training_samples",
-        "refuses_whom_a_part_has_learnt_from",
-        "measures_parts_apart",
-    ),
-    "study": ("is_valid_and_its_parts_fit",),
-    "card": ("is_complete_and_agrees_with_its_dataset",),
-    "view": ("draws_what_it_is_named_for", "marks_places_and_draws_one_alone"),
-    "measure": ("gives_one_number_a_sample",),
-    "attribution": ("scores_every_place_once", "leaves_the_model_as_it_was"),
-}
-"""Checks of each kind, by the name of the function in its home."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +40,7 @@ class Check:
     def __call__(self, component: Component) -> None:
         """Run it; returns quietly where the contract is kept."""
         found: Callable[[Component], None] = getattr(
-            importlib.import_module(HOMES[self.kind]), f"{self.kind}_{self.name}"
+            importlib.import_module(KINDS[self.kind].home), f"{self.kind}_{self.name}"
         )
         found(component)
 
@@ -118,7 +60,7 @@ def contract_checks(name: str | None = None) -> Iterator[tuple[Component, Check]
             component.plugin,
             f"{component.kind}:{component.qualified}",
         ):
-            for check in NAMES[component.kind]:
+            for check in KINDS[component.kind].checks:
                 yield component, Check(component.kind, check)
 
 
