@@ -172,7 +172,7 @@ def collate(dataset: Dataset, indices: np.ndarray | Sequence[int], target: str |
     batch = Batch(inputs, masks, targets, samples=tuple(map(str, rows.index)), groups=groups, texts=texts)
     if dataset.spec.concepts is None:
         return batch
-    ratings, known = _known(numbers(rows, [f"concept:{name}" for name in dataset.spec.concepts.names]))
+    ratings, known = _known(numbers(rows, dataset.spec.concepts.columns))
     return replace(batch, concepts=ratings, concept_mask=known)
 
 

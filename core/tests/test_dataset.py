@@ -332,3 +332,21 @@ def test_a_target_that_nobody_knows_cannot_be_restated():
     concepts = Concepts(names=("round",), low=(1,), high=(5,), restates={"round": ("il",)})
     with pytest.raises(ValueError, match="restate 'il', which is no target; did you mean 'ill'"):
         DataSpec(**{**SPEC.model_dump(), "concepts": concepts})
+
+
+def test_a_spec_names_the_columns_of_its_frame():
+    spec = DataSpec(
+        name="named",
+        namespace="named",
+        inputs={"x": Vector(names=("a",))},
+        groups=("subject", "scanner"),
+        targets={"ill": Binary(names=("no", "yes")), "signs": MultiLabel(names=("cough", "fever"))},
+        covariates=Vector(names=("age", "scanner")),
+        concepts=Concepts(names=("round", "sharp"), low=(1, 1), high=(5, 5), disagreement=True),
+    )
+    assert spec.columns == (
+        "subject", "scanner", "ill", "signs:cough", "signs:fever", "age", "concept:round", "concept:sharp",
+        "concept-sd:round", "concept-sd:sharp",
+    )  # fmt: skip
+    alone = spec.concepts.model_copy(update={"disagreement": False})
+    assert alone.spread_columns == ()

@@ -151,7 +151,7 @@ def collect_run(
             "source": _source(done, dataset, data, input_of_layer(model, layer, dataset)),
             "seed": seed,
         }
-        samples = dataset.frame[_columns(dataset)].assign(**{SIDE: side})
+        samples = dataset.frame[list(dataset.spec.columns)].assign(**{SIDE: side})
         samples.index = samples.index.astype(str)
         writer.finish(samples, facts)
     units = writer.widths[ACTIVATIONS]
@@ -245,16 +245,6 @@ def untrained_copy(model: Model, training: Dataset, seed: int, target: str | Non
     found = Model(fresh, made(model.head.config))
     found.head.prepare(pairs(found, as_they_are(training, target)))
     return found.eval()
-
-
-def _columns(dataset: Dataset) -> list[str]:
-    spec = dataset.spec
-    labels = [column for name in spec.targets for column in dataset.target_columns(name)]
-    ratings = [f"concept:{name}" for name in spec.concepts.names] if spec.concepts else []
-    if spec.concepts and spec.concepts.disagreement:
-        ratings += [f"concept-sd:{name}" for name in spec.concepts.names]
-    covariates = list(spec.covariates.names) if spec.covariates else []
-    return list(dict.fromkeys([*spec.groups, *labels, *covariates, *ratings]))
 
 
 def _source(done: Run, dataset: Dataset, data: str | Path | None, input_name: str | None) -> dict[str, Any]:

@@ -49,6 +49,16 @@ class Concepts(Frozen):
                 raise ValueError(f"{name!r} is said to restate a target, but is no concept{nearest(name, self.names)}")
         return self
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Frame columns that hold what people said on average, ``concept:<name>``, in the order of the names."""
+        return tuple(f"concept:{name}" for name in self.names)
+
+    @property
+    def spread_columns(self) -> tuple[str, ...]:
+        """Frame columns that say how far raters were apart, ``concept-sd:<name>``; none where nobody says."""
+        return tuple(f"concept-sd:{name}" for name in self.names) if self.disagreement else ()
+
     def restating(self, target: str) -> tuple[str, ...]:
         """Names of the concepts that a target is made of."""
         return tuple(name for name in self.names if target in self.restates.get(name, ()))

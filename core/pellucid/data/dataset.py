@@ -293,7 +293,7 @@ class Dataset(ABC):
         """Concept ratings, float64, shape (sample, concept); NaN where nobody rated."""
         if self.spec.concepts is None:
             raise StudyError(f"dataset {self.spec.name!r} has no concepts")
-        return numbers(self.frame, [f"concept:{name}" for name in self.spec.concepts.names])
+        return numbers(self.frame, self.spec.concepts.columns)
 
     def concept_disagreement(self) -> np.ndarray:
         """How far the raters of each sample were apart, float64, shape (sample, concept).
@@ -307,7 +307,7 @@ class Dataset(ABC):
         """
         if self.spec.concepts is None or not self.spec.concepts.disagreement:
             raise StudyError(f"dataset {self.spec.name!r} does not say how far raters disagree on concepts")
-        return numbers(self.frame, [f"concept-sd:{name}" for name in self.spec.concepts.names])
+        return numbers(self.frame, self.spec.concepts.spread_columns)
 
     def digest(self) -> str:
         """Digest of the spec, the frame, every input and every mask: the same data gives the same digest."""

@@ -123,6 +123,14 @@ class DataSpec(Frozen):
                     )
         return self
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Frame columns of groups, labels, covariates and ratings, each once; those of texts stand apart (``Sentences.columns``)."""
+        labels = [column for name, target in self.targets.items() for column in target.columns(name)]
+        covariates = self.covariates.names if self.covariates else ()
+        ratings = (*self.concepts.columns, *self.concepts.spread_columns) if self.concepts else ()
+        return tuple(dict.fromkeys([*self.groups, *labels, *covariates, *ratings]))
+
     def input(self, name: str) -> Any:
         """The spec of one input, the covariates included.
 

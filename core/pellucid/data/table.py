@@ -29,15 +29,9 @@ def check_frame(frame: pd.DataFrame, spec: DataSpec) -> None:
         Names the column, and the first sample concerned.
     """
     labels = {column: target for name, target in spec.targets.items() for column in target.columns(name)}
-    wanted = list(labels)
-    wanted += list(spec.covariates.names) if spec.covariates else []
-    wanted += [f"concept:{name}" for name in spec.concepts.names] if spec.concepts else []
-    apart = (
-        [f"concept-sd:{name}" for name in spec.concepts.names] if spec.concepts and spec.concepts.disagreement else []
-    )
-    wanted += apart
+    apart = spec.concepts.spread_columns if spec.concepts else ()
     said = [column for name, text in spec.texts.items() for column in text.columns(name)]
-    missing = [c for c in (*spec.groups, *wanted, *said) if c not in frame.columns]
+    missing = [c for c in (*spec.columns, *said) if c not in frame.columns]
     if missing:
         raise DataError(f"dataset {spec.name!r}: the frame lacks column(s) {', '.join(map(repr, missing))}")
     if not frame.index.is_unique:
@@ -49,7 +43,7 @@ def check_frame(frame: pd.DataFrame, spec: DataSpec) -> None:
             raise DataError(
                 f"dataset {spec.name!r}: sample {sample!r} has no {column!r}; without it no split is honest"
             )
-    for column in (c for c in wanted if c not in spec.groups):
+    for column in (c for c in spec.columns if c not in spec.groups):
         _refuse(frame, spec, column, ~_numeric(frame[column]), "expected a number, or nothing where it is missing")
     for column in said:
         written = frame[column].map(lambda value: isinstance(value, str) and bool(value.strip())).to_numpy(bool)

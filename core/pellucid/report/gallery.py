@@ -261,7 +261,7 @@ def _with_row(case: dict[str, Any], samples: Dataset) -> dict[str, Any]:
     return {
         **case,
         "covariates": known({name: name for name in spec.covariates.names}) if spec.covariates else {},
-        "concepts": known({name: f"concept:{name}" for name in spec.concepts.names}) if spec.concepts else {},
+        "concepts": known(dict(zip(spec.concepts.names, spec.concepts.columns, strict=True))) if spec.concepts else {},
     }
 
 
