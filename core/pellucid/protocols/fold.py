@@ -149,6 +149,21 @@ class Context:
         return {name: one for name, one in self.spec.inputs.items() if self.reads is None or name in self.reads}
 
     @property
+    def one(self) -> str:
+        """What one member of the group is called over which intervals are: ``"subject"``, ``"scaffold"``."""
+        return self.spec.group_word[0]
+
+    @property
+    def several(self) -> str:
+        """The same of several."""
+        return self.spec.group_word[1]
+
+    @property
+    def bars(self) -> str:
+        """What bars and bands of a figure are, for its caption."""
+        return f"95 % intervals over {self.several}"
+
+    @property
     def predictors(self) -> dict[str, HeadTags]:
         """Heads of the models that predict the target."""
         return {part: tags for part, tags in self.parts.items() if tags.predicts}

@@ -183,7 +183,7 @@ class Prediction(Assessment):
                         higher_is_better=metric.higher_is_better,
                         n_samples=len(p.labels),
                         n_subjects=len(np.unique(p.subjects)),
-                        sentence=_compared(metric, part, other, value, low, high),
+                        sentence=_compared(metric, part, other, value, low, high, context.several),
                     )
                 )
         return results
@@ -227,13 +227,13 @@ def _named(metric: Metric, p: Predictions) -> str:
     return f"{metric.name}_per_subject" if p.noun == "subjects" else metric.name
 
 
-def _compared(metric: Metric, part: str, other: str, value: float, low: float, high: float) -> str:
+def _compared(metric: Metric, part: str, other: str, value: float, low: float, high: float, several: str) -> str:
     better = value > 0 if metric.higher_is_better else value < 0
     size = f"{abs(value):.3f}"
     how = f"is {size} {'better' if better else 'worse'} than" if float(size) > 0 else "equals, to three decimals,"
     first = f"{metric.name.upper()} of “{part}” {how} that of “{other}”"
     if not (np.isfinite(low) and np.isfinite(high)):
-        return f"{first}; there are too few subjects for an interval."
+        return f"{first}; there are too few {several} for an interval."
     if low <= 0 <= high:
         return f"{first}; the interval of the difference, {low:.3f} to {high:.3f}, holds 0: no clear difference."
     return f"{first}; the interval of the difference, {low:.3f} to {high:.3f}, does not hold 0."

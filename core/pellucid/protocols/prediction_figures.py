@@ -33,7 +33,7 @@ def drawn(predictions: Mapping[str, Predictions], context: Context, *, seed: int
     """Figures by caption, as the kind of target has them."""
     target = context.spec.target(context.target)
     if target.yes_or_no:
-        return {**_roc(predictions), **_reliability(predictions, seed)}
+        return {**_roc(predictions), **_reliability(predictions, seed, context.bars)}
     return _numbers(predictions) if target.numeric else {}
 
 
@@ -82,7 +82,7 @@ def _roc(said: Mapping[str, Predictions]) -> dict[str, Figure]:
     return {"ROC curves, averaged over folds, with the area under each; the diagonal is chance.": figure}
 
 
-def _reliability(said: Mapping[str, Predictions], seed: int) -> dict[str, Figure]:
+def _reliability(said: Mapping[str, Predictions], seed: int, bars: str) -> dict[str, Figure]:
     columns = min(3, len(said))
     rows = -(-len(said) // columns)
     figure = _figure(2.5 * columns + 0.3, 2.7 * rows + 0.2)
@@ -105,8 +105,8 @@ def _reliability(said: Mapping[str, Predictions], seed: int) -> dict[str, Figure
     figure.supxlabel("Stated probability", fontsize=9)
     figure.supylabel(f"Observed rate of {_classes(next(iter(said.values())))[0]}", fontsize=9)
     caption = (
-        "Reliability: observed rate against stated probability in ten groups of equal size, with 95 % intervals over "
-        "subjects; on the diagonal probabilities can be taken at their word."
+        f"Reliability: observed rate against stated probability in ten groups of equal size, with {bars}; on the diagonal "
+        "probabilities can be taken at their word."
     )
     return {caption: figure}
 

@@ -97,7 +97,8 @@ def _refuse_known(task: Task, splits: list[Split]) -> None:
         if shared:
             counts = ", ".join(f"{n} of {len(judged.digests[c])} in column {c!r}" for c, n in shared.items())
             raise LeakageError(
-                f"fold {split.fold} would be scored on subjects from whom the model that made {task.dataset.spec.name!r} has "
+                f"fold {split.fold} would be scored on {task.dataset.spec.group_word[1]} from whom the model that made "
+                f"{task.dataset.spec.name!r} has "
                 f'learnt: {counts}. Keep that model\'s own split ([options.subject-holdout] column = "side"), or collect '
                 "activations of other people (pellucid activations RUN --data DIR)"
             )

@@ -51,7 +51,9 @@ def fit_and_examine(task: Task, split: Split, folds: int) -> None:
         fold = FittedFold(
             task.dataset, task.study.target, split, models, baseline, task.study.training.seed, training=_settings(task)
         )
-        task.watcher.say(f"fold {split.fold + 1} of {folds}: scoring, explaining and auditing the test subjects")
+        task.watcher.say(
+            f"fold {split.fold + 1} of {folds}: scoring, explaining and auditing the test {task.context.several}"
+        )
         _examine(task, fold, folder)
         digest = save_models(folder / "weights.safetensors", models)
         write_json(folder / "done.json", {"weights_sha256": digest, "epochs": epochs})

@@ -76,7 +76,8 @@ class CodesConclusions(AuditedRows):
     def _usage(self) -> Result:
         return self._of_counts(
             "usage", _usage, 1.0, 1 / self.codes,
-            f"{{value:.0%}} of the {self.codes} codes occur among these subjects; before the encoder learnt it is {{baseline:.0%}}.",
+            f"{{value:.0%}} of the {self.codes} codes occur among these {self.context.several}; before the encoder learnt it is "
+            "{baseline:.0%}.",
         )  # fmt: skip
 
     def _perplexity(self) -> Result:
@@ -124,14 +125,14 @@ class CodesConclusions(AuditedRows):
         untrained = self._added(told(self.rows, "untrained"), one, self._vocabulary("untrained_vocabulary"))
         times = zip(*told(self.rows, "dealt"), strict=True)
         by_chance = [score for kept in times if (score := self._added(kept, one, vocabulary)) is not None]
-        said = self._said(one)
+        said, several = self._said(one), self.context.several
         names = {
-            "log_odds": f"The n-grams that speak most for “{one}” among the training subjects ({said}) have mean log odds of {{0:.2f}} "
-            "among these subjects, with labels dealt anew {1:.2f}, and before the encoder learnt {2:.2f}.",
-            "in_lines": "{0:.0%} of their occurrences here are in the channels in which each mostly is among the training subjects; of "
+            "log_odds": f"The n-grams that speak most for “{one}” among the training {several} ({said}) have mean log odds of {{0:.2f}} "
+            f"among these {several}, with labels dealt anew {{1:.2f}}, and before the encoder learnt {{2:.2f}}.",
+            "in_lines": f"{{0:.0%}} of their occurrences here are in the channels in which each mostly is among the training {several}; of "
             "n-grams chosen with labels dealt anew it is {1:.0%}, before the encoder learnt {2:.0%}.",
             "in_start": "{0:.0%} of their occurrences here are at the place of a channel at which each mostly is among the training "
-            "subjects; of n-grams chosen with labels dealt anew it is {1:.0%}, before the encoder learnt {2:.0%}.",
+            f"{several}; of n-grams chosen with labels dealt anew it is {{1:.0%}}, before the encoder learnt {{2:.0%}}.",
             "in_planted": f"Where it is known in which channels “{one}” was planted, {{0:.0%}} of their occurrences are in one of them; of "
             "n-grams chosen with labels dealt anew it is {1:.0%}, before the encoder learnt {2:.0%}.",
         }

@@ -120,7 +120,9 @@ def code_table(rows: pd.DataFrame, part: str, context: Context, replicates: int)
     for one in classes_of(context.spec.target(context.target)):
         entries = [entry for entry in kept["rows"] if entry["class"] == one]
         if entries:
-            caption = f"N-grams of codes of “{part}” that speak most for “{one}”, chosen among the training subjects"
+            caption = (
+                f"N-grams of codes of “{part}” that speak most for “{one}”, chosen among the training {context.several}"
+            )
             found[caption] = _drawn(kept, entries, one, conclusions, context)
             found |= stretch_figure(own, part, one, context)
     return found

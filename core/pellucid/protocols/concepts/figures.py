@@ -30,11 +30,11 @@ def drawn(rows: pd.DataFrame, context: Context) -> dict[str, Figure]:
     curves = (
         "What happens when predicted concepts are replaced by what people said, one after the other: in random order (the "
         "mean of several), and in the order that helped most among training samples. Dotted: a model that reads people's "
-        "ratings alone. Bands: 95 % intervals over subjects. A curve that falls tells of concepts that carry something else."
+        f"ratings alone. Bands: {context.bars}. A curve that falls tells of concepts that carry something else."
     )
     errors = (
         "How far predicted concepts are from people's mean ratings (root mean square), beside the training mean and, where "
-        "it is known, one of the people who rated. Bars: 95 % intervals over subjects."
+        f"it is known, one of the people who rated. Bars: {context.bars}."
     )
     return {curves: _curves(parts), errors: _errors(parts)}
 

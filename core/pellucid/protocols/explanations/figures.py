@@ -26,7 +26,7 @@ def drawn(rows: pd.DataFrame, context: Context) -> dict[str, Figure]:
     if removed:
         caption = (
             "How sure the models stay when what they rest on is taken away (left) or put back (right), most important "
-            "first; in grey, in random order. Bands: 95 % intervals over subjects. The further apart, the truer."
+            f"first; in grey, in random order. Bands: {context.bars}. The further apart, the truer."
         )
         found[caption] = _curves(rows, removed, context)
     mended = [p for p in context.predictors if _known(rows, p, "mended0")]

@@ -189,7 +189,9 @@ class Iis(Assessment):
         if not parts:
             return {}
         curves = [Retained(rows[rows["part"] == part], part, context, self.config.replicates) for part in parts]
-        return {"What is left of the accuracy if few concepts may speak (bars: 95 % over subjects)": drawn(curves)}
+        return {
+            f"What is left of the accuracy if few concepts may speak (bars: 95 % over {context.several})": drawn(curves)
+        }
 
 
 @torch.no_grad()

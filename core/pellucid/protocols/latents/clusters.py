@@ -185,7 +185,7 @@ class LatentClusters(Assessment):
             n_subjects=len(np.unique(subjects)),
             sentence=(
                 f"Sorted into clusters by {encoder} alone, samples agree with their classes to {value:.2f} (1: clusters are "
-                f"the classes); with labels dealt anew to subjects {chance:.2f}. "
+                f"the classes); with labels dealt anew to {context.several} {chance:.2f}. "
                 + _beside(beyond, f"clusters of {_trivial(context)}", f"{baseline:.2f}")
             ),
         )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHOWN = {"nothing": "nothing missing", "same": "missing as in training", "flipped": "missing the other way round"}
 
 
-def drawn(rows: pd.DataFrame, results: Sequence[Result]) -> dict[str, Figure]:
+def drawn(rows: pd.DataFrame, results: Sequence[Result], bars: str) -> dict[str, Figure]:
     """AUROC of each part under each pattern, with a bar for its oracle."""
     from matplotlib.figure import Figure
 
@@ -48,12 +48,12 @@ def drawn(rows: pd.DataFrame, results: Sequence[Result]) -> dict[str, Figure]:
     caption = (
         f"Models that have learnt while {name} was missing by label: AUROC where nothing is missing, where it is missing by "
         "the same rule, and by the rule turned round. The further apart the last two, the more a model goes by who lacks "
-        "what. Bars: 95 % intervals over subjects."
+        f"what. Bars: {bars}."
     )
     return {caption: figure}
 
 
-def worths(results: Sequence[Result]) -> dict[str, Figure]:
+def worths(results: Sequence[Result], bars: str) -> dict[str, Figure]:
     """What each input adds in each part, with the spread over orders as the interval of a second, thinner bar."""
     from matplotlib.figure import Figure
 
@@ -75,7 +75,7 @@ def worths(results: Sequence[Result]) -> dict[str, Figure]:
     ax.set_ylim(len(some) - 0.5, -0.5)
     ax.set_xlabel("what reading the input adds to the score")
     caption = (
-        "What each input adds to the score when it is read, averaged over orders of reading. Thin bars: 95 % intervals over "
-        "subjects. Thick grey bars: one standard deviation over orders; where they are wide, inputs say the same."
+        f"What each input adds to the score when it is read, averaged over orders of reading. Thin bars: {bars}. "
+        "Thick grey bars: one standard deviation over orders; where they are wide, inputs say the same."
     )
     return {caption: figure}

@@ -165,7 +165,7 @@ class Missingness(Assessment):
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
         """AUROC of every part under the three patterns, beside its oracle."""
-        return drawn(rows, self.conclude(rows, context))
+        return drawn(rows, self.conclude(rows, context), context.bars)
 
     def _input(self, model: Model) -> str | None:
         read = list(inputs_of(model))

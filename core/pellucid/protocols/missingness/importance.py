@@ -150,7 +150,7 @@ class ModalityImportance(Assessment):
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
         """What each input adds, with intervals and the spread over orders."""
-        return worths(self.conclude(rows, context))
+        return worths(self.conclude(rows, context), context.bars)
 
 
 def reordered(model: Model) -> str | None:

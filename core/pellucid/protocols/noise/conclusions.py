@@ -76,7 +76,7 @@ def conclusions(rows: pd.DataFrame, part: str, context: Context, replicates: int
         )
 
 
-def drawn(results: Sequence[Result]) -> dict[str, Figure]:
+def drawn(results: Sequence[Result], several: str) -> dict[str, Figure]:
     """What each part reaches on noise and on the data, beside chance."""
     from matplotlib.figure import Figure
 
@@ -98,7 +98,7 @@ def drawn(results: Sequence[Result]) -> dict[str, Figure]:
     figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=8)
     caption = (
         "A control: the same models, learnt and judged on noise in place of the data. On noise a model must be at chance (dotted). "
-        "Bars: intervals over subjects, of 95 % for all together."
+        f"Bars: intervals over {several}, of 95 % for all together."
     )
     return {caption: figure}
 

@@ -135,7 +135,7 @@ class NoiseControl(Assessment):
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
         """What each part reaches on noise, beside chance and what it reaches on the data."""
-        return drawn(self.conclude(rows, context))
+        return drawn(self.conclude(rows, context), context.several)
 
     def _training(self, fold: FittedFold) -> dict[str, TrainingSettings]:
         most = self.config.epochs

@@ -74,7 +74,7 @@ class PrototypeConclusions(AuditedRows):
         yield self.result(
             "source_in_training", Interval.fixed(inside), passed=inside == 1, higher=True, chance=share, baseline=share,
             baseline_name="samples drawn from everybody",
-            sentence=f"{inside:.0%} of the prototypes come from a sample of the training subjects.",
+            sentence=f"{inside:.0%} of the prototypes come from a sample of the training {self.context.several}.",
         )  # fmt: skip
         right, usual = float(self.once_a_fold("of_class").min()), float(self.once_a_fold("class_share").mean())
         yield self.result(

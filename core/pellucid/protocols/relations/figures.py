@@ -22,8 +22,8 @@ def drawn(several: Sequence[Deleted]) -> dict[str, Figure]:
     found = {}
     if several:
         found[
-            "What the score loses without the edges of each relation (filled, bars: 95 % over subjects), and which share of its own "
-            "weights a model has on choices that need the relation (hollow, where it weighs relations)."
+            f"What the score loses without the edges of each relation (filled, bars: 95 % over {several[0].context.several}), and "
+            "which share of its own weights a model has on choices that need the relation (hollow, where it weighs relations)."
         ] = _losses(several)
     for one in several:
         if one.choices:
