@@ -15,7 +15,7 @@ from pellucid.data.graphs import Graphs
 from pellucid.data.samples import Arrays, Sample
 from pellucid.data.spec import COVARIATES
 from pellucid.data.table import numbers
-from pellucid.graphs import GraphBatch, joined
+from pellucid.graph_batch import GraphBatch, joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ class Batch:
     ----------
     inputs : mapping of str to Tensor or GraphBatch
         Shape ``(sample, *spec.shape)`` each, float32 (int64 for text); graphs, which have no common shape, as a
-        :class:`~pellucid.graphs.GraphBatch`.
+        :class:`~pellucid.graph_batch.GraphBatch`.
     masks : mapping of str to Tensor of bool
         True where a value is real; shape ``(sample,)`` or that of the input. No entry: complete.
     targets : Tensor, optional

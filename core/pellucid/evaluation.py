@@ -22,9 +22,9 @@ from pellucid.protocols.base import FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.protocols.measuring import concluded, examined
 from pellucid.protocols.usual import Usual
-from pellucid.report.names import listed
 from pellucid.result import NotMeasured, Result, Results
 from pellucid.run import FORMAT, Run
+from pellucid.wording import listed
 
 NEEDS_TRAINING = "it looks at the training samples themselves, which an evaluation does not have"
 IN_THE_RUN = "read what the run itself found on its own test samples"

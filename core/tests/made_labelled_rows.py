@@ -13,12 +13,12 @@ from pellucid.encoders.identity import Identity
 from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
-from pellucid.protocols.dictionaries.by_labels import ByLabels
-from pellucid.protocols.dictionaries.perturbation import TargetedPerturbation
-from pellucid.protocols.dictionaries.probing import SparseProbing
-from pellucid.protocols.dictionaries.ravel import Ravel
-from pellucid.protocols.dictionaries.removal import SpuriousRemoval
-from pellucid.protocols.dictionaries.unlearning import Unlearned
+from pellucid.protocols.dictionaries.by_labels.perturbation import TargetedPerturbation
+from pellucid.protocols.dictionaries.by_labels.probing import SparseProbing
+from pellucid.protocols.dictionaries.by_labels.ravel import Ravel
+from pellucid.protocols.dictionaries.by_labels.removal import SpuriousRemoval
+from pellucid.protocols.dictionaries.by_labels.shared import ByLabels
+from pellucid.protocols.dictionaries.by_labels.unlearning import Unlearned
 
 PEOPLE, POSITIONS, UNITS, ATOMS = 360, 4, 24, 12
 

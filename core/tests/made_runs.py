@@ -17,12 +17,12 @@ from pellucid.data.spec import Concepts
 from pellucid.data.splits import Split
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.explanation import Explanation
+from pellucid.gathering.explained import explanation_rows
+from pellucid.gathering.gallery import Gallery, collect
 from pellucid.heads.base import HeadTags, Predictor, PredictorConfig
 from pellucid.model import Model, Threshold
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
-from pellucid.report.explained import explanation_rows
-from pellucid.report.gallery import Gallery, collect
 from pellucid.representation import Representation
 from pellucid.result import Result
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pellucid.data.prepared import Prepared, Preparing, prepared
+from pellucid.store.prepared import Prepared, Preparing, prepared
 
 SAMPLES = 7
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from pellucid.attribution.model import output_of
 from pellucid.batch import Batch, collate
 from pellucid.data.graphs import Graphs
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid.testing.planted import planted
 
 X = torch.arange(12.0).reshape(3, 2, 2)

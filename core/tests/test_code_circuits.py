@@ -17,8 +17,8 @@ from pellucid.measures.circuits import difference_null, mean_difference, permuta
 from pellucid.model import Model
 from pellucid.protocols.audited import told
 from pellucid.protocols.base import Context, FittedFold
-from pellucid.protocols.dictionaries.circuits import CodeCircuits, CodeCircuitsConfig
 from pellucid.protocols.dictionaries.examples import examples
+from pellucid.protocols.dictionaries.places.circuits import CodeCircuits, CodeCircuitsConfig
 
 ATOMS, POSITIONS, PEOPLE = 8, 6, 160
 

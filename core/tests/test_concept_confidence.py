@@ -17,9 +17,9 @@ from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
 from pellucid.protocols.audited import told, told_once
 from pellucid.protocols.base import Context, FittedFold
-from pellucid.protocols.dictionaries.confidence import ConceptConfidence, ConceptConfidenceConfig, dealt_among
-from pellucid.protocols.dictionaries.confidence_rows import ConfidenceRows
-from pellucid.protocols.dictionaries.naming import Attributes, Names, Rules
+from pellucid.protocols.dictionaries.names.confidence import ConceptConfidence, ConceptConfidenceConfig, dealt_among
+from pellucid.protocols.dictionaries.names.confidence_rows import ConfidenceRows
+from pellucid.protocols.dictionaries.names.naming import Attributes, Names, Rules
 from pellucid.protocols.dictionaries.pooled import Pooled
 
 UNITS, ATOMS, PEOPLE = 32, 16, 400

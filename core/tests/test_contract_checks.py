@@ -20,9 +20,9 @@ from pellucid.heads.tokens import LinearTokens
 from pellucid.kinds import KINDS
 from pellucid.plugins import Component
 from pellucid.protocols.base import Splitting
-from pellucid.protocols.dictionaries.probing import SparseProbing
-from pellucid.protocols.prediction import Prediction
-from pellucid.protocols.subject_holdout import SubjectHoldout
+from pellucid.protocols.dictionaries.by_labels.probing import SparseProbing
+from pellucid.protocols.prediction.assessment import Prediction
+from pellucid.protocols.splitting.subject_holdout import SubjectHoldout
 from pellucid.representation import Representation
 from pellucid.testing import datasets, instances, pictures
 from pellucid.testing.contract import Check

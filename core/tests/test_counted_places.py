@@ -11,12 +11,12 @@ from pellucid.data.graphs import Graphs
 from pellucid.data.samples import Place
 from pellucid.data.spec import DataSpec, Graph, Regression, Vector
 from pellucid.encoders.identity import Identity, IdentityConfig
+from pellucid.gathering.gallery import Gallery
+from pellucid.gathering.places import own_places
 from pellucid.heads.functions.linear import Linear, LinearConfig
 from pellucid.heads.scaled import STRIDE
 from pellucid.model import Model
 from pellucid.regions import Subgraph
-from pellucid.report.gallery import Gallery
-from pellucid.report.places import own_places
 
 
 class Counted(ArrayDataset):

@@ -5,8 +5,8 @@ import csv
 import numpy as np
 import pytest
 
-from pellucid.data.csv_tables import MAX_CELL, read_csv
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import MAX_CELL, read_csv
 
 
 def written(folder, content):

@@ -12,7 +12,7 @@ from made_labelled_rows import assessed, model, rows
 from pellucid.data import ArrayDataset, Binary, DataSpec, Vector
 from pellucid.errors import NotMeasurable
 from pellucid.model import Model
-from pellucid.protocols.dictionaries.absorption import Absorption
+from pellucid.protocols.dictionaries.by_labels.absorption import Absorption
 
 
 def kinds(absorbed: bool) -> tuple[ArrayDataset, Model, np.ndarray]:

@@ -8,8 +8,8 @@ from made_labelled_rows import COIN, LOUD, QUIET, assessed, at_random, context, 
 
 from pellucid.errors import NotMeasurable
 from pellucid.measures.dictionaries.exactness import indices_of_strongest
-from pellucid.protocols.dictionaries.labelled import Labelled
-from pellucid.protocols.dictionaries.perturbation import effects_of
+from pellucid.protocols.dictionaries.by_labels.labelled import Labelled
+from pellucid.protocols.dictionaries.by_labels.perturbation import effects_of
 
 
 def test_a_label_with_a_feature_of_its_own_is_lost_alone():

@@ -7,8 +7,8 @@ import pytest
 import torch
 from made_labelled_rows import LOUD, PEOPLE, QUIET, assessed, mixed, model, ravel, rows
 
-from pellucid.protocols.dictionaries.labelled import Side
-from pellucid.protocols.dictionaries.ravel import _pairs
+from pellucid.protocols.dictionaries.by_labels.labelled import Side
+from pellucid.protocols.dictionaries.by_labels.ravel import _pairs
 
 
 def test_labels_with_features_of_their_own_are_exchanged_alone():

@@ -8,8 +8,8 @@ from made_labelled_rows import ATOMS, LOUD, POSITIONS, QUIET, UNITS, fold_of, mi
 
 from pellucid.measures.dictionaries.ablation import ablate
 from pellucid.measures.dictionaries.code_edits import clamped, with_error
-from pellucid.protocols.dictionaries.labelled import Labelled, Side
-from pellucid.protocols.dictionaries.unlearning import _change
+from pellucid.protocols.dictionaries.by_labels.labelled import Labelled, Side
+from pellucid.protocols.dictionaries.by_labels.unlearning import _change
 
 
 def test_a_sample_is_the_mean_of_its_positions():

@@ -35,13 +35,13 @@ from pellucid.heads.dictionaries import TopK
 from pellucid.heads.functions.linear import Linear
 from pellucid.protocols.audited import told, told_once
 from pellucid.protocols.base import Context
-from pellucid.protocols.dictionaries.absorption import Absorption
+from pellucid.protocols.dictionaries.by_labels.absorption import Absorption
+from pellucid.protocols.dictionaries.by_labels.perturbation import TargetedPerturbation
+from pellucid.protocols.dictionaries.by_labels.probing import SparseProbing
+from pellucid.protocols.dictionaries.by_labels.ravel import Ravel
+from pellucid.protocols.dictionaries.by_labels.removal import SpuriousRemoval
+from pellucid.protocols.dictionaries.by_labels.unlearning import UNTOUCHED, Unlearned
 from pellucid.protocols.dictionaries.codes import label_called, label_names
-from pellucid.protocols.dictionaries.perturbation import TargetedPerturbation
-from pellucid.protocols.dictionaries.probing import SparseProbing
-from pellucid.protocols.dictionaries.ravel import Ravel
-from pellucid.protocols.dictionaries.removal import SpuriousRemoval
-from pellucid.protocols.dictionaries.unlearning import UNTOUCHED, Unlearned
 from pellucid.protocols.measuring import concluded, examined
 
 ALL = {

@@ -21,7 +21,7 @@ from made_labelled_rows import (
 )
 
 from pellucid.errors import NotMeasurable
-from pellucid.protocols.dictionaries.unlearning import UNTOUCHED
+from pellucid.protocols.dictionaries.by_labels.unlearning import UNTOUCHED
 
 
 def test_a_label_with_a_feature_of_its_own_is_forgotten_and_the_other_kept():

@@ -14,19 +14,19 @@ from pellucid.data import ArrayDataset, Binary, DataSpec, LearnedFrom, MultiClas
 from pellucid.data.spec import Concepts
 from pellucid.encoders.identity import Identity
 from pellucid.errors import LeakageError, NotMeasurable
+from pellucid.gathering.features import _shown
 from pellucid.heads.dictionaries import TopK, TopKConfig
 from pellucid.heads.functions.linear import Linear
 from pellucid.measures.dictionaries.reconstruction import cossim, explained_variance
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.dictionaries.by_labels.labelled import Side
 from pellucid.protocols.dictionaries.codes import label_names, labels_and_ratings
 from pellucid.protocols.dictionaries.features import DictionaryFeatures, association_in_words
-from pellucid.protocols.dictionaries.labelled import Side
 from pellucid.protocols.dictionaries.metrics import DictionaryMetrics
 from pellucid.protocols.dictionaries.pooled import Pooled
 from pellucid.protocols.dictionaries.stability import DictionaryStability
 from pellucid.protocols.measuring import concluded, examined
-from pellucid.report.features import _shown
 
 UNITS, ATOMS, POSITIONS, PEOPLE = 12, 16, 5, 120
 # numpy's chance: whatever a protocol draws by torch's, of any seed, is something else.

@@ -8,7 +8,7 @@ import torch
 from pellucid.data.graphs import Graphs
 from pellucid.data.spec import Graph
 from pellucid.errors import DataError
-from pellucid.graphs import GraphBatch, joined
+from pellucid.graph_batch import GraphBatch, joined
 
 
 def drawn(count=6, seed=0, types=False):

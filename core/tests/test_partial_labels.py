@@ -15,9 +15,9 @@ from pellucid.entries import HeadEntry
 from pellucid.errors import StudyError
 from pellucid.heads.base import target_loss
 from pellucid.protocols.baseline import TrivialBaseline
-from pellucid.protocols.metrics import metrics_of
-from pellucid.protocols.predicted import Predictions
-from pellucid.protocols.subject_holdout import SubjectHoldout
+from pellucid.protocols.prediction.metrics import metrics_of
+from pellucid.protocols.prediction.predictions import Predictions
+from pellucid.protocols.splitting.subject_holdout import SubjectHoldout
 from pellucid.training.fit import Sides, fit_model
 from pellucid.training.settings import TrainingSettings
 

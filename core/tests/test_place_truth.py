@@ -15,6 +15,7 @@ from pellucid.data.splits import Split
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.encoders.identity import Identity, IdentityConfig
 from pellucid.errors import NotMeasurable
+from pellucid.gathering.places import own_places
 from pellucid.heads.additive_tokens import AdditiveTokens, AdditiveTokensConfig
 from pellucid.heads.functions.linear import Linear
 from pellucid.heads.tokens import LinearTokens, LinearTokensConfig
@@ -23,7 +24,6 @@ from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.protocols.explanations.kinds import KIND, PlaceKinds
 from pellucid.protocols.explanations.truth import PlaceTruth, PlaceTruthConfig
 from pellucid.regions import Box, Subgraph, TimeSpan
-from pellucid.report.places import own_places
 from pellucid.representation import Representation, Tokens, TokenShape
 from pellucid.testing.planted import planted
 from pellucid.training.fit import Sides, fit_model

@@ -16,9 +16,15 @@ from pellucid.heads.base import HeadTags
 from pellucid.part import configured
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
-from pellucid.protocols.nested_subject_cv import NestedSubjectCv
-from pellucid.protocols.prediction import Prediction, PredictionConfig, label_columns, output_columns, predictions
-from pellucid.protocols.prediction_figures import fold_mean_roc
+from pellucid.protocols.prediction.assessment import (
+    Prediction,
+    PredictionConfig,
+    label_columns,
+    output_columns,
+    predictions,
+)
+from pellucid.protocols.prediction.figures import fold_mean_roc
+from pellucid.protocols.splitting.nested_subject_cv import NestedSubjectCv
 from pellucid.result import Results
 
 CLEAR = HeadTags(family="function")

@@ -15,12 +15,12 @@ import pandas as pd
 import pytest
 from made_stores import SAMPLES, holds, make_slowly, values
 
-from pellucid.data import prepared as module
-from pellucid.data import preparing
-from pellucid.data.prepared import Preparing, made_from, prepared
-from pellucid.data.rows import Rows
 from pellucid.errors import DataError, RunError
 from pellucid.files import sha256
+from pellucid.store import prepared as module
+from pellucid.store import preparing
+from pellucid.store.prepared import Preparing, made_from, prepared
+from pellucid.store.rows import Rows
 
 
 def one_by_one(seed: int = 0):

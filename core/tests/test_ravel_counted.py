@@ -11,8 +11,8 @@ import torch
 from made_labelled_rows import LOUD, QUIET, UNITS, assessed, context, fold_of, model, ravel, rows
 
 from pellucid.measures.dictionaries.ravel import Pairs, disentanglement
-from pellucid.protocols.dictionaries.labelled import Side
-from pellucid.protocols.dictionaries.ravel import PARTS, RavelRows, _pairs, _parts
+from pellucid.protocols.dictionaries.by_labels.labelled import Side
+from pellucid.protocols.dictionaries.by_labels.ravel import PARTS, RavelRows, _pairs, _parts
 
 COUNT, FEATURES = 300, 5
 

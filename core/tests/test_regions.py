@@ -9,6 +9,7 @@ import pytest
 from pellucid.data.spec import Graph, Image, Signal, Trajectory
 from pellucid.errors import ContractError
 from pellucid.evaluation import _difference
+from pellucid.gathering.places import from_json, in_words, input_of
 from pellucid.regions import (
     Box,
     FrequencyBand,
@@ -24,7 +25,6 @@ from pellucid.regions import (
     region_from_json,
     region_to_json,
 )
-from pellucid.report.places import from_json, in_words, input_of
 
 EVERY = (
     TimeSpan(("I", "II"), 0.5, 1.0),

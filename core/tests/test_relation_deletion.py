@@ -24,7 +24,7 @@ from pellucid.errors import LeakageError, NotMeasurable
 from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
-from pellucid.protocols.prediction import label_columns
+from pellucid.protocols.prediction.assessment import label_columns
 from pellucid.protocols.relations import RelationDeletion
 from pellucid.protocols.relations.deletion import RelationDeletionConfig
 from pellucid.representation import Representation

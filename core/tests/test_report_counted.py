@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from made_runs import Reader, Weighted, run_folder
 
+from pellucid.gathering.explained import ROWS
 from pellucid.heads.base import HeadTags
 from pellucid.regions import FrequencyBand, region_to_json
 from pellucid.report import build
 from pellucid.report.cases import bars_of
 from pellucid.report.counted import EACH_WAY, counted_units
-from pellucid.report.explained import ROWS
 from pellucid.report.folder import RunFolder
 from pellucid.report.pictures import whole_models
 from pellucid.report.sections import role

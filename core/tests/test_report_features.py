@@ -14,14 +14,14 @@ from made_layers import axis_dictionary, fold_of, layer_folder
 from pellucid.activations.dataset import ActivationsFolder
 from pellucid.data import ArrayDataset, Binary, DataSpec, Image
 from pellucid.errors import DataError
+from pellucid.gathering.features import EACH, gather
+from pellucid.gathering.gallery import Gallery
 from pellucid.heads.dictionaries import TopK
 from pellucid.measures.neighbours import grid_neighbours
 from pellucid.measures.spatial import morans_i
 from pellucid.protocols.dictionaries.features import DictionaryFeatures
 from pellucid.report.feature_cards import _pattern_in_words, cards
-from pellucid.report.features import EACH, gather
 from pellucid.report.figures import Picture
-from pellucid.report.gallery import Gallery
 
 PEOPLE, SIDE, UNITS = 80, 6, 8
 SPOT = (4, 1)

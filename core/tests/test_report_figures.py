@@ -9,12 +9,12 @@ import torch
 from made_runs import fold_of, planted, run_folder
 
 from pellucid.explanation import Explanation
+from pellucid.gathering.explained import explanation_rows
 from pellucid.report.cases import bars_of
-from pellucid.report.explained import explanation_rows
 from pellucid.report.figures import importance, shape_function
 from pellucid.report.folder import RunFolder
-from pellucid.report.names import number
 from pellucid.report.pictures import whole_models
+from pellucid.wording import number
 
 
 def explanation(parts: list[float], baseline: float = -1.0, gap: float = 0.0) -> Explanation:

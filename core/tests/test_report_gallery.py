@@ -16,19 +16,19 @@ from pellucid.data.spec import DataSpec, Image
 from pellucid.data.targets import explained_label
 from pellucid.errors import LeakageError
 from pellucid.explanation import Evidence
+from pellucid.gathering.explained import explanation_rows
+from pellucid.gathering.gallery import Gallery, collect
+from pellucid.gathering.latent import STEPS_SD, traversals
+from pellucid.gathering.lots import EACH, drawn, kind_of, lot
+from pellucid.gathering.places import from_json, to_json
 from pellucid.heads.base import HeadTags
 from pellucid.protocols.base import Context
 from pellucid.regions import Box, Steps, TimeSpan, region_to_json
 from pellucid.report import build, feature_cards, figures
 from pellucid.report.cases import cases
-from pellucid.report.explained import explanation_rows
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
-from pellucid.report.gallery import Gallery, collect
-from pellucid.report.latent import STEPS_SD, traversals
-from pellucid.report.lots import EACH, drawn, kind_of, lot
-from pellucid.report.names import number
-from pellucid.report.places import from_json, to_json
+from pellucid.wording import number
 
 EMPTY = Picture("data:,", "nothing", 1)
 

@@ -12,14 +12,14 @@ from made_runs import Reader, Weighted, context_of, fold_of, planted, run_folder
 
 from pellucid.errors import ContractError
 from pellucid.explanation import Evidence
+from pellucid.gathering.explained import explanation_rows
+from pellucid.gathering.gallery import REASONS, Gallery, collect
 from pellucid.heads.base import HeadTags
 from pellucid.regions import Box
 from pellucid.report import build, looks
 from pellucid.report.cases import cases
-from pellucid.report.explained import explanation_rows
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
-from pellucid.report.gallery import REASONS, Gallery, collect
 from pellucid.report.pictures import whole_models
 from pellucid.report.sections import role
 
@@ -94,7 +94,7 @@ def test_rows_keep_what_units_point_at_and_nothing_where_they_point_at_nothing(f
 
 
 def test_only_the_strongest_of_thousands_of_units_are_kept(fold, monkeypatch):
-    monkeypatch.setattr("pellucid.report.explained.POINTING", 1)
+    monkeypatch.setattr("pellucid.gathering.explained.POINTING", 1)
     rows = explanation_rows(fold)
     for _, some in rows.groupby("sample"):
         (kept,) = some.index[some["evidence"] != ""]

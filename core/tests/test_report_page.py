@@ -11,7 +11,7 @@ from made_runs import RESULTS, TARGETS, Reader, result, run_folder
 
 from pellucid.errors import RunError
 from pellucid.report import build, words
-from pellucid.report.names import interval, number
+from pellucid.wording import interval, number
 
 
 @pytest.fixture(scope="module")

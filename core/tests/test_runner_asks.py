@@ -12,7 +12,7 @@ from pellucid.errors import StudyError
 from pellucid.part import Config
 from pellucid.protocols.base import FINAL_VALIDATION, Assessment, Protocol, Splitting
 from pellucid.protocols.dictionaries.features import DictionaryFeatures
-from pellucid.protocols.nested_subject_cv import NestedSubjectCv, NestedSubjectCvConfig
+from pellucid.protocols.splitting.nested_subject_cv import NestedSubjectCv, NestedSubjectCvConfig
 from pellucid.running import folds
 from pellucid.studies import Study
 from pellucid.testing.folds import dictionary_fold

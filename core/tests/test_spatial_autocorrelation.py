@@ -22,8 +22,8 @@ from pellucid.measures.neighbours import grid_neighbours, nearest_neighbours, se
 from pellucid.measures.spatial import moran_test
 from pellucid.protocols.audited import told
 from pellucid.protocols.base import Context
-from pellucid.protocols.dictionaries.placed import on_globe, over_coordinates, over_positions
-from pellucid.protocols.dictionaries.spatial import SpatialAutocorrelation, SpatialAutocorrelationConfig
+from pellucid.protocols.dictionaries.places.placed import on_globe, over_coordinates, over_positions
+from pellucid.protocols.dictionaries.places.spatial import SpatialAutocorrelation, SpatialAutocorrelationConfig
 from pellucid.statistics.false_discovery import benjamini_hochberg
 from pellucid.views.patterns import Grid, draw_pattern, draw_scatter
 

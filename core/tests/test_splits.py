@@ -20,8 +20,8 @@ from pellucid.data.splits import (
 )
 from pellucid.errors import DataError, LeakageError
 from pellucid.part import configured
-from pellucid.protocols.nested_subject_cv import NestedSubjectCv, NestedSubjectCvConfig
-from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+from pellucid.protocols.splitting.nested_subject_cv import NestedSubjectCv, NestedSubjectCvConfig
+from pellucid.protocols.splitting.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 
 
 def cohort(subjects, labels, **columns):

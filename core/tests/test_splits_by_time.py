@@ -9,7 +9,7 @@ import pytest
 from pellucid.data import DataSpec, Regression, Vector
 from pellucid.data.arrays import ArrayDataset
 from pellucid.errors import DataError
-from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+from pellucid.protocols.splitting.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 
 
 def dated(years, subjects):

@@ -14,13 +14,13 @@ from pellucid.data.splits import Split
 from pellucid.encoders.base import EncoderConfig, EncoderTags
 from pellucid.encoders.links import LinkEncoder
 from pellucid.encoders.rates import NodePaths
+from pellucid.gathering.gallery import Gallery, collect
 from pellucid.heads.base import PredictorConfig
 from pellucid.model import Model, Threshold
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
 from pellucid.report import figures
 from pellucid.report.cases import _input
-from pellucid.report.gallery import Gallery, collect
 from pellucid.representation import Representation
 from pellucid.testing.pictures import _drawn
 from pellucid.views import DEFAULT, Shown

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from pellucid.protocols.explanations.audit import ExplanationAudit
-from pellucid.protocols.prediction import Prediction
+from pellucid.protocols.prediction.assessment import Prediction
 from pellucid.testing.folds import fitted_fold
 
 

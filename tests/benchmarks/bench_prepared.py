@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pellucid.data.prepared import Prepared, Preparing, _verified, prepared
+from pellucid.store.prepared import Prepared, Preparing, _verified, prepared
 
 SAMPLES, SHAPE, BATCH, ROUNDS = 2000, (12, 1000), 64, 15
 

@@ -14,7 +14,7 @@ import pellucid
 from pellucid.command.tables import print_run
 from pellucid.data import ArrayDataset, Binary, DataSpec, Vector
 from pellucid.errors import StudyError
-from pellucid.protocols.nested_subject_cv import NestedSubjectCv
+from pellucid.protocols.splitting.nested_subject_cv import NestedSubjectCv
 from pellucid.report import build
 from pellucid.run import Run
 from pellucid.studies import Study

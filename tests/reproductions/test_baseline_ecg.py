@@ -22,7 +22,7 @@ from pellucid.errors import LeakageError
 from pellucid.heads.tokens import LinearTokens
 from pellucid.model import Model
 from pellucid.protocols.baseline import TrivialBaseline
-from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+from pellucid.protocols.splitting.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 from pellucid.training.fit import Sides, fit_model, prepare_encoder
 from pellucid.training.settings import TrainingSettings
 from pellucid_ecg.synthetic import EcgSynthetic, EcgSyntheticConfig

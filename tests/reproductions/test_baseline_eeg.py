@@ -23,7 +23,7 @@ from pellucid.errors import LeakageError
 from pellucid.heads.functions.lda import Lda
 from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
-from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+from pellucid.protocols.splitting.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 from pellucid.statistics.bootstrap import percentiles, subject_weights
 from pellucid.training.fit import Sides, fit_model, prepare_encoder
 from pellucid.training.settings import TrainingSettings

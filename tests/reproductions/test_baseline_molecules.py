@@ -26,12 +26,12 @@ from pellucid.batch import Batch, collate
 from pellucid.data.spec import MultiLabel
 from pellucid.data.subset import Subset
 from pellucid.encoders.base import Encoder
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid.heads.additive_tokens import AdditiveTokens
 from pellucid.heads.base import target_loss
 from pellucid.heads.mlp import Mlp
 from pellucid.model import Model
-from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+from pellucid.protocols.splitting.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 from pellucid.training.fit import Sides, fit_model, prepare_encoder
 from pellucid.training.settings import TrainingSettings
 from pellucid_datasets.molecules.grammar import GROUPS

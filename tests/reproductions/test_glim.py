@@ -15,7 +15,7 @@ from pellucid.assembly import build_encoders, build_head
 from pellucid.batch import collate
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.measuring import concluded, examined
-from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+from pellucid.protocols.splitting.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 from pellucid.protocols.texts.generated import GeneratedText
 from pellucid.protocols.texts.retrieval import Retrieval
 from pellucid.studies import Study

@@ -29,7 +29,7 @@ from pellucid.model import batches
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.measuring import concluded, examined
 from pellucid.protocols.necessity import InputNecessity, InputNecessityConfig
-from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+from pellucid.protocols.splitting.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 from pellucid.representation import Representation, Tokens, concatenated
 from pellucid.text.quantities import quantity
 from pellucid.text.settings import SmallT5

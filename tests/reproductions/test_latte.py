@@ -25,7 +25,7 @@ from pellucid.model import Model, batches
 from pellucid.protocols.base import FittedFold
 from pellucid.protocols.relations import RelationDeletion
 from pellucid.protocols.relations.conclusions import LOSS, SAYS, SHARE, WEIGHT, WHOLE
-from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+from pellucid.protocols.splitting.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 from pellucid.statistics.ranking import spearman
 from pellucid.training.fit import Sides, fit_model, prepare_encoder
 from pellucid.training.settings import TrainingSettings

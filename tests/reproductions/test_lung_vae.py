@@ -27,8 +27,8 @@ from pellucid.heads.traversal import LatentTraversal
 from pellucid.model import Model
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.baseline import TrivialBaseline
-from pellucid.protocols.nested_subject_cv import NestedSubjectCv
-from pellucid.protocols.prediction import Prediction
+from pellucid.protocols.prediction.assessment import Prediction
+from pellucid.protocols.splitting.nested_subject_cv import NestedSubjectCv
 from pellucid.protocols.traversal.monotonicity import TraversalMonotonicity
 from pellucid.training.fit import Sides, fit_encoder, fit_model, prepare_encoder
 from pellucid.training.settings import TrainingSettings

@@ -20,7 +20,7 @@ from pellucid.batch import Batch
 from pellucid.data.subset import Subset
 from pellucid.errors import ContractError
 from pellucid.model import Model
-from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+from pellucid.protocols.splitting.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 from pellucid.training.fit import Sides, fit_model, prepare_encoder
 from pellucid.training.settings import TrainingSettings
 from pellucid_ecg.encoders.protoecgnet import ProtoEcgNet

@@ -14,9 +14,9 @@ import numpy as np
 
 from pellucid.activations.folder import DOCUMENT, FORMAT, file_name
 from pellucid.activations.shuffling import Shuffle
-from pellucid.data.rows import RowsWriter
 from pellucid.errors import DataError, RunError
 from pellucid.files import sha256
+from pellucid.store.rows import RowsWriter
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from torch import Tensor
 from pellucid.attribution.memory import still
 from pellucid.batch import Batch
 from pellucid.errors import ContractError, nearest
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid.model import Model
 from pellucid.regions import Region, Subgraph
 

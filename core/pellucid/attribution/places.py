@@ -7,7 +7,7 @@ from torch import Tensor
 from pellucid.attribution.graphs import GraphMap, graph_map
 from pellucid.attribution.parts import RegionMap, region_map
 from pellucid.batch import Batch
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid.model import Model
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from pellucid.command.not_measured import print_not_measured
 from pellucid.report import findings, words
-from pellucid.report.names import interval, listed, number, sentence_case
+from pellucid.wording import interval, listed, number, sentence_case
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid.batch import Batch
 from pellucid.data.spec import InputSpec
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid.part import Config, Part
 from pellucid.representation import Representation, TokenShape
 

@@ -93,7 +93,7 @@ class Splitting(Protocol):
 
 
 Gathered = tuple[tuple[dict[str, Any], ...], dict[str, np.ndarray], str]
-"""Facts as plain values, arrays by name, and what could not be shown; see :func:`pellucid.report.features.gather`."""
+"""Facts as plain values, arrays by name, and what could not be shown; see :func:`pellucid.gathering.features.gather`."""
 
 
 class Assessment(Protocol):

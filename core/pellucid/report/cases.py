@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.data.spec import COVARIATES
-from pellucid.report import figures, places
+from pellucid.gathering import places
+from pellucid.gathering.lots import group_of
+from pellucid.report import figures
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
 from pellucid.report.looks import Look, looks, marks, reasons
-from pellucid.report.lots import group_of
-from pellucid.report.names import listed, number, plural, sentence_case
 from pellucid.report.pictures import units_of, view_of
 from pellucid.unit_names import distinct, measured, readable
 from pellucid.views import Marked, Shown
 from pellucid.views.contributions import ContributionBars, draw_bars
 from pellucid.views.network import Neighbourhood
 from pellucid.views.paths import paths_in_words
+from pellucid.wording import listed, number, plural, sentence_case
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.gathering import places
 from pellucid.regions import region_from_json
-from pellucid.report import places
-from pellucid.report.names import number, plural
 from pellucid.unit_names import distinct, readable
+from pellucid.wording import number, plural
 
 if TYPE_CHECKING:
     import pandas as pd

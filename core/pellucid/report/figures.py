@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.report.names import number
 from pellucid.views import INK, LOWERS, Shown, View, inches, is_to_scale
+from pellucid.wording import number
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.report.names import plural, sentence_case
+from pellucid.wording import plural, sentence_case
 
 EXAMPLES = 3
 LEFT_OUT, KEPT = "left out", "kept"

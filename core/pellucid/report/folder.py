@@ -13,11 +13,11 @@ from pydantic import TypeAdapter
 from pellucid.data.spec import DataSpec, Target
 from pellucid.encoders.base import EncoderTags
 from pellucid.errors import RunError
+from pellucid.gathering.explained import ROWS
+from pellucid.gathering.gallery import Gallery
+from pellucid.gathering.lots import interpretable, with_cases
 from pellucid.heads.base import HeadTags
 from pellucid.protocols.base import Context
-from pellucid.report.explained import ROWS
-from pellucid.report.gallery import Gallery
-from pellucid.report.lots import interpretable, with_cases
 from pellucid.result import NotMeasured, Result
 from pellucid.run import DOCUMENT, read_document, verified
 

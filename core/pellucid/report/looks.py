@@ -10,8 +10,9 @@ import numpy as np
 
 from pellucid.data.graphs import Graphs
 from pellucid.explanation import Evidence
+from pellucid.gathering import places
 from pellucid.regions import Region
-from pellucid.report import figures, places
+from pellucid.report import figures
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
 from pellucid.report.pictures import view_of

@@ -9,6 +9,7 @@ from typing import Any
 
 from pellucid.data.spec import DataSpec
 from pellucid.files import writing
+from pellucid.gathering.lots import EACH
 from pellucid.protocols.said import AFTER_CASES, LEARNT_CODE, Section
 from pellucid.report import (
     cases,
@@ -22,9 +23,8 @@ from pellucid.report import (
     words,
 )
 from pellucid.report.folder import RunFolder
-from pellucid.report.lots import EACH
-from pellucid.report.names import listed, sentence_case
 from pellucid.result import Result
+from pellucid.wording import listed, sentence_case
 
 HERE = Path(__file__).parent
 AUDIT = words.AUDIT

@@ -18,9 +18,9 @@ from pellucid.report import figures
 from pellucid.report.counted import Counted, counted_units
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
-from pellucid.report.names import number
 from pellucid.unit_names import distinct, measured, readable, unit_sign
 from pellucid.views import DEFAULT, Shown, View, is_to_scale, view_for
+from pellucid.wording import number
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pellucid.report.folder import RunFolder
-from pellucid.report.names import sentence_case
 from pellucid.run import DOCUMENT
+from pellucid.wording import sentence_case
 
 
 @dataclass(frozen=True)

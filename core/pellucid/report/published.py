@@ -10,9 +10,9 @@ from pellucid.data.published import Published
 from pellucid.report import figures, words
 from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
-from pellucid.report.names import interval, listed, number, plural
 from pellucid.result import Result
 from pellucid.views import INK, LOWERS, NEUTRAL
+from pellucid.wording import interval, listed, number, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

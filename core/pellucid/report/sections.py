@@ -8,8 +8,8 @@ from typing import Any
 
 from pellucid.report import words
 from pellucid.report.folder import RunFolder
-from pellucid.report.names import interval, listed, number, plural, sentence_case
 from pellucid.result import Result
+from pellucid.wording import interval, listed, number, plural, sentence_case
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pellucid.report import words
-from pellucid.report.names import sentence_case
 from pellucid.result import NotMeasured
+from pellucid.wording import sentence_case
 
 
 @dataclass(frozen=True)

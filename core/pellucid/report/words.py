@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pellucid import plugins
 from pellucid.errors import PellucidError
 from pellucid.protocols.said import MetricWords, Section
-from pellucid.report.names import interval, listed, number, plural, sentence_case
 from pellucid.result import Result
+from pellucid.wording import interval, listed, number, plural, sentence_case
 
 if TYPE_CHECKING:
     from pellucid.protocols.base import Assessment

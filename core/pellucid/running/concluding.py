@@ -31,8 +31,8 @@ def conclude(task: Task, document: dict[str, Any], splits: list[Split], seconds:
     """
     import pandas as pd
 
+    from pellucid.gathering.gallery import Gallery
     from pellucid.report import build
-    from pellucid.report.gallery import Gallery
 
     folders = [task.folder / "folds" / str(split.fold) for split in splits]
     results: list[Result] = []

@@ -67,8 +67,8 @@ def _baseline(task: Task, dataset: Dataset) -> TrivialBaseline | None:
 
 
 def _examine(task: Task, fold: FittedFold, folder: Path) -> None:
-    from pellucid.report.explained import explanation_rows
-    from pellucid.report.gallery import collect
+    from pellucid.gathering.explained import explanation_rows
+    from pellucid.gathering.gallery import collect
 
     lacking: list[NotMeasured] = []
     for name, assessment in task.assessments.items():
@@ -92,7 +92,7 @@ def _examine(task: Task, fold: FittedFold, folder: Path) -> None:
 
 def _gathered(task: Task, fold: FittedFold) -> Gathered:
     """What is shown of single features: of those that an assessment decides on, else as the report chooses."""
-    from pellucid.report.features import gather
+    from pellucid.gathering.features import gather
 
     told = (assessment.gathered(fold, task.context) for assessment in task.assessments.values())
     return next((one for one in told if one is not None), None) or gather(fold)
@@ -139,7 +139,7 @@ def _fitted(task: Task, sides: Sides, where: str, checkpoints: Path) -> tuple[di
 
 def threshold_of(model: Model, sides: Sides) -> Threshold:
     """The threshold of a yes-or-no model, chosen on the validation subjects and on nobody else."""
-    from pellucid.protocols.prediction import choose_threshold
+    from pellucid.protocols.prediction.assessment import choose_threshold
 
     if not isinstance(model.head, Predictor) or not model.head.config.target.yes_or_no:
         return Threshold()

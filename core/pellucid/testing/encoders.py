@@ -8,7 +8,7 @@ import torch
 
 from pellucid.batch import Batch
 from pellucid.encoders.base import Encoder
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid.plugins import Component
 from pellucid.testing.instances import encoders, need
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pellucid.data.rows import Rows
+from pellucid.store.rows import Rows
 from pellucid_ct.scans.kept import Crops, kept, key_of
 
 

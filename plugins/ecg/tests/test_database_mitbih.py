@@ -9,7 +9,7 @@ import pytest
 from made_databases import write_record
 
 from pellucid.errors import DataError, LeakageError
-from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+from pellucid.protocols.splitting.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 from pellucid.testing.real_data import real_data
 from pellucid_ecg.databases.beats import AAMI, AROUND, intervals, read_annotations, read_beats_table
 from pellucid_ecg.databases.mitbih import DS1, DS2, PACED, MitBih, MitBihConfig

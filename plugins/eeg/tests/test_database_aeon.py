@@ -7,7 +7,7 @@ import pytest
 
 from pellucid import plugins
 from pellucid.errors import DataError, LeakageError
-from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+from pellucid.protocols.splitting.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 from pellucid_eeg.databases.aeon import AeonEeg, AeonEegConfig
 from pellucid_eeg.databases.aeon_sets import SETS
 from pellucid_eeg.databases.ts_files import read_ts

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pellucid.errors import DataError
-from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+from pellucid.protocols.splitting.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 from pellucid.testing.real_data import real_data
 from pellucid_eeg.databases.muse import MuseN170, MuseN170Config, read_muse
 from pellucid_eeg.preparing.record import Preparation

@@ -11,7 +11,7 @@ import pellucid
 from pellucid.assembly import build_encoders, build_head, encoders_of
 from pellucid.data.dataset import Dataset
 from pellucid.model import Model
-from pellucid.protocols.nested_subject_cv import NestedSubjectCv, NestedSubjectCvConfig
+from pellucid.protocols.splitting.nested_subject_cv import NestedSubjectCv, NestedSubjectCvConfig
 from pellucid.testing.real_data import real_data
 from pellucid.training.fit import Sides, fit_model, prepare_encoder
 

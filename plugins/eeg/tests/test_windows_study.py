@@ -13,8 +13,8 @@ from written_trees import NAMES, RATE, bids_tree, tapping, tree_of_events, tuab_
 import pellucid
 from pellucid import plugins
 from pellucid.errors import DataError, LeakageError
-from pellucid.protocols.nested_subject_cv import NestedSubjectCv
-from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+from pellucid.protocols.splitting.nested_subject_cv import NestedSubjectCv
+from pellucid.protocols.splitting.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 from pellucid.testing import datasets as checks
 from pellucid_eeg.databases.bids import BidsEeg, BidsEegConfig
 from pellucid_eeg.databases.folder import EegFolder, EegFolderConfig

@@ -294,7 +294,7 @@ def test_the_published_sides_are_those_of_a_protocol(tmp_path):
     for person in ("ZAB", "ZCD"):
         write_results(tmp_path / f"results{person}_SR.mat", [(f"Sentence {at}.", signals(260)) for at in range(20)])
     data = opened(tmp_path).keeping_apart(["sentence"])
-    from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+    from pellucid.protocols.splitting.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 
     (split,) = SubjectHoldout(SubjectHoldoutConfig(column="official", apart=("sentence",))).splits(data, "", 0)
     assert [len(side) for side in (split.train, split.validation, split.test)] == [32, 4, 4]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pellucid.attribution.memory import still
 from pellucid.attribution.references import Placed, Reference
 from pellucid.batch import Batch
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid.model import Model
 from pellucid.part import Config
 from pellucid.regions import Subgraph

@@ -7,7 +7,7 @@ import torch
 from pellucid.assembly import facts_of
 from pellucid.batch import collate
 from pellucid.data.subset import Subset
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid.heads.additive_tokens import AdditiveTokens, AdditiveTokensConfig
 from pellucid.model import Model
 from pellucid.regions import Subgraph

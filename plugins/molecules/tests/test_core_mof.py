@@ -11,7 +11,7 @@ import pytest
 
 from pellucid import plugins
 from pellucid.errors import DataError
-from pellucid.protocols.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
+from pellucid.protocols.splitting.subject_holdout import SubjectHoldout, SubjectHoldoutConfig
 from pellucid_molecules.crystals.core_mof import GET, CoreMof, CoreMofConfig
 from pellucid_molecules.crystals.frameworks import examples, framework_of, made_up
 

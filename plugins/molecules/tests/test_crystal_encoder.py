@@ -10,7 +10,7 @@ from pellucid.batch import Batch
 from pellucid.data.graphs import Graphs
 from pellucid.data.spec import Graph
 from pellucid.errors import StudyError
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid_molecules.crystals.crystal import Crystal, cell_of
 from pellucid_molecules.crystals.store import Reading, crystal_input, graph_of
 from pellucid_molecules.encoders.crystal import CrystalEncoder, CrystalEncoderConfig

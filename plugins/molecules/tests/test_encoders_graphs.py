@@ -14,7 +14,7 @@ from pellucid.batch import Batch
 from pellucid.data.graphs import Graphs
 from pellucid.data.spec import Graph
 from pellucid.errors import DataError
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid.regions import Subgraph
 from pellucid_molecules.encoders.attentivefp import AttentiveFp
 from pellucid_molecules.encoders.dmpnn import Dmpnn, messages, opposite

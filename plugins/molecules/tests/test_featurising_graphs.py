@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from pellucid.data.csv_tables import read_csv
 from pellucid.data.graphs import Graphs
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import read_csv
 from pellucid.testing.real_data import real_data
 from pellucid_molecules.featurising.codes import molecule_input
 from pellucid_molecules.featurising.drawable import molecule_from

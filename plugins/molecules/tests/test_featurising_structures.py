@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from pellucid.data.csv_tables import read_csv
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import read_csv
 from pellucid.testing.real_data import real_data
 from pellucid_molecules.featurising.descriptors import SLOW, descriptor_names, descriptors_of
 from pellucid_molecules.featurising.examining import examined

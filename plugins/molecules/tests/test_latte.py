@@ -11,7 +11,7 @@ from pellucid.data.graphs import Graphs
 from pellucid.data.spec import Graph
 from pellucid.encoders.abilities import WeighsRelations
 from pellucid.errors import StudyError
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid.part import configured
 from pellucid_molecules.encoders.latte import Latte, LatteConfig
 from pellucid_molecules.encoders.latte_edges import PathEdges, joined_edges, pruned, strongest

@@ -9,7 +9,7 @@ from torch.distributions import Normal, kl_divergence
 
 from pellucid.batch import Batch, collate
 from pellucid.errors import DataError, LeakageError, StudyError
-from pellucid.protocols.nested_subject_cv import NestedSubjectCv, NestedSubjectCvConfig
+from pellucid.protocols.splitting.nested_subject_cv import NestedSubjectCv, NestedSubjectCvConfig
 from pellucid.representation import Representation
 from pellucid.testing.real_data import real_data
 from pellucid_datasets.links import LinksSynthetic, LinksSyntheticConfig

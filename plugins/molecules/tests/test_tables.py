@@ -17,7 +17,7 @@ from pellucid import plugins
 from pellucid.data.splits import components_of
 from pellucid.errors import DataError, PellucidError
 from pellucid.opening import dataset
-from pellucid.protocols.nested_subject_cv import NestedSubjectCv, NestedSubjectCvConfig
+from pellucid.protocols.splitting.nested_subject_cv import NestedSubjectCv, NestedSubjectCvConfig
 from pellucid.testing.real_data import real_data
 from pellucid_molecules.featurising.fingerprints import morgan_counts
 from pellucid_molecules.featurising.scaffolds import scaffold_of

@@ -43,7 +43,7 @@ class Regression(BaseTarget):
 
     def said(self, values: np.ndarray) -> str:
         """The numbers with their units."""
-        from pellucid.report.names import number
+        from pellucid.wording import number
 
         return ", ".join(f"{number(float(v))} {u}".strip() for v, u in zip(values, self.units, strict=True))
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from pellucid.protocols.concepts.part import AuditedPart, mean_of
 from pellucid.protocols.concepts.rows import LEARNT
-from pellucid.protocols.metrics import metrics_of
-from pellucid.protocols.predicted import Predictions
-from pellucid.protocols.prediction import label_columns
+from pellucid.protocols.prediction.assessment import label_columns
+from pellucid.protocols.prediction.metrics import metrics_of
+from pellucid.protocols.prediction.predictions import Predictions
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Interval, Statistic, estimate, percentiles
 

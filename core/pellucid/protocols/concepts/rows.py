@@ -19,7 +19,7 @@ from pellucid.faithfulness.probes import dealt, numbers
 from pellucid.heads.base import probabilities
 from pellucid.model import Model
 from pellucid.protocols.base import Splitting
-from pellucid.protocols.prediction import label_columns
+from pellucid.protocols.prediction.assessment import label_columns
 from pellucid.protocols.usual import UsualConcepts
 
 LEARNT = "learnt"

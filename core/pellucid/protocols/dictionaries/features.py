@@ -93,7 +93,7 @@ class DictionaryFeatures(OfDictionaries):
 
     def gathered(self, fold: FittedFold, context: Context) -> Gathered:
         """The features that it counts."""
-        from pellucid.report.features import gather
+        from pellucid.gathering.features import gather
 
         return gather(fold, self)
 

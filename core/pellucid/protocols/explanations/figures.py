@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.protocols.base import Context
 from pellucid.protocols.explanations.rows import STEPS
-from pellucid.protocols.prediction_figures import COLOURS
+from pellucid.protocols.prediction.figures import COLOURS
 from pellucid.statistics.bootstrap import interval, subject_weights, weighted_mean
 from pellucid.views.drawing import NEUTRAL
 

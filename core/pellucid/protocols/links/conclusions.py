@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.protocols.base import Context
+from pellucid.protocols.links.hidden import pair_input
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Statistic, estimate, percentiles, subject_weights, weighted_mean
 from pellucid.statistics.ranking import auroc, over_folds
@@ -152,8 +153,6 @@ def recall_by_node(rows: pd.DataFrame, k: int) -> tuple[np.ndarray, np.ndarray, 
 
 
 def _pair(context: Context) -> str:
-    from pellucid.protocols.links.masked import pair_input
-
     name = pair_input(context.spec)
     assert name is not None
     return name

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from pellucid.data.dataset import Dataset
+from pellucid.data.spec import DataSpec, Nodes
 from pellucid.data.wrapped import Wrapped
 from pellucid.encoders.abilities import KnowsLinks
 from pellucid.encoders.base import Encoder
@@ -142,3 +143,8 @@ def leaky_scores(fold: FittedFold, part: str) -> np.ndarray:
         same_encoders=True,
     )
     return np.asarray(leaky.logits(fold.dataset.subset(fold.split.test))[:, 0].double().numpy())
+
+
+def pair_input(spec: DataSpec) -> str | None:
+    """Name of the input of pairs of nodes; None where there is none."""
+    return next((n for n, one in spec.inputs.items() if isinstance(one, Nodes) and len(one.roles) == 2), None)

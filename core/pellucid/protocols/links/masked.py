@@ -9,8 +9,6 @@ import numpy as np
 from pydantic import Field
 
 from pellucid.attribution.network import neighbour_attribution
-from pellucid.data.inputs import Nodes
-from pellucid.data.spec import DataSpec
 from pellucid.errors import NotMeasurable
 from pellucid.part import Config
 from pellucid.protocols.audited import told_once
@@ -19,6 +17,7 @@ from pellucid.protocols.links.conclusions import LinkConclusions
 from pellucid.protocols.links.figure import drawn
 from pellucid.protocols.links.hidden import (
     leaky_scores,
+    pair_input,
     refuse_change_when_flipped,
     refuse_known_links,
 )
@@ -150,11 +149,6 @@ class MaskedLinks(Assessment):
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
         """For each part whose encoder knows links, the likeliest pairs without an observed link and what they rest on."""
         return drawn(rows)
-
-
-def pair_input(spec: DataSpec) -> str | None:
-    """Name of the input of pairs of nodes; None where there is none."""
-    return next((n for n, one in spec.inputs.items() if isinstance(one, Nodes) and len(one.roles) == 2), None)
 
 
 def _names(spec: Any, pair: np.ndarray) -> list[str]:

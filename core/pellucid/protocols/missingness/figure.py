@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.protocols.prediction_figures import COLOURS, MARKS
+from pellucid.protocols.prediction.figures import COLOURS, MARKS
 from pellucid.result import Result
 from pellucid.views.drawing import NEUTRAL
 

@@ -19,11 +19,11 @@ from pellucid.model import Model, batches
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, joined, rows_of
 from pellucid.protocols.fit_again import fit_again
-from pellucid.protocols.metrics import Metric, metrics_of
 from pellucid.protocols.missingness.figure import worths
 from pellucid.protocols.missingness.flip import reads_one
-from pellucid.protocols.predicted import Predictions
-from pellucid.protocols.prediction import label_columns
+from pellucid.protocols.prediction.assessment import label_columns
+from pellucid.protocols.prediction.metrics import Metric, metrics_of
+from pellucid.protocols.prediction.predictions import Predictions
 from pellucid.protocols.said import MetricWords
 from pellucid.representation import tokens_name
 from pellucid.result import Result

@@ -10,9 +10,9 @@ import numpy as np
 from pellucid.data.targets import Target
 from pellucid.protocols.base import Context
 from pellucid.protocols.controls import at_chance
-from pellucid.protocols.metrics import Metric, metrics_of
-from pellucid.protocols.predicted import Predictions
-from pellucid.protocols.prediction_figures import COLOURS, MARKS
+from pellucid.protocols.prediction.figures import COLOURS, MARKS
+from pellucid.protocols.prediction.metrics import Metric, metrics_of
+from pellucid.protocols.prediction.predictions import Predictions
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import LEVEL, Interval, interval, subject_weights
 from pellucid.views.drawing import NEUTRAL

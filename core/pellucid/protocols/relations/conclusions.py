@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.protocols.base import Context
-from pellucid.protocols.metrics import Metric, metrics_of
-from pellucid.protocols.predicted import Predictions
+from pellucid.protocols.prediction.metrics import Metric, metrics_of
+from pellucid.protocols.prediction.predictions import Predictions
 from pellucid.result import NotMeasured, Result
 from pellucid.statistics.bootstrap import estimate, percentiles, subject_weights, weighted_mean
 

@@ -14,12 +14,12 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec, Graph
 from pellucid.encoders.abilities import WeighsRelations
 from pellucid.errors import NotMeasurable
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid.heads.base import probabilities
 from pellucid.model import Model, batches
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
-from pellucid.protocols.prediction import label_columns
+from pellucid.protocols.prediction.assessment import label_columns
 from pellucid.protocols.relations.conclusions import LOSS, SAYS, SHARE, WEIGHT, WHOLE, Deleted
 from pellucid.protocols.relations.figures import drawn
 from pellucid.result import NotMeasured, Result

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.protocols.prediction import label_columns
-from pellucid.protocols.prediction_figures import COLOURS, MARKS
+from pellucid.protocols.prediction.assessment import label_columns
+from pellucid.protocols.prediction.figures import COLOURS, MARKS
 from pellucid.protocols.relations.conclusions import Deleted
 from pellucid.statistics.bootstrap import percentiles
 from pellucid.views.drawing import NEUTRAL

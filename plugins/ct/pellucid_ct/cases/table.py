@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pellucid.data.csv_tables import CsvTable, number, read_csv
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import CsvTable, number, read_csv
 
 FILE = "cases.csv"
 

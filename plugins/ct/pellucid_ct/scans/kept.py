@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pellucid.data.prepared import Preparing, made_from, prepared
-from pellucid.data.rows import Rows
 from pellucid.errors import RunError
+from pellucid.store.prepared import Preparing, made_from, prepared
+from pellucid.store.rows import Rows
 
 FORMAT = 1
 """To be raised whenever crops come out differently: older folders are then not found."""

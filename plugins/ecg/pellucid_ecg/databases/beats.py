@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data.csv_tables import read_csv
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import read_csv
 
 AAMI = ("N", "S", "V", "F", "Q")
 """Normal or conducted, supraventricular ectopic, ventricular ectopic, fusion of both, unknown or paced (ANSI/AAMI EC57)."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pellucid.data import unusable
 from pellucid.data.samples import Finding
-from pellucid.data.unusable import UNUSABLE, Place, refused
+from pellucid.loading import unusable
+from pellucid.loading.unusable import UNUSABLE, Place, refused
 from pellucid_ecg.recordings.foreign import ENDINGS
 from pellucid_ecg.recordings.leads import is_lead
 

@@ -14,9 +14,9 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from pellucid.data import DataSpec, MultiLabel, Vector
-from pellucid.data.csv_tables import number
-from pellucid.data.people import COVARIATES, ages, female, record_pseudonyms
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import number
+from pellucid.loading.people import COVARIATES, ages, female, record_pseudonyms
 from pellucid_ecg.databases.places import Place
 from pellucid_ecg.databases.records import Records, RecordsConfig
 from pellucid_ecg.databases.shaping import Shape

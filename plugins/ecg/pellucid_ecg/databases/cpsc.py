@@ -12,10 +12,10 @@ import pandas as pd
 from pydantic import Field
 
 from pellucid.data import DataSpec, MultiLabel, Vector
-from pellucid.data.csv_tables import CsvTable, read_csv
-from pellucid.data.people import COVARIATES, ages, female, record_pseudonyms
-from pellucid.data.table_file import table_file
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import CsvTable, read_csv
+from pellucid.loading.people import COVARIATES, ages, female, record_pseudonyms
+from pellucid.loading.table_file import table_file
 from pellucid_ecg.databases.places import Place
 from pellucid_ecg.databases.records import Records, RecordsConfig
 from pellucid_ecg.databases.shaping import Shape, Shorter

@@ -10,10 +10,10 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from pellucid.data import Binary, DataSpec, MultiLabel, Target, Vector, pseudonym
-from pellucid.data.csv_tables import CsvTable, read_csv
-from pellucid.data.people import record_pseudonyms
-from pellucid.data.table_file import table_file
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import CsvTable, read_csv
+from pellucid.loading.people import record_pseudonyms
+from pellucid.loading.table_file import table_file
 from pellucid_ecg.databases.places import Place, below
 from pellucid_ecg.databases.records import Records, RecordsConfig
 from pellucid_ecg.databases.shaping import Shape

@@ -6,9 +6,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from pellucid.data.table_file import below
-from pellucid.data.unusable import Place
 from pellucid.errors import DataError
+from pellucid.loading.table_file import below
+from pellucid.loading.unusable import Place
 from pellucid_ecg.wfdb_files.headers import header_path, read_header
 
 __all__ = ["Place", "below", "files_of"]

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data import pseudonym
-from pellucid.data.csv_tables import CsvTable, read_csv
-from pellucid.data.people import COVARIATES as OF_PEOPLE
-from pellucid.data.people import ages, record_pseudonyms
 from pellucid.data.samples import Finding
 from pellucid.errors import DataError, nearest
 from pellucid.files import sha256
+from pellucid.loading.csv_tables import CsvTable, read_csv
+from pellucid.loading.people import COVARIATES as OF_PEOPLE
+from pellucid.loading.people import ages, record_pseudonyms
 from pellucid_ecg.databases.ptbxl_tables import (
     NAMESPACE,
     PtbXlTable,

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data import MultiLabel, pseudonym
-from pellucid.data.csv_tables import read_csv
-from pellucid.data.people import record_pseudonyms
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import read_csv
+from pellucid.loading.people import record_pseudonyms
 from pellucid_ecg.databases.ptbxl_tables import (
     NAMESPACE,
     PtbXlTable,

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data import MultiLabel
-from pellucid.data.csv_tables import CsvTable, number
 from pellucid.data.samples import Finding
 from pellucid.errors import DataError, LeakageError
+from pellucid.loading.csv_tables import CsvTable, number
 
 NAMESPACE = "ptb-xl"
 

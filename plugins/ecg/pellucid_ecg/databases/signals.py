@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pellucid.data.prepared import Prepared, Preparing, made_from, prepared
 from pellucid.data.samples import Arrays, Finding
 from pellucid.errors import DataError
+from pellucid.store.prepared import Prepared, Preparing, made_from, prepared
 from pellucid_ecg.databases.broken import refused
 from pellucid_ecg.databases.places import Place, files_of
 from pellucid_ecg.databases.shaping import Shape, declared, shaped

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pellucid.data import MultiLabel
-from pellucid.data.csv_tables import CsvTable, number, read_csv
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import CsvTable, number, read_csv
 
 FILE = "scp_statements.csv"
 """PTB-XL's own table, beside its records."""

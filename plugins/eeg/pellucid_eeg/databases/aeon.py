@@ -15,10 +15,10 @@ from pellucid import plugins
 from pellucid.cache import cache_folder
 from pellucid.data import Binary, DataSpec, MultiClass, Signal, Target, pseudonym
 from pellucid.data.dataset import Dataset
-from pellucid.data.prepared import Preparing, made_from, prepared
 from pellucid.data.samples import Arrays, Finding
 from pellucid.data.spec import Frozen
 from pellucid.errors import DataError
+from pellucid.store.prepared import Preparing, made_from, prepared
 from pellucid_eeg.databases.aeon_sets import SETS
 from pellucid_eeg.databases.ts_files import read_ts
 from pellucid_eeg.windows.dataset import INPUT

@@ -10,9 +10,9 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from pellucid.data import pseudonym
-from pellucid.data.csv_tables import CsvTable, number
-from pellucid.data.people import ages
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import CsvTable, number
+from pellucid.loading.people import ages
 from pellucid_eeg.databases.bids_layout import BidsRecording, recordings_of, sidecar, sidecar_json
 from pellucid_eeg.databases.bids_tables import NOTHING, Channels, participants, read_channels, read_events
 from pellucid_eeg.recordings.recording import EegRecording

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pellucid.data.csv_tables import CsvTable, number, read_csv
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import CsvTable, number, read_csv
 from pellucid_eeg.recordings.recording import event_table
 from pellucid_eeg.recordings.units import microvolts_per
 

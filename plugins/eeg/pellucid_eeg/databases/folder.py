@@ -10,9 +10,9 @@ import pandas as pd
 from pydantic import Field
 
 from pellucid.data import pseudonym
-from pellucid.data.csv_tables import CsvTable, read_csv
-from pellucid.data.table_file import below, table_file
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import CsvTable, read_csv
+from pellucid.loading.table_file import below, table_file
 from pellucid_eeg.edf_files.headers import subject_field
 from pellucid_eeg.edf_files.triggers import triggers
 from pellucid_eeg.recordings.foreign import KINDS, is_raw

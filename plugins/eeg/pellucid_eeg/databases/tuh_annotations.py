@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pellucid.data.csv_tables import number
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import number
 from pellucid_eeg.recordings.recording import event_table
 
 __all__ = ["BACKGROUND", "ENDINGS", "annotation_file", "read_annotations"]

@@ -14,11 +14,11 @@ import pandas as pd
 from pellucid.cache import cache_folder
 from pellucid.data import Binary, DataSpec, pseudonym
 from pellucid.data.dataset import Dataset
-from pellucid.data.prepared import Preparing, made_from, prepared
 from pellucid.data.samples import Arrays, Finding
 from pellucid.data.spec import Frozen, Signal
-from pellucid.data.unusable import shared_reason
 from pellucid.errors import DataError
+from pellucid.loading.unusable import shared_reason
+from pellucid.store.prepared import Preparing, made_from, prepared
 from pellucid_eeg.databases.uci_trials import RATE_HZ, SAMPLES, Trial, read_trial
 from pellucid_eeg.preparing.applying import prepare, refuse_unfit, windows_of
 from pellucid_eeg.preparing.montage import brought_to, described_as, differences, signal_of

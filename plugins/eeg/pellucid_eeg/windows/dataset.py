@@ -13,10 +13,10 @@ import pandas as pd
 from pellucid.cache import cache_folder
 from pellucid.data import Binary, DataSpec, MultiClass, Signal, Target, Vector, pseudonym
 from pellucid.data.dataset import Dataset
-from pellucid.data.prepared import Prepared
 from pellucid.data.samples import Arrays, Finding
-from pellucid.data.unusable import left_out, refused
 from pellucid.errors import DataError
+from pellucid.loading.unusable import left_out, refused
+from pellucid.store.prepared import Prepared
 from pellucid_eeg.preparing.montage import described_as, signal_of
 from pellucid_eeg.recordings.electrodes import channel_of
 from pellucid_eeg.windows.channels import asked_of, labels_in, named_well, scalp_of

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from pellucid.data.prepared import Prepared
 from pellucid.data.samples import Finding
 from pellucid.data.spec import Signal
+from pellucid.store.prepared import Prepared
 from pellucid_eeg.preparing.montage import brought_to, differences
 from pellucid_eeg.preparing.record import Preparation
 from pellucid_eeg.windows.settings import WindowsConfig

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from pellucid.data import pseudonym
-from pellucid.data.unusable import Place
+from pellucid.loading.unusable import Place
 from pellucid_eeg.recordings.recording import EegRecording
 
 __all__ = ["Labels", "Source", "called", "companions", "place_of"]

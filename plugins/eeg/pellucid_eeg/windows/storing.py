@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pellucid.data.prepared import Prepared, Preparing, made_from, prepared
 from pellucid.errors import DataError
+from pellucid.store.prepared import Prepared, Preparing, made_from, prepared
 from pellucid_eeg.preparing.applying import refuse_unfit, windows_of
 from pellucid_eeg.preparing.record import Preparation
 from pellucid_eeg.recordings.electrodes import canonical, channel_of

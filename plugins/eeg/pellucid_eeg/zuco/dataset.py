@@ -16,10 +16,10 @@ import pandas as pd
 from pellucid.cache import cache_folder
 from pellucid.data import Binary, DataSpec, pseudonym
 from pellucid.data.dataset import Dataset
-from pellucid.data.prepared import Preparing, made_from, prepared
 from pellucid.data.samples import Arrays, Finding
 from pellucid.data.spec import Frozen, Sentences, Signal, Text, Vector
 from pellucid.errors import DataError
+from pellucid.store.prepared import Preparing, made_from, prepared
 from pellucid_eeg.zuco.files import RATE_HZ as RECORDED_HZ
 from pellucid_eeg.zuco.files import ROWS, read_readings
 from pellucid_eeg.zuco.synthetic import PROMPT_NUMBERS, PROMPTS

@@ -17,10 +17,10 @@ from pydantic import Field
 from pellucid import plugins
 from pellucid.data import Binary, Dataset, Regression, Target
 from pellucid.data.inputs import Sentences
-from pellucid.data.prepared import Preparing, made_from
 from pellucid.data.samples import Finding
-from pellucid.data.unusable import UNUSABLE
 from pellucid.errors import DataError
+from pellucid.loading.unusable import UNUSABLE
+from pellucid.store.prepared import Preparing, made_from
 from pellucid_molecules.crystals.crystals import Crystals, CrystalsConfig, batches, written
 from pellucid_molecules.crystals.frameworks import examples, framework_of
 from pellucid_molecules.crystals.store import VERSION, Examined

@@ -16,9 +16,9 @@ from pellucid.cache import cache_folder
 from pellucid.data import DataSpec, Target, Vector, Volume
 from pellucid.data.dataset import Dataset
 from pellucid.data.graphs import Graphs
-from pellucid.data.prepared import Prepared, Preparing, prepared
 from pellucid.data.samples import Arrays
 from pellucid.data.spec import Frozen
+from pellucid.store.prepared import Prepared, Preparing, prepared
 from pellucid_molecules.crystals.descriptors import composition_input, pores_input
 from pellucid_molecules.crystals.given import crystals_of
 from pellucid_molecules.crystals.store import (

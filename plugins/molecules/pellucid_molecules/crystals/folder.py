@@ -11,11 +11,11 @@ import pandas as pd
 from pydantic import Field
 
 from pellucid.data import Dataset, Target
-from pellucid.data.csv_tables import CsvTable, read_csv
-from pellucid.data.prepared import Preparing, made_from
 from pellucid.data.samples import Finding
-from pellucid.data.unusable import UNUSABLE
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import CsvTable, read_csv
+from pellucid.loading.unusable import UNUSABLE
+from pellucid.store.prepared import Preparing, made_from
 from pellucid_molecules.crystals.crystals import Crystals, CrystalsConfig, batches, written
 from pellucid_molecules.crystals.frameworks import framework_of, made_up
 from pellucid_molecules.crystals.store import VERSION, Examined

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 
 
 def bonds_of(graphs: GraphBatch) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ from pellucid.batch import Batch
 from pellucid.data import Dataset
 from pellucid.data.spec import Graph
 from pellucid.errors import StudyError
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid_molecules.encoders.features import DISTANCE, GraphFeatures
 from pellucid_molecules.encoders.gin import NodeNorm
 from pellucid_molecules.encoders.network import GraphNetwork, GraphNetworkConfig

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid_molecules.encoders.network import GraphNetwork, GraphNetworkConfig
 
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from pellucid.data.spec import Graph
 from pellucid.errors import DataError
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid.moments import Moments
 from pellucid_molecules.featurising.codes import ATOM_FEATURES, BOND_FEATURES, MOST, MOST_BOND
 

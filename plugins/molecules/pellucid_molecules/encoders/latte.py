@@ -14,7 +14,7 @@ from pellucid.batch import Batch
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import Graph
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid.moments import Moments
 from pellucid.representation import Representation
 from pellucid_molecules.encoders.latte_edges import PathEdges, Pruning, joined_edges, pruned, strongest

@@ -12,7 +12,7 @@ from torch import Tensor
 from pellucid.batch import Batch
 from pellucid.data.spec import Graph
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
-from pellucid.graphs import GraphBatch
+from pellucid.graph_batch import GraphBatch
 from pellucid.regions import Subgraph
 from pellucid.representation import Representation, Tokens, TokenShape
 from pellucid_molecules.encoders.bonds import BondStates, with_bonds

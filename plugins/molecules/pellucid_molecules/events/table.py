@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from pellucid.data.csv_tables import CsvTable, read_csv
 from pellucid.data.dataset import Dataset
 from pellucid.data.samples import Finding
 from pellucid.data.spec import Frozen
 from pellucid.data.subjects import pseudonym
 from pellucid.errors import DataError, nearest
+from pellucid.loading.csv_tables import CsvTable, read_csv
 from pellucid_molecules.events.pairs import Clock, EventPairs
 
 NAME = "event-table"

@@ -15,7 +15,7 @@ import pandas as pd
 
 from pellucid.cache import cache_folder
 from pellucid.data.graphs import Graphs
-from pellucid.data.prepared import Prepared, Preparing, made_from, prepared
+from pellucid.store.prepared import Prepared, Preparing, made_from, prepared
 from pellucid_molecules.featurising.codes import ATOM_FEATURES
 from pellucid_molecules.featurising.descriptors import descriptors_of
 from pellucid_molecules.featurising.examining import Examined, examined

@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from pellucid.data.csv_tables import CsvTable
 from pellucid.data.pairs import PAIR, Attributes, Pairs, chosen_others
 from pellucid.data.samples import Finding
 from pellucid.data.spec import Frozen
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import CsvTable
 from pellucid_molecules.links.files import lines_of, links_of, numbers_of, table_at
 from pellucid_molecules.links.kernels import refuse_leak
 from pellucid_molecules.tables.written import read_table

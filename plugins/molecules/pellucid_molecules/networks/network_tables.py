@@ -14,11 +14,11 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from pellucid.data import Binary, MultiClass, Target
-from pellucid.data.csv_tables import CsvTable
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import MultiLabel
 from pellucid.data.subjects import pseudonym
 from pellucid.errors import DataError, nearest
+from pellucid.loading.csv_tables import CsvTable
 from pellucid_molecules.networks.network import Network
 from pellucid_molecules.networks.nodes import SIDES, Nodes, NodesConfig
 from pellucid_molecules.networks.tables import EdgeTable, NodeTable, ReadNodes, read_edges

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data.csv_tables import CsvTable
 from pellucid.data.samples import Finding
 from pellucid.data.spec import Frozen
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import CsvTable
 from pellucid_molecules.networks.network import Triple
 from pellucid_molecules.tables.written import numeric_columns, read_table, table_at
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from pellucid.data.samples import Finding
-from pellucid.data.unusable import UNUSABLE
 from pellucid.errors import DataError
+from pellucid.loading.unusable import UNUSABLE
 
 SEVERAL = "several molecules in one structure"
 CONFLICT = "the same molecule has other labels elsewhere"

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data import Binary, MultiLabel, Regression, Target
-from pellucid.data.csv_tables import CsvTable
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import CsvTable
 
 Kind = Literal["binary", "regression"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from pydantic import Field
 
 from pellucid.data import Dataset
-from pellucid.data.csv_tables import MAX_ROWS, CsvTable
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import MAX_ROWS, CsvTable
 from pellucid_molecules.tables.example import molecules
 from pellucid_molecules.tables.labels import Kind, labels_of
 from pellucid_molecules.tables.molecules import Molecules, MoleculesConfig, folder_of

@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from pellucid.data import Dataset, DataSpec
-from pellucid.data.csv_tables import CsvTable
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import CsvTable
 from pellucid_molecules.tables.example import example
 from pellucid_molecules.tables.labels import Kind, labels_of
 from pellucid_molecules.tables.molecules import RESERVED, Molecules, MoleculesConfig, folder_of

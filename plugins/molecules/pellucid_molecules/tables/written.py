@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data.csv_tables import CsvTable, number, parted, read_csv
 from pellucid.errors import DataError, nearest
+from pellucid.loading.csv_tables import CsvTable, number, parted, read_csv
 from pellucid_molecules.featurising.structures import Format
 
 SMILES_COLUMNS = ("smiles", "canonical_smiles", "isosmiles", "structure", "molecule", "mol")

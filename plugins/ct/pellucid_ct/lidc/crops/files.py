@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pellucid.data.csv_tables import CsvTable, read_csv
 from pellucid.errors import DataError
+from pellucid.loading.csv_tables import CsvTable, read_csv
 from pellucid_ct.lidc.annotations.database import PIXEL_MM, RATING_RANGES, SLICE_MM
 from pellucid_ct.lidc.crops.pixels import read_pixels, stored_shape
 

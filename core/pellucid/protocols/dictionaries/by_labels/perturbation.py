@@ -13,9 +13,9 @@ from pellucid.errors import NotMeasurable
 from pellucid.measures.dictionaries.ablation import feature_effects, own_and_others
 from pellucid.measures.dictionaries.exactness import indices_of_strongest
 from pellucid.protocols.base import Context
-from pellucid.protocols.dictionaries.by_labels import DRAWS, RANDOM, ByLabels, ByLabelsConfig, Counts, LabelRows
+from pellucid.protocols.dictionaries.by_labels.labelled import STEPS, Labelled, loss_of
+from pellucid.protocols.dictionaries.by_labels.shared import DRAWS, RANDOM, ByLabels, ByLabelsConfig, Counts, LabelRows
 from pellucid.protocols.dictionaries.codes import label_called
-from pellucid.protocols.dictionaries.labelled import STEPS, Labelled, loss_of
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Statistic
 

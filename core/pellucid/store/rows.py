@@ -21,7 +21,7 @@ class Rows:
 
     Rows are read into the result itself. Nothing stays open or mapped in between: a mapped file counts among those that a
     process may have open, and a cohort has more scans than that. (Shuffled batches of one large array come faster from a map:
-    :class:`~pellucid.data.prepared.Prepared` keeps one.)
+    :class:`~pellucid.store.prepared.Prepared` keeps one.)
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pellucid.protocols.predicted import Predictions
+from pellucid.protocols.prediction.predictions import Predictions
 from pellucid.statistics.calibration import error_if_calibrated
 
 

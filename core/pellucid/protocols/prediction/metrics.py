@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.protocols import metric_words as words
-from pellucid.protocols.predicted import Predictions
+from pellucid.protocols.prediction import words
+from pellucid.protocols.prediction.predictions import Predictions
 from pellucid.statistics.bootstrap import Statistic, weighted_mean
 from pellucid.statistics.calibration import brier, calibration_error, error_if_shuffled
 from pellucid.statistics.classification import accuracy, quadratic_kappa, sensitivity, specificity

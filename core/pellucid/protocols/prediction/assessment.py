@@ -11,8 +11,8 @@ from pydantic import Field
 from pellucid.errors import ContractError, DataError
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold
-from pellucid.protocols.metrics import Metric, metrics_of
-from pellucid.protocols.predicted import Predictions
+from pellucid.protocols.prediction.metrics import Metric, metrics_of
+from pellucid.protocols.prediction.predictions import Predictions
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES, estimate, percentiles, subject_weights
 from pellucid.statistics.classification import choose_threshold
@@ -112,7 +112,7 @@ class Prediction(Assessment):
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
         """ROC and reliability curves (for numbers: predicted against true)."""
-        from pellucid.protocols.prediction_figures import drawn
+        from pellucid.protocols.prediction.figures import drawn
 
         return drawn(predictions(rows, context), context, seed=context.seed)
 

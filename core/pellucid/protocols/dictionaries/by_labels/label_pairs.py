@@ -25,7 +25,7 @@ def dealt_combinations(quadrants: np.ndarray, seed: int) -> list[np.ndarray]:
     Parameters
     ----------
     quadrants : ndarray of int, shape (sample,)
-        See :meth:`pellucid.protocols.dictionaries.labelled.Side.quadrants`.
+        See :meth:`pellucid.protocols.dictionaries.by_labels.labelled.Side.quadrants`.
     seed : int
     """
     random = np.random.default_rng(seed)

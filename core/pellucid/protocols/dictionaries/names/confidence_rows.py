@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.protocols.audited import AuditedRows
 from pellucid.protocols.dictionaries.features import UNITS
-from pellucid.protocols.dictionaries.naming import Rules
+from pellucid.protocols.dictionaries.names.naming import Rules
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Statistic
 from pellucid.views.drawing import LOWERS, NEUTRAL

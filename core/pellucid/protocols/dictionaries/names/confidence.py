@@ -14,8 +14,8 @@ from pellucid.part import Config
 from pellucid.protocols.audited import told, told_once
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries, dictionary_parts
-from pellucid.protocols.dictionaries.confidence_rows import SCORES, ConfidenceRows, mean_known
-from pellucid.protocols.dictionaries.naming import Attributes, Names, Rules, found_names, unit_rules
+from pellucid.protocols.dictionaries.names.confidence_rows import SCORES, ConfidenceRows, mean_known
+from pellucid.protocols.dictionaries.names.naming import Attributes, Names, Rules, found_names, unit_rules
 from pellucid.protocols.dictionaries.pooled import Pooled
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import REPLICATES

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pellucid.data.rows import RowsWriter
 from pellucid.errors import DataError, RunError
 from pellucid.files import sha256
+from pellucid.store.rows import RowsWriter
 
 FORMAT = 2
 """Of the folder. Others are made again."""

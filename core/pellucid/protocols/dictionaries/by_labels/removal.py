@@ -15,11 +15,11 @@ from pellucid.measures.dictionaries.ablation import LEAST_GAP, feature_effects, 
 from pellucid.measures.dictionaries.exactness import indices_of_strongest
 from pellucid.measures.dictionaries.linear_probes import LinearProbes
 from pellucid.protocols.base import Context
-from pellucid.protocols.dictionaries.by_labels import DRAWS, RANDOM, ByLabels, ByLabelsConfig, Counts, LabelRows
+from pellucid.protocols.dictionaries.by_labels.label_pairs import dealt_combinations, two_labels
+from pellucid.protocols.dictionaries.by_labels.labelled import STEPS, Labelled, loss_of
+from pellucid.protocols.dictionaries.by_labels.perturbation import NS
+from pellucid.protocols.dictionaries.by_labels.shared import DRAWS, RANDOM, ByLabels, ByLabelsConfig, Counts, LabelRows
 from pellucid.protocols.dictionaries.codes import LABEL, label_called
-from pellucid.protocols.dictionaries.label_pairs import dealt_combinations, two_labels
-from pellucid.protocols.dictionaries.labelled import STEPS, Labelled, loss_of
-from pellucid.protocols.dictionaries.perturbation import NS
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Statistic, weighted_mean
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.explanation import Evidence
 from pellucid.regions import Region, region_from_json, region_to_json
-from pellucid.report.names import number
+from pellucid.wording import number
 
 if TYPE_CHECKING:
     from torch import Tensor

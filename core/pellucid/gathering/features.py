@@ -18,7 +18,7 @@ from pellucid.model import Model
 from pellucid.protocols.base import FittedFold
 from pellucid.protocols.dictionaries.codes import LABEL, dictionaries
 from pellucid.protocols.dictionaries.features import DictionaryFeatures, association_in_words
-from pellucid.protocols.dictionaries.placed import layer_of, over_positions
+from pellucid.protocols.dictionaries.places.placed import layer_of, over_positions
 from pellucid.protocols.dictionaries.pooled import Pooled
 from pellucid.regions import region_to_json
 from pellucid.statistics.bootstrap import interval, subject_weights

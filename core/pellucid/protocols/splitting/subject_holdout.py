@@ -14,7 +14,7 @@ from pellucid.data.table import numbers
 from pellucid.errors import DataError, LeakageError, nearest
 from pellucid.part import Config
 from pellucid.protocols.base import Splitting
-from pellucid.protocols.nested_subject_cv import checked, named
+from pellucid.protocols.splitting.nested_subject_cv import checked, named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ class SubjectHoldoutConfig(Config):
         Frame column of times (``"year"``): the newest samples are judged on, by models of the older ones. Newer samples of a
         group that is known before are left out: they would be near copies from the future, or from the past.
     apart : tuple of str
-        See :class:`~pellucid.protocols.nested_subject_cv.NestedSubjectCvConfig`.
+        See :class:`~pellucid.protocols.splitting.nested_subject_cv.NestedSubjectCvConfig`.
     """
 
     test: float = Field(default=0.25, gt=0, lt=1)

@@ -16,9 +16,9 @@ from pellucid.data.graphs import Graphs
 from pellucid.errors import ContractError
 from pellucid.explanation import Evidence
 from pellucid.files import write_json, writing
-from pellucid.report import places
-from pellucid.report.explained import explanation_rows
-from pellucid.report.lots import drawn, drawn_cases, group_of, with_cases
+from pellucid.gathering import places
+from pellucid.gathering.explained import explanation_rows
+from pellucid.gathering.lots import drawn, drawn_cases, group_of, with_cases
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +52,7 @@ class Gallery:
         ``feature-source/<sample>/<input>``, and ``traversal/<part>/<input>`` of shape (step, *input shape) with
         ``traversal-sd/<part>/<input>``.
     features : tuple of dict
-        Features of dictionaries; see :func:`~pellucid.report.features.gather`.
+        Features of dictionaries; see :func:`~pellucid.gathering.features.gather`.
     problem : str
         Why something could not be gathered, or empty.
     """
@@ -135,7 +135,7 @@ def collect(fold: FittedFold, context: Context, rows: pd.DataFrame | None = None
     from pellucid.attribution import training_mean
     from pellucid.attribution.counted import counted_inputs
     from pellucid.attribution.network import network_around
-    from pellucid.report.latent import traversals
+    from pellucid.gathering.latent import traversals
 
     rows = explanation_rows(fold) if rows is None else rows
     if not fold.target:

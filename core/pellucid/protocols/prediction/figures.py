@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.protocols.base import Context
-from pellucid.protocols.predicted import Predictions
+from pellucid.protocols.prediction.predictions import Predictions
 from pellucid.statistics.bootstrap import subject_weights
 from pellucid.statistics.calibration import reliability_curve
 from pellucid.statistics.ranking import auroc, over_folds, roc_curve

@@ -15,9 +15,9 @@ from pellucid.errors import NotMeasurable
 from pellucid.measures.dictionaries.linear_probes import LinearProbes
 from pellucid.measures.dictionaries.unlearning import LEAST_RETAINED, Clamping, Setting, tried
 from pellucid.protocols.base import Context
-from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, Counts, LabelRows
+from pellucid.protocols.dictionaries.by_labels.labelled import STEPS, Labelled, Side, loss_of
+from pellucid.protocols.dictionaries.by_labels.shared import DRAWS, ByLabels, ByLabelsConfig, Counts, LabelRows
 from pellucid.protocols.dictionaries.codes import label_called
-from pellucid.protocols.dictionaries.labelled import STEPS, Labelled, Side, loss_of
 from pellucid.result import Result
 
 if TYPE_CHECKING:

@@ -19,14 +19,14 @@ from pellucid.protocols.audited import told, told_once
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.protocols.dictionaries.codes import OfDictionaries, dictionaries
 from pellucid.protocols.dictionaries.features import UNITS
-from pellucid.protocols.dictionaries.placed import (
+from pellucid.protocols.dictionaries.places.placed import (
     Placed,
     layer_of,
     neighbours_in_layer,
     over_coordinates,
     over_positions,
 )
-from pellucid.protocols.dictionaries.spatial_maps import maps_of
+from pellucid.protocols.dictionaries.places.spatial_maps import maps_of
 from pellucid.result import Result
 from pellucid.statistics.false_discovery import benjamini_hochberg
 from pellucid.views.patterns import Grid

@@ -13,9 +13,9 @@ from torch import Tensor
 from pellucid.errors import NotMeasurable
 from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.measures.dictionaries.probing import KS, Probe, sparse_probing
-from pellucid.protocols.dictionaries.by_labels import ByLabels, ByLabelsConfig, Counts, LabelRows
+from pellucid.protocols.dictionaries.by_labels.labelled import Labelled
+from pellucid.protocols.dictionaries.by_labels.shared import ByLabels, ByLabelsConfig, Counts, LabelRows
 from pellucid.protocols.dictionaries.codes import LABEL
-from pellucid.protocols.dictionaries.labelled import Labelled
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Statistic
 from pellucid.statistics.ranking import auroc, over_folds

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pellucid.data.preparing import FORMAT, Preparing, digest_of, not_written
-from pellucid.data.rows import Rows
 from pellucid.errors import DataError, RunError
 from pellucid.files import sha256
+from pellucid.store.preparing import FORMAT, Preparing, digest_of, not_written
+from pellucid.store.rows import Rows
 
 __all__ = ["Prepared", "Preparing", "made_from", "prepared"]
 

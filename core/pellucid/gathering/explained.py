@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pellucid.batch import collate
-from pellucid.report import places
+from pellucid.gathering import places
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ def explanation_rows(fold: FittedFold) -> pd.DataFrame:
     DataFrame
         One row a part, case and unit; columns :data:`ROWS`. ``comparable`` says whether the unit means the same in every
         fold: a rating does, a unit that an encoder has learnt does not. ``evidence`` is JSON of
-        :func:`pellucid.report.places.to_json` for the strongest units that point at something, and empty for all others.
+        :func:`pellucid.gathering.places.to_json` for the strongest units that point at something, and empty for all others.
 
     Raises
     ------

@@ -16,9 +16,9 @@ from pellucid.measures.dictionaries.absorption import (
     absorption_fractions,
     fully_absorbed,
 )
-from pellucid.protocols.dictionaries.by_labels import DRAWS, ByLabels, ByLabelsConfig, LabelRows
+from pellucid.protocols.dictionaries.by_labels.labelled import Labelled
+from pellucid.protocols.dictionaries.by_labels.shared import DRAWS, ByLabels, ByLabelsConfig, LabelRows
 from pellucid.protocols.dictionaries.codes import LABEL
-from pellucid.protocols.dictionaries.labelled import Labelled
 from pellucid.result import Result
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from pellucid.measures.dictionaries.linear_probes import LinearProbes
 from pellucid.measures.dictionaries.ravel import Pairs, Reader, interchange, learned_mask
 from pellucid.protocols.audited import told_once
 from pellucid.protocols.base import Context
-from pellucid.protocols.dictionaries.by_labels import DRAWS, RANDOM, ByLabels, ByLabelsConfig, LabelRows
+from pellucid.protocols.dictionaries.by_labels.label_pairs import dealt_combinations, two_labels
+from pellucid.protocols.dictionaries.by_labels.labelled import STEPS, Labelled, Side
+from pellucid.protocols.dictionaries.by_labels.shared import DRAWS, RANDOM, ByLabels, ByLabelsConfig, LabelRows
 from pellucid.protocols.dictionaries.codes import LABEL, label_called
-from pellucid.protocols.dictionaries.label_pairs import dealt_combinations, two_labels
-from pellucid.protocols.dictionaries.labelled import STEPS, Labelled, Side
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import Statistic, weighted_mean
 

@@ -22,6 +22,7 @@ from pellucid.heads.dictionaries.base import Dictionary
 from pellucid.part import Config
 from pellucid.protocols.audited import AuditedRows
 from pellucid.protocols.base import Context, FittedFold
+from pellucid.protocols.dictionaries.by_labels.labelled import Labelled
 from pellucid.protocols.dictionaries.codes import (
     LABEL,
     OfDictionaries,
@@ -30,7 +31,6 @@ from pellucid.protocols.dictionaries.codes import (
     label_names,
     untrained_dictionaries,
 )
-from pellucid.protocols.dictionaries.labelled import Labelled
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import (
     REPLICATES,

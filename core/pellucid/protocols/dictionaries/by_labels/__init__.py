@@ -1,0 +1,1 @@
+"""Protocols of dictionaries that ask about labels."""

@@ -1,0 +1,1 @@
+"""What features of a dictionary are called, and how sure that is."""

@@ -1,0 +1,1 @@
+"""Where features of a dictionary are active, and which others they make active."""

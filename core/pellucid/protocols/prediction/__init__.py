@@ -1,0 +1,1 @@
+"""How well a target is predicted: metrics, in words and figures."""

@@ -1,0 +1,1 @@
+"""Protocols that own the split."""
