@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pellucid.attribution.network import neighbour_attribution
 from pellucid.batch import Batch, collate
 from pellucid.data.pairs import Attributes, Pairs
 from pellucid.data.spec import Nodes, Vector
@@ -22,7 +23,6 @@ from pellucid.protocols.base import FittedFold
 from pellucid.protocols.links.hidden import (
     Flipped,
     leaky_scores,
-    neighbour_attribution,
     refuse_change_when_flipped,
     refuse_known_links,
 )

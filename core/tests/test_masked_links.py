@@ -11,7 +11,6 @@ from pellucid.heads.base import HeadTags
 from pellucid.protocols.audited import told_once
 from pellucid.protocols.base import Context
 from pellucid.protocols.links.conclusions import recall_by_node
-from pellucid.protocols.links.figure import LINES, LOWERS, RAISES, bipartite
 from pellucid.protocols.links.masked import MaskedLinks, MaskedLinksConfig
 from pellucid.testing.planted import planted
 
@@ -145,34 +144,6 @@ def test_a_pair_that_stands_twice_or_names_nobody_is_refused():
         pairs(links=np.array([[0, 3]]))
     with pytest.raises(DataError, match="names node -1 of 3 in column 0"):
         pairs(others=np.array([[2, 2], [-1, 0]]))
-
-
-def test_a_pair_is_drawn_with_its_strongest_links_each_as_wide_as_it_counts():
-    from matplotlib.colors import to_hex
-    from matplotlib.figure import Figure
-
-    change = [-4.0, 2.0, *[0.5] * LINES]
-    names = [f"m{at}" for at in range(len(change))]
-    links = {"drug": ["a"] * len(change), "microbe": names, "change": change}
-    ax = Figure().subplots()
-    bipartite(ax, {"roles": ROLES, "pair": ["a", "x"], "links": links})
-    pair, *known = ax.lines
-    assert pair.get_linestyle() == "--"
-    assert len(known) == LINES
-    assert [to_hex(line.get_color()) for line in known[:2]] == [LOWERS, RAISES]
-    widths = [line.get_linewidth() for line in known]
-    assert widths[0] - widths[2] == pytest.approx((widths[1] - widths[2]) * 3.5 / 1.5)
-    texts = {text.get_text(): text.get_position()[1] for text in ax.texts}
-    assert set(texts) == {"a", "x", "m0 (-4.00)", "m1 (+2.00)", *(f"m{at} (+0.50)" for at in range(2, LINES))}
-    assert texts["a"] == texts["x"] == 0 > texts["m0 (-4.00)"] > texts["m1 (+2.00)"]
-
-
-def test_a_pair_that_rests_on_nothing_is_a_line_alone():
-    from matplotlib.figure import Figure
-
-    ax = Figure().subplots()
-    bipartite(ax, {"roles": ROLES, "pair": ["a", "x"], "links": {"drug": [], "microbe": [], "change": []}})
-    assert len(ax.lines) == 1
 
 
 def test_others_are_never_links_and_are_as_many_as_asked_for():

@@ -18,10 +18,11 @@ from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
 from pellucid.protocols.audited import told as facts
 from pellucid.protocols.base import Context, FittedFold
-from pellucid.protocols.temporal.figure import four_views, in_two, most_changing
+from pellucid.protocols.temporal.figure import four_views, most_changing
 from pellucid.protocols.temporal.links import TemporalLinks, TemporalLinksConfig
 from pellucid.representation import Representation
 from pellucid.result import NotMeasured
+from pellucid.views.paths import in_two
 
 NODES, BINS = 12, 10
 PAIRS = np.column_stack(np.triu_indices(NODES, 1))

@@ -24,7 +24,7 @@ from pellucid.report.cases import _input
 from pellucid.representation import Representation
 from pellucid.testing.pictures import _drawn
 from pellucid.views import DEFAULT, Shown
-from pellucid.views.network import LINES, Neighbourhood, rows_of
+from pellucid.views.network import LINES, Neighbourhood, draw_neighbourhood, rows_of
 from pellucid.views.paths import in_two, node_trajectories, paths_in_words
 
 DRUGS, MICROBES = 6, 5
@@ -259,3 +259,20 @@ def test_a_case_without_paths_says_so():
     node_trajectories(ax, np.array([0, 1]), spec, Shown())
     assert "no paths" in ax.texts[0].get_text()
     assert figures.inches(DEFAULT["nodes"], np.array([0, 1]), spec, Shown())[0] < 3
+
+
+def test_a_pair_is_drawn_with_its_strongest_links_each_as_wide_as_it_counts():
+    change = [-4.0, 2.0, *[0.5] * LINES]
+    links = tuple(("a", f"m{at}", one) for at, one in enumerate(change))
+    ax = Figure().subplots()
+    draw_neighbourhood(ax, Neighbourhood(("drug", "microbe"), ("a", "x"), links))
+    pair, *drawn = [line for line in ax.lines if len(line.get_xdata()) == 2]
+    assert pair.get_linestyle() == ":"
+    assert len(drawn) == LINES
+    assert [line.get_linestyle() for line in drawn[:2]] == ["--", "-"]
+    widths = [line.get_linewidth() for line in drawn]
+    assert widths[0] - widths[2] == pytest.approx((widths[1] - widths[2]) * 3.5 / 1.5)
+    heights = {text.get_text(): text.xy[1] for text in ax.texts if hasattr(text, "xy")}
+    assert {"m0  -4", "m1  +2"} <= set(heights)
+    assert heights["a"] == heights["x"] == 0 > heights["m0  -4"] > heights["m1  +2"]
+    assert "and 2 known links that change less" in {text.get_text() for text in ax.texts}

@@ -33,7 +33,8 @@ from pellucid.faithfulness import (
     strongest_first,
     sufficiency,
 )
-from pellucid.heads.base import HeadTags, Learnt
+from pellucid.heads.base import HeadTags
+from pellucid.heads.tags import Learnt
 
 pytestmark = pytest.mark.reproduction
 
