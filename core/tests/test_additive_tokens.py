@@ -24,7 +24,7 @@ def z_of(counts=COUNTS, seed=0, most=7):
     known = torch.arange(most) < torch.tensor(counts)[:, None]
     regions = tuple(Subgraph((at,)) for at in range(most))
     return Representation(
-        torch.randn(len(counts), 3, generator=rng), UNITS, {"x": Tokens(values, regions, known=known)}
+        torch.randn(len(counts), 3, generator=rng), UNITS, {"x": Tokens(values, regions, known=known, input="x")}
     )
 
 
@@ -32,7 +32,7 @@ def without(z, sample, place):
     tokens = z.tokens["x"]
     known = tokens.known.clone()
     known[sample, place] = False
-    return Representation(z.values, z.names, {"x": Tokens(tokens.values, tokens.regions, known=known)})
+    return Representation(z.values, z.names, {"x": Tokens(tokens.values, tokens.regions, known=known, input="x")})
 
 
 def made(target=None, **options):
@@ -76,7 +76,7 @@ def test_in_a_sum_a_place_adds_what_is_gone_without_it():
             for place in range(count):
                 gone = float(head(z)[sample, output] - head(without(z, sample, place))[sample, output])
                 assert float(found.contributions[sample, place]) == pytest.approx(gone, abs=1e-5)
-        assert torch.equal(head.at_tokens(z, name), found.contributions[:, :7])
+        assert torch.equal(head.place_contributions(z, name), found.contributions[:, :7])
 
 
 def test_in_a_mean_places_that_are_as_all_are_add_nothing():
@@ -126,7 +126,7 @@ def test_weights_beside_are_penalised_by_half_their_squares():
 
 
 def test_places_that_are_not_there_and_a_choice_of_two_are_refused():
-    with pytest.raises(ContractError, match="reads tokens 'x', which this representation does not have"):
+    with pytest.raises(ContractError, match="asked for tokens 'x', which this representation does not have"):
         made()(Representation(torch.zeros(1, 3), UNITS))
     two = {"x": SHAPES["x"], "y": SHAPES["x"]}
     target = Regression(names=("y",), units=("mm",))

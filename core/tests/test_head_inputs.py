@@ -58,7 +58,7 @@ def test_a_head_of_a_plugin_refuses_what_it_cannot_read(monkeypatch):
             "different numbers. Heads for such places: .*additive-tokens",
         ),
         ({"needs_tokens": True, "needs_codes": True}, {}, "no token of image has one. Encoders that give codes"),
-        ({"needs_texts": True}, {"spec": BARE}, "learns from texts; dataset 'planted' has none"),
+        ({"learns": "texts"}, {"spec": BARE}, "learns from texts; dataset 'planted' has none"),
     ],
 )
 def test_what_tags_ask_for_must_be_there(needs, changes, said):
@@ -68,7 +68,7 @@ def test_what_tags_ask_for_must_be_there(needs, changes, said):
 
 
 def test_what_is_there_is_not_refused():
-    tags = HeadTags(family="function", needs_tokens=True, needs_concepts=True, needs_texts=True)
+    tags = HeadTags(family="function", needs_tokens=True, needs_concepts=True, learns="texts")
     assert unfit_by_tags(tags, GIVEN) == ""
     varying = replace(GIVEN, tokens={"image": TokenShape(count=0, width=2, varying=True)})
     assert unfit_by_tags(replace(tags, varying_tokens=True), varying) == ""
