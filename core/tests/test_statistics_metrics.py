@@ -20,7 +20,15 @@ from pellucid.statistics.calibration import (
     reliability_curve,
 )
 from pellucid.statistics.classification import accuracy, choose_threshold, quadratic_kappa, sensitivity, specificity
-from pellucid.statistics.ranking import auroc, average_precision, macro, over_folds, roc_curve, spearman
+from pellucid.statistics.ranking import (
+    auroc,
+    average_precision,
+    macro,
+    over_folds,
+    rank_correlation,
+    roc_curve,
+    spearman,
+)
 from pellucid.statistics.regression import explained_variance_share, mean_absolute_error
 
 
@@ -318,3 +326,16 @@ def test_areas_of_several_labels_are_the_macro_average_of_scikit_learn(seed):
     rest = [0, 1, 3, 4, 6]
     expected = metrics.roc_auc_score(labels[:, rest], scores[:, rest], average="macro")
     assert macro(auroc, labels, scores, np.ones(120)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("digits", [1, 8])
+def test_rank_correlation_of_rows_is_that_of_the_places_that_count(digits):
+    rng = np.random.default_rng(digits)
+    a, b = (rng.normal(size=(6, 12)).round(digits) for _ in range(2))
+    known = rng.random((6, 12)) < 0.7
+    a[5] = 2.0
+    alone = [stats.spearmanr(x, y).statistic for x, y in zip(a[:5], b[:5], strict=True)]
+    np.testing.assert_allclose(rank_correlation(a, b), [*alone, np.nan])
+    among = [stats.spearmanr(x[k], y[k]).statistic for x, y, k in zip(a[:5], b[:5], known[:5], strict=True)]
+    np.testing.assert_allclose(rank_correlation(a, b, known), [*among, np.nan])
+    np.testing.assert_allclose(rank_correlation(a, b[0]), rank_correlation(a, np.tile(b[0], (6, 1))))

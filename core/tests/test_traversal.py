@@ -18,7 +18,7 @@ from pellucid.measures.shape import spiculation
 from pellucid.protocols.traversal import walk as latent_walk
 from pellucid.protocols.traversal.monotonicity import TraversalMonotonicity, TraversalMonotonicityConfig, mass
 from pellucid.protocols.traversal.verdict import Verdict
-from pellucid.protocols.traversal.walk import followed, rank_correlation
+from pellucid.protocols.traversal.walk import followed, order_of_steps
 from pellucid.representation import Representation
 
 UNITS = tuple(f"x:z{at}" for at in range(4))
@@ -267,11 +267,9 @@ def test_all_three_conditions_are_needed_and_counted_as_said():
 
 
 def test_steps_without_a_measure_are_left_out_and_counted():
-    assert rank_correlation(np.array([1.0, np.nan, 2.0, 5.0, np.nan])) == pytest.approx(1.0)
-    assert rank_correlation(np.array([np.nan, 3.0, 2.0, 2.0])) == pytest.approx(
-        spearmanr([1, 2, 3], [3, 2, 2]).statistic
-    )
-    assert np.isnan(rank_correlation(np.array([1.0, np.nan, 2.0])))
+    assert order_of_steps(np.array([1.0, np.nan, 2.0, 5.0, np.nan])) == pytest.approx(1.0)
+    assert order_of_steps(np.array([np.nan, 3.0, 2.0, 2.0])) == pytest.approx(spearmanr([1, 2, 3], [3, 2, 2]).statistic)
+    assert np.isnan(order_of_steps(np.array([1.0, np.nan, 2.0])))
     empty = judged((0.9, 0.9), [[0.1] * 50] * 2, ends=((np.nan, 4.0), (0.0, 4.0)))
     assert empty.empty == pytest.approx(1 / 6)
     assert empty.change == pytest.approx(2.0)
@@ -318,12 +316,12 @@ def test_a_study_without_a_decoder_is_told_so_beforehand():
     assert "no encoder of this study decodes" in TraversalMonotonicity().unfit(blind)
 
 
-def test_rank_correlation_is_that_of_scipy():
+def test_order_of_steps_is_that_of_scipy():
     random = np.random.default_rng(0)
     paths = random.integers(0, 5, (50, 9)).astype(float)
     expected = [spearmanr(np.arange(9), path).statistic for path in paths]
-    assert np.allclose(rank_correlation(paths), expected)
-    assert rank_correlation(np.array([1.0, 1.0, 1.0])) == 0
+    assert np.allclose(order_of_steps(paths), expected)
+    assert order_of_steps(np.array([1.0, 1.0, 1.0])) == 0
 
 
 def test_mass_is_the_sum_of_each_sample():

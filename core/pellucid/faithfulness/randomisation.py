@@ -8,6 +8,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from pellucid.statistics import ranking
+
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
@@ -46,13 +48,5 @@ def rank_correlation(a: Tensor, b: Tensor, known: Tensor | None = None) -> Tenso
     >>> rank_correlation(torch.tensor([[1.0, 2.0, 30.0]]), torch.tensor([[5.0, 6.0, 6.5]])).tolist()
     [1.0]
     """
-    from scipy.stats import rankdata
-
-    there = torch.ones_like(a, dtype=torch.bool) if known is None else known
-    ranks = []
-    for table in (a, b):
-        values = table.detach().cpu().double().masked_fill(~there, torch.nan).numpy()
-        rank = torch.from_numpy(rankdata(values, axis=1, nan_policy="omit"))
-        ranks.append((rank - rank.nanmean(1, keepdim=True)).masked_fill(~there, 0.0))
-    first, second = ranks
-    return (first * second).sum(1) / (first.square().sum(1) * second.square().sum(1)).sqrt()
+    first, second = (table.detach().cpu().double().numpy() for table in (a, b))
+    return torch.from_numpy(ranking.rank_correlation(first, second, None if known is None else known.cpu().numpy()))

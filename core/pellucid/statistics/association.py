@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pellucid.statistics.ranking import rank_correlation
+
 FEW = 10.0
 """Samples expected in the rarest cell of a table, below which the normal approximation is not trusted."""
 
@@ -72,13 +74,10 @@ def with_rating(columns: np.ndarray, rating: np.ndarray) -> Associations:
     rating : ndarray, shape (sample,)
         No NaN.
     """
-    ranks, _ = _ranks(columns)
-    other, _ = _ranks(np.asarray(rating, float)[:, None])
-    rare = _unusual(np.asarray(rating, float)[:, None])[:, 0]
-    ranks, other = ranks - ranks.mean(0), other - other.mean(0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = (ranks * other).sum(0) / np.sqrt((ranks**2).sum(0) * (other**2).sum(0))
-    tested = _two_sided(found, found * np.sqrt(max(len(ranks) - 1, 0)))
+    rating = np.asarray(rating, float)
+    rare = _unusual(rating[:, None])[:, 0]
+    found = rank_correlation(columns.T, rating)
+    tested = _two_sided(found, found * np.sqrt(max(len(rating) - 1, 0)))
     return _exact_where_few(tested, columns, rare) if 2 * rare.sum() < len(rare) else tested
 
 

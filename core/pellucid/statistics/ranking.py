@@ -1,7 +1,8 @@
 """How well scores put samples in order: areas under curves and rank correlation, for many weights at once.
 
-Every function takes weights of shape (..., sample), as :func:`pellucid.statistics.bootstrap.subject_weights` makes,
-and gives numbers of shape (...,). The samples are sorted once, whatever the number of replicates.
+Every function but :func:`rank_correlation`, which is of many rows without weights, takes weights of shape (..., sample), as
+:func:`pellucid.statistics.bootstrap.subject_weights` makes, and gives numbers of shape (...,). The samples are sorted once, whatever the
+number of replicates.
 """
 
 from __future__ import annotations
@@ -123,15 +124,50 @@ def over_folds(
 
 
 def spearman(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Rank correlation; ties share the mean of their ranks, as do the copies of a sample that is drawn twice.
+    """:func:`rank_correlation` of one pair of numbers a sample, under weights.
 
-    NaN where one of the two is constant.
+    Ties share the mean of their ranks, as do the copies of a sample that is drawn twice; NaN where one of the two is constant.
     """
     x, y = _ranks(truth, weights), _ranks(predicted, weights)
     mass = weights.sum(-1, keepdims=True)
     x = x - _ratio((weights * x).sum(-1, keepdims=True), mass)
     y = y - _ratio((weights * y).sum(-1, keepdims=True), mass)
     return _ratio((weights * x * y).sum(-1), np.sqrt((weights * x**2).sum(-1) * (weights * y**2).sum(-1)))
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
+    """Spearman's correlation along the last axis, ties sharing the mean of their ranks.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (..., place)
+        Each row of the one beside that of the other; a single row stands beside all.
+    known : ndarray of bool, optional, shape (..., place)
+        Which places count; by default all.
+
+    Returns
+    -------
+    ndarray, shape (...,)
+        NaN where one of the two does not vary.
+
+    References
+    ----------
+    Spearman (1904), doi:10.2307/1412159.
+
+    Examples
+    --------
+    >>> rank_correlation(np.array([[1.0, 2.0, 30.0], [4.0, 4.0, 4.0]]), np.array([5.0, 6.0, 6.5])).tolist()
+    [1.0, nan]
+    """
+    from scipy.stats import rankdata
+
+    there = np.ones(np.shape(first)[-1], bool) if known is None else known
+    middle = (there.sum(-1, keepdims=True) + 1) / 2
+    # What is not known ranks last here, and is then left out.
+    one, other = (
+        np.where(there, rankdata(np.where(there, values, np.inf), axis=-1) - middle, 0.0) for values in (first, second)
+    )
+    return _ratio((one * other).sum(-1), np.sqrt((one**2).sum(-1) * (other**2).sum(-1)))
 
 
 def roc_curve(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

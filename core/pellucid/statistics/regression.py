@@ -12,15 +12,15 @@ def mean_absolute_error(truth: np.ndarray, predicted: np.ndarray, weights: np.nd
     return weighted_mean(np.abs(np.asarray(truth, np.float64) - predicted), weights)
 
 
-def root_mean_squared_error(labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Root of the mean squared difference, in the units of the labels, under weights of shape (..., sample).
+def root_mean_squared_error(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Root of the mean squared difference, in the units of the target.
 
     Examples
     --------
     >>> float(root_mean_squared_error(np.array([0.0, 0.0]), np.array([1.0, 7.0]), np.ones(2)))
     5.0
     """
-    return np.sqrt(weighted_mean((np.asarray(labels, np.float64) - predicted) ** 2, weights))
+    return np.sqrt(weighted_mean((np.asarray(truth, np.float64) - predicted) ** 2, weights))
 
 
 def explained_variance_share(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from pellucid.protocols.prediction.metrics import Metric, metrics_of
 from pellucid.protocols.prediction.predictions import Predictions
 from pellucid.result import NotMeasured, Result
 from pellucid.statistics.bootstrap import estimate, percentiles, subject_weights, weighted_mean
+from pellucid.statistics.ranking import rank_correlation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,7 +148,8 @@ class Deleted:
         if count < FEWEST:
             why = f"the graphs have {count} relations, and an order of fewer than {FEWEST} is often right by chance"
             return [NotMeasured(protocol="relation-deletion", part=self.part, metric="agreement", because=why)]
-        every = _spearman(self.losses, shares)
+        # Differences beyond what summing in another order explains alone are an order.
+        every = rank_correlation(self.losses.round(9).T, shares.round(9).T)
         if math.isnan(every[0]):
             why = "all relations lose the same, or weigh the same"
             return [NotMeasured(protocol="relation-deletion", part=self.part, metric="agreement", because=why)]
@@ -166,15 +168,3 @@ class Deleted:
             chance=chance, baseline=baseline, baseline_name=beside, higher_is_better=True, n_samples=len(self.rows),
             n_subjects=len(np.unique(self.subjects)), sentence=sentence,
         )  # fmt: skip
-
-
-def _spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Rank correlation down the columns of two tables; NaN where one of them has no order."""
-    from scipy.stats import rankdata
-
-    # Differences beyond what summing in another order explains alone are an order.
-    one, other = (rankdata(table.round(9), axis=0) for table in (first, second))
-    one, other = one - one.mean(0), other - other.mean(0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found: np.ndarray = (one * other).sum(0) / np.sqrt((one**2).sum(0) * (other**2).sum(0))
-    return found

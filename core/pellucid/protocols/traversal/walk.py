@@ -14,6 +14,7 @@ from pellucid.encoders.base import Encoder
 from pellucid.heads.traversal import mean_rising, traverse
 from pellucid.model import Model
 from pellucid.representation import Representation
+from pellucid.statistics.ranking import rank_correlation
 
 Measure = Callable[[np.ndarray, Any], np.ndarray]
 """Values, shape (sample, *input shape), and the input's spec to one number a sample, shape (sample,)."""
@@ -41,17 +42,17 @@ class Walked:
     @property
     def rising(self) -> np.ndarray:
         """Rank correlation of step and measure where the output rises, shape (sample,); NaN where there is no way."""
-        return rank_correlation(self.paths[0]) + (np.nan if self.still else 0.0)
+        return order_of_steps(self.paths[0]) + (np.nan if self.still else 0.0)
 
     @property
     def widest(self) -> np.ndarray:
         """Rank correlation along the direction of largest variance, shape (sample,)."""
-        return rank_correlation(self.paths[1])
+        return order_of_steps(self.paths[1])
 
     @property
     def random(self) -> np.ndarray:
         """Rank correlation along random directions, shape (direction, sample)."""
-        return rank_correlation(self.paths[2:])
+        return order_of_steps(self.paths[2:])
 
 
 def walk(
@@ -142,7 +143,7 @@ def decoders(model: Model) -> Iterator[tuple[str, Encoder, slice]]:
             yield prefix, encoder, columns
 
 
-def rank_correlation(paths: np.ndarray) -> np.ndarray:
+def order_of_steps(paths: np.ndarray) -> np.ndarray:
     """Spearman's correlation of step and measure along the last axis, over the steps at which the measure is defined.
 
     It is 0 where the measure does not change and NaN where it is defined at less than three steps: two are always in
@@ -150,26 +151,12 @@ def rank_correlation(paths: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> rank_correlation(np.array([[1.0, 5.0, 9.0], [2.0, 1.0, 0.0], [4.0, 4.0, 4.0]])).tolist()
+    >>> order_of_steps(np.array([[1.0, 5.0, 9.0], [2.0, 1.0, 0.0], [4.0, 4.0, 4.0]])).tolist()
     [1.0, -1.0, 0.0]
     """
-    from scipy.stats import rankdata
-
     known = np.isfinite(paths)
-    count = known.sum(-1, keepdims=True)
-    # What is not known ranks last here, and is then left out; the steps that are left are counted anew.
-    ranks = rankdata(np.where(known, paths, np.inf), axis=-1)
-    steps = known.cumsum(-1)
-    ranks, steps = (_centred(some, known, count) for some in (ranks, steps))
-    length = np.sqrt((ranks**2).sum(-1) * (steps**2).sum(-1))
-    found = np.divide((ranks * steps).sum(-1), length, out=np.zeros_like(length), where=length > 0)
-    return np.where(count[..., 0] < 3, np.nan, found)
-
-
-def _centred(values: np.ndarray, known: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Less their mean over what is known; 0 elsewhere."""
-    mean = np.where(known, values, 0.0).sum(-1, keepdims=True) / np.maximum(count, 1)
-    return np.where(known, values - mean, 0.0)
+    found = np.nan_to_num(rank_correlation(paths, np.arange(paths.shape[-1]), known))
+    return np.where(known.sum(-1) < 3, np.nan, found)
 
 
 def _widest(learnt: Tensor, scale: Tensor) -> Tensor:
