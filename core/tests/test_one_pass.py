@@ -30,7 +30,7 @@ def shown(labels):
     z = Representation(
         torch.randn(8, 2, generator=generator), ("x:a", "x:b"), {"x": Tokens(torch.zeros(8, 4, 1), codes=codes)}
     )
-    return [(z, Batch({}, targets=labels))]
+    return [(z, Batch({}, targets=labels, samples=tuple("abcdefgh")))]
 
 
 @pytest.mark.parametrize("head", [Lda, NGramNaiveBayes, RandomForest, GaussianProcess])

@@ -62,9 +62,8 @@ class Levels(_Telling):
             for name in self.input_spec.channels
             for at in range(self._line)
         ]
-        return Representation(
-            mean.mean(1, keepdim=True), self.names, {"": Tokens(mean[..., None], tuple(spans), codes)}
-        )
+        tokens = Tokens(mean[..., None], tuple(spans), codes, input=self.input_name)
+        return Representation(mean.mean(1, keepdim=True), self.names, {"": tokens})
 
 
 class CountsRelations(_Telling):

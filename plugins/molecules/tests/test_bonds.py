@@ -61,7 +61,7 @@ def test_what_atoms_and_bonds_add_is_the_logit_and_bonds_have_a_part_in_it(pool)
     total = found.baseline + found.contributions.sum(1)
     torch.testing.assert_close(total, model.logits(some)[:, 0], atol=1e-5, rtol=1e-5)
     regions = {one.region for evidence in found.evidence for one in evidence}
-    assert any(one.bonds for one in regions)
+    assert any(one.edges for one in regions)
     counts = [int((found.known[row] & (found.contributions[row] != 0)).sum()) for row in range(30)]
     assert counts > DATA.frame["atoms"].iloc[:30].tolist()
 
@@ -124,8 +124,8 @@ def test_a_model_of_atoms_and_bonds_learns_and_points_at_the_acid():
     label = test.frame["acid"].to_numpy()
     nearer = []
     for row in np.flatnonzero(label == 1):
-        atoms = {atom for region in test.planted("acid")[row] for atom in region.atoms}
+        atoms = {atom for region in test.planted("acid")[row] for atom in region.nodes}
         best = max(found.evidence[row], key=lambda one: float(found.contributions[row, found.names.index(one.unit)]))
-        nearer.append(bool(atoms & set(best.region.atoms)))
+        nearer.append(bool(atoms & set(best.region.nodes)))
     print(f"strongest place lies at the acid in {np.mean(nearer):.2f} of {len(nearer)}")
     assert np.mean(nearer) > 0.8
