@@ -92,6 +92,11 @@ class FittedFold:
             )
         return self.dataset.subset(self.split.train)
 
+    @property
+    def validation(self) -> Subset:
+        """The samples that training stopped by, and thresholds were chosen on."""
+        return self.dataset.subset(self.split.validation)
+
     @cached_property
     def usual(self) -> Usual:
         """What is usual among the training samples, learnt once for all assessments."""

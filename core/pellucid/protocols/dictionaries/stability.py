@@ -160,7 +160,7 @@ class DictionaryStability(OfDictionaries):
             if self.config.share < 1:
                 chance = np.random.default_rng([fold.seed, fold.split.fold, seed])
                 train = np.sort(chance.choice(train, self._count(len(train)), replace=False))
-            sides = Sides(fold.dataset.subset(train), fold.dataset.subset(fold.split.validation), fold.target)
+            sides = Sides(fold.dataset.subset(train), fold.validation, fold.target)
             name = f"{fold.seed}/fold {fold.split.fold}/stability {seed}"
             found = fit_again(model, part, sides, fold.training, seed=name, same_encoders=True)
             found.learned_from.refuse(test.learned_from, part=f"{part!r} with another seed")

@@ -146,7 +146,7 @@ class PlaceTruth(Assessment):
         return found + self._kind_alone(rows, context)
 
     def _kinds(self, fold: FittedFold, output: str) -> PlaceKinds | None:
-        learnt = fold.dataset.subset(fold.split.train)
+        learnt = fold.train
         truth = learnt.planted(output) or []
         some = np.flatnonzero([bool(where) for where in truth])
         some = np.sort(np.random.default_rng([fold.seed, fold.split.fold, 1]).permutation(some)[:MOST])
@@ -178,8 +178,9 @@ class PlaceTruth(Assessment):
 
     def _shuffled(self, fold: FittedFold, part: str, model: Model, at: int) -> Model:
         seed = f"{fold.seed}/{NAME}/{at}"
-        sides = [fold.dataset.subset(one) for one in (fold.split.train, fold.split.validation)]
-        train, validation = (Relabelled.shuffled(side, fold.target, seed=seed) for side in sides)
+        train, validation = (
+            Relabelled.shuffled(side, fold.target, seed=seed) for side in (fold.train, fold.validation)
+        )
         return fit_again(model, part, Sides(train, validation, fold.target), fold.training, seed=seed)
 
     def _of(self, rows: pd.DataFrame, part: str, context: Context) -> Iterator[Result]:

@@ -125,7 +125,7 @@ def leaky_scores(fold: FittedFold, part: str) -> np.ndarray:
         If the training settings are not at hand.
     """
     model, seed = fold.models[part], f"{fold.seed}/links left in"
-    train, validation = fold.train, fold.dataset.subset(fold.split.validation)
+    train, validation = fold.train, fold.validation
     everything = fold.dataset.subset(np.concatenate([fold.split.train, fold.split.test]))
     encoders: dict[str, Encoder] = {}
     for prefix, encoder in model.named_encoders():

@@ -137,7 +137,7 @@ class Missingness(Assessment):
             at = model.head.output_index(self.config.output or model.head.outputs[0])
             train, validation = (
                 WithMissing(side, name, self._lack(side, fold, at, flipped=False))
-                for side in (fold.train, fold.dataset.subset(fold.split.validation))
+                for side in (fold.train, fold.validation)
             )
             learnt = fit_again(
                 model, part, Sides(train, validation, fold.target), fold.training, seed=f"{fold.seed}/missingness"

@@ -112,7 +112,7 @@ class ModalityImportance(Assessment):
         """
 
         tables: list[pd.DataFrame] = []
-        sides = Sides(fold.train, fold.dataset.subset(fold.split.validation), fold.target)
+        sides = Sides(fold.train, fold.validation, fold.target)
         for part, model in fold.predictors.items():
             if (prefix := reordered(model)) is None:
                 continue

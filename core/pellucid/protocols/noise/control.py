@@ -109,7 +109,7 @@ class NoiseControl(Assessment):
 
         if fold.split.fold >= self.config.folds:
             return joined(())
-        sides = [fold.dataset.subset(one) for one in (fold.split.train, fold.split.validation)]
+        sides = (fold.train, fold.validation)
         marginals, seed = Marginals.of(sides[0]), f"{fold.seed}/noise control/fold {fold.split.fold}"
         train, validation = (NoiseCopy(side, marginals, seed) for side in sides)
         tables = []
