@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from pellucid.data.spec import Frozen
+from pellucid.data.frozen import Frozen, first_problem
 from pellucid.data.subjects import LearnedFrom
 from pellucid.errors import StudyError, nearest
 
@@ -88,8 +88,5 @@ def configured(
     try:
         return config_type(**facts, **options)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "settings"
-        # A rule about several settings is given all of them; its message says which it means.
-        got = "" if isinstance(first.get("input"), Mapping) else f" (got {first.get('input')!r})"
-        raise StudyError(f"{kind} {name!r}: {where}: {first['msg'].removeprefix('Value error, ')}{got}") from None
+        at, what = first_problem(error)
+        raise StudyError(f"{kind} {name!r}: {'.'.join(map(str, at)) or 'settings'}: {what}") from None

@@ -12,7 +12,8 @@ from pydantic import Field, ValidationError
 from pellucid import plugins
 from pellucid.assignments import assign
 from pellucid.data.dataset import Dataset
-from pellucid.data.spec import DataSpec, Frozen
+from pellucid.data.frozen import Frozen, first_problem
+from pellucid.data.spec import DataSpec
 from pellucid.entries import EncoderEntry, Entry, HeadEntry
 from pellucid.errors import StudyError, UnknownComponent, nearest
 from pellucid.opening import of_objects, opened
@@ -276,15 +277,10 @@ def _names(protocols: Any) -> Sequence[Any]:
 
 
 def _first_problem(error: ValidationError, settings: Mapping[str, Any]) -> str:
-    # A misspelt key makes the right one missing as well; the misspelling is the thing to say.
-    first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    *parents, key = [str(part) for part in first["loc"]] or ["study"]
+    at, what = first_problem(error)
+    *parents, key = map(str, at or ("study",))
     where = ".".join([*parents, key])
-    if first["type"] == "extra_forbidden":
+    if what == "unknown":
         known = list((TrainingSettings if parents == ["training"] or "epochs" in settings else Study).model_fields)
         return f"unknown key {where!r}{nearest(key, known)}; keys here: {', '.join(known)}"
-    if first["type"] == "missing":
-        return f"{where!r} is missing"
-    return f"{where}: {first['msg']}" + (
-        "" if isinstance(first.get("input"), Mapping | list | tuple) else f" (got {first['input']!r})"
-    )
+    return f"{where!r} is missing" if what == "missing" else f"{where}: {what}"

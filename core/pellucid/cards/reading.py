@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pellucid import plugins
 from pellucid.cards.files import CardArchive, CardFile, Sums
-from pellucid.data.spec import Frozen
+from pellucid.data.frozen import Frozen, first_problem
 from pellucid.errors import DataError, nearest
 
 Access = Literal["open", "registered", "credentialed", "request", "own", "embedded", "generated"]
@@ -177,17 +177,13 @@ def read_card(path: Path) -> Card:
 
 
 def _first(error: ValidationError) -> str:
-    # A misspelt field makes the right one missing as well; the misspelling is the thing to say.
-    first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    where = ".".join(str(step + 1) if isinstance(step, int) else step for step in first["loc"]) or "card"
-    if first["type"] == "extra_forbidden":
+    at, what = first_problem(error)
+    where = ".".join(str(step + 1) if isinstance(step, int) else step for step in at) or "card"
+    if what == "unknown":
         kinds: dict[str, type[Frozen]] = {"files": CardFile, "archives": CardArchive, "sums": Sums}
-        known = kinds.get(str(first["loc"][0]), Card).model_fields
-        return f"{where}: there is no such field{nearest(str(first['loc'][-1]), known)}"
-    if first["type"] == "missing":
-        return f"{where}: is missing"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}" if isinstance(first["input"], dict) else f"{where}: {message} (got {first['input']!r})"
+        known = kinds.get(str(at[0]), Card).model_fields
+        return f"{where}: there is no such field{nearest(str(at[-1]), known)}"
+    return f"{where}: is missing" if what == "missing" else f"{where}: {what}"
 
 
 def card(name: str) -> Card:
