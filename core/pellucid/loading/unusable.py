@@ -18,7 +18,7 @@ WORDS = "(words of its file)"
 _QUOTED = re.compile(r"""(?<![^\s(])(?:'[^'\n]*'|"[^"\n]*")(?!\w)""")
 
 
-class Place(NamedTuple):
+class FilePlace(NamedTuple):
     """Where a recording is.
 
     Parameters
@@ -36,7 +36,7 @@ class Place(NamedTuple):
     shown: str
 
 
-def refused(broken: Sequence[tuple[Place, str]], count: int, name: str) -> DataError:
+def refused(broken: Sequence[tuple[FilePlace, str]], count: int, name: str) -> DataError:
     """What to say of recordings that cannot be used, of so many of a dataset."""
     place, why = broken[0]
     if len(broken) == count and (same := shared_reason([(one.path.name, told) for one, told in broken])):
@@ -70,13 +70,13 @@ def shared_reason(broken: Sequence[tuple[str, str]]) -> str:
 
 
 def left_out(
-    broken: Sequence[tuple[Place, str]], known: Callable[[str], bool], endings: Sequence[str]
+    broken: Sequence[tuple[FilePlace, str]], known: Callable[[str], bool], endings: Sequence[str]
 ) -> tuple[Finding, ...]:
     """Recordings that were left out, for a report: each file by the name that the sample has there.
 
     Parameters
     ----------
-    broken : sequence of (Place, str)
+    broken : sequence of (FilePlace, str)
     known, endings
         See :func:`unquoted`.
     """

@@ -17,7 +17,7 @@ from pellucid.data import DataSpec, MultiLabel, Vector
 from pellucid.errors import DataError
 from pellucid.loading.csv_tables import number
 from pellucid.loading.people import COVARIATES, ages, female, record_pseudonyms
-from pellucid_ecg.databases.places import Place
+from pellucid_ecg.databases.places import FilePlace
 from pellucid_ecg.databases.records import Records, RecordsConfig
 from pellucid_ecg.databases.shaping import Shape
 from pellucid_ecg.databases.signals import INPUT
@@ -92,7 +92,7 @@ class Cinc(Records):
             raise DataError(
                 f"dataset {NAME!r} is not part of a package: pellucid data fetch {NAME} --to DIR, then name a folder of it with --data DIR"
             )
-        places = [Place(path.stem, path, str(path.relative_to(data))) for path in find_headers(data)]
+        places = [FilePlace(path.stem, path, str(path.relative_to(data))) for path in find_headers(data)]
         shape = Shape(TWELVE_LEADS, config.rate_hz, config.seconds, config.shorter, config.high_pass_hz, resample=True)
         _refuse_twice(places)
         rows = self._take(places, shape, NAME)
@@ -158,7 +158,7 @@ def read_note(header: Path) -> Note:
     return Note(float(ages(number(said.get("Age", "")))), female(said.get("Sex", "")), codes)
 
 
-def _refuse_twice(places: Sequence[Place]) -> None:
+def _refuse_twice(places: Sequence[FilePlace]) -> None:
     seen: dict[str, str] = {}
     for place in places:
         if (first := seen.setdefault(place.sample, place.shown)) != place.shown:

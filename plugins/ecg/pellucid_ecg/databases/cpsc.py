@@ -16,7 +16,7 @@ from pellucid.errors import DataError
 from pellucid.loading.csv_tables import CsvTable, read_csv
 from pellucid.loading.people import COVARIATES, ages, female, record_pseudonyms
 from pellucid.loading.table_file import table_file
-from pellucid_ecg.databases.places import Place
+from pellucid_ecg.databases.places import FilePlace
 from pellucid_ecg.databases.records import Records, RecordsConfig
 from pellucid_ecg.databases.shaping import Shape, Shorter
 from pellucid_ecg.databases.signals import INPUT
@@ -98,7 +98,7 @@ class Cpsc2018(Records):
         labels = _labels(table)
         files = {path.stem: path for path in (*data.glob("*/*.mat"), *data.glob("*.mat"))}
         places = [
-            Place(name, files.get(name, data / f"{name}.mat"), f"{REFERENCE}, line {line}")
+            FilePlace(name, files.get(name, data / f"{name}.mat"), f"{REFERENCE}, line {line}")
             for name, line in zip(_names(table), table.lines, strict=True)
         ]
         shape = Shape(TWELVE_LEADS, config.rate_hz, config.seconds, config.shorter, config.high_pass_hz, resample=True)

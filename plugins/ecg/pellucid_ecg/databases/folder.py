@@ -14,7 +14,7 @@ from pellucid.errors import DataError
 from pellucid.loading.csv_tables import CsvTable, read_csv
 from pellucid.loading.people import record_pseudonyms
 from pellucid.loading.table_file import table_file
-from pellucid_ecg.databases.places import Place, below
+from pellucid_ecg.databases.places import FilePlace, below
 from pellucid_ecg.databases.records import Records, RecordsConfig
 from pellucid_ecg.databases.shaping import Shape
 from pellucid_ecg.databases.signals import INPUT
@@ -161,7 +161,7 @@ def _shape(config: EcgFolderConfig) -> Shape:
     return Shape(config.leads, config.rate_hz, config.seconds, config.shorter, config.high_pass_hz, resample=True)
 
 
-def _places(table: CsvTable, folder: Path, config: EcgFolderConfig) -> list[Place]:
+def _places(table: CsvTable, folder: Path, config: EcgFolderConfig) -> list[FilePlace]:
     names = table.full(config.sample) if config.sample else None
     places, seen = [], dict[str, int]()
     files = table.full(config.path)
@@ -173,7 +173,7 @@ def _places(table: CsvTable, folder: Path, config: EcgFolderConfig) -> list[Plac
                 raise DataError(
                     f"{table.where(row, column)}: stands in line {table.lines[first]} already; a record has one row"
                 )
-        places.append(Place(name, path, f"{table.path.name}, line {table.lines[row]}"))
+        places.append(FilePlace(name, path, f"{table.path.name}, line {table.lines[row]}"))
     return places
 
 

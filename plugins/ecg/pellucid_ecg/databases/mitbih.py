@@ -19,7 +19,7 @@ from pellucid.data.spec import Frozen
 from pellucid.errors import DataError
 from pellucid_ecg.databases.beats import AAMI, Beats, intervals, read_annotations, read_beats_table
 from pellucid_ecg.databases.broken import left_out, refused
-from pellucid_ecg.databases.places import Place
+from pellucid_ecg.databases.places import FilePlace
 from pellucid_ecg.databases.signals import INPUT
 from pellucid_ecg.recordings.leads import canonical
 from pellucid_ecg.recordings.recording import EcgRecording
@@ -150,7 +150,7 @@ def _window(config: MitBihConfig) -> tuple[int, int]:
     return before, before + round(config.after_s * RATE_HZ)
 
 
-def _places(folder: Path, config: MitBihConfig) -> list[Place]:
+def _places(folder: Path, config: MitBihConfig) -> list[FilePlace]:
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder; name the one that holds 100.hea, 100.dat, 100.atr ...")
     headers = sorted(folder.glob("*.hea"))
@@ -161,13 +161,13 @@ def _places(folder: Path, config: MitBihConfig) -> list[Place]:
         raise DataError(
             f"{folder}: no .hea file of a recording here; name the folder of the MIT-BIH Arrhythmia Database"
         )
-    return [Place(name, folder / name, f"{name}.hea") for name in names]
+    return [FilePlace(name, folder / name, f"{name}.hea") for name in names]
 
 
-def _read(places: Sequence[Place], config: MitBihConfig) -> tuple[list[_Recording], tuple[Finding, ...]]:
+def _read(places: Sequence[FilePlace], config: MitBihConfig) -> tuple[list[_Recording], tuple[Finding, ...]]:
     found: list[_Recording] = []
     findings: list[Finding] = []
-    broken: list[tuple[Place, str]] = []
+    broken: list[tuple[FilePlace, str]] = []
     for place in places:
         try:
             recording = read_record(place.path)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pellucid.errors import DataError
 from pellucid.loading.table_file import below
-from pellucid.loading.unusable import Place
+from pellucid.loading.unusable import FilePlace
 from pellucid_ecg.wfdb_files.headers import header_path, read_header
 
-__all__ = ["Place", "below", "files_of"]
+__all__ = ["FilePlace", "below", "files_of"]
 
 
 def files_of(path: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from pellucid.data import DataSpec, Vector, pseudonym
 from pellucid.data.published import Published
 from pellucid.errors import DataError
 from pellucid_ecg.databases import statements
-from pellucid_ecg.databases.places import Place, below
+from pellucid_ecg.databases.places import FilePlace, below
 from pellucid_ecg.databases.ptbxl_native import COVARIATES, NATIVE, NATIVE_PATTERN, Unknown, Without, read_native
 from pellucid_ecg.databases.ptbxl_selection import LABELS, LABELS_PATTERN, read_labels
 from pellucid_ecg.databases.ptbxl_tables import NAMESPACE, PtbXlTable, find_table
@@ -110,7 +110,7 @@ class PtbXl(Records):
         self.version = table.version
         shape = _shape(self.config)
         places = [
-            Place(sample, _there(path, data), shown)
+            FilePlace(sample, _there(path, data), shown)
             for sample, path, shown in zip(table.samples, below(data, table.files), table.shown, strict=True)
         ]
         rows = self._take(places, shape, NAME)

@@ -16,7 +16,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.samples import Arrays
 from pellucid.data.spec import Frozen
 from pellucid_ecg.databases.broken import left_out, refused
-from pellucid_ecg.databases.places import Place
+from pellucid_ecg.databases.places import FilePlace
 from pellucid_ecg.databases.shaping import Shape, Shorter
 from pellucid_ecg.databases.signals import read_signals
 from pellucid_ecg.recordings.objects import recording_of
@@ -63,7 +63,7 @@ class Records(Dataset):
         """One recording, as its file has it."""
         return read_record(path)
 
-    def _take(self, places: Sequence[Place], shape: Shape, name: str) -> npt.NDArray[np.int64]:
+    def _take(self, places: Sequence[FilePlace], shape: Shape, name: str) -> npt.NDArray[np.int64]:
         """Read recordings; the positions of those that are kept.
 
         Raises
@@ -104,7 +104,7 @@ class Records(Dataset):
             recordings[called] = made
         self._temporary = tempfile.TemporaryDirectory(prefix="pellucid-")
         places = [
-            Place(called, Path(called), f"the {at + 1}. of {len(several)}") for at, called in enumerate(recordings)
+            FilePlace(called, Path(called), f"the {at + 1}. of {len(several)}") for at, called in enumerate(recordings)
         ]
         self._signals = read_signals(
             places, shape, lambda path: recordings[path.name], Path(self._temporary.name) / name

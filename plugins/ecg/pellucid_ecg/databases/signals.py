@@ -14,7 +14,7 @@ from pellucid.data.samples import Arrays, Finding
 from pellucid.errors import DataError
 from pellucid.store.prepared import Prepared, Preparing, made_from, prepared
 from pellucid_ecg.databases.broken import refused
-from pellucid_ecg.databases.places import Place, files_of
+from pellucid_ecg.databases.places import FilePlace, files_of
 from pellucid_ecg.databases.shaping import Shape, declared, shaped
 from pellucid_ecg.recordings.duplicates import near_duplicates, signature
 from pellucid_ecg.recordings.foreign import with_plain_leads
@@ -39,7 +39,7 @@ class Signals:
     rows : ndarray of int
         Positions, among the places that were asked for, of those that could be used.
     units : str
-    broken : tuple of (Place, str)
+    broken : tuple of (FilePlace, str)
         Those that could not be used, and why.
     findings : tuple of Finding
         Of those that could.
@@ -49,7 +49,7 @@ class Signals:
 
     rows: npt.NDArray[np.int64]
     units: str
-    broken: tuple[tuple[Place, str], ...]
+    broken: tuple[tuple[FilePlace, str], ...]
     findings: tuple[Finding, ...]
     store: Prepared
 
@@ -62,12 +62,12 @@ class Signals:
         return Arrays({INPUT: found["signals"]}, {INPUT: known})
 
 
-def read_signals(places: Sequence[Place], shape: Shape, read: Read, kept_in: Path) -> Signals:
+def read_signals(places: Sequence[FilePlace], shape: Shape, read: Read, kept_in: Path) -> Signals:
     """Recordings of one shape, from what was kept of an earlier time, or read and kept.
 
     Parameters
     ----------
-    places : sequence of Place
+    places : sequence of FilePlace
     shape : Shape
     read : callable
         From a path to a recording; raises :class:`~pellucid.errors.DataError` for what is none.
@@ -96,7 +96,7 @@ def read_signals(places: Sequence[Place], shape: Shape, read: Read, kept_in: Pat
     return Signals(store.table["row"].to_numpy(np.int64), notes["units"], broken, tuple(found), store)
 
 
-def _prepare(to: Preparing, places: Sequence[Place], shape: Shape, read: Read, name: str) -> pd.DataFrame:
+def _prepare(to: Preparing, places: Sequence[FilePlace], shape: Shape, read: Read, name: str) -> pd.DataFrame:
     units: str | None = None
     rows: list[int] = []
     broken: list[tuple[int, str]] = []

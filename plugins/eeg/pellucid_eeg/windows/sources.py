@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from pellucid.data import pseudonym
-from pellucid.loading.unusable import Place
+from pellucid.loading.unusable import FilePlace
 from pellucid_eeg.recordings.recording import EegRecording
 
 __all__ = ["Labels", "Source", "called", "companions", "place_of"]
@@ -52,7 +52,7 @@ class Source:
 
     Parameters
     ----------
-    place : Place
+    place : FilePlace
     subject : str
         Pseudonym.
     label : float
@@ -77,7 +77,7 @@ class Source:
         Why it cannot be used, where its tables tell it before it is opened.
     """
 
-    place: Place
+    place: FilePlace
     subject: str
     label: float = float("nan")
     events: Callable[[EegRecording], pd.DataFrame] | None = None
@@ -94,7 +94,7 @@ class Source:
     def given(cls, recording: EegRecording, namespace: str) -> Source:
         """One that is open already; of somebody of its own where it does not say of whom."""
         name = recording.name
-        return cls(Place(name, Path(name), name), recording.subject or pseudonym(f"record {name}", namespace))
+        return cls(FilePlace(name, Path(name), name), recording.subject or pseudonym(f"record {name}", namespace))
 
 
 def called(path: Path, folder: Path, namespace: str) -> str:
@@ -110,9 +110,9 @@ def called(path: Path, folder: Path, namespace: str) -> str:
     return f"eeg-{pseudonym(path.relative_to(folder).as_posix(), namespace)}"
 
 
-def place_of(path: Path, folder: Path, namespace: str) -> Place:
+def place_of(path: Path, folder: Path, namespace: str) -> FilePlace:
     """Where a recording is, and what it is called."""
-    return Place(called(path, folder, namespace), path, path.relative_to(folder).as_posix())
+    return FilePlace(called(path, folder, namespace), path, path.relative_to(folder).as_posix())
 
 
 def companions(path: Path) -> list[Path]:
