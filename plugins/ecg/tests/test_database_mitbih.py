@@ -130,7 +130,7 @@ def test_recordings_of_one_person_stay_together(tmp_path):
 def test_the_published_division_is_refused_as_it_has_one_person_on_both_sides(tmp_path):
     data = opened(people(tmp_path), division="published")
     assert data.frame.loc[data.frame["recording"] == "202", "split"].unique() == ["test"]
-    with pytest.raises(LeakageError, match=r"1 subject\(s\)"):
+    with pytest.raises(LeakageError, match="1 patient, or chains of them"):
         list(SubjectHoldout(SubjectHoldoutConfig(column="split")).splits(data, "pvc", 0))
 
 

@@ -69,7 +69,9 @@ def test_windows_of_one_subject_on_two_sides_are_refused(kind):
         data.__dict__["frame"] = frame.assign(
             official=["train", "test"] * (len(frame) // 2) + ["train"] * (len(frame) % 2)
         )
-        with pytest.raises(LeakageError, match=r"column 'official': (6|12) subject\(s\).*'subject', 'recording'"):
+        with pytest.raises(
+            LeakageError, match=r"column 'official': (6|12) (subjects|participants), .*'subject', 'recording'"
+        ):
             list(SubjectHoldout(SubjectHoldoutConfig(column="official")).splits(data, target, 0))
     finally:
         data.__dict__["frame"] = frame
@@ -110,7 +112,7 @@ def test_one_recording_under_two_names_on_two_sides_is_refused(tmp_path):
     one, other = (next((root / f"sub-0{number}" / "eeg").glob("*.edf")) for number in (1, 5))
     shutil.copy(one, other)
     copied = BidsEeg(config, root).labelled("label")
-    with pytest.raises(LeakageError, match=r"1 subject\(s\), or chains of them through 'subject', 'recording'"):
+    with pytest.raises(LeakageError, match=r"1 participant, or chains of them through 'subject', 'recording'"):
         list(SubjectHoldout(SubjectHoldoutConfig(column="split")).splits(copied, "label", 0))
 
 
