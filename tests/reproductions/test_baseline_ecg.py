@@ -131,7 +131,7 @@ def test_a_patient_in_two_folds_is_refused():
     assert not subjects[0] & subjects[1]
     # One recording of one patient of the training side is moved to the other.
     data.frame.loc[data.frame.index[0], "split"] = "test"
-    with pytest.raises(LeakageError, match=r"1 patient, .*stand on more than one side"):
+    with pytest.raises(LeakageError, match=r"1 subject, .*stand on more than one side"):
         list(protocol.splits(data, TARGET, 0))
 
 

@@ -110,7 +110,7 @@ def test_fifty_blinks_in_a_row_are_one_recording_and_stay_on_one_side(tmp_path):
     assert len(list(SubjectHoldout(SubjectHoldoutConfig(column="split")).splits(data, "label", 0))) == 1
     data.frame = data.frame.copy()
     data.frame["mixed"] = ["train", "test"] * 300
-    with pytest.raises(LeakageError, match="12 subject"):
+    with pytest.raises(LeakageError, match="12 recordings, "):
         list(SubjectHoldout(SubjectHoldoutConfig(column="mixed")).splits(data, "label", 0))
 
 
@@ -128,7 +128,7 @@ def test_copies_are_found_and_cannot_be_judged_on_where_they_were_learnt_from(tm
     assert len(kept) == 25
     official = SubjectHoldout(SubjectHoldoutConfig(column="split"))
     assert len(list(official.splits(data, "label", 0))) == 1
-    with pytest.raises(LeakageError, match="1 subject"):
+    with pytest.raises(LeakageError, match="1 case, "):
         list(official.splits(kept, "label", 0))
 
 
