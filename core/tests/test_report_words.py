@@ -92,5 +92,7 @@ def test_of_five_subjects_no_verdict_is_given():
     few = result("weighted", "x", 0.9, baseline=0.8, n_subjects=5)
     told = " ".join(words.answer(few, None, {"kind": "regression"}))
     assert "0.100 better; 5 subjects are too few for a verdict" in told
+    others = " ".join(words.answer(few, None, {"kind": "regression"}, several="scaffolds"))
+    assert "5 scaffolds are too few" in others
     enough = result("weighted", "x", 0.9, baseline=0.8, n_subjects=6)
     assert "too few" not in " ".join(words.answer(enough, None, {"kind": "regression"}))

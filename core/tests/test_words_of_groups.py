@@ -29,3 +29,13 @@ def test_captions_speak_of_the_groups_that_there_are(protocol):
     captions = " ".join(protocol.figures(protocol.examine(fold).assign(fold=0), context))
     assert "over scaffolds" in captions
     assert "subjects" not in captions
+
+
+def test_scores_by_group_speak_of_the_groups_that_there_are():
+    fold, context = of_scaffolds()
+    rows = Prediction().examine(fold).assign(fold=0)
+    # Two samples of each, so that there are scores of groups beside those of samples.
+    rows["subject"] = rows.groupby("part").cumcount().floordiv(2).astype(str)
+    told = [one.sentence for one in Prediction().conclude(rows, context) if one.metric == "auroc_per_subject"]
+    assert told
+    assert all("scaffolds" in one and "subjects" not in one for one in told)

@@ -155,7 +155,9 @@ def summary(run: RunFolder) -> dict[str, Any]:
     if result is None:
         answer = ["This run has no score of an interpretable model."]
     else:
-        answer = words.answer(result, found.get(run.black_box or ""), run.document["target"], run.results)
+        answer = words.answer(
+            result, found.get(run.black_box or ""), run.document["target"], run.results, run.spec.group_word[1]
+        )
     return {
         "question": _question(run.target),
         "whom": whom,

@@ -146,7 +146,11 @@ def headline(results: Iterable[Result]) -> str | None:
 
 
 def answer(
-    result: Result, black_box: Result | None, target: Mapping[str, Any], results: Iterable[Result] = ()
+    result: Result,
+    black_box: Result | None,
+    target: Mapping[str, Any],
+    results: Iterable[Result] = (),
+    several: str = "subjects",
 ) -> list[str]:
     """What the interpretable model reaches, beside chance, trivial baseline and black box: a few sentences.
 
@@ -160,6 +164,8 @@ def answer(
         JSON of the target.
     results : iterable of Result
         All of them: paired differences decide what is better, where they were measured.
+    several : str
+        What the dataset calls those over whom intervals are.
     """
     apart = {
         r.metric.partition("_minus_")[2]: r
@@ -176,14 +182,17 @@ def answer(
     else:
         first = f"The interpretable model “{result.part}” reaches {metric_name(result.metric)} {number(result.value)}{low_high}."
     beside = f"Chance is {number(result.chance)}. The trivial baseline, {result.baseline_name}, reaches "
-    told = [first, f"{beside}{number(result.baseline)}: {_compared(result, result.baseline, apart.get('baseline'))}."]
+    told = [
+        first,
+        f"{beside}{number(result.baseline)}: {_compared(result, result.baseline, apart.get('baseline'), several)}.",
+    ]
     if black_box is not None:
-        how = _compared(result, black_box.value, apart.get(black_box.part))
+        how = _compared(result, black_box.value, apart.get(black_box.part), several)
         told.append(f"The black box “{black_box.part}” reaches {number(black_box.value)}: {how}.")
     return told
 
 
-def _compared(result: Result, other: float, apart: Result | None) -> str:
+def _compared(result: Result, other: float, apart: Result | None, several: str) -> str:
     """How the interpretable model stands to another score; by the interval of the paired difference if there is one."""
     if apart is not None:
         ends, unsure, said = (apart.low, apart.high), apart.low <= 0 <= apart.high, interval(apart)
@@ -197,7 +206,7 @@ def _compared(result: Result, other: float, apart: Result | None) -> str:
     if not all(math.isfinite(end) for end in ends):
         return how
     if result.n_subjects < FEW_SUBJECTS:
-        return f"{how}{interval_told}; {result.n_subjects} subjects are too few for a verdict"
+        return f"{how}{interval_told}; {result.n_subjects} {several} are too few for a verdict"
     return f"{how}{interval_told}, {'no clear difference' if unsure else 'a clear difference'}"
 
 

@@ -72,7 +72,7 @@ def conclusions(rows: pd.DataFrame, part: str, context: Context, replicates: int
             n_samples=len(rows),
             n_subjects=len(np.unique(noise.subjects)),
             passed=passed,
-            sentence=_verdict(part, word, found, chance, usual, passed),
+            sentence=_verdict(part, word, found, chance, usual, passed, context.several),
         )
 
 
@@ -107,15 +107,17 @@ def _predictions(rows: pd.DataFrame, target: Target, what: str) -> Predictions:
     return Predictions.of(rows, target, [f"{what}:{at}" for at in range(len(target.outputs))])
 
 
-def _verdict(part: str, word: str, found: Interval, chance: float, usual: float, passed: bool | None) -> str:
+def _verdict(
+    part: str, word: str, found: Interval, chance: float, usual: float, passed: bool | None, several: str
+) -> str:
     told = f"A control: “{part}” has learnt from noise in place of the data, and been judged on noise. Its {word} there is "
     if passed is None:
-        return f"{told}{found.value:.3f}; there are too few subjects for an interval, so the control says nothing."
+        return f"{told}{found.value:.3f}; there are too few {several} for an interval, so the control says nothing."
     told += f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
     on_data = f"on the data it is {usual:.3f}"
     if passed:
         return f"{told}, which is chance ({chance:g}), as it must be where there is nothing to find; {on_data}."
-    luck = "By chance alone about one study in fifteen has such a control, of few subjects more: another seed tells."
+    luck = f"By chance alone about one study in fifteen has such a control, of few {several} more: another seed tells."
     if found.value < chance:
         return (
             f"{told}, worse than chance ({chance:g}), though there is nothing to find; {on_data}. Something makes labels of the test "

@@ -107,7 +107,7 @@ class Prediction(Assessment):
         results = self._measured(said, context)
         one = said[context.baseline_name]
         if len(np.unique(one.subjects)) < len(one.subjects):
-            results += self._measured({part: p.per_subject() for part, p in said.items()}, context)
+            results += self._measured({part: p.per_subject(context.several) for part, p in said.items()}, context)
         return results
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
@@ -119,10 +119,9 @@ class Prediction(Assessment):
     def _measured(self, said: Mapping[str, Predictions], context: Context) -> list[Result]:
         one = said[context.baseline_name]
         weights = subject_weights(one.subjects, one.folds, replicates=self.config.replicates, seed=context.seed)
-        per_subject = one.noun == "subjects"
         results = []
         for at, metric in enumerate(metrics_of(one.target)):
-            if per_subject and not metric.of_subjects:
+            if one.by_subject and not metric.of_subjects:
                 continue
             found: Estimates = {part: estimate(metric.statistic(p), weights) for part, p in said.items()}
             if any(np.isnan(value) for value, _ in found.values()):
@@ -224,7 +223,7 @@ def predictions(rows: pd.DataFrame, context: Context) -> dict[str, Predictions]:
 
 
 def _named(metric: Metric, p: Predictions) -> str:
-    return f"{metric.name}_per_subject" if p.noun == "subjects" else metric.name
+    return f"{metric.name}_per_subject" if p.by_subject else metric.name
 
 
 def _compared(metric: Metric, part: str, other: str, value: float, low: float, high: float, several: str) -> str:

@@ -24,7 +24,9 @@ class Predictions:
         Probabilities, or numbers for regression.
     threshold, folds, subjects : ndarray, shape (sample,)
     noun : str
-        What is counted: ``"samples"`` or ``"subjects"``.
+        What is counted, in the words of the data: ``"samples"``, or what several members of the group are called.
+    by_subject : bool
+        Whether there is one row a subject.
     """
 
     target: Any
@@ -34,6 +36,7 @@ class Predictions:
     folds: np.ndarray
     subjects: np.ndarray
     noun: str = "samples"
+    by_subject: bool = False
 
     @classmethod
     def of(
@@ -78,8 +81,8 @@ class Predictions:
             return (self.labels[:, 0] == self.decisions).astype(float), self.outputs.max(1)
         return self.labels[:, 0], self.outputs[:, 0]
 
-    def per_subject(self) -> Predictions:
-        """One row a subject: the highest of its samples' probabilities, and yes if any of them is yes."""
+    def per_subject(self, several: str) -> Predictions:
+        """One row a subject (``several`` is what they are called): the highest probability of its samples, and yes if any is yes."""
         names, first, of = np.unique(self.subjects, return_index=True, return_inverse=True)
         labels = np.full((len(names), self.labels.shape[1]), -np.inf)
         outputs = np.full((len(names), self.outputs.shape[1]), -np.inf)
@@ -93,5 +96,6 @@ class Predictions:
             threshold=self.threshold[first],
             folds=self.folds[first],
             subjects=names,
-            noun="subjects",
+            noun=several,
+            by_subject=True,
         )

@@ -164,7 +164,9 @@ class ConceptConfidence(OfDictionaries):
             first = first[first["fold"] == first["fold"].min()] if len(first) else first
             if len(first) and told(first, "names")[0]:
                 found = ConfidenceRows(first, part, context, self.config.replicates)
-                drawn[f"Names of features of “{part}” that hold best on new subjects (first fold)"] = found.figure()
+                drawn[f"Names of features of “{part}” that hold best on new {context.several} (first fold)"] = (
+                    found.figure()
+                )
         return drawn
 
 

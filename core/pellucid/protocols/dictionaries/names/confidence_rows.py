@@ -124,7 +124,7 @@ class ConfidenceRows(AuditedRows):
             )
         ax.set_yticks(range(len(order)), [f"feature {names[at][0]}: {names[at][1]}" for at in order], fontsize=8)
         ax.set_xlim(0, 1.02)
-        ax.set_xlabel("F1 of “has it, so the feature fires” on new subjects")
+        ax.set_xlabel(f"F1 of “has it, so the feature fires” on new {self.context.several}")
         ax.legend(fontsize=8, loc="best", frameon=False)
         return figure
 
