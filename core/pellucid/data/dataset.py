@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from pellucid.data.blocks import index_blocks
-from pellucid.data.graphs import Graphs
+from pellucid.data.digest import digest_of
+from pellucid.data.labels import labelled_rows
 from pellucid.data.published import Published
 from pellucid.data.samples import Arrays, Finding, Place, Sample
 from pellucid.data.spec import DataSpec
@@ -221,24 +220,7 @@ class Dataset(ABC):
         StudyError, DataError
             If there is no such target; if nothing is labelled, all labels are of one class, or a number is beyond single precision.
         """
-        values = self.target_values(target)
-        unknown = np.isnan(values)
-        keep = ~unknown.all(axis=1) if self.spec.target(target).is_partial else ~unknown.any(axis=1)
-        if not keep.any():
-            raise DataError(f"dataset {self.spec.name!r}: no sample has a label in column {target!r}")
-        if (beyond := np.argwhere(np.abs(values) > np.finfo(np.float32).max)).size:
-            row, column = beyond[0]
-            raise DataError(
-                f"dataset {self.spec.name!r}: sample {str(self.frame.index[row])!r} has {values[row, column]:g} in column "
-                f"{self.target_columns(target)[column]!r}, which is too large to learn from; does it stand for what is not known?"
-            )
-        if self.spec.target(target).one_class_each and len(np.unique(values[keep])) < 2:
-            only = values[keep][0, 0]
-            raise DataError(
-                f"dataset {self.spec.name!r}: all {int(keep.sum())} labels in column {target!r} are {only:g}; "
-                "a classifier needs at least two classes"
-            )
-        found = self.subset(np.flatnonzero(keep))
+        found = self.subset(labelled_rows(self, target))
         found.spec = self.spec.asked(target)
         return found
 
@@ -311,19 +293,7 @@ class Dataset(ABC):
 
     def digest(self) -> str:
         """Digest of the spec, the frame, every input and every mask: the same data gives the same digest."""
-        import pandas as pd
-
-        total = hashlib.blake2b(self.spec.model_dump_json().encode(), digest_size=16)
-        total.update("\x1f".join(map(str, self.frame.columns)).encode())
-        total.update(pd.util.hash_pandas_object(self.frame, index=True).to_numpy().tobytes())
-        for at in index_blocks(len(self), 1024):
-            arrays = self.read(at)
-            for kind, named in (("input", arrays.inputs), ("mask", arrays.masks)):
-                for name in sorted(named):
-                    for part, values in _arrays(named[name]):
-                        total.update(f"{kind}\x1f{name}{part}\x1f{values.dtype}".encode())
-                        total.update(np.ascontiguousarray(values).tobytes())
-        return total.hexdigest()
+        return digest_of(self)
 
     def check(self) -> None:
         """Refuse a frame that does not keep the contract.
@@ -334,11 +304,3 @@ class Dataset(ABC):
             Names the column, and the first sample concerned.
         """
         check_frame(self.frame, self.spec)
-
-
-def _arrays(values: Any) -> Iterator[tuple[str, np.ndarray]]:
-    """What an input is made of: itself, or the arrays of its graphs."""
-    if isinstance(values, Graphs):
-        yield from values.arrays().items()
-    else:
-        yield "", values
