@@ -67,7 +67,7 @@ def neighbour_attribution(model: Model, dataset: Dataset, sample: int, *, output
     Parameters
     ----------
     model : Model
-        With an encoder that knows links (:class:`~pellucid.encoders.links.KnowsLinks`).
+        With an encoder that knows links (:class:`~pellucid.encoders.abilities.KnowsLinks`).
     dataset : Dataset
     sample : int
         Position of the pair.
