@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +88,21 @@ def test_inputs_that_do_not_match_the_spec_are_refused():
         small({**arrays(), "x": np.zeros((4, 3))})
     with pytest.raises(DataError, match=r"input 'y' has shape \(3, 1\), expected \(4, 1\)"):
         small({**arrays(), "y": np.zeros((3, 1))})
+
+
+def test_what_is_no_array_of_real_numbers_is_refused():
+    x = arrays()["x"]
+    for values, said in (
+        (x.tolist(), "a list"),
+        (torch.from_numpy(x), "a Tensor"),
+        (x.astype(object), "an array of object"),
+        (x.astype(str), "an array of <U32"),
+        (x * 1j, "an array of complex64"),
+    ):
+        with pytest.raises(DataError, match=f"input 'x' is {said}; make it a numpy array of real numbers"):
+            small({**arrays(), "x": values})
+    with pytest.raises(DataError, match="mask of input 'x' is a list; make it a numpy array of bool"):
+        small(masks={"x": [True] * 4})
 
 
 @pytest.mark.parametrize("column", ["subject", "ill", "signs:cough", "age", "concept:round"])

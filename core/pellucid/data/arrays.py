@@ -33,7 +33,8 @@ class ArrayDataset(Dataset):
     Raises
     ------
     DataError
-        If a shape or a length disagrees with the spec, or a value that is not masked is NaN or infinite.
+        If what is given is no array of real numbers, a shape or a length disagrees with the spec, or a value that is not masked is
+        NaN or infinite.
     """
 
     def __init__(
@@ -54,6 +55,13 @@ class ArrayDataset(Dataset):
             if spec.inputs[name].kind == "graph":
                 self._check_graphs(name, values)
                 continue
+            if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
+                found = (
+                    f"an array of {values.dtype}" if isinstance(values, np.ndarray) else f"a {type(values).__name__}"
+                )
+                raise DataError(
+                    f"dataset {spec.name!r}: input {name!r} is {found}; make it a numpy array of real numbers"
+                )
             expected = (len(frame), *spec.inputs[name].shape)
             if values.shape != expected:
                 raise DataError(f"dataset {spec.name!r}: input {name!r} has shape {values.shape}, expected {expected}")
@@ -76,6 +84,10 @@ class ArrayDataset(Dataset):
         strange = bad = ~np.isfinite(values)
         mask = self._masks.get(name)
         if mask is not None:
+            if not isinstance(mask, np.ndarray):
+                raise DataError(
+                    f"dataset {self.spec.name!r}: the mask of input {name!r} is a {type(mask).__name__}; make it a numpy array of bool"
+                )
             if mask.dtype != bool or mask.shape not in (values.shape[:1], values.shape):
                 raise DataError(
                     f"dataset {self.spec.name!r}: the mask of input {name!r} is {mask.dtype} of shape {mask.shape}, expected "
