@@ -352,6 +352,7 @@ def test_people_leave_the_loader_under_pseudonyms():
         ({"labels": ("field",)}, "'field' stands for something else here, or twice"),
         ({"inductive": True, "split": ""}, "name the column of sides with split"),
         ({"relations": [EXAMPLE["relations"][0] | {"goal": "book"}]}, "joins 'book', which nodes does not name"),
+        ({"neighbours": (5, -1)}, "neighbours.1.*greater than or equal to 1"),
         ({"relations": [EXAMPLE["relations"][0]] * 2}, "two tables hold relations of one name"),
     ],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,7 @@ class NodesConfig(Frozen):
     Parameters
     ----------
     neighbours : tuple of int
-        Most neighbours that a graph takes of a node by each relation, one number a hop from the centre.
+        Most neighbours that a graph takes of a node by each relation, one number a hop from the centre, each 1 or more.
     inductive : bool
         Whether nodes of a later side of the split that the column ``split`` lays down (train, validation, test) are left out of the
         graphs of earlier ones: nothing of a test node, not even its features, is then seen in training. It takes ``subject-holdout`` with
@@ -40,7 +41,7 @@ class NodesConfig(Frozen):
         Of the draw of neighbours.
     """
 
-    neighbours: tuple[int, ...] = Field(default=(25, 20), min_length=1)
+    neighbours: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(25, 20), min_length=1)
     inductive: bool = False
     graph_seed: int = Field(default=0, ge=0)
 
