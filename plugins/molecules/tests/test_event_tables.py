@@ -134,6 +134,8 @@ def test_nodes_with_few_events_are_left_out_and_said(tmp_path):
     data = opened(table(tmp_path, rows), least_events=2)
     assert data.spec.inputs["pair"].names["node"] == ("a", "b", "c", "d")
     assert "1 nodes with fewer than 2 events" in [one.what for one in data.findings]
+    with pytest.raises(DataError, match=r"no event is left; .*least_events"):
+        opened(table(tmp_path, rows), least_events=100)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +146,11 @@ def test_nodes_with_few_events_are_left_out_and_said(tmp_path):
         ([("a", None, 1), ("b", "c", 2)], ("source", "target", "time"), "line 2, column 'target'.*is empty"),
         ([("a", "b", 1), ("b", "c", 2)], ("source", "target", "times"), "no column 'time'.*'times'"),
         ([("a", "b", 2), ("b", "c", 2)], ("source", "target", "time"), "all 2 events are at one time"),
+        (
+            [("a", "b", 1), ("b", "c", -1e308), ("c", "a", 1e308)],
+            ("source", "target", "time"),
+            "a time is -1e.308; times are 1e.20 at",
+        ),
         ([("a", "b", 1), ("b", "a", 2)], ("source", "target", "time"), "2 nodes have 1 pairs"),
     ],
 )

@@ -19,6 +19,9 @@ from pellucid_molecules.events.pairs import Clock, EventPairs
 
 NAME = "event-table"
 
+MOST_TIME = 1e20
+"""How far from zero a time may be: nanoseconds of a century are 3e18, and spans of far larger numbers overflow."""
+
 FORMATS = {".csv": ",", ".tsv": "\t", ".parquet": ""}
 
 
@@ -103,7 +106,7 @@ class EventTable(EventPairs):
                 )
             )
             ends, times = ends[~alone], times[~alone]
-        late = int((np.diff(times) < 0).sum())
+        late = int((times[1:] < times[:-1]).sum())
         if late:
             findings.append(Finding(path.name, f"{late} events are earlier than the row before", "", "put in order"))
             order = np.argsort(times, kind="stable")
@@ -121,7 +124,13 @@ class EventTable(EventPairs):
             ends, times = ends[kept], times[kept]
             names, of = np.unique(ends, return_inverse=True)
             of = of.reshape(-1, 2)
-        if not len(times) or times[0] == times[-1]:
+        if not len(times):
+            raise DataError(f"{path.name}: no event is left; take more of them, or let least_events be lower")
+        if np.abs(times).max() > MOST_TIME:
+            raise DataError(
+                f"{path.name}: a time is {times[np.abs(times).argmax()]:g}; times are {MOST_TIME:g} at most"
+            )
+        if times[0] == times[-1]:
             raise DataError(
                 f"{path.name}: all {len(times)} events are at one time; events at two times at least are needed"
             )
