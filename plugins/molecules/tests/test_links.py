@@ -199,6 +199,14 @@ def test_a_table_of_links_becomes_pairs_and_seeded_others(tmp_path):
     assert not drawn[0].index.equals(drawn[2].index)
 
 
+def test_a_link_that_is_told_twice_counts_once(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("drug,microbe\na,x\na,x\nb,y\na,x\nb,z\na,w\n")
+    data = BipartiteTable(BipartiteTableConfig(negatives=1), path)
+    assert data.spec.about.startswith("4 links of 2 and 4")
+    assert data.frame["associated"].value_counts().to_dict() == {1: 4, 0: 4}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [("drog,microbe\na,b\n", "no column 'drug'; did you mean 'drog'"), ("drug,microbe\na,\n", "line 2, column 'microbe': is empty"),

@@ -183,12 +183,12 @@ class BipartiteTable(Pairs):
             ends.append(at)
             names.append([str(word) for word in words])
         pairs = np.column_stack(ends)
-        links, told = pairs[labels == 1], pairs[labels == 0]
+        # A link that is told twice is one; whoever is told to be no link is not drawn again.
+        links, told = np.unique(pairs[labels == 1], axis=0), pairs[labels == 0]
         if not len(links):
             raise DataError(f"{data.name}: no row is a link")
         counts = (len(names[0]), len(names[1]))
         drawn = chosen_others(links, counts, _checked(config.negatives, least=0), config.seed)
-        # A link that is told twice is one; whoever is told to be no link is not drawn again.
         others = np.unique(np.concatenate([told, drawn]), axis=0)
         super().__init__(
             name="bipartite-table",
