@@ -154,6 +154,12 @@ def test_what_writers_add_does_not_matter():
     assert found.parameters[0] == pytest.approx(5.0)
 
 
+def test_a_note_behind_a_value_is_no_part_of_it():
+    text = cif(["C1 C 0 0 0 1"]).replace("_cell_length_a 5.0", "_cell_length_a 7.5(2) # measured, 'cold'")
+    found = crystal_of(text.replace("P 1'", "P 1' # all atoms"), "made.cif")
+    assert found.parameters[0] == pytest.approx(7.5)
+
+
 @pytest.mark.parametrize(
     ("atoms", "said"),
     [

@@ -145,16 +145,21 @@ def _parsed(text: str, where: str) -> _Block:
                 loop.names.append(name.lower())
                 continue
             loop = None
-            said = rest.strip().strip("'\"").strip()
+            said = _value(rest)
             block.values[name.lower()] = (line, said)
             pending = None if said else (name.lower(), line)
         elif loop is not None:
             heads = False
             loop.rows.append((line, _cells(stripped)))
         elif pending is not None:
-            block.values[pending[0]] = (line, stripped.strip("'\""))
+            block.values[pending[0]] = (line, _value(stripped))
             pending = None
     return block
+
+
+def _value(text: str) -> str:
+    """What is said of a name, without its quotation marks and the note behind it."""
+    return " ".join(_cells(text)).strip("'\"").strip()
 
 
 def _cells(row: str) -> list[str]:
