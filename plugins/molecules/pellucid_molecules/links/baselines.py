@@ -71,7 +71,7 @@ class NeighbourLinksConfig(EncoderConfig):
         By what nodes are neighbours: by the other nodes they are linked with in training (Jaccard), or by their attributes
         (Tanimoto, with counts as min over max). Nodes without training links have no neighbours by links.
     neighbours : int
-        The most similar ones that count.
+        The most similar ones that count. Those as similar as the last of them share its place.
     """
 
     role: str = ""
@@ -125,9 +125,9 @@ class NeighbourLinks(LinkEncoder):
         )
         alike = torch.where(self.met(self._at), alike, torch.zeros_like(alike))
         alike = alike.scatter(1, own[:, None], 0.0)
-        weights, nearest = alike.topk(min(self.config.neighbours, alike.shape[1]), 1)
+        weights = _of_nearest(alike, min(self.config.neighbours, alike.shape[1]))
         total = weights.sum(1)
-        said = (weights * column.gather(1, nearest)).sum(1) / total.clamp(min=1e-12)
+        said = (weights * column).sum(1) / total.clamp(min=1e-12)
         # Nodes that training has not met can have no link in it; counted, they would make those of a cold split look rarer.
         met = self.met(self._at)
         rest = column.scatter(1, own[:, None], 0.0).sum(1) / (met.sum() - met[own].long()).clamp(min=1)
@@ -150,3 +150,15 @@ class NeighbourLinks(LinkEncoder):
         lower = torch.stack([torch.minimum(row, every).sum(1) for row in mine])
         upper = torch.stack([torch.maximum(row, every).sum(1) for row in mine])
         return torch.where(upper > 0, lower / upper.clamp(min=1e-12), torch.zeros_like(lower)).clamp(min=0)
+
+
+def _of_nearest(alike: Tensor, count: int) -> Tensor:
+    """Similarities of the most similar nodes, zeros for all others; shape (sample, node) both.
+
+    With few links half of all nodes have a like as near as their last one that counts. Whichever of these came first would count,
+    in an order that nothing decides; so they share what places are left.
+    """
+    last = alike.topk(count, 1).values[:, -1:]
+    nearer, tied = alike > last, alike == last
+    share = (count - nearer.sum(1, keepdim=True)) / tied.sum(1, keepdim=True)
+    return torch.where(nearer, alike, torch.where(tied, alike * share, torch.zeros_like(alike)))
