@@ -1,5 +1,7 @@
 """Explanations beside what makes a label true: found where it is, not found by a model of shuffled labels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -297,6 +299,15 @@ def test_rates_of_kinds_are_those_of_the_training_side():
     # A place of several nodes is as likely as they are in the mean.
     both = found.scores(data.subset(rest[:1]), [[Subgraph((0, 1))]])[0]
     assert both == pytest.approx(found.scores(data.subset(rest[:1]), [regions[0][:2]])[0].mean())
+
+
+def test_where_the_truth_lies_in_those_who_are_judged_changes_no_rate():
+    fold, _ = fold_of(Made(noise=0))
+    other = Made(noise=0)
+    learnt = set(fold.split.train.tolist())
+    other.where = [one if at in learnt else (Subgraph((0, 1, 2)),) for at, one in enumerate(other.where)]
+    kinds, same = (PlaceTruth()._kinds(replace(fold, dataset=data), "yes") for data in (fold.dataset, other))
+    assert kinds.rates == same.rates == {(0, 1.0, 0.0, 0.0): 0.0, (0, 0.0, 1.0, 0.0): 0.0, (0, 0.0, 0.0, 1.0): 1.0}
 
 
 def test_places_that_are_no_nodes_are_of_the_kind_of_their_position():
