@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -88,6 +88,25 @@ class KnowsWords(Protocol):
 
     def lacking(self, text: str, dataset: Dataset) -> tuple[str, ...]:
         """Words of a text of which it knows none, or before it is fitted could learn none from a dataset."""
+
+
+@runtime_checkable
+class HasEquations(Protocol):
+    """A head whose outputs are sums of terms times coefficients."""
+
+    coefficients: Tensor
+    inclusion: Tensor
+    low: Tensor
+    high: Tensor
+    """Of each output and unit of the representation, shape (output, unit): the coefficient, how sure it is that the term belongs there
+    (0 to 1), and the 5 and 95 % quantiles of the coefficient."""
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """Names of the units without the encoder that says them, where they then still differ."""
+
+    def equations(self) -> Mapping[str, str]:
+        """Each output as a sum of terms, for people."""
 
 
 @runtime_checkable

@@ -1,0 +1,1 @@
+"""Heads that are equations: few terms with a coefficient each."""

@@ -1,0 +1,1 @@
+"""Protocols about how things move: equations against those that are known."""
