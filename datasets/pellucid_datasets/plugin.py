@@ -6,6 +6,7 @@ PLUGIN = Plugin(
     name="datasets",
     api=API,
     datasets={
+        "dynamics-synthetic": "pellucid_datasets.dynamics.points:DynamicsSynthetic",
         "links-synthetic": "pellucid_datasets.links:LinksSynthetic",
         "planted-lesions": "pellucid_datasets.lesions:PlantedLesions",
         "planted-nodules": "pellucid_datasets.nodules:PlantedNodules",
@@ -22,6 +23,7 @@ PLUGIN = Plugin(
         "core-mof": "pellucid_datasets/cards/core-mof.toml",
         "cpsc2018": "pellucid_datasets/cards/cpsc2018.toml",
         "ct-series": "pellucid_datasets/cards/ct-series.toml",
+        "dynamics-synthetic": "pellucid_datasets/cards/dynamics-synthetic.toml",
         "ecg-folder": "pellucid_datasets/cards/ecg-folder.toml",
         "ecg-synthetic": "pellucid_datasets/cards/ecg-synthetic.toml",
         "eeg-folder": "pellucid_datasets/cards/eeg-folder.toml",

@@ -1,0 +1,1 @@
+"""Made-up motions whose equations are known."""
