@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-DISTRIBUTIONS := --editable . --editable datasets --editable plugins/ct --editable plugins/ecg --editable plugins/eeg --editable plugins/molecules
-MANIFESTS := constraints.txt pyproject.toml datasets/pyproject.toml plugins/ct/pyproject.toml plugins/ecg/pyproject.toml plugins/eeg/pyproject.toml plugins/molecules/pyproject.toml
+DISTRIBUTIONS := --editable . --editable datasets --editable plugins/ct --editable plugins/ecg --editable plugins/eeg --editable plugins/molecules --editable plugins/robotics
+MANIFESTS := constraints.txt pyproject.toml datasets/pyproject.toml plugins/ct/pyproject.toml plugins/ecg/pyproject.toml plugins/eeg/pyproject.toml plugins/molecules/pyproject.toml plugins/robotics/pyproject.toml
 STAMPS := $(VENV)/stamps
 # One thread a process: results do not depend on how many cores there are, and parallel tests do not fight for them.
 SINGLE := OMP_NUM_THREADS=1 MPLBACKEND=Agg

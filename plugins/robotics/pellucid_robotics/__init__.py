@@ -1,0 +1,1 @@
+"""Robots and dynamics for pellucid."""
