@@ -42,7 +42,7 @@ class DynamicsSyntheticConfig(Frozen):
     noise : float
         Standard deviation of noise on the states, as a share of each one's own.
     outliers : float
-        Share of the labels to which an error of ten standard deviations is added, in whole runs of ten samples.
+        Share of the episodes whose labels are broken: normal errors of ten standard deviations are added.
     seed : int
     """
 
@@ -179,10 +179,7 @@ def _columns(target: str, names: list[str], values: Floats) -> dict[str, np.ndar
 
 def _with_outliers(columns: dict[str, np.ndarray], config: DynamicsSyntheticConfig) -> dict[str, np.ndarray]:
     rng = np.random.default_rng([config.seed, 2])
-    found = {}
-    for name, values in columns.items():
-        runs = -(-len(values) // 10)
-        hit = np.repeat(rng.random(runs) < config.outliers, 10)[: len(values)]
-        sign = np.repeat(rng.choice([-1.0, 1.0], runs), 10)[: len(values)]
-        found[name] = values + 10 * values.std() * sign * hit
-    return found
+    broken = np.zeros(config.episodes, bool)
+    broken[rng.permutation(config.episodes)[: round(config.outliers * config.episodes)]] = True
+    hit = np.repeat(broken, config.steps - 1)
+    return {name: values + 10 * values.std() * rng.normal(size=len(values)) * hit for name, values in columns.items()}

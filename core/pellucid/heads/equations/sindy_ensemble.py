@@ -30,6 +30,9 @@ class SindyEnsembleConfig(PredictorConfig):
         What each member draws with replacement: whole groups (episodes, subjects), or blocks of neighbouring samples, for few groups.
     block : int
         Samples of a block.
+    share : float
+        How many of these each member draws, as a share of all. A few bad episodes are in nearly every member that draws as many as there
+        are, and no median helps then; below one half most members are without them.
     dropout : float
         Share of the terms that each member does without. A term that fewer than half of the members keep then has the coefficient 0.
     aggregate : {"median", "mean"}
@@ -42,6 +45,7 @@ class SindyEnsembleConfig(PredictorConfig):
     members: int = Field(default=20, ge=1, le=1000)
     bagging: Literal["groups", "blocks"] = "groups"
     block: int = Field(default=100, ge=1)
+    share: float = Field(default=1.0, gt=0, le=1)
     dropout: float = Field(default=0.0, ge=0, lt=0.5)
     aggregate: Literal["median", "mean"] = "median"
     seed: int = 0
@@ -77,7 +81,8 @@ class SindyEnsemble(EquationHead):
             weights = np.ones(len(columns))
             if settings.members > 1:
                 count = int(drawn.max()) + 1
-                weights = np.bincount(rng.integers(count, size=count), minlength=count)[drawn].astype(np.float64)
+                chosen = rng.integers(count, size=max(1, round(settings.share * count)))
+                weights = np.bincount(chosen, minlength=count)[drawn].astype(np.float64)
             kept = np.ones(columns.shape[1], bool)
             if away := round(settings.dropout * len(kept)):
                 kept[rng.choice(len(kept), away, replace=False)] = False
