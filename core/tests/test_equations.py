@@ -125,6 +125,10 @@ def test_terms_kept_by_too_few_members_have_no_coefficient():
     assert (head.inclusion <= 0.85).all(), "each term is away from three members of ten"
     found, sure = head.coefficients.detach(), head.inclusion
     assert ((found != 0) <= (sure > 0.5)).all()
+    two, _ = fitted(SindyEnsemble, columns, targets, groups, dropout=0.3, members=2, seed=1)
+    half = two.inclusion == 0.5
+    assert half.any()
+    assert not two.coefficients[half].any(), "half of a coefficient is none"
 
 
 def test_blocks_are_drawn_where_there_is_one_episode():

@@ -40,6 +40,7 @@ def test_planted_equations_are_recovered_better_than_by_chance():
         assert results[part, "support_precision"].chance == pytest.approx(1 / 3)
         assert results[part, "support_f1"].baseline_name == BASELINE
         assert np.isnan(results[part, "support_f1"].low), "one fold has no interval"
+        assert "keeps 4 of 12 coefficients, and 4 are in the true equations" in results[part, "support_f1"].sentence
     assert not any(part == "linear" for part, _ in results), "a head that has no equations is not asked"
 
 

@@ -98,8 +98,9 @@ class HasEquations(Protocol):
     inclusion: Tensor
     low: Tensor
     high: Tensor
+    level: Tensor
     """Of each output and unit of the representation, shape (output, unit): the coefficient, how sure it is that the term belongs there
-    (0 to 1), and the 5 and 95 % quantiles of the coefficient."""
+    (0 to 1), the 5 and 95 % quantiles of the coefficient, and the size below which one is taken for 0."""
 
     @property
     def term_names(self) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ class EquationHead(OnePass):
     inclusion: Tensor
     low: Tensor
     high: Tensor
+    level: Tensor
 
     def __init__(self, config: PredictorConfig) -> None:
         super().__init__()
@@ -43,7 +44,7 @@ class EquationHead(OnePass):
         shape = (len(config.target.outputs), len(config.units))
         # A parameter, although no step moves it: it is what an audit draws anew to see whether explanations notice.
         self.coefficients = nn.Parameter(torch.zeros(shape, dtype=torch.float64))
-        for name in ("inclusion", "low", "high"):
+        for name in ("inclusion", "low", "high", "level"):
             self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
 
     @abstractmethod
@@ -60,7 +61,7 @@ class EquationHead(OnePass):
         Returns
         -------
         mapping of str to ndarray, shape (output, term)
-            ``coefficients``, ``inclusion`` (0 to 1), ``low`` and ``high`` (5 and 95 %).
+            ``coefficients``, ``inclusion`` (0 to 1), ``low`` and ``high`` (5 and 95 %), ``level`` (below which one is taken for 0).
         """
 
     @torch.no_grad()

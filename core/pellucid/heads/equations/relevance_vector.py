@@ -62,7 +62,7 @@ class RelevanceVector(EquationHead):
     def learn(self, columns: Floats, targets: Floats, groups: Sequence[str]) -> Mapping[str, Floats]:
         """Fit each output."""
         shape = (targets.shape[1], columns.shape[1])
-        found = {name: np.zeros(shape) for name in ("coefficients", "inclusion", "low", "high")}
+        found = {name: np.zeros(shape) for name in ("coefficients", "inclusion", "low", "high", "level")}
         size = np.sqrt(np.square(columns).mean(0))
         able = np.flatnonzero(size > 0)
         scaled = columns[:, able] / size[able]
@@ -75,6 +75,7 @@ class RelevanceVector(EquationHead):
                 continue
             moment = scaled[:, first].T @ target / (scale * len(target))
             kept, mean, sd, relevance = _fit(gram, moment, len(target), self.config)
+            found["level"][at, able] = scale / size[able] / np.sqrt(self.config.prune)
             terms = able[kept]
             back = scale / size[terms]
             found["coefficients"][at, terms] = mean * back

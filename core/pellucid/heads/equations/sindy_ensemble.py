@@ -103,7 +103,8 @@ class SindyEnsemble(EquationHead):
         median = np.where(inclusion > 0.5, np.median(every, 0), 0.0)
         coefficients = median if settings.aggregate == "median" else every.mean(0)
         low, high = np.quantile(every, [0.05, 0.95], axis=0)
-        return {"coefficients": coefficients, "inclusion": inclusion, "low": low, "high": high}
+        level = np.full_like(low, settings.threshold)
+        return {"coefficients": coefficients, "inclusion": inclusion, "low": low, "high": high, "level": level}
 
     def _drawn_together(self, rows: int, groups: Sequence[str]) -> np.ndarray:
         """The number of the bag of each row."""

@@ -58,8 +58,8 @@ class TermRecovery(Assessment):
     square difference of what found and true equations say of test samples, in root mean squares of the truth, mean over equations: no
     label enters it, so noise of labels does not.
 
-    The baseline is dense least squares on the same training samples and terms, of which coefficients below the smallest that the head
-    keeps in the same equation are dropped. Chance of the support is as many terms drawn at random.
+    The baseline is dense least squares on the same training samples and terms, without coefficients below the level at
+    which the head takes one for 0. Chance of the support is as many terms drawn at random.
 
     A fold has one set of equations, so figures of terms and coefficients are means over folds; low and high are the lowest and highest
     fold, which is no interval over episodes, and with one fold there is none. ``rate_error`` has a 95 % interval over groups.
@@ -167,9 +167,7 @@ def _examined(
         for one in (head.coefficients, head.inclusion, head.low, head.high)
     )
     dense = stlsq(_terms(model, fold.train), fold.train.target_values(fold.target), threshold=0.0).T
-    smallest = np.where(found != 0, np.abs(found), np.inf).min(1)
-    level = np.where(np.isfinite(smallest), smallest, 0.0)[:, None]
-    base = np.pad(np.where(np.abs(dense) >= level, dense, 0.0), wide)
+    base = np.pad(np.where(np.abs(dense) >= head.level.detach().cpu().double().numpy(), dense, 0.0), wide)
     columns = {}
     terms = _terms(model, test)
     for at, output in enumerate(head.outputs):
