@@ -17,6 +17,7 @@ from pellucid.heads.equations.sindy_ensemble import SindyEnsemble
 from pellucid.heads.equations.stlsq import stlsq
 from pellucid.monomials import Monomials
 from pellucid.representation import Representation
+from pellucid.testing.equations import planted_equations
 
 TERMS = Monomials.up_to(3, ("x", "y"))
 TRUE = {"dx/dt": {"y": 2.0, "x*y": -1.0}, "dy/dt": {"1": 0.5, "x^2": 1.5}}
@@ -175,6 +176,14 @@ def test_samples_that_determine_nothing_are_refused(kind, spoil, said):
     columns, targets = spoil(*planted()[:2])
     with pytest.raises(DataError, match=said):
         fitted(kind, columns, targets, [f"e{at % 3}" for at in range(len(columns))])
+
+
+def test_too_few_samples_for_the_library_are_refused_before_anything_is_fitted():
+    columns, targets, _, groups = planted()
+    head, _ = fitted(SindyEnsemble, columns, targets, groups)
+    data = planted_equations(samples=20)
+    assert head.unfit_for(data) == ""
+    assert "of 10 terms, and 9 samples do not determine them" in head.unfit_for(data.subset(np.arange(9)))
 
 
 def test_what_is_written_says_what_the_head_says():

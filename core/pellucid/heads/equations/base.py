@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from pellucid.heads.equations import written
 from pellucid.heads.one_pass import OnePass
 from pellucid.representation import Representation
 
+if TYPE_CHECKING:
+    from pellucid.data.dataset import Dataset
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -30,7 +33,7 @@ class EquationHead(OnePass):
     config : PredictorConfig
     """
 
-    name: str
+    called: str
     """What a study calls it, for messages."""
 
     inclusion: Tensor
@@ -46,6 +49,12 @@ class EquationHead(OnePass):
         self.coefficients = nn.Parameter(torch.zeros(shape, dtype=torch.float64))
         for name in ("inclusion", "low", "high", "level"):
             self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
+
+    def unfit_for(self, dataset: Dataset) -> str:
+        """There must be as many samples as terms."""
+        if len(dataset) < (terms := len(self.config.units)):
+            return f"finds coefficients of {terms} terms, and {len(dataset)} samples do not determine them: lower the degree of the library"
+        return ""
 
     @abstractmethod
     def learn(self, columns: Floats, targets: Floats, groups: Sequence[str]) -> Mapping[str, Floats]:
@@ -87,13 +96,13 @@ class EquationHead(OnePass):
             if (bad := ~np.isfinite(values)).any():
                 row, at = np.argwhere(bad)[0]
                 raise DataError(
-                    f"head {self.name!r}: {what} {names[at]!r} is {values[row, at]} in {int(bad.any(1).sum())} training sample(s): leave "
+                    f"head {self.called!r}: {what} {names[at]!r} is {values[row, at]} in {int(bad.any(1).sum())} training sample(s): leave "
                     "these out, or bring numbers nearer to 1 so that high powers do not overflow"
                 )
         if len(terms) < terms.shape[1]:
             raise DataError(
-                f"head {self.name!r}: {len(terms)} training samples do not determine coefficients of {terms.shape[1]} terms: add samples, "
-                "or lower the degree of the library"
+                f"head {self.called!r}: {len(terms)} training samples do not determine coefficients of {terms.shape[1]} terms: add "
+                "samples, or lower the degree of the library"
             )
         for name, values in self.learn(terms, labels, groups).items():
             getattr(self, name).copy_(torch.from_numpy(np.ascontiguousarray(values)))

@@ -55,7 +55,7 @@ class RelevanceVector(EquationHead):
     """
 
     tags = HeadTags(family="function", targets=("regression",))
-    name = "relevance-vector"
+    called = "relevance-vector"
     config_type = RelevanceVectorConfig
     config: RelevanceVectorConfig
 

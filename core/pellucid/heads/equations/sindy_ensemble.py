@@ -66,7 +66,7 @@ class SindyEnsemble(EquationHead):
     """
 
     tags = HeadTags(family="function", targets=("regression",))
-    name = "sindy-ensemble"
+    called = "sindy-ensemble"
     config_type = SindyEnsembleConfig
     config: SindyEnsembleConfig
     members: Tensor
@@ -114,7 +114,7 @@ class SindyEnsemble(EquationHead):
         if self.config.bagging == "groups":
             if not whose.any():
                 raise DataError(
-                    f"head {self.name!r}: all training samples are of one group, and there is nothing to draw: give it "
+                    f"head {self.called!r}: all training samples are of one group, and there is nothing to draw: give it "
                     'bagging = "blocks", or members = 1'
                 )
             return np.asarray(whose)
