@@ -7,6 +7,7 @@ PLUGIN = Plugin(
     api=API,
     datasets={"activations": "pellucid.activations.dataset:ActivationsFolder"},
     encoders={
+        "alrnn": "pellucid.encoders.alrnn.encoder:AlRnn",
         "band-power": "pellucid.encoders.signals.band_power:BandPower",
         "cnn": "pellucid.encoders.cnn:Cnn",
         "dts": "pellucid.encoders.dts.encoder:Dts",

@@ -11,6 +11,7 @@ from pellucid.batch import Batch
 if TYPE_CHECKING:
     import numpy as np
 
+    from pellucid.encoders.free_running import FreeRun
     from pellucid.encoders.rates import NodePaths
 
 
@@ -96,3 +97,22 @@ class HasPrompts(Protocol):
     @property
     def prompts(self) -> tuple[str, ...]:
         """Names of these inputs. Zeros mean that nothing is said. Protocols ask what a score owes to prompts alone."""
+
+
+@runtime_checkable
+class RunsFree(Protocol):
+    """An encoder that is a model of how its input moves, and can go on without it."""
+
+    @property
+    def input_name(self) -> str:
+        """Name of the input, which has channels over time."""
+
+    @property
+    def code_names(self) -> tuple[str, ...]:
+        """Names of its regions, in the order of their codes; empty where it has none."""
+
+    def states(self, batch: Batch) -> Tensor:
+        """Its state at each step while it sees the input up to there, shape (sample, step, unit)."""
+
+    def free_run(self, start: Tensor, steps: int) -> FreeRun:
+        """Go on from some states, shape (run, unit), for so many steps that it sees nothing of."""

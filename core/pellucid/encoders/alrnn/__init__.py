@@ -1,0 +1,1 @@
+"""Almost-linear recurrent networks: dynamics with few linear pieces."""
