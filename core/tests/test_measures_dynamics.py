@@ -95,7 +95,9 @@ def test_exponents_of_a_linear_map_are_logarithms_of_its_eigenvalues():
     matrix = np.array([[0.9, 0.4, 0.0], [0.0, 1.2, 0.3], [0.0, 0.0, -0.5]])
     found = lyapunov_exponents(np.tile(matrix, (3000, 1, 1)), skip=200)
     assert found == pytest.approx(np.log([1.2, 0.9, 0.5]), abs=1e-3)
-    assert lyapunov_exponent(np.tile(matrix, (3000, 1, 1)), step_s=0.01, skip=200) == pytest.approx(100 * np.log(1.2), abs=0.1)
+    assert lyapunov_exponent(np.tile(matrix, (3000, 1, 1)), step_s=0.01, skip=200) == pytest.approx(
+        100 * np.log(1.2), abs=0.1
+    )
 
 
 def test_the_logistic_map_at_four_parts_neighbours_by_two_a_step():
@@ -124,6 +126,15 @@ def test_exponents_of_the_lozi_map_add_up_to_its_contraction():
         second = first + (second - first) * 1e-8 / far
     assert found[0] == pytest.approx(np.mean(grown[100:]), abs=0.01)
     assert found[0] > 0.4
+
+
+def test_the_order_of_steps_counts():
+    rng = np.random.default_rng(0)
+    a, b, c = rng.normal(size=(3, 3, 3))
+    found = lyapunov_exponents(np.tile([a, b, c], (1000, 1, 1)), skip=300)
+    assert found == pytest.approx(np.sort(np.log(np.abs(np.linalg.eigvals(c @ b @ a))) / 3)[::-1], abs=2e-3)
+    turned = np.log(np.abs(np.linalg.eigvals(a @ b @ c))).max() / 3
+    assert abs(turned - found[0]) > 0.02
 
 
 def test_a_direction_that_is_wiped_out_has_no_end():

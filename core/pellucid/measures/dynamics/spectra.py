@@ -47,8 +47,8 @@ def spectral_distance(
     --------
     >>> t = np.arange(1000)
     >>> slow, quick = np.sin(0.1 * t)[:, None], np.sin(1.5 * t)[:, None]
-    >>> spectral_distance(slow, slow), round(spectral_distance(slow, quick), 2)
-    (0.0, 1.0)
+    >>> spectral_distance(slow, slow), spectral_distance(slow, quick) > 0.98
+    (0.0, True)
     """
     real, made = _series(true, "true"), _series(generated, "generated")
     if real.shape[2] != made.shape[2]:
