@@ -74,6 +74,7 @@ PLUGIN = Plugin(
         "dictionary-metrics": "pellucid.protocols.dictionaries.metrics:DictionaryMetrics",
         "dictionary-stability": "pellucid.protocols.dictionaries.stability:DictionaryStability",
         "explanation-audit": "pellucid.protocols.explanations.audit:ExplanationAudit",
+        "free-run": "pellucid.protocols.dynamics.free_run:FreeRunning",
         "generated-text": "pellucid.protocols.texts.generated:GeneratedText",
         "iis": "pellucid.protocols.interpretability.score:Iis",
         "input-necessity": "pellucid.protocols.necessity:InputNecessity",

@@ -156,6 +156,17 @@ def meeting_fold() -> Example:
 
 
 @lru_cache(maxsize=1)
+def moving_fold() -> Example:
+    """Things on springs, and a model of how they move."""
+    study = {
+        "encoder": [{"input": "trajectory", "name": "alrnn", "latent": 6, "rectified": 1}],
+        "head": [{"name": "linear"}],
+        "training": QUICK,
+    }
+    return fitted(study, planted(("trajectory",), samples=120, subjects=40), TARGET)
+
+
+@lru_cache(maxsize=1)
 def layer_run() -> tuple[Path, Path, Any]:
     """A run on collected rows, and what a layer of its model says of them; the folders go when this process does."""
     from pellucid.activations.example import example_folder
