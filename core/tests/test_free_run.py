@@ -11,10 +11,8 @@ from pellucid.batch import Batch
 from pellucid.data import ArrayDataset, DataSpec, Regression
 from pellucid.data.spec import Trajectory
 from pellucid.data.splits import Split
-from pellucid.data.subjects import LearnedFrom
 from pellucid.encoders.base import Encoder, EncoderConfig, EncoderTags
 from pellucid.encoders.free_running import FreeRun, run_on
-from pellucid.encoders.identity import Identity
 from pellucid.errors import LeakageError, NotMeasurable
 from pellucid.heads.functions.linear import Linear
 from pellucid.model import Model
@@ -96,7 +94,7 @@ def concluded(rule, samples=None, **options):
 
 
 def test_a_model_that_knows_the_map_is_at_the_floor_and_beats_all_it_stands_beside():
-    rows, found = concluded(lozi)
+    _, found = concluded(lozi)
     one = found["error_after_1"]
     # Data are of single precision.
     assert one.value < 1e-10
@@ -149,7 +147,7 @@ def test_errors_are_those_of_samples_in_variances_of_training():
 
 
 def test_a_model_that_runs_away_is_said_to_and_has_figures_all_the_same():
-    rows, found = concluded(lambda z: 3 * z)
+    _, found = concluded(lambda z: 3 * z)
     assert found["diverged_runs"].value == 1.0
     assert found["state_space_divergence"].value > 5
     assert all(np.isfinite([one.value, one.chance, one.baseline]).all() for one in found.values())

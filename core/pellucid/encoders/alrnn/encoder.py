@@ -48,6 +48,7 @@ class AlRnn(Encoder):
     tags = EncoderTags(accepts=OVER_TIME, trains_alone=True, gives_codes=True)
     config_type = AlRnnConfig
     config: AlRnnConfig
+    floor: Tensor
     mean: Tensor
     deviation: Tensor
 
@@ -69,6 +70,9 @@ class AlRnn(Encoder):
         self.weight = nn.Parameter(config.weight_scale * torch.randn(size, size))
         self.bias = nn.Parameter(torch.zeros(size))
         self.begin = nn.Parameter(torch.randn(size - self.channels, self.channels) / self.channels**0.5)
+        # What a unit is cut off at. One operation instead of a cut, a rectifier and a join: a step is all that a training consists of.
+        cut = torch.arange(size) >= size - config.rectified
+        self.register_buffer("floor", torch.where(cut, 0.0, -torch.inf), persistent=False)
         self.register_buffer("mean", torch.zeros(self.channels))
         self.register_buffer("deviation", torch.ones(self.channels))
 
@@ -143,9 +147,7 @@ class AlRnn(Encoder):
 
     def step(self, z: Tensor) -> Tensor:
         """The state after another, shape (..., unit) both, in standard deviations of the data."""
-        linear = self.size - self.config.rectified
-        passed = torch.cat([z[..., :linear], z[..., linear:].relu()], dim=-1)
-        return self.diagonal * z + passed @ self.weight.T + self.bias
+        return torch.addcmul(functional.linear(z.clamp(min=self.floor), self.weight, self.bias), self.diagonal, z)
 
     def start(self, x: Tensor) -> Tensor:
         """The state that a run begins with, from standardised channels, shape (..., channel) to (..., unit)."""

@@ -39,7 +39,7 @@ STARTS = 20
 
 
 class FreeRunConfig(Config):
-    """Settings of :class:`FreeRun`.
+    """Settings of :class:`FreeRunning`.
 
     Parameters
     ----------
