@@ -63,6 +63,18 @@ def test_a_mixture_is_what_kernel_densities_say():
     assert state_space_divergence(true, made, method="mixture", width=0.5) == pytest.approx(expected, rel=0.1)
 
 
+def test_bins_that_nobody_could_fill_give_way_to_mixtures():
+    rng = np.random.default_rng(0)
+    true, other = rng.normal(size=(2, 2000, 8))
+    rest = np.zeros_like(true)
+    # 30^8 bins, each with its smoothing, hide that a model is at rest.
+    assert state_space_divergence(true, rest, method="bins") < 0.02
+    assert state_space_divergence(true, rest) == state_space_divergence(true, rest, method="mixture")
+    assert state_space_divergence(true, rest) > 3 * state_space_divergence(true, other) > 0
+    three = true[:, :3]
+    assert state_space_divergence(three, rest[:, :3]) == state_space_divergence(three, rest[:, :3], method="bins")
+
+
 def test_spectra_without_smoothing_are_those_of_a_periodogram():
     rng = np.random.default_rng(0)
     one, other = rng.normal(size=(512, 2)), np.cumsum(rng.normal(size=(512, 2)), axis=0)

@@ -20,6 +20,9 @@ LAPLACE = 1e-5
 MOST_BINNED = 10
 """Variables up to which places are bins; of more, they are Gaussians around visited points."""
 
+MOST_SMOOTHED = 0.1
+"""What is added to all bins together, as a share of the steps, up to which bins say something."""
+
 DRAWN = 1000
 """Points at which mixtures are compared."""
 
@@ -49,11 +52,12 @@ def state_space_divergence(
     bins : int
         Along each variable, from the lowest of the true values to the highest.
     laplace : float
-        Added to the count of every bin. With 30 bins, from six variables on it is more than 7,000 steps altogether, and the measure
-        says little on short series: ask for fewer bins, or for ``method="mixture"``.
+        Added to the count of every bin. With 30 bins and six variables it is more than 7,000 steps altogether: of shorter series,
+        whatever they are, all would seem alike.
     method : {"auto", "bins", "mixture"}
-        By default bins for up to :data:`MOST_BINNED` variables, else mixtures: a Gaussian around each point, compared at
-        :data:`DRAWN` points drawn from that of the true ones.
+        By default bins for up to :data:`MOST_BINNED` variables, where what is added to them is no more than :data:`MOST_SMOOTHED` of
+        the true steps; else mixtures: a Gaussian around each point, compared at :data:`DRAWN` points drawn from that of the true ones.
+        The two are on other scales: compare what was measured in one way.
     width : float
         Standard deviation of the Gaussians, in units of the series: for standardised ones, 1.
     seed : int
@@ -72,9 +76,9 @@ def state_space_divergence(
 
     References
     ----------
-    Brenner et al. (2022), arXiv 2207.02542; Koppe et al. (2019), doi:10.1371/journal.pcbi.1007263 (mixtures). Deviation: points of the
-    model outside the range of the true ones count among its points, though they lie in no bin. Leaving them out would praise a model
-    that is away half of the time.
+    Brenner et al. (2022), arXiv 2207.02542; Koppe et al. (2019), doi:10.1371/journal.pcbi.1007263 (mixtures). Deviations: mixtures for
+    five to ten variables too, where series are too short for so many bins; points of the model outside the range of the true ones
+    count among its points, though they lie in no bin. Leaving them out would praise a model that is away half of the time.
 
     Examples
     --------
@@ -85,7 +89,8 @@ def state_space_divergence(
     real, made = _points(true, "true"), _points(generated, "generated")
     if real.shape[1] != made.shape[1]:
         raise DataError(f"the true series have {real.shape[1]} variables and the generated ones {made.shape[1]}")
-    if method == "mixture" or (method == "auto" and real.shape[1] > MOST_BINNED):
+    smoothed = laplace * float(bins) ** real.shape[1] > MOST_SMOOTHED * len(real)
+    if method == "mixture" or (method == "auto" and (real.shape[1] > MOST_BINNED or smoothed)):
         return _mixtures(real, made, width, seed)
     return _binned(real, made, bins, laplace)
 

@@ -48,7 +48,7 @@ class FreeRunConfig(Config):
     warming : float
         Share of a sample that a model sees before the first forecast.
     bins : int
-        Along each channel, of the state-space divergence.
+        Along each channel, of the state-space divergence; of many channels its places are Gaussians instead.
     smoothing_bins : float
         Of the spectral distance; never more than a fiftieth of the bins of frequency that a sample has.
     replicates : int
