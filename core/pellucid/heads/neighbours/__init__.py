@@ -1,0 +1,1 @@
+"""Heads that compare samples with all training samples."""
