@@ -8,5 +8,14 @@ PLUGIN = Plugin(
     studies={
         "robotics-lorenz": "pellucid_robotics/studies/robotics-lorenz.toml",
     },
+    datasets={
+        "adroit-door": "pellucid_robotics.trajectories.adroit:AdroitDoor",
+        "aloha-hdf5": "pellucid_robotics.trajectories.hdf5:AlohaHdf5",
+        "gym-episodes": "pellucid_robotics.trajectories.gym:GymEpisodes",
+        "lerobot-tree": "pellucid_robotics.trajectories.lerobot:LeRobotTree",
+        "robomimic-hdf5": "pellucid_robotics.trajectories.hdf5:RobomimicHdf5",
+        "trajectory-arrays": "pellucid_robotics.trajectories.arrays:TrajectoryArrays",
+        "uci-robot-failures": "pellucid_robotics.trajectories.uci_failures:UciRobotFailures",
+    studies={"robotics-failures": "pellucid_robotics/studies/robotics-failures.toml"},
     mend="pip install --force-reinstall pellucid-robotics",
 )

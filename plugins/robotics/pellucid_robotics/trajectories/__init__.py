@@ -1,0 +1,1 @@
+"""Episodes of states and actions: what is checked, how they are cut, and where they come from."""
