@@ -217,7 +217,7 @@ def steady_dt(times_s: npt.ArrayLike, where: str, tolerance: float = TOLERANCE) 
         step = int(off.argmax()) + 1
         raise DataError(
             f"{where}, step {step}: {between[step - 1]:g} s after the last one, where {usual:g} s is usual ({int(off.sum())} steps are "
-            f"off by more than {tolerance:.0%}); resample the recording to even steps, cut it where it was interrupted, or raise dt_tolerance"
+            f"off by more than {tolerance:.0%}); resample it to even steps, cut it where it was interrupted, or raise dt_tolerance"
         )
     return float(between.mean())
 

@@ -138,8 +138,7 @@ def _numbers(column: Any, width: int, file: Path, name: str) -> np.ndarray:
     kind = column.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         raise DataError(f"{where}: is {kind}, expected numbers")
-    if width > 1 and len(column) and not pa.types.is_list(kind) and column.null_count:
-        raise DataError(f"{where}: has numbers that are missing")
+    # A number that is missing becomes NaN, which is refused with its step and name.
     values = column.to_numpy(zero_copy_only=False)
     if not width:
         return values if values.dtype.kind in "iu" else values.astype(np.float64)
