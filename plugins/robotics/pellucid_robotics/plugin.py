@@ -17,5 +17,6 @@ PLUGIN = Plugin(
         "trajectory-arrays": "pellucid_robotics.trajectories.arrays:TrajectoryArrays",
         "uci-robot-failures": "pellucid_robotics.trajectories.uci_failures:UciRobotFailures",
     studies={"robotics-failures": "pellucid_robotics/studies/robotics-failures.toml"},
+    views={"readings": "pellucid_robotics.views.readings:readings"},
     mend="pip install --force-reinstall pellucid-robotics",
 )

@@ -21,7 +21,7 @@ NAME = "uci-robot-failures"
 NAMES = ("Fx", "Fy", "Fz", "Tx", "Ty", "Tz")
 STEPS = 15
 DT_S = 0.315 / STEPS
-UNIT = "counts"
+UNITS = ("force counts",) * 3 + ("torque counts",) * 3
 """The donors give whole numbers and no unit."""
 
 LARGEST_BYTES = 16 << 20
@@ -109,7 +109,7 @@ class UciRobotFailures(EpisodeWindows):
                 same = "as the same" if len(of[digest]) == 1 else "as"
                 findings.append(Finding(name, "an execution that stands more than once", f"{same} {told}", "one group"))
             episodes.append(Episode(name, values, label, where=where, group=group))
-        found = Episodes(NAMES, (), (UNIT,) * len(NAMES), DT_S, tuple(episodes), tuple(findings))
+        found = Episodes(NAMES, (), UNITS, DT_S, tuple(episodes), tuple(findings))
         self._take(
             NAME,
             found,
@@ -121,6 +121,7 @@ class UciRobotFailures(EpisodeWindows):
                 "Executions are of one robot in one laboratory: another arm or sensor is not what is asked about here."
             ),
             group_word=("execution", "executions"),
+            view="robotics/readings",
         )
 
     @classmethod

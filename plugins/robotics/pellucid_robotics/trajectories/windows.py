@@ -99,6 +99,7 @@ class EpisodeWindows(Dataset):
         about: str = "",
         group_word: tuple[str, str] = ("episode", "episodes"),
         people: bool = False,
+        view: str = "",
     ) -> None:
         """Become the windows of these episodes.
 
@@ -117,6 +118,8 @@ class EpisodeWindows(Dataset):
         group_word : (str, str)
         people : bool
             Whether digests stand for names of episodes, as these may say who moved.
+        view : str
+            What draws an episode; the core's plain view by default.
         """
         given = {one.name for one in episodes.episodes}
         self.episodes = episodes = episodes.without_single_steps(config.one_step == "leave out", name)
@@ -177,6 +180,7 @@ class EpisodeWindows(Dataset):
             targets=targets,
             groups=(GROUP,),
             group_word=group_word,
+            views={INPUT: view} if view else {},
             namespace=space,
             about=about,
         )
