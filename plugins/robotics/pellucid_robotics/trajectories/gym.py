@@ -137,9 +137,8 @@ class GymEpisodes(EpisodeWindows):
                     )
                 )
             if len(rows) > 1 or (rows and not ended):
-                episodes.append(
-                    Episode(name, np.array(rows), rewards=np.array(rewards), where=f"{config.environment}, {name}")
-                )
+                where, group = f"{config.environment}, {name}", f"{config.environment} {name}"
+                episodes.append(Episode(name, np.array(rows), "", np.array(rewards), where, group))
         if not episodes:
             raise DataError(f"{config.environment}: gathered nothing; {findings[0].where}")
         names = tuple(name for name, _ in (*states, *actions))
@@ -150,7 +149,6 @@ class GymEpisodes(EpisodeWindows):
             NAME,
             found,
             config,
-            namespace=f"{NAME} {config.environment}",
             about=f"Collected from {config.environment} with {by}: what such actions do not reach is not seen.",
         )
 
