@@ -35,7 +35,7 @@ def test_a_seed_gives_the_same_episode_alone_and_among_others():
     alone = GymEpisodes(GymEpisodesConfig(episodes=1, steps=20, seed=5))
     assert list(some.frame.index) == ["seed 4", "seed 5", "seed 6"]
     # The same seed of another environment is another episode.
-    assert list(some.frame["episode"])[0] == "Pendulum-v1 seed 4"
+    assert some.frame["episode"].iloc[0] == "Pendulum-v1 seed 4"
     assert np.array_equal(some[1].inputs["trajectory"], alone[0].inputs["trajectory"])
     assert not np.array_equal(some[0].inputs["trajectory"], some[1].inputs["trajectory"])
 
