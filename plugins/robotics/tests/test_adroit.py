@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from pellucid_robotics.trajectories.adroit import AdroitDoor, AdroitDoorConfig
 
 from pellucid.errors import DataError
 from pellucid.testing.real_data import real_data
+from pellucid_robotics.trajectories.adroit import AdroitDoor, AdroitDoorConfig
 
 
 def written(folder, **changed):

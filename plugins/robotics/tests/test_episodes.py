@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from pellucid.errors import DataError
 from pellucid_robotics.trajectories.arrays import TrajectoryArrays, TrajectoryArraysConfig
 from pellucid_robotics.trajectories.episodes import Episode, Episodes, common_dt, steady_dt
 from pellucid_robotics.trajectories.windows import windows
-
-from pellucid.errors import DataError
 
 
 def episodes(*values, names=("x", "u"), actions=("u",), units=("m", "N"), dt_s=0.1):

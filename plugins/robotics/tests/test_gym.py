@@ -4,9 +4,9 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
-from pellucid_robotics.trajectories.gym import GymEpisodes, GymEpisodesConfig
 
 from pellucid.errors import DataError
+from pellucid_robotics.trajectories.gym import GymEpisodes, GymEpisodesConfig
 
 
 class Line(gymnasium.Env):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pellucid_robotics.trajectories.hdf5 import AlohaHdf5, AlohaHdf5Config, RobomimicHdf5, RobomimicHdf5Config
 
 from pellucid.errors import DataError, PellucidError
+from pellucid_robotics.trajectories.hdf5 import AlohaHdf5, AlohaHdf5Config, RobomimicHdf5, RobomimicHdf5Config
 
 
 def robomimic(path, demos=(5, 7, 4), change=lambda file: None, hz=20):

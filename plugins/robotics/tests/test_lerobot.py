@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from pellucid_robotics.trajectories.lerobot import LeRobotTree, LeRobotTreeConfig, write_example
 
 from pellucid.errors import DataError
+from pellucid_robotics.trajectories.lerobot import LeRobotTree, LeRobotTreeConfig, write_example
 
 
 @pytest.fixture

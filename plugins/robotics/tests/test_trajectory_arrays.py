@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pellucid_robotics.trajectories.arrays import TrajectoryArrays, TrajectoryArraysConfig
 
 from pellucid.errors import DataError, PellucidError
+from pellucid_robotics.trajectories.arrays import TrajectoryArrays, TrajectoryArraysConfig
 
 
 def opened(folder, **options):

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pellucid_robotics.trajectories.uci_failures import UciRobotFailures, UciRobotFailuresConfig, read_executions
 
 import pellucid
 from pellucid.errors import DataError, LeakageError, PellucidError
 from pellucid.evaluation import evaluate
 from pellucid.testing.real_data import real_data
+from pellucid_robotics.trajectories.uci_failures import UciRobotFailures, UciRobotFailuresConfig, read_executions
 
 
 def text(*executions):
