@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 LINES = (("#1b1f24", "-"), ("#8a5a00", "--"), ("#5b3c9c", "-."), ("#2d7d5a", ":"))
 """Colour and line of the names of a panel, one after the other; they differ in both."""
 
+TITLE, EACH, FOOT = 0.3, 1.05, 0.4
+"""Inches of a picture: its caption, each panel, and the scale of time below."""
+
+LEFT, WIDE = 0.15, 0.69
+"""Where panels begin and how wide they are, as shares of the picture; numbers stand before them and names behind."""
+
 MOST = 6
 """Panels; more units are not drawn, which the picture says."""
 
 
 def _size(values: np.ndarray, spec: Trajectory, shown: Shown) -> tuple[float, float]:
-    return 4.2, 0.5 + 1.05 * min(MOST, len(_panels(spec, shown)))
+    return 4.4, TITLE + FOOT + EACH * min(MOST, len(_panels(spec, shown)))
 
 
 @sized(_size)
@@ -47,10 +53,11 @@ def readings(ax: Axes, values: np.ndarray, spec: Trajectory, shown: Shown) -> No
     ax.set_axis_off()
     left = "" if len(every) <= MOST else f" ({len(every) - MOST} more units)"
     ax.set_title(shown.caption + left, fontsize=8)
-    height = 1 / len(panels)
+    whole = FOOT + EACH * len(panels)
     strongest = _strongest(panels, spec, shown)
     for place, (unit, names) in enumerate(panels):
-        panel = ax.inset_axes((0.0, 1 - height * (place + 0.92), 0.84, 0.84 * height))
+        bottom = (whole - EACH * (place + 0.95)) / whole
+        panel = ax.inset_axes((LEFT, bottom, WIDE, 0.85 * EACH / whole))
         at = [spec.names.index(name) for name in names]
         for row, name in enumerate(names):
             colour, line = LINES[row % len(LINES)]
@@ -69,10 +76,22 @@ def readings(ax: Axes, values: np.ndarray, spec: Trajectory, shown: Shown) -> No
                 edges = ((step - 0.5) * spec.dt_s, (step + 0.5) * spec.dt_s)
                 colour = RAISES if weight > 0 else LOWERS
                 panel.axvspan(*edges, color=colour, alpha=0.45 * abs(weight) / strongest, linewidth=0)
-        for marked in shown.regions:
-            if isinstance(marked.region, Steps) and set(names) & set(marked.region.variables):
-                _mark(panel, marked.region, marked.weight, marked.label, spec.dt_s)
+        for nth, marked in enumerate(shown.regions):
+            # A line around everything would mark nothing.
+            if (
+                isinstance(marked.region, Steps)
+                and set(names) & set(marked.region.variables)
+                and not _all(marked.region, spec)
+            ):
+                # Labels of places that begin alike stand below each other, and once.
+                said = any(set(before) & set(marked.region.variables) for _, before in panels[:place])
+                label = "" if said else marked.label
+                _mark(panel, marked.region, marked.weight, label, spec.dt_s, 0.98 - 0.15 * nth)
         if only:
+            near = values[at, max(0, round(limits[0] / spec.dt_s)) : max(1, round(limits[1] / spec.dt_s))]
+            if np.isfinite(near).any():
+                low, high = float(np.nanmin(near)), float(np.nanmax(near))
+                panel.set_ylim(low - 0.1 * (high - low or 1.0), high + 0.1 * (high - low or 1.0))
             for edge in (only.start, only.stop):
                 panel.axvline((edge - 0.5) * spec.dt_s, color=NEUTRAL, linewidth=0.8, linestyle=":")
         panel.set_xlim(limits[0] - 0.5 * spec.dt_s, limits[1] - 0.5 * spec.dt_s)
@@ -103,17 +122,14 @@ def _strongest(panels: list[tuple[str, list[str]]], spec: Trajectory, shown: Sho
     return max(float(np.abs(np.nan_to_num(shown.evidence[at]).sum(0)).max()) for at in rows)
 
 
-def _mark(panel: Axes, region: Steps, weight: float, label: str, dt_s: float) -> None:
+def _all(region: Steps, spec: Trajectory) -> bool:
+    return region.start <= 0 and region.stop >= spec.length and set(spec.names) <= set(region.variables)
+
+
+def _mark(panel: Axes, region: Steps, weight: float, label: str, dt_s: float, height: float) -> None:
     colour, line = mark_style(weight)
     start, stop = (region.start - 0.5) * dt_s, (region.stop - 0.5) * dt_s
     panel.axvspan(start, stop, facecolor="none", edgecolor=colour, linestyle=line, linewidth=1.2)
     panel.text(
-        start,
-        0.98,
-        f" {label}",
-        fontsize=7,
-        color=colour or INK,
-        va="top",
-        clip_on=True,
-        transform=panel.get_xaxis_transform(),
-    )
+        start, height, f" {label}", fontsize=7, color=colour or INK, va="top", clip_on=True, transform=panel.get_xaxis_transform()
+    )  # fmt: skip
