@@ -5,9 +5,6 @@ from pellucid.plugins import API, Plugin
 PLUGIN = Plugin(
     name="robotics",
     api=API,
-    studies={
-        "robotics-lorenz": "pellucid_robotics/studies/robotics-lorenz.toml",
-    },
     datasets={
         "adroit-door": "pellucid_robotics.trajectories.adroit:AdroitDoor",
         "aloha-hdf5": "pellucid_robotics.trajectories.hdf5:AlohaHdf5",
@@ -16,7 +13,11 @@ PLUGIN = Plugin(
         "robomimic-hdf5": "pellucid_robotics.trajectories.hdf5:RobomimicHdf5",
         "trajectory-arrays": "pellucid_robotics.trajectories.arrays:TrajectoryArrays",
         "uci-robot-failures": "pellucid_robotics.trajectories.uci_failures:UciRobotFailures",
-    studies={"robotics-failures": "pellucid_robotics/studies/robotics-failures.toml"},
+    },
+    studies={
+        "robotics-failures": "pellucid_robotics/studies/robotics-failures.toml",
+        "robotics-lorenz": "pellucid_robotics/studies/robotics-lorenz.toml",
+    },
     views={"readings": "pellucid_robotics.views.readings:readings"},
     mend="pip install --force-reinstall pellucid-robotics",
 )
