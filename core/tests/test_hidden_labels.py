@@ -102,5 +102,6 @@ def test_a_head_of_one_pass_learns_nothing_but_its_threshold_from_the_validation
     state, threshold, _ = learnt(name, whole)
     other, at, _ = learnt(name, turned(whole, SPLIT.validation, inputs=False))
     assert same(state, other)
-    # Numbers have no threshold.
-    assert (threshold != at) == (target_of(name) == TARGET)
+    # Numbers have no threshold; and where the nearest sample says nothing of a class, as of what an untrained network says, one
+    # threshold is as good as another.
+    assert (threshold != at) == (target_of(name) == TARGET and name != "dtw-neighbours")

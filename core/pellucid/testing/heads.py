@@ -203,7 +203,7 @@ def _misunderstood(head: Head, z: Representation) -> Iterator[str]:
     if isinstance(head, AnswersWithout) and not _sentences(asked.write_without(2), 2):
         yield "AnswersWithout: asked for two sentences, it gives others"
     if isinstance(head, StepByStep):
-        path, wanted = asked.trajectory(z), (count, len(asked.step_names) + 1, len(asked.config.target.outputs))
+        path, wanted = asked.outputs_by_step(z), (count, len(asked.step_names) + 1, len(asked.config.target.outputs))
         if path.shape != wanted:
             yield f"StepByStep: its trajectory is of shape {tuple(path.shape)}, not {wanted}"
 

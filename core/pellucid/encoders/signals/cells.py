@@ -28,6 +28,7 @@ def cells(spec: OverTime, halvings: int) -> tuple[Region, ...]:
 
     Examples
     --------
+    >>> from pellucid.data.inputs import Signal
     >>> spec = Signal(channels=("I",), length=1000, rate_hz=100.0, units="mV")
     >>> spans = cells(spec, 5)
     >>> [(span.start_s, span.stop_s) for span in spans[:2]], spans[-1].stop_s
