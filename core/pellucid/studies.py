@@ -235,7 +235,7 @@ def study(name: str | Path | Mapping[str, Any]) -> Study:
     --------
     >>> study({"title": "t", "dataset": "d", "target": "y", "encoder": [{"name": "identity", "inptu": "x"}], "head": []})
     Traceback (most recent call last):
-    pellucid.errors.StudyError: study: head: Tuple should have at least 1 item after validation, not 0
+    pellucid.errors.StudyError: study: head: Tuple should have at least 1 item after validation, not 0 (got [])
     """
     if isinstance(name, Mapping):
         return Study.from_mapping(name)
