@@ -170,7 +170,7 @@ def test_a_concept_without_a_direction_in_the_data_is_refused_before_anything_is
     with pytest.raises(StudyError, match=re.escape(said)) as refused:
         asked.run(tmp_path / "run", watcher=Watcher())
     assert "head 'cav' does not fit dataset" in str(refused.value)
-    assert "have more subjects rated" in str(refused.value)
+    assert "have more of them rated" in str(refused.value)
     assert not (tmp_path / "run").exists()
 
 

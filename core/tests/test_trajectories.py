@@ -42,7 +42,9 @@ def test_names_that_are_no_actions_are_states():
         ({"actions": ("torque", "torque")}, "actions must differ"),
         ({"units": ("rad",)}, "2 names but 1 units"),
         ({"names": ("elbow", "elbow"), "actions": ()}, "names must differ"),
+        ({"names": ("elbow", " "), "actions": ()}, "name 2 of 2 is empty"),
         ({"dt_s": 0.0}, "greater than 0"),
+        ({"dt_s": float("inf")}, "finite number"),
     ],
 )
 def test_what_cannot_be_a_trajectory_is_refused(change, said):

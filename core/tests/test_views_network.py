@@ -25,7 +25,7 @@ from pellucid.representation import Representation
 from pellucid.testing.pictures import _drawn
 from pellucid.views import DEFAULT, Shown
 from pellucid.views.network import LINES, Neighbourhood, draw_neighbourhood, rows_of
-from pellucid.views.paths import in_two, node_trajectories, paths_in_words
+from pellucid.views.paths import in_two, node_paths, paths_in_words
 
 DRUGS, MICROBES = 6, 5
 WEIGHT = torch.from_numpy(np.random.default_rng(0).normal(size=(DRUGS, MICROBES))).float()
@@ -231,7 +231,7 @@ def test_a_picture_of_paths_shows_the_rate_that_they_say_and_words_say_when_the_
     ax = figure.add_subplot()
     counts = np.ones((3, 10))
     counts[:, 9] = np.nan
-    node_trajectories(ax, np.array([0, 1]), spec, Shown(network=network, beside={"events": counts}))
+    node_paths(ax, np.array([0, 1]), spec, Shown(network=network, beside={"events": counts}))
     rate = ax.child_axes[1]
     line = next(one for one in rate.lines if one.get_label().startswith("log-rate"))
     levels = paths.levels[:2].sum()
@@ -256,7 +256,7 @@ def test_paths_in_many_dimensions_are_drawn_in_the_two_in_which_they_spread_most
 def test_a_case_without_paths_says_so():
     _, spec, _ = around_pair()
     ax = Figure().add_subplot()
-    node_trajectories(ax, np.array([0, 1]), spec, Shown())
+    node_paths(ax, np.array([0, 1]), spec, Shown())
     assert "no paths" in ax.texts[0].get_text()
     assert figures.inches(DEFAULT["nodes"], np.array([0, 1]), spec, Shown())[0] < 3
 

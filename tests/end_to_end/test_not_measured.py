@@ -108,7 +108,7 @@ def test_the_run_is_finished_and_its_record_says_what_could_not_be_measured(run)
     found = {(one.protocol, one.folds): one for one in run.not_measured}
     circuits = found.pop(("code-circuits", (1,)))
     assert circuits.because == WHY.replace("all without", "none with")
-    assert circuits.helps == "name another label in [options.code-circuits], or test on more subjects"
+    assert circuits.helps == "name another label in [options.code-circuits], or test on more"
     # In each fold with its own counts.
     assert {one.protocol for one in found.values()} == {"spatial-autocorrelation", "sparse-probing"}
     few = "30 places with x_mm among the test samples are too few for 40 nearest neighbours"

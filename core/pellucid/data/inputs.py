@@ -28,7 +28,7 @@ class Signal(OnAxes):
     kind: Literal["signal"] = "signal"
     channels: tuple[str, ...]
     length: int = Field(gt=0)
-    rate_hz: float = Field(gt=0)
+    rate_hz: float = Field(gt=0, allow_inf_nan=False)
     units: str
     preparation: Mapping[str, JsonValue] = Field(default_factory=dict)
 
@@ -151,7 +151,7 @@ class Trajectory(OnAxes):
     names: tuple[str, ...]
     actions: tuple[str, ...] = ()
     length: int = Field(gt=0)
-    dt_s: float = Field(gt=0)
+    dt_s: float = Field(gt=0, allow_inf_nan=False)
     units: tuple[str, ...]
 
     @model_validator(mode="after")
@@ -241,6 +241,8 @@ def _refuse_unnamed(names: tuple[str, ...], units: tuple[str, ...] | None) -> No
         raise ValueError(f"{len(names)} names but {len(units)} units")
     if len(set(names)) != len(names):
         raise ValueError("names must differ from each other")
+    if not all(name.strip() for name in names):
+        raise ValueError(f"name {[bool(name.strip()) for name in names].index(False) + 1} of {len(names)} is empty")
 
 
 def _outwards(ends: tuple[float, float]) -> tuple[int, int]:

@@ -62,7 +62,7 @@ def check_every_class(head: str, names: Sequence[str], counts: Sequence[float]) 
     absent = [name for name, count in zip(names, counts, strict=True) if not count]
     if absent:
         raise DataError(
-            f"head {head!r} needs training samples of every class, and there are none of {', '.join(absent)}: train on more subjects, "
+            f"head {head!r} needs training samples of every class, and there are none of {', '.join(absent)}: train on more, "
             "or leave the class out of the target"
         )
 

@@ -91,7 +91,7 @@ def choose_threshold(labels: np.ndarray, probabilities: np.ndarray) -> float:
         )
     if labels.all() or not labels.any():
         raise DataError(
-            f"a threshold needs samples of both classes, but all {len(labels)} are of one: validate on more subjects"
+            f"a threshold needs samples of both classes, but all {len(labels)} are of one: validate on more"
         )
     distinct = np.unique(probabilities)
     candidates = (distinct[1:] + distinct[:-1]) / 2

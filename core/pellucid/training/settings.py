@@ -30,7 +30,7 @@ class TrainingSettings(Frozen):
     clip_norm : float, optional
         Longest gradient; longer ones are scaled down.
     patience : int, optional
-        Stop after so many epochs without a better loss on the validation subjects.
+        Stop after so many epochs without a better loss on the validation side.
     keep : {"best", "last"}
         Which epoch is kept: the best on the validation subjects, or the last one whatever they say, without stopping early: a
         few of them are a poor judge of a schedule that is made to be gone through, and of a contrastive loss.

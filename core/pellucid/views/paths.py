@@ -28,7 +28,7 @@ BARS = 0.4
 """Height of the tallest bar of events, as a share of the picture's."""
 
 
-def node_trajectories(ax: Axes, values: np.ndarray, spec: Any, shown: Shown) -> None:
+def node_paths(ax: Axes, values: np.ndarray, spec: Any, shown: Shown) -> None:
     """Draw where the two nodes of a pair go among those that come near them, and what their rate of events is made of over time.
 
     Parameters

@@ -62,7 +62,7 @@ PLUGIN = Plugin(
         "depiction": "pellucid_molecules.views.depiction:depiction",
         "event-counts": "pellucid_molecules.events.view:event_counts",
         "neighbourhood": "pellucid_molecules.links.view:neighbourhood",
-        "node-trajectories": "pellucid_molecules.events.view:node_trajectories",
+        "node-paths": "pellucid_molecules.events.view:node_paths",
     },
     mend="pip install --force-reinstall pellucid-molecules",
 )

@@ -24,7 +24,7 @@ from pellucid.representation import Representation
 
 NAME = "cav"
 ADVICE = (
-    "Each concept needs samples rated above its mean and others below: have more subjects rated, or leave such concepts out of the "
+    "Each concept needs samples rated above its mean and others below: have more of them rated, or leave such concepts out of the "
     "data"
 )
 

@@ -68,7 +68,7 @@ def examples(model: Model, data: Dataset, label: str, seed: int = 0) -> tuple[st
         )
         raise NotMeasurable(
             f"examples with and without “{name}” are compared, but among the test samples there are {whom}",
-            "name another label in [options.code-circuits], or test on more subjects",
+            "name another label in [options.code-circuits], or test on more",
         )
     here = np.flatnonzero(np.isin(sources, chosen))
     every, of, counts = np.unique(positions[here], return_inverse=True, return_counts=True)

@@ -61,7 +61,7 @@ class Retained(AuditedRows):
         if not standard.value > 0:
             for metric in ("iis", "iis_norm"):
                 yield NotMeasured(
-                    protocol=self.protocol, part=self.part, metric=metric, helps="test more subjects, or fit it to more",
+                    protocol=self.protocol, part=self.part, metric=metric, helps="have more on the test side, or fit it to more",
                     because=f"a linear classifier on the representation is right about none of {len(self.rows)} test samples, so that "
                     "there is nothing to retain",
                 )  # fmt: skip

@@ -160,7 +160,7 @@ class LatentClusters(Assessment):
             return NotMeasured(
                 protocol=self.name, part=part, metric=f"cluster_information:{encoder}",
                 because="in no fold are test samples of two classes, so that clusters have nothing to agree with",
-                helps="test more subjects, or fewer folds",
+                helps="have more on the test side, or fewer folds",
             )  # fmt: skip
         weights = subject_weights(subjects, folds, replicates=self.config.replicates, seed=context.seed)
         both = np.array([[within(c, label, row.astype(int)) for c in (cluster, rival)] for row in weights])

@@ -143,7 +143,7 @@ class EventPairs(Dataset):
             group_word=("pair", "pairs"),
             seen=("nodes",),
             namespace=namespace,
-            views={PAIR: "molecules/node-trajectories", EVENTS: view},
+            views={PAIR: "molecules/node-paths", EVENTS: view},
             about=about,
         )  # fmt: skip
 

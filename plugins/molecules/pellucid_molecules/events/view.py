@@ -73,7 +73,7 @@ def event_counts(ax: Axes, values: np.ndarray, spec: Any, shown: Shown) -> None:
     ax.set_title(shown.caption, fontsize=8)
 
 
-def node_trajectories(ax: Axes, values: np.ndarray, spec: Any, shown: Shown) -> None:
+def node_paths(ax: Axes, values: np.ndarray, spec: Any, shown: Shown) -> None:
     """Draw the paths of the two nodes of a pair among those that come near, and what their rate of events is made of over time.
 
     Parameters
@@ -85,4 +85,4 @@ def node_trajectories(ax: Axes, values: np.ndarray, spec: Any, shown: Shown) -> 
     shown : Shown
         ``network`` holds the paths, as ``pivem`` knows them; without it only names are drawn. The pair's events stand ``beside``.
     """
-    drawing.node_trajectories(ax, values, spec, shown)
+    drawing.node_paths(ax, values, spec, shown)

@@ -124,7 +124,7 @@ class Absorption(ByLabels):
             told = f" (F1: {', '.join(weak)})" if weak else ""
             raise NotMeasurable(
                 f"no label has a probe of F1 {LEAST_F1} on the test side{told}, so that absorption is not defined",
-                "name a label that the layer tells, or have more subjects",
+                "name a label that the layer tells, or have more samples",
             )
         return pd.concat(frames, ignore_index=True)
 

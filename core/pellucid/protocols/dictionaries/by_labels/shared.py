@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 LEAST = 10
 
-MORE = "have more subjects on both sides, name labels of which there are enough, or ask for fewer (least)"
+MORE = "have more on both sides, name labels of which there are enough, or ask for fewer (least)"
 """What would help where labels have too few samples."""
 
 DRAWS = 10

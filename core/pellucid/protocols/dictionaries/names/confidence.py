@@ -109,7 +109,7 @@ class ConceptConfidence(OfDictionaries):
         if not np.isfinite(attributes.tried).any():
             raise NotMeasurable(
                 "no label or rating both tells samples of the training side apart and is known of any on the test side",
-                "have more subjects of whom something was said on both sides",
+                "have more of whom something was said on both sides",
             )
         fires = naming.codes > 0
 
