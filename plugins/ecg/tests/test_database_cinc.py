@@ -56,6 +56,17 @@ def test_comments_are_read_for_age_sex_and_codes_alone(tmp_path):
     assert cinc(tmp_path, codes=("17338001", "426783006")).target_values("diagnoses")[0].tolist() == [0, 1]
 
 
+def test_a_record_that_was_recorded_more_slowly_is_said(tmp_path):
+    written(tmp_path, "A1", "Dx: 426783006")
+    write_record(tmp_path / "A2", signals(2, length=2570), rate_hz=257, end=".mat", comments=("Dx: 426783006",))
+    slow = "recorded more slowly than asked for"
+    said = [one for one in cinc(tmp_path, minimum=1).findings if one.what == slow]
+    assert [(one.sample, one.where, one.done) for one in said] == [
+        ("A2", "257 Hz: nothing faster than 128.5 Hz is in it", "resampled to 500 Hz")
+    ]
+    assert slow not in {one.what for one in cinc(tmp_path, minimum=1, rate_hz=250).findings}
+
+
 def test_codes_that_nobody_named_keep_their_number(tmp_path):
     written(tmp_path, "A1", "Dx: 123456789")
     written(tmp_path, "A2", "Dx: 426783006")

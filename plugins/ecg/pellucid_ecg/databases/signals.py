@@ -21,7 +21,7 @@ from pellucid_ecg.recordings.foreign import with_plain_leads
 from pellucid_ecg.recordings.quality import quality
 from pellucid_ecg.recordings.recording import EcgRecording
 
-FORMAT = 2
+FORMAT = 3
 """To be raised whenever signals come out differently: what was kept before is then not found."""
 
 INPUT = "ecg"
@@ -116,6 +116,9 @@ def _prepare(to: Preparing, places: Sequence[FilePlace], shape: Shape, read: Rea
         findings += [
             (row, one.what, one.where, one.done) for one in quality(with_plain_leads(declared(recording), shape.leads))
         ]
+        if recording.rate_hz < shape.rate_hz:
+            where = f"{recording.rate_hz:g} Hz: nothing faster than {recording.rate_hz / 2:g} Hz is in it"
+            findings.append((row, "recorded more slowly than asked for", where, f"resampled to {shape.rate_hz:g} Hz"))
         signatures.append(signature(EcgRecording(signal, shape.leads, shape.rate_hz)))
         rows.append(row)
     if not rows:
