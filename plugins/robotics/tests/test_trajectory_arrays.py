@@ -150,3 +150,18 @@ def test_a_damaged_file_never_ends_in_a_traceback_of_a_library(tmp_path, data):
     except PellucidError as error:
         why = str(error)
     assert not why or "a.npz" in why
+
+
+def test_masks_are_there_if_and_only_if_a_sample_is_longer_than_its_episode(tmp_path):
+    npz(tmp_path, "a", 6)
+    npz(tmp_path, "b", 4)
+    at = np.array([0, 1])
+    assert opened(tmp_path).read(at).masks["trajectory"].sum((1, 2)).tolist() == [18, 12]
+    assert not opened(tmp_path, length=2).read(at).masks
+    assert not opened(tmp_path, length=4, padding=False).read(at).masks
+
+
+def test_texts_that_are_no_list_are_refused(tmp_path):
+    npz(tmp_path, "a", state_names=np.array([["angle", "speed"]]))
+    with pytest.raises(DataError, match=r"a.npz, state_names: holds <U5 of shape \(1, 2\), expected a list of texts"):
+        opened(tmp_path)
