@@ -91,6 +91,11 @@ def huge(file):
         (virtual, "'object' lies in another file"),
         (huge, "'object' holds more than 4 GB"),
         (lambda f: f["data"].attrs.__setitem__("env_args", "{"), r"env_args does not say .* say dt_s"),
+        (lambda f: f.__setitem__("data/demo_9", np.zeros(2)), "'demo_9' is no group"),
+        (
+            lambda f: [f.pop("data/demo_1/actions"), f.__setitem__("data/demo_1/actions", b"x")],
+            "'actions' is no array of numbers of shape",
+        ),
         (lambda f: f.move("data", "date"), r"demo.hdf5: there is no 'data'; did you mean 'date'\?"),
         (lambda f: [f["data"].pop(f"demo_{at}") for at in range(3)], "holds no demonstration"),
     ],
@@ -157,3 +162,14 @@ def test_a_robot_of_another_kind_has_numbers_and_a_missing_part_is_named(tmp_pat
         del file["action"]
     with pytest.raises(DataError, match=r"episode_1.hdf5: there is no 'action'"):
         AlohaHdf5(None, tmp_path)
+
+
+def test_what_is_asked_for_and_is_no_list_of_numbers_is_refused(tmp_path):
+    path = robomimic(tmp_path / "demo.hdf5")
+    with pytest.raises(DataError, match=r"has no list of numbers 'agentview_image'; it has gripper, object"):
+        RobomimicHdf5(RobomimicHdf5Config(observations=("agentview_image",)), path)
+
+
+def test_a_controller_may_be_as_slow_as_it_likes(tmp_path):
+    path = robomimic(tmp_path / "demo.hdf5", hz=0.5)
+    assert RobomimicHdf5(None, path).spec.inputs["trajectory"].dt_s == 2

@@ -164,3 +164,40 @@ def test_a_feature_is_chosen_by_name_and_names_may_be_grouped(tree):
     assert opened(tree).spec.inputs["trajectory"].names == ("left", "right", "action 0", "action 1")
     with pytest.raises(DataError, match=r"no feature 'observation.sate'; did you mean 'observation.state'"):
         opened(tree, states=("observation.sate",))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "episodes.jsonl, line 1: is no JSON"),
+        ("[1]", "episodes.jsonl, line 1: is no JSON object"),
+        ('{"episode_index": 0}', "episodes.jsonl, line 1: says no episode_index and length"),
+    ],
+)
+def test_a_list_of_episodes_that_is_wrong_is_named_with_its_line(tree, line, message):
+    (tree / "meta/episodes.jsonl").write_text(line + "\n")
+    with pytest.raises(DataError, match=message):
+        opened(tree)
+
+
+def test_files_must_agree_on_their_columns(tree):
+    changed(tree, lambda frame: frame.__setitem__("next.reward", 1.0))
+    with pytest.raises(DataError, match=r"some files have a column 'next.reward' and others have not"):
+        opened(tree)
+
+
+def test_a_description_may_not_be_endless(tree, monkeypatch):
+    monkeypatch.setattr("pellucid_robotics.trajectories.reading.LARGEST_JSON", 3)
+    with pytest.raises(DataError, match=r"info.json: holds more than 0 MB"):
+        opened(tree)
+
+
+def test_two_steps_are_enough_to_see_a_wrong_pace(tree):
+    def slow(frame):
+        frame.drop(index=range(2, len(frame)), inplace=True)
+        frame.loc[1, "timestamp"] = 7.0
+
+    changed(tree, slow)
+    (tree / "meta/episodes.jsonl").unlink()
+    with pytest.raises(DataError, match=r"steps are .* s apart"):
+        opened(tree)

@@ -165,3 +165,47 @@ def test_texts_that_are_no_list_are_refused(tmp_path):
     npz(tmp_path, "a", state_names=np.array([["angle", "speed"]]))
     with pytest.raises(DataError, match=r"a.npz, state_names: holds <U5 of shape \(1, 2\), expected a list of texts"):
         opened(tmp_path)
+
+
+def test_times_of_episodes_in_memory_say_the_pace():
+    asked = TrajectoryArraysConfig()
+    made = TrajectoryArrays.of_objects([{"x": np.arange(3.0), "time_s": [0, 0.5, 1]}] * 2, asked)
+    assert made.spec.inputs["trajectory"].dt_s == 0.5
+    with pytest.raises(DataError, match="episode 1: 2 times for 3 steps"):
+        TrajectoryArrays.of_objects([{"x": np.arange(3.0)}, {"x": np.arange(3.0), "time_s": [0, 1]}], asked)
+    with pytest.raises(DataError, match="episode 0: holds no numbers of one shape"):
+        TrajectoryArrays.of_objects([[[1, 2], [3]]], asked)
+
+
+def test_names_that_nobody_gives_are_numbers(tmp_path):
+    npz(tmp_path, "a", state_names=None, action_names=None)
+    assert opened(tmp_path).spec.inputs["trajectory"].names == ("state 0", "state 1", "action 0")
+
+
+def test_units_of_a_file_and_of_the_options_must_agree(tmp_path):
+    npz(tmp_path, "a")
+    with pytest.raises(DataError, match=r"a.npz: 'angle' is in 'rad', and .* says 'deg'"):
+        opened(tmp_path, units={"angle": "deg"})
+
+
+def test_a_place_that_holds_no_episodes_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"holds no \.csv, \.npy, \.npz file|holds no .* file"):
+        opened(tmp_path)
+    with pytest.raises(DataError, match="has no usual place"):
+        opened(None)
+    np.savez(tmp_path / "empty.npz")
+    with pytest.raises(DataError, match=r"empty.npz: has no array 'states'; it has none"):
+        opened(tmp_path)
+
+
+def test_what_a_dataset_is_about_is_said_by_its_user_or_in_general(tmp_path):
+    npz(tmp_path, "a")
+    assert opened(tmp_path).spec.about == "Episodes of the user's own."
+    assert opened(tmp_path, about="A swing.").spec.about == "A swing."
+
+
+def test_arrays_that_would_not_fit_are_refused_before_they_are_unpacked(tmp_path, monkeypatch):
+    npz(tmp_path, "a")
+    monkeypatch.setattr("pellucid_robotics.trajectories.reading.LARGEST_BYTES", 100)
+    with pytest.raises(DataError, match=r"a.npz: holds more than 0 GB of arrays"):
+        opened(tmp_path)
