@@ -13,9 +13,10 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.encoders.alrnn.pieces import Pieces, pattern_names
+from pellucid.encoders.alrnn.recurrence import Map, Shown, states_over
 from pellucid.encoders.alrnn.settings import USUAL_LATENT, AlRnnConfig
 from pellucid.encoders.base import Encoder, EncoderTags
-from pellucid.encoders.free_running import LARGEST, FreeRun, run_on
+from pellucid.encoders.free_running import FreeRun, run_on
 from pellucid.encoders.signals.timed import OVER_TIME, over_time
 from pellucid.errors import DataError, StudyError
 from pellucid.moments import Moments, by_channel
@@ -70,7 +71,7 @@ class AlRnn(Encoder):
         self.weight = nn.Parameter(config.weight_scale * torch.randn(size, size))
         self.bias = nn.Parameter(torch.zeros(size))
         self.begin = nn.Parameter(torch.randn(size - self.channels, self.channels) / self.channels**0.5)
-        # What a unit is cut off at. One operation instead of a cut, a rectifier and a join: a step is all that a training consists of.
+        # What a unit is cut off at: one operation instead of a cut, a rectifier and a join.
         cut = torch.arange(size) >= size - config.rectified
         self.register_buffer("floor", torch.where(cut, 0.0, -torch.inf), persistent=False)
         self.register_buffer("mean", torch.zeros(self.channels))
@@ -137,7 +138,8 @@ class AlRnn(Encoder):
         """Mean squared error of forecasts of the channels, in variances of the training samples; over what is known."""
         x, known = self._standardised(batch)
         shown = x + self.config.noise * torch.randn_like(x) if self.training and self.config.noise else x
-        said = self._pass(shown, known, self.config.forcing_steps, bounded=False)[:, 1:, : self.channels]
+        how = Shown(self.config.forcing_steps, replaced=False, bounded=False)
+        said = self._pass(shown, known, how)[:, 1:, : self.channels]
         squares = (said - x[:, 1:]).square()
         if known is None:
             return squares.mean()
@@ -147,7 +149,7 @@ class AlRnn(Encoder):
 
     def step(self, z: Tensor) -> Tensor:
         """The state after another, shape (..., unit) both, in standard deviations of the data."""
-        return torch.addcmul(functional.linear(z.clamp(min=self.floor), self.weight, self.bias), self.diagonal, z)
+        return self._map.step(z)
 
     def start(self, x: Tensor) -> Tensor:
         """The state that a run begins with, from standardised channels, shape (..., channel) to (..., unit)."""
@@ -162,7 +164,8 @@ class AlRnn(Encoder):
     def states(self, batch: Batch) -> Tensor:
         """The state at each step of a pass over the samples that is shown the data at each, shape (sample, step, unit)."""
         x, known = self._standardised(batch)
-        return self._pass(x, known, 1, bounded=True, replaced=True)
+        # A model that has learnt badly may run away between two steps that are known; what it hands on stays a number.
+        return self._pass(x, known, Shown(1, replaced=True, bounded=True))
 
     @torch.no_grad()
     def free_run(self, start: Tensor, steps: int) -> FreeRun:
@@ -244,21 +247,10 @@ class AlRnn(Encoder):
         known = known.transpose(1, 2)
         return torch.where(known, x, torch.zeros_like(x)), known
 
-    def _pass(self, x: Tensor, known: Tensor | None, every: int, *, bounded: bool, replaced: bool = False) -> Tensor:
-        """States over a sample, whose channels are replaced by the data every so many steps.
+    @property
+    def _map(self) -> Map:
+        return Map(self.diagonal, self.weight, self.bias, self.floor)
 
-        The channels of what comes back are the model's own forecasts, or with ``replaced`` what they were replaced by.
-        """
-        z = self.start(x[:, 0])
-        found = [z]
-        for at in range(1, x.shape[1]):
-            z = self.step(z)
-            if bounded:
-                # A model that has learnt badly may run away between two steps that are known; what it hands on stays a number.
-                z = z.clamp(-LARGEST, LARGEST)
-            forecast = z
-            if at % every == 0:
-                shown = x[:, at] if known is None else torch.where(known[:, at], x[:, at], z[:, : self.channels])
-                z = torch.cat([shown, z[:, self.channels :]], dim=1)
-            found.append(z if replaced else forecast)
-        return torch.stack(found, dim=1)
+    def _pass(self, x: Tensor, known: Tensor | None, shown: Shown) -> Tensor:
+        """States over a sample, shape (sample, step, unit)."""
+        return states_over(x, known, self.start(x[:, 0]), self._map, shown)
