@@ -1,4 +1,7 @@
-"""What a plugin can offer: one table of all that is the same for every component of a kind."""
+"""What a plugin can offer: one table of all that is the same for every component of a kind.
+
+A plugin adds kinds of its own with ``Plugin(added={Kind(...): components})``; :attr:`pellucid.plugins.Installed.kinds` has both.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,14 @@ class Kind:
     Parameters
     ----------
     name, plural : str
-        The plural is the field of :class:`~pellucid.plugins.Plugin` that names components of this kind.
+        The plural is the field of :class:`~pellucid.plugins.Plugin` that names components of this kind, unless a plugin adds the kind.
     home : str
         Module of its contract checks; imported only when they run, so that collecting tests stays quick.
     checks : tuple of str
         The checks, each the function ``<name>_<check>`` of ``home``.
     is_file : bool
-        Whether a component is a data file (``package/folder/file.toml``); else it is ``module:Name``.
+        Whether a component is a data file (``package/folder/file.toml``); else it is ``module:Name``. Files can be chosen by their
+        fields (:mod:`pellucid.fields`).
     """
 
     name: str
@@ -126,9 +130,9 @@ KINDS: Mapping[str, Kind] = {
         ),
     )
 }
-"""By name, in the order in which they are listed."""
+"""By name, in the order in which they are listed: those that every plugin can offer."""
 
 
-def kind_called(word: str) -> Kind | None:
+def kind_called(word: str, kinds: Mapping[str, Kind] = KINDS) -> Kind | None:
     """The kind of a name, singular or plural; None where there is none."""
-    return KINDS.get(word) or next((kind for kind in KINDS.values() if kind.plural == word), None)
+    return kinds.get(word) or next((kind for kind in kinds.values() if kind.plural == word), None)

@@ -9,16 +9,17 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.metadata
-import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from functools import lru_cache
-from pathlib import Path
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from pellucid.errors import ContractError, UnknownComponent, nearest
-from pellucid.kinds import KINDS
+from pellucid.kinds import KINDS, Kind
+from pellucid.packages import package_folder as package_folder
+from pellucid.packages import resource as resource
+from pellucid.packages import source_of
 
 API = 1
 """Version of the plugin contract. A plugin made for another one is listed as broken, with this as the reason."""
@@ -44,6 +45,9 @@ class Plugin:
         Component name to ``"module:Class"`` (for measures and views ``"module:function"``).
     studies, cards : mapping of str to str
         Name to ``"package/path/file.toml"``: data files inside an importable package.
+    added : mapping of Kind to mapping of str to str
+        Kinds of component that its domain needs and the core does not know, each with its components. Another plugin may offer
+        components of an equal kind.
     mend : str
         What to type when the plugin does not load, shown beside the reason.
     """
@@ -59,16 +63,21 @@ class Plugin:
     measures: Mapping[str, str] = field(default_factory=dict)
     attributions: Mapping[str, str] = field(default_factory=dict)
     cards: Mapping[str, str] = field(default_factory=dict)
+    added: Mapping[Kind, Mapping[str, str]] = field(default_factory=dict)
     mend: str = ""
 
     def __post_init__(self) -> None:
         for part in fields(self):
             if isinstance(getattr(self, part.name), Mapping):
                 object.__setattr__(self, part.name, _frozen(getattr(self, part.name)))
+        added = {kind: _frozen(components) for kind, components in self.added.items()}
+        object.__setattr__(self, "added", MappingProxyType(added))
 
     def of_kind(self, kind: str) -> Mapping[str, str]:
         """Names and import strings of one kind."""
-        return getattr(self, KINDS[kind].plural)
+        if kind in KINDS:
+            return getattr(self, KINDS[kind].plural)
+        return next((components for one, components in self.added.items() if one.name == kind), {})
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,11 @@ class Installed:
     versions: Mapping[str, str]
     broken: tuple[BrokenPlugin, ...]
 
+    @cached_property
+    def kinds(self) -> Mapping[str, Kind]:
+        """The core's kinds by name, then those that plugins add."""
+        return {**KINDS, **{kind.name: kind for plugin in self.plugins for kind in plugin.added}}
+
 
 @lru_cache(maxsize=1)
 def installed() -> Installed:
@@ -132,10 +146,25 @@ def installed() -> Installed:
                     point.name, f"a plugin named {plugin.name!r} is already here", f"pip uninstall {distribution}"
                 )
             )
+        elif taken := _taken(plugin, plugins.values()):
+            broken.append(
+                BrokenPlugin(point.name, taken, f"ask its author for another name, or pip uninstall {distribution}")
+            )
         else:
             plugins[plugin.name] = plugin
             versions[plugin.name] = point.dist.version if point.dist else "?"
     return Installed(tuple(plugins.values()), _frozen(versions), tuple(broken))
+
+
+def _taken(plugin: Plugin, others: Iterable[Plugin]) -> str:
+    """That a kind which a plugin adds is called as another kind is; empty where none is."""
+    known = [*KINDS.values(), *(kind for other in others for kind in other.added)]
+    for kind in plugin.added:
+        for other in known:
+            if kind != other and {kind.name, kind.plural} & {other.name, other.plural}:
+                return f"adds a kind {kind.name!r} (several: {kind.plural!r}), but there is another one called so"
+        known.append(kind)
+    return ""
 
 
 def refresh() -> Installed:
@@ -160,8 +189,9 @@ def components(kind: str | None = None) -> dict[str, Component]:
 
 
 def _walk() -> Iterator[Component]:
-    for plugin in installed().plugins:
-        for kind in KINDS:
+    here = installed()
+    for plugin in here.plugins:
+        for kind in here.kinds:
             for name, target in plugin.of_kind(kind).items():
                 yield Component(kind, plugin.name, name, target)
 
@@ -216,7 +246,7 @@ def named(name: str) -> list[Component]:
 def load(kind: str, name: str) -> Any:
     """Import a component: a class or function, or the path of the file where its kind is one."""
     component = find(kind, name)
-    if KINDS[kind].is_file:
+    if installed().kinds[kind].is_file:
         return resource(component.target)
     module, _, attribute = component.target.partition(":")
     try:
@@ -233,59 +263,17 @@ def load(kind: str, name: str) -> Any:
         ) from error
 
 
-def resource(target: str) -> Path:
-    """Path of a data file named ``package/folder/file.toml``, without importing the package's submodules."""
-    package, _, inside = target.partition("/")
-    folder = package_folder(package)
-    if folder is None:
-        raise ContractError(f"{target!r} names package {package!r}, which is not installed")
-    path = folder / inside
-    if not path.is_file():
-        raise ContractError(f"{target!r} is named by a plugin, but {path} does not exist")
-    return path
-
-
-def package_folder(package: str) -> Path | None:
-    """Folder of an installed top-level package, found without importing it; None where it is not installed."""
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        return None
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return Path(next(iter(spec.submodule_search_locations)))
-
-
 def summary(component: Component) -> str:
     """What the component is for, in a line, read from its source or file and not by importing it."""
-    if KINDS[component.kind].is_file:
+    if installed().kinds[component.kind].is_file:
         import tomllib
 
         return str(tomllib.loads(resource(component.target).read_text("utf-8")).get("title", ""))
     module, _, attribute = component.target.partition(":")
-    source = _source(module)
+    source = source_of(module)
     if source is None:
         return ""
     for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute:
             return (ast.get_docstring(node) or "").partition("\n")[0]
     return ""
-
-
-def _source(module: str) -> str | None:
-    # Found by path from the top-level package: find_spec on a dotted name would import the parents.
-    top, *rest = module.split(".")
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        return None
-    if spec is None:
-        return None
-    if not rest:
-        return Path(spec.origin).read_text("utf-8") if spec.origin else None
-    for folder in spec.submodule_search_locations or ():
-        path = Path(folder, *rest)
-        for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-            if candidate.is_file():
-                return candidate.read_text("utf-8")
-    return None

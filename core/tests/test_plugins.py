@@ -162,8 +162,84 @@ def test_a_file_that_a_plugin_names_must_exist():
 
 
 def test_a_plugin_has_a_field_for_every_kind_and_for_none_besides():
-    named = {one.name for one in dataclasses.fields(Plugin)} - {"name", "api", "mend"}
+    named = {one.name for one in dataclasses.fields(Plugin)} - {"name", "api", "mend", "added"}
     assert named == {kind.plural for kind in KINDS.values()}
+
+
+WORM = """
+    from pellucid.kinds import Kind
+    from pellucid.plugins import API, Plugin
+    PLUGIN = Plugin(name={name!r}, api=API, added={{Kind({kind!r}, {kind!r} + "s", {home!r}, ("has_length",), is_file=True): {{
+        {name!r}: "outside_files/{name}.toml"}}}})
+"""
+
+
+@pytest.fixture
+def worms(tmp_path):
+    """Two plugins that offer components of one kind, which the core does not know, in a package of files."""
+    for name in ("glow", "earth"):
+        distribution(tmp_path, name, textwrap.dedent(WORM).format(name=name, kind="worm", home="outside_checks"))
+    package = tmp_path / "outside_files"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "glow.toml").write_text('title = "It glows"\nlength_mm = 20\n[light]\ncolour = "green"\n')
+    (package / "earth.toml").write_text('title = "It digs"\nlength_mm = 90\n')
+    (tmp_path / "outside_checks.py").write_text(
+        "def worm_has_length(component):\n    assert component.kind == 'worm'\n"
+    )
+    return tmp_path
+
+
+def command(folder, *arguments):
+    return python(
+        f"import sys; sys.argv = {['pellucid', *arguments]}\nfrom pellucid.command.main import main\nmain()", folder
+    )
+
+
+def test_a_plugin_may_add_a_kind_and_another_may_offer_some_of_it(worms):
+    printed = command(worms, "list", "worms").stdout
+    assert "It glows" in printed
+    assert "It digs" in printed
+    assert "additive" not in printed
+    described = command(worms, "info", "glow").stdout
+    assert "colour green" in described
+    assert "20" in described
+    assert command(worms, "check", "worm:earth/earth").stdout.startswith("kept ")
+
+
+def test_files_are_chosen_by_their_fields(worms):
+    for where in ("length_mm=20", "colour=Green", "light=green", "light.colour=green"):
+        printed = command(worms, "list", "worm", "--where", where).stdout
+        assert "It glows" in printed, where
+        assert "It digs" not in printed, where
+    both = command(worms, "list", "--kind", "worm", "--where", "length_mm=20.0", "--where", "colour=green").stdout
+    assert "It glows" in both
+    assert "did you mean 'length_mm'?" in command(worms, "list", "worms", "--where", "lenght_mm=20").stderr
+    assert "did you mean 'green'?" in command(worms, "list", "worms", "--where", "colour=geen").stderr
+    assert "field=value" in command(worms, "list", "worms", "--where", "colour").stderr
+    assert "heads are no files" in command(worms, "list", "heads", "--where", "a=b").stderr
+    assert "within one kind" in command(worms, "list", "--where", "a=b").stderr
+
+
+def test_choosing_by_fields_imports_nothing_heavy(worms):
+    done = python(
+        f"""
+        import sys; sys.argv = ['pellucid', 'list', 'worms', '--where', 'colour=green']
+        from pellucid.command.main import main
+        main()
+        print([name for name in {HEAVY} if name in sys.modules])
+        """,
+        worms,
+    )
+    assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr
+
+
+def test_a_kind_that_is_called_like_another_is_refused_and_its_plugin_shown(tmp_path):
+    distribution(tmp_path, "bold", textwrap.dedent(WORM).format(name="bold", kind="head", home="outside_checks"))
+    printed = listing(tmp_path)
+    assert "bold: did not load" in printed
+    assert "another one called so" in printed
+    assert "additive" in printed
 
 
 def test_a_kind_is_called_by_both_its_names():

@@ -18,9 +18,9 @@ def test_every_installed_component_is_checked():
 def test_the_checks_of_a_home_are_those_that_are_named():
     import importlib
 
-    from pellucid.kinds import KINDS
+    from pellucid.plugins import installed
 
-    for kind in KINDS.values():
+    for kind in installed().kinds.values():
         module = importlib.import_module(kind.home)
         there = {n.removeprefix(f"{kind.name}_") for n in vars(module) if n.startswith(f"{kind.name}_")}
         assert there == set(kind.checks)

@@ -6,16 +6,15 @@ A card is a TOML file that a plugin names (``Plugin.cards``). It is read, checke
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pellucid import plugins
 from pellucid.cards.files import CardArchive, CardFile, Sums
-from pellucid.data.frozen import Frozen, first_problem
+from pellucid.data.frozen import Frozen, read_toml
 from pellucid.errors import DataError, nearest
 
 Access = Literal["open", "registered", "credentialed", "request", "own", "embedded", "generated"]
@@ -159,31 +158,12 @@ def read_card(path: Path) -> Card:
     DataError
         Names the file and the field; for an unknown field the nearest known one.
     """
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise DataError(f"card {path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"card {path}: is not valid TOML: {error}") from None
-    try:
-        card = Card.model_validate(content)
-    except ValidationError as error:
-        raise DataError(f"card {path}: {_first(error)}") from None
+    card = read_toml(path, Card, "card")
     if card.name != path.stem:
         raise DataError(
             f"card {path}: name: is {card.name!r}, but the file is called {path.name!r}; give both one name"
         )
     return card
-
-
-def _first(error: ValidationError) -> str:
-    at, what = first_problem(error)
-    where = ".".join(str(step + 1) if isinstance(step, int) else step for step in at) or "card"
-    if what == "unknown":
-        kinds: dict[str, type[Frozen]] = {"files": CardFile, "archives": CardArchive, "sums": Sums}
-        known = kinds.get(str(at[0]), Card).model_fields
-        return f"{where}: there is no such field{nearest(str(at[-1]), known)}"
-    return f"{where}: is missing" if what == "missing" else f"{where}: {what}"
 
 
 def card(name: str) -> Card:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from pellucid.command.overrides import overrides
 from pellucid.errors import StudyError
 from pellucid.kinds import KINDS
 
@@ -25,7 +26,7 @@ data_app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 
-Kind = Annotated[str | None, typer.Option("--kind", help=" or ".join(", ".join(KINDS).rsplit(", ", 1)))]
+Kind = Annotated[str | None, typer.Option("--kind", help="the same as an option")]
 Everything = Annotated[bool, typer.Option("--all", help="print every result")]
 Data = Annotated[Path | None, typer.Option("--data", help="folder with the data, where it is not inside a package")]
 SkipBroken = Annotated[
@@ -35,11 +36,21 @@ SkipBroken = Annotated[
 
 
 @app.command("list")
-def list_installed(kind: Kind = None) -> None:
+def list_installed(
+    only: Annotated[
+        str | None,
+        typer.Argument(metavar="KIND", help=f"{', '.join(KINDS)}, or what a plugin adds; also in the plural"),
+    ] = None,
+    kind: Kind = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", help="field=value, of kinds that are files: access=open; may be given several times"),
+    ] = None,
+) -> None:
     """What is installed, by plugin, with what each is for; broken plugins with the reason."""
     from pellucid.command.component_tables import show_installed
 
-    show_installed(kind)
+    show_installed(only or kind, where or ())
 
 
 @app.command()
@@ -272,30 +283,3 @@ def export_card(
     else:
         write_json(out, document)
         typer.echo(f"Croissant: {out}")
-
-
-def overrides(settings: list[str]) -> dict[str, Any]:
-    """Parse ``key=value`` settings; a value is TOML where it can be (``5``, ``true``, ``[1, 2]``), else plain text.
-
-    Raises
-    ------
-    StudyError
-        For a setting without ``=``.
-
-    Examples
-    --------
-    >>> overrides(["training.epochs=5", "title=Short run"])
-    {'training.epochs': 5, 'title': 'Short run'}
-    """
-    import tomllib
-
-    found: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or not key.strip():
-            raise StudyError(f"--set {setting}: write it as key=value, for example --set training.epochs=5")
-        try:
-            found[key.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            found[key.strip()] = value
-    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -69,12 +69,12 @@ def print_description(out: Console, description: Description) -> None:
     out.print()
 
 
-def show_installed(kind: str | None) -> None:
-    """Print what is installed, and which plugins did not load and why."""
+def show_installed(kind: str | None, where: Sequence[str] = ()) -> None:
+    """Print what is installed, or what of one kind fits, and which plugins did not load and why."""
     from pellucid import plugins
     from pellucid.command import listing
 
-    print_overview(console(), listing.overview(kind), plugins.installed())
+    print_overview(console(), listing.overview(kind, where), plugins.installed())
 
 
 def print_layers(out: Console, layers: Iterable[tuple[str, str, tuple[int, ...]]]) -> None:

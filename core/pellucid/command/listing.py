@@ -5,42 +5,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin
 
 from pellucid import plugins
 from pellucid.command.docstrings import parameters, sections
 from pellucid.errors import PellucidError, UnknownComponent, nearest
+from pellucid.fields import chosen
 from pellucid.kinds import KINDS, kind_called
 from pellucid.plugins import Component
 
 
-def overview(kind: str | None = None) -> dict[str, list[tuple[Component, str]]]:
+def overview(kind: str | None = None, where: Sequence[str] = ()) -> dict[str, list[tuple[Component, str]]]:
     """Components with their one-line summaries, by plugin.
 
     Parameters
     ----------
     kind : str, optional
-        One of :data:`pellucid.kinds.KINDS`, singular or plural.
+        One of :attr:`pellucid.plugins.Installed.kinds`, singular or plural.
+    where : sequence of str
+        ``"field=value"``, all of which must hold; of kinds whose components are files (:mod:`pellucid.fields`).
 
     Raises
     ------
     UnknownComponent
-        If there is no such kind.
+        If there is no such kind, field or value.
     """
     wanted = None if kind is None else _kind(kind)
+    if where:
+        if wanted is None:
+            raise UnknownComponent("--where chooses within one kind: pellucid list cards --where access=open")
+        kept = set(chosen(wanted, map(_condition, where)))
     found: dict[str, list[tuple[Component, str]]] = {plugin.name: [] for plugin in plugins.installed().plugins}
     for component in plugins.components().values():
-        if wanted in (None, component.kind):
+        if wanted in (None, component.kind) and (not where or component.qualified in kept):
             found[component.plugin].append((component, _summary(component)))
     return found
 
 
 def _kind(word: str) -> str:
-    if (kind := kind_called(word)) is None:
-        raise UnknownComponent(f"no kind {word!r}{nearest(word, KINDS)}; kinds: {', '.join(KINDS)}")
+    kinds = plugins.installed().kinds
+    if (kind := kind_called(word, kinds)) is None:
+        raise UnknownComponent(f"no kind {word!r}{nearest(word, kinds)}; kinds: {', '.join(kinds)}")
     return kind.name
+
+
+def _condition(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip() or not value.strip():
+        raise UnknownComponent(f"--where {text}: write it as field=value, for example --where access=open")
+    return name.strip(), value.strip()
 
 
 def _summary(component: Component) -> str:
@@ -91,6 +106,8 @@ def describe(component: Component) -> Description:
         return _describe_card(component)
     if component.kind == "study":
         return _describe_study(component)
+    if component.kind not in KINDS and plugins.installed().kinds[component.kind].is_file:
+        return _describe_file(component)
     made = plugins.load(component.kind, component.qualified)
     parts = sections(made.__doc__)
     summary, _, about = parts[""].partition("\n")
@@ -134,6 +151,27 @@ def _describe_study(component: Component) -> Description:
     facts += [("encoder", f"{e.get('name')} reads {e.get('input')}") for e in content.get("encoder", [])]
     facts += [("head", f"{h.get('label', h.get('name'))}") for h in content.get("head", [])]
     return Description(component, str(content.get("title", "")), facts=(*facts, ("file", str(path))))
+
+
+def _describe_file(component: Component) -> Description:
+    """Of a kind that a plugin adds: every field as it stands."""
+    import tomllib
+
+    content = tomllib.loads(plugins.resource(component.target).read_text("utf-8"))
+    title, about = (str(content.pop(key, "")) for key in ("title", "about"))
+    facts = []
+    for key, value in content.items():
+        several = isinstance(value, list) and value and isinstance(value[0], Mapping)
+        facts += [(key.replace("_", " "), _told(one)) for one in (value if several else [value])]
+    return Description(component, title, " ".join(about.split()), facts=tuple(facts))
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key.replace('_', ' ')} {_told(one)}" for key, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_told, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else " ".join(str(value).split())
 
 
 def _tags(made: Any) -> Iterator[tuple[str, str]]:

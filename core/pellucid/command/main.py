@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from pellucid.errors import PellucidError
 
@@ -17,6 +18,10 @@ def main() -> None:
                 _overview(None)
             case ["list", "--kind", kind]:
                 _overview(kind)
+            case ["list", kind] if not kind.startswith("-"):
+                _overview(kind)
+            case ["list", kind, *choices] if not kind.startswith("-") and (where := _conditions(choices)) is not None:
+                _overview(kind, where)
             case _:
                 from pellucid.command.commands import app
 
@@ -30,7 +35,13 @@ def main() -> None:
         sys.exit(1)
 
 
-def _overview(kind: str | None) -> None:
+def _conditions(arguments: list[str]) -> list[str] | None:
+    """What stands behind each ``--where``; None where there is anything else."""
+    pairs = list(zip(arguments[::2], arguments[1::2], strict=False))
+    return [value for _, value in pairs] if arguments == [one for _, v in pairs for one in ("--where", v)] else None
+
+
+def _overview(kind: str | None, where: Sequence[str] = ()) -> None:
     from pellucid.command.component_tables import show_installed
 
-    show_installed(kind)
+    show_installed(kind, where)

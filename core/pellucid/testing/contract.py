@@ -23,7 +23,6 @@ from unittest import SkipTest
 
 from pellucid import plugins
 from pellucid.errors import PellucidError
-from pellucid.kinds import KINDS
 from pellucid.plugins import Component
 
 
@@ -40,7 +39,7 @@ class Check:
     def __call__(self, component: Component) -> None:
         """Run it; returns quietly where the contract is kept."""
         found: Callable[[Component], None] = getattr(
-            importlib.import_module(KINDS[self.kind].home), f"{self.kind}_{self.name}"
+            importlib.import_module(plugins.installed().kinds[self.kind].home), f"{self.kind}_{self.name}"
         )
         found(component)
 
@@ -60,7 +59,7 @@ def contract_checks(name: str | None = None) -> Iterator[tuple[Component, Check]
             component.plugin,
             f"{component.kind}:{component.qualified}",
         ):
-            for check in KINDS[component.kind].checks:
+            for check in plugins.installed().kinds[component.kind].checks:
                 yield component, Check(component.kind, check)
 
 
