@@ -19,6 +19,7 @@ PLUGIN = Plugin(
         "steps": "pellucid.encoders.signals.steps:Steps",
         "vae-dirichlet": "pellucid.encoders.vae_dirichlet:VaeDirichlet",
         "vae-gaussian": "pellucid.encoders.vae_gaussian:VaeGaussian",
+        "vq-bottleneck": "pellucid.encoders.vq_bottleneck.encoder:VqBottleneck",
         "window-means": "pellucid.encoders.signals.window_means:WindowMeans",
         "xresnet1d": "pellucid.encoders.signals.xresnet1d:XResNet1d",
     },

@@ -16,7 +16,7 @@ from pellucid.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pellucid.data.inputs import Graph
+    from pellucid.data.inputs import Graph, Trajectory
 
 
 class ArrayDataset(Dataset):
@@ -66,6 +66,8 @@ class ArrayDataset(Dataset):
             if values.shape != expected:
                 raise DataError(f"dataset {spec.name!r}: input {name!r} has shape {values.shape}, expected {expected}")
             self._inputs[name] = self._finite(name, values)
+            if spec.inputs[name].kind == "trajectory":
+                self._check_levels(name, self._inputs[name])
         for name in self._masks:
             if name not in self._inputs:
                 raise DataError(f"dataset {spec.name!r}: a mask is given for {name!r}, which is no input")
@@ -78,6 +80,17 @@ class ArrayDataset(Dataset):
         if len(values) != len(self.frame):
             raise DataError(f"{where} has {len(values)} graphs for {len(self.frame)} samples")
         values.check(cast("Graph", self.spec.inputs[name]), where)
+
+    def _check_levels(self, name: str, values: np.ndarray) -> None:
+        spec, mask = cast("Trajectory", self.spec.inputs[name]), self._masks.get(name)
+        known = True if mask is None else np.broadcast_to(mask.reshape(mask.shape + (1,) * (3 - mask.ndim)), values.shape)
+        if (found := spec.no_level(values, known)) is not None:
+            sample, which, step = found
+            value = values[sample, spec.names.index(which), step]
+            raise DataError(
+                f"dataset {self.spec.name!r}: input {name!r} of sample {self.frame.index[sample]!r} has {which!r} = {value:g} at step "
+                f"{step}, which is none of its levels 0 to {len(spec.levels[which]) - 1}"
+            )
 
     def _finite(self, name: str, values: np.ndarray) -> np.ndarray:
         """The values with zeros where they are masked and not finite: times a mask, NaN would stay NaN."""

@@ -141,6 +141,8 @@ class Trajectory(OnAxes):
         From one step to the next.
     units : tuple of str
         One a name.
+    levels : mapping of str to tuple of str
+        What the values 0, 1 ... of a name stand for, where it is one of several and no number (``{"move": ("left", "right")}``).
     """
 
     axes: ClassVar[tuple[str, ...]] = (CHANNEL, "step")
@@ -153,6 +155,16 @@ class Trajectory(OnAxes):
     length: int = Field(gt=0)
     dt_s: float = Field(gt=0, allow_inf_nan=False)
     units: tuple[str, ...]
+    levels: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _levels_of_names(self) -> Trajectory:
+        for name, levels in self.levels.items():
+            if name not in self.names:
+                raise ValueError(f"levels are said of {name!r}, which is not among the names: {', '.join(self.names)}")
+            if len(levels) < 2 or len(set(levels)) != len(levels):
+                raise ValueError(f"levels of {name!r} must be two or more that differ from each other")
+        return self
 
     @model_validator(mode="after")
     def _states_and_actions(self) -> Trajectory:
@@ -179,6 +191,27 @@ class Trajectory(OnAxes):
     def channels(self) -> tuple[str, ...]:
         """The names, as what reads signals calls them."""
         return self.names
+
+    def no_level(self, values: Any, known: Any = True) -> tuple[int, str, int] | None:
+        """The first known value that is none of its name's levels, as sample, name and step; None where all are.
+
+        Parameters
+        ----------
+        values : ndarray, shape (sample, name, step)
+        known : ndarray of bool, optional
+            Of the same shape, or of one that stretches to it.
+        """
+        for name, levels in self.levels.items():
+            at = self.names.index(name)
+            own = values[:, at]
+            # Written so that a value which is no number is none of the levels.
+            bad = ~((own >= 0) & (own < len(levels)) & (own % 1 == 0))
+            if known is not True:
+                bad = bad & known[:, at]
+            if bad.any():
+                sample, step = (int(one[0]) for one in bad.nonzero())
+                return sample, name, step
+        return None
 
     @property
     def channel_units(self) -> tuple[str, ...]:

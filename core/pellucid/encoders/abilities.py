@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -116,3 +117,18 @@ class RunsFree(Protocol):
 
     def free_run(self, start: Tensor, steps: int) -> FreeRun:
         """Go on from some states, shape (run, unit), for so many steps that it sees nothing of."""
+
+
+@runtime_checkable
+class ForecastsLevels(Protocol):
+    """An encoder that says after each step of a trajectory what it will see next, of names that are one of several levels."""
+
+    @property
+    def input_name(self) -> str:
+        """Name of the input, a trajectory with levels."""
+
+    def forecasts(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Of each state the logarithm of the chance of each level at the next step, shape (sample, step, level).
+
+        What it says at a step rests on the steps up to there and on what was done at it, and on nothing later.
+        """

@@ -1,0 +1,1 @@
+"""A causal transformer whose states pass through codes."""
