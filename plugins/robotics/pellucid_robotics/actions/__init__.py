@@ -1,0 +1,1 @@
+"""Actions of robots in one space, where every number has a physical meaning."""
