@@ -38,6 +38,8 @@ class Monomials:
     ('1', 'x', 'y', 'x^2', 'x*y', 'y^2')
     >>> Monomials.up_to(2, ("x", "u"), linear=("u",), constant=False).names
     ('x', 'u', 'x^2', 'x*u', 'x^2*u')
+    >>> Monomials.up_to(2, ("cos", "sin"), angles=(("cos", "sin"),)).names
+    ('1', 'cos', 'sin', 'cos^2', 'cos*sin')
     """
 
     variables: tuple[str, ...]
@@ -52,6 +54,7 @@ class Monomials:
         linear: Sequence[str] = (),
         interactions: bool = True,
         constant: bool = True,
+        angles: Sequence[tuple[str, str]] = (),
     ) -> Monomials:
         """All products up to a degree.
 
@@ -67,16 +70,21 @@ class Monomials:
             Whether different numbers that may enter with any power are multiplied by each other.
         constant : bool
             Whether 1 is a term.
+        angles : sequence of (str, str)
+            Pairs that are cosine and sine of one angle. A square of a sine is 1 less that of the cosine, so products with it are sums of
+            others and are left out: with them no coefficient would be determined.
 
         Raises
         ------
         StudyError
-            If a name in ``linear`` is none of the variables, or there would be more than :data:`MOST` terms.
+            If a name in ``linear`` or ``angles`` is none of the variables, or there would be more than :data:`MOST` terms.
         """
-        for name in linear:
-            if name not in variables:
+        for option, names in (("linear_in", linear), ("angles", [name for pair in angles for name in pair])):
+            for name in names:
+                if name in variables:
+                    continue
                 raise StudyError(
-                    f"linear_in names {name!r}, which is none of the numbers{nearest(name, variables)}; these are: "
+                    f"{option} names {name!r}, which is none of the numbers{nearest(name, variables)}; these are: "
                     f"{', '.join(variables)}"
                 )
         free = [at for at, name in enumerate(variables) if name not in linear]
@@ -95,6 +103,8 @@ class Monomials:
             ]
         controls = [at for at, name in enumerate(variables) if name in linear]
         powers = found + [[one + (at == of) for at, one in enumerate(term)] for term in found for of in controls]
+        sines = [list(variables).index(sine) for _, sine in angles]
+        powers = [term for term in powers if all(term[at] < 2 for at in sines)]
         # By degree; of one degree in the order in which people write them.
         powers = sorted(powers, key=lambda term: (sum(term), [-one for one in term]))
         return cls(tuple(variables), tuple(tuple(term) for term in powers if constant or any(term)))

@@ -27,12 +27,15 @@ class PolynomialLibraryConfig(EncoderConfig):
         Whether different numbers are multiplied by each other.
     constant : bool
         Whether 1 is a unit.
+    angles : tuple of (str, str)
+        Pairs of numbers that are cosine and sine of one angle. Products with a square of the sine are left out, as they are sums of others.
     """
 
     degree: int = Field(default=2, ge=1, le=12)
     linear_in: tuple[str, ...] = ()
     interactions: bool = True
     constant: bool = True
+    angles: tuple[tuple[str, str], ...] = ()
 
 
 class PolynomialLibrary(Encoder):
@@ -67,6 +70,7 @@ class PolynomialLibrary(Encoder):
             linear=config.linear_in,
             interactions=config.interactions,
             constant=config.constant,
+            angles=config.angles,
         )
         self._units = (spec.units,) * len(spec.names) if isinstance(spec.units, str) else spec.units
 

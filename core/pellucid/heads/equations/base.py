@@ -91,7 +91,23 @@ class EquationHead(OnePass):
             targets.append(labels_of(batch).cpu().numpy().astype(np.float64))
             first = next(iter(batch.groups.values()), ("",) * len(z))
             groups.extend(first)
-        terms, labels = np.concatenate(columns), np.concatenate(targets)
+        self.settle_on(np.concatenate(columns), np.concatenate(targets), groups)
+
+    @torch.no_grad()
+    def settle_on(self, terms: Floats, labels: Floats, groups: Sequence[str]) -> None:
+        """Learn from rows that are at hand, as :meth:`finish` does from samples.
+
+        Parameters
+        ----------
+        terms : ndarray, shape (row, term)
+        labels : ndarray, shape (row, output)
+        groups : sequence of str, shape (row,)
+
+        Raises
+        ------
+        DataError
+            If a term or a label is not finite, or there are fewer rows than terms.
+        """
         for what, values, names in (("term", terms, self.term_names), ("label", labels, self.outputs)):
             if (bad := ~np.isfinite(values)).any():
                 row, at = np.argwhere(bad)[0]
