@@ -1,0 +1,183 @@
+"""What was seen, done, paid, and seen next, in the true environment; no transition reaches across a reset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import DataError
+from pellucid_robotics.rl.tasks import Floats, Task
+
+Policy = Callable[[Floats], Floats]
+"""From states, shape (one, state), to actions, shape (one, action)."""
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """Steps of episodes.
+
+    Parameters
+    ----------
+    states, actions, following : ndarray of float64, shape (step, state or action)
+    rewards : ndarray, shape (step,)
+    episodes : ndarray of str, shape (step,)
+    """
+
+    states: Floats
+    actions: Floats
+    following: Floats
+    rewards: Floats
+    episodes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rewards)
+
+    @classmethod
+    def joined(cls, some: Sequence[Transitions]) -> Transitions:
+        """One after the other."""
+        fields = ("states", "actions", "following", "rewards", "episodes")
+        return cls(*(np.concatenate([getattr(one, name) for one in some]) for name in fields))
+
+    def last(self, steps: int) -> Transitions:
+        """The latest steps; those of an episode that begins before stay whole steps of it."""
+        rows = slice(max(0, len(self) - steps), None)
+        return Transitions(
+            self.states[rows], self.actions[rows], self.following[rows], self.rewards[rows], self.episodes[rows]
+        )
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Transitions, how many true steps they took, and what broke off.
+
+    Parameters
+    ----------
+    transitions : Transitions
+    steps : int
+        Steps that the environment was asked for, those that failed among them.
+    findings : tuple of str
+        Where an episode broke off, and why.
+    """
+
+    transitions: Transitions
+    steps: int
+    findings: tuple[str, ...] = ()
+
+
+def gather(
+    environment: Any, task: Task, policy: Policy | None, steps: int, *, seeds: Sequence[int], rng: np.random.Generator, hold: int = 1,
+    noise: float = 0.0, name: str = "episode",
+) -> Gathered:  # fmt: skip
+    """Steps of an environment, episode after episode, until there are enough.
+
+    An episode that raises an error, or says something that is no number, ends there; what it has gathered before is kept.
+
+    Parameters
+    ----------
+    environment : gymnasium.Env
+    task : Task
+    policy : callable, optional
+        Actions at random without one.
+    steps : int
+    seeds : sequence of int
+        With which episodes are begun; as many episodes as there are seeds, at most.
+    rng : Generator
+        Of random actions, and of noise.
+    hold : int
+        Steps for which a random action is held: what changes at every step moves nothing heavy.
+    noise : float
+        Standard deviation of what is added to a policy's actions.
+    name : str
+        Episodes are called after it and their seed.
+
+    Raises
+    ------
+    DataError
+        If nothing was gathered.
+    """
+    rows: list[tuple[Floats, Floats, Floats, float, str]] = []
+    findings: list[str] = []
+    asked = 0
+    for seed in seeds:
+        if asked >= steps:
+            break
+        called = f"{name} {seed}"
+        try:
+            state = _numbers(environment.reset(seed=int(seed))[0], len(task.states))
+            action = np.zeros(len(task.actions))
+            for at in range(min(task.steps, steps - asked)):
+                if policy is None:
+                    if at % hold == 0:
+                        action = rng.uniform(-task.limit, task.limit, len(task.actions))
+                else:
+                    action = np.asarray(policy(state[None])[0], np.float64) + rng.normal(0, noise, len(task.actions))
+                    action = np.clip(action, -task.limit, task.limit)
+                asked += 1
+                after, reward, terminated, truncated, _ = environment.step(action)
+                after = _numbers(after, len(task.states))
+                if not np.isfinite(reward):
+                    raise ValueError("the reward is no number")
+                rows.append((state, action.copy(), after, float(reward), called))
+                state = after
+                if terminated or truncated:
+                    break
+        except Exception as error:  # noqa: BLE001 - environments are anybody's code; what they gathered before is worth keeping
+            findings.append(
+                f"{called} broke off after {sum(row[4] == called for row in rows)} steps: {type(error).__name__}: {error}"
+            )
+            asked += not rows or rows[-1][4] != called
+    if not rows:
+        raise DataError(f"{task.name}: nothing was gathered; {'; '.join(findings) or 'no steps were asked for'}")
+    columns = [np.array(one) for one in zip(*rows, strict=True)]
+    return Gathered(Transitions(*columns), asked, tuple(findings))
+
+
+def returns(make: Callable[[], Any], task: Task, policy: Policy | None, seeds: Sequence[int]) -> Floats:
+    """Sum of rewards of an episode from each seed, shape (seed,): actions at random without a policy.
+
+    Parameters
+    ----------
+    make : callable
+        Makes an environment: those of all seeds go side by side, so that a policy is asked once a step.
+    task : Task
+    policy : callable, optional
+    seeds : sequence of int
+
+    Notes
+    -----
+    An episode that raises an error, or says something that is no number, ends with what it has.
+    """
+    several = [make() for _ in seeds]
+    total, running = np.zeros(len(seeds)), np.ones(len(seeds), bool)
+    states = np.zeros((len(seeds), len(task.states)))
+    draws = [np.random.default_rng([int(seed), 7]) for seed in seeds]
+    for at, seed in enumerate(seeds):
+        states[at] = _numbers(several[at].reset(seed=int(seed))[0], len(task.states))
+    for _ in range(task.steps):
+        if not running.any():
+            break
+        if policy is None:
+            actions = np.stack([draw.uniform(-task.limit, task.limit, len(task.actions)) for draw in draws])
+        else:
+            actions = np.clip(policy(states), -task.limit, task.limit)
+        for at in np.flatnonzero(running):
+            try:
+                after, reward, terminated, truncated, _ = several[at].step(actions[at])
+                states[at] = _numbers(after, len(task.states))
+                total[at] += float(reward) if np.isfinite(reward) else 0.0
+                running[at] = not (terminated or truncated)
+            except Exception:  # noqa: BLE001 - see gather
+                running[at] = False
+    return total
+
+
+def _numbers(observation: Any, width: int) -> Floats:
+    found = np.asarray(observation, np.float64).ravel()
+    if found.shape != (width,):
+        raise ValueError(f"an observation has {found.size} numbers, and the task names {width} states")
+    if not np.isfinite(found).all():
+        raise ValueError("an observation is no number")
+    return found.copy()

@@ -1,0 +1,186 @@
+"""Many episodes of a model side by side, as stable-baselines3 wants them, and an environment that cannot break a learner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from stable_baselines3.common.vec_env import VecEnv
+
+from pellucid_robotics.rl.tasks import Floats, Task
+
+FARTHEST = 10.0
+"""Standard deviations beyond which an observation is cut off for the learner."""
+
+
+class Steps(Protocol):
+    """What a model of an environment does; a surrogate and equations that are known do it alike."""
+
+    def step(self, states: Floats, actions: Floats) -> tuple[Floats, Floats, np.ndarray]:
+        """States that follow, rewards, and which have left their bounds."""
+
+
+class Scale:
+    """Observations in standard deviations.
+
+    Parameters
+    ----------
+    mean, deviation : ndarray, shape (state,)
+    """
+
+    def __init__(self, mean: Floats, deviation: Floats) -> None:
+        self.mean, self.deviation = mean, np.where(deviation > 1e-6, deviation, 1.0)
+
+    @classmethod
+    def of(cls, states: Floats) -> Scale:
+        """That of some states, shape (one, state)."""
+        return cls(states.mean(0), states.std(0))
+
+    def __call__(self, states: Floats) -> Floats:
+        """Shape (..., state)."""
+        return np.clip((states - self.mean) / self.deviation, -FARTHEST, FARTHEST)
+
+
+class ModelEpisodes(VecEnv):
+    """Episodes of a model of an environment, stepped together.
+
+    An episode that leaves the bounds is over and pays nothing; one that has lasted as long as the task's is cut off, so that what would have
+    come counts. A new one begins at once from ``starts``.
+
+    Parameters
+    ----------
+    model : Steps
+    task : Task
+    starts : callable
+        From a generator and a count to states, shape (count, state).
+    scale : Scale
+    count : int
+    seed : int
+    """
+
+    def __init__(
+        self, model: Steps, task: Task, starts: Callable[[np.random.Generator, int], Floats], scale: Scale, count: int, seed: int
+    ) -> None:  # fmt: skip
+        wide = spaces.Box(-FARTHEST, FARTHEST, (len(task.states),), np.float32)
+        super().__init__(count, wide, spaces.Box(-task.limit, task.limit, (len(task.actions),), np.float32))
+        self.model, self.task, self.starts, self.scale = model, task, starts, scale
+        self.rng = np.random.default_rng(seed)
+        self.states = self.starts(self.rng, count)
+        # Episodes begin at different times, so that not all end together.
+        self.at = self.rng.integers(task.steps, size=count)
+        self.done_actions = np.zeros((count, len(task.actions)))
+
+    def reset(self) -> np.ndarray:
+        """Begin all anew."""
+        self.states = self.starts(self.rng, self.num_envs)
+        return self._seen(self.states)
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Take note of what is done."""
+        self.done_actions = np.asarray(actions, np.float64)
+
+    def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
+        """Do it."""
+        self.states, rewards, left = self.model.step(self.states, self.done_actions)
+        self.at = self.at + 1
+        late = (self.at >= self.task.steps) & ~left
+        over = left | late
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        if over.any():
+            last = self._seen(self.states)
+            for one in np.flatnonzero(over):
+                infos[one] = {"terminal_observation": last[one], "TimeLimit.truncated": bool(late[one])}
+            self.states = self.states.copy()
+            self.states[over] = self.starts(self.rng, int(over.sum()))
+            self.at[over] = 0
+        return self._seen(self.states), rewards.astype(np.float32), over, infos
+
+    def _seen(self, states: Floats) -> np.ndarray:
+        return self.scale(states).astype(np.float32)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        """The same for all."""
+        return [getattr(self, attr_name, None)] * self.num_envs
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        """Of all together."""
+        setattr(self, attr_name, value)
+
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
+        """There are none."""
+        raise AttributeError(method_name)
+
+    def env_is_wrapped(self, wrapper_class: type[Any], indices: Any = None) -> list[bool]:
+        """None is."""
+        return [False] * self.num_envs
+
+
+def mixed_starts(begun: Floats, visited: Floats, share: float) -> Callable[[np.random.Generator, int], Floats]:
+    """Where episodes of a model begin: where true ones began, and for a share of them at any state that was visited."""
+
+    def starts(rng: np.random.Generator, count: int) -> Floats:
+        anywhere = rng.random(count) < share
+        return np.where(
+            anywhere[:, None],
+            visited[rng.integers(len(visited), size=count)],
+            begun[rng.integers(len(begun), size=count)],
+        )
+
+    return starts
+
+
+class Safe(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """A true environment for a learner: scaled observations, an action space of the task, and errors that end an episode.
+
+    Parameters
+    ----------
+    env : gymnasium.Env
+    task : Task
+    scale : Scale
+    seeds : sequence of int
+        With which episodes begin, one after the other, and from the first again.
+    """
+
+    def __init__(self, env: Any, task: Task, scale: Scale, seeds: Sequence[int]) -> None:
+        super().__init__(env)
+        self.task, self.scale, self.seeds, self.begun, self.at = task, scale, seeds, 0, 0
+        self.observation_space = spaces.Box(-FARTHEST, FARTHEST, (len(task.states),), np.float32)
+        self.action_space = spaces.Box(-task.limit, task.limit, (len(task.actions),), np.float32)
+        self.last = np.zeros(len(task.states), np.float32)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin the next episode; a start that breaks is left out."""
+        for _ in self.seeds:
+            self.begun, self.at = self.begun + 1, 0
+            try:
+                state = np.asarray(
+                    self.env.reset(seed=int(self.seeds[(self.begun - 1) % len(self.seeds)]))[0], np.float64
+                ).ravel()
+            except Exception:  # noqa: BLE001, S112 - environments are anybody's code
+                continue
+            if np.isfinite(state).all():
+                break
+        else:
+            raise RuntimeError(f"{self.task.name}: no episode can be begun")
+        self.last = self.scale(state).astype(np.float32)
+        return self.last, {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """An error, or what is no number, ends the episode and pays nothing."""
+        self.at += 1
+        try:
+            state, reward, terminated, truncated, _ = self.env.step(np.asarray(action, np.float64))
+            state = np.asarray(state, np.float64).ravel()
+            good = bool(np.isfinite(state).all() and np.isfinite(reward))
+        except Exception:  # noqa: BLE001 - see reset
+            good = False
+        if not good:
+            return self.last, 0.0, True, False, {}
+        self.last = self.scale(state).astype(np.float32)
+        return self.last, float(reward), bool(terminated), bool(truncated or self.at >= self.task.steps), {}
