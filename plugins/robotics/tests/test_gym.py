@@ -103,3 +103,33 @@ def test_steps_without_a_time_are_asked_for():
         GymEpisodes.collected(Still(), GymEpisodesConfig(episodes=1, steps=3, dt_s=2.0)).spec.inputs["trajectory"].dt_s
         == 2
     )
+
+
+@pytest.mark.parametrize("which", ["terminated", "truncated"])
+def test_nothing_is_gathered_behind_the_end_of_an_episode(which):
+    class Ends(Line):
+        def step(self, action):
+            seen, reward, terminated, truncated, info = super().step(action)
+            over = self.at == 3
+            return (
+                seen,
+                reward,
+                terminated or (over and which == "terminated"),
+                truncated or (over and which == "truncated"),
+                info,
+            )
+
+    data = GymEpisodes.collected(Ends(), GymEpisodesConfig(episodes=1, steps=9))
+    assert len(data.episodes.episodes[0]) == 3
+    assert not data.findings
+
+
+def test_one_step_before_an_environment_broke_off_is_no_episode():
+    class Once(Line):
+        def step(self, action):
+            if self.at == 1:
+                raise RuntimeError("no connection")
+            return super().step(action)
+
+    with pytest.raises(DataError, match="gathered nothing; at step 1: RuntimeError"):
+        GymEpisodes.collected(Once(), GymEpisodesConfig(episodes=1, steps=9))
