@@ -99,7 +99,7 @@ def narrowed(items: Mapping[str, Mapping[str, Values]], where: Iterable[tuple[st
         values = {item: asked_of(fields, name) for item, fields in items.items()}
         known = sorted({value for some in values.values() for value in some})
         if not known:
-            names = {part for fields in items.values() for path in fields for part in (path, path.rpartition(".")[2])}
+            names = {name for fields in items.values() for path in fields for name in _names_of(path)}
             raise UnknownComponent(
                 f"none of the {several} here has a field {name!r}{nearest(name, names)}\n"
                 f"Fields: {', '.join(sorted({path.partition('.')[0] for fields in items.values() for path in fields}))}"
@@ -110,6 +110,13 @@ def narrowed(items: Mapping[str, Mapping[str, Values]], where: Iterable[tuple[st
             raise UnknownComponent(f"none of the {several} here has {name} = {wanted!r}{nearest(wanted, known)}{told}")
         kept = [item for item in kept if is_among(wanted, values[item])]
     return kept
+
+
+def _names_of(path: str) -> Iterator[str]:
+    """All that :func:`asked_of` would take for it, save what stands in the middle of a longer path."""
+    keys = path.split(".")
+    yield keys[-1]
+    yield from (".".join(keys[:count]) for count in range(1, len(keys) + 1))
 
 
 def chosen(kind: str, where: Iterable[tuple[str, str]]) -> dict[str, Component]:

@@ -1,6 +1,7 @@
 """What the robotics plugin offers."""
 
 from pellucid.plugins import API, Plugin
+from pellucid_robotics.policies.kinds import ADDED
 
 PLUGIN = Plugin(
     name="robotics",
@@ -19,5 +20,6 @@ PLUGIN = Plugin(
         "robotics-lorenz": "pellucid_robotics/studies/robotics-lorenz.toml",
     },
     views={"readings": "pellucid_robotics.views.readings:readings"},
+    added=ADDED,
     mend="pip install --force-reinstall pellucid-robotics",
 )
