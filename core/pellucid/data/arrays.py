@@ -83,7 +83,9 @@ class ArrayDataset(Dataset):
 
     def _check_levels(self, name: str, values: np.ndarray) -> None:
         spec, mask = cast("Trajectory", self.spec.inputs[name]), self._masks.get(name)
-        known = True if mask is None else np.broadcast_to(mask.reshape(mask.shape + (1,) * (3 - mask.ndim)), values.shape)
+        known = (
+            True if mask is None else np.broadcast_to(mask.reshape(mask.shape + (1,) * (3 - mask.ndim)), values.shape)
+        )
         if (found := spec.no_level(values, known)) is not None:
             sample, which, step = found
             value = values[sample, spec.names.index(which), step]

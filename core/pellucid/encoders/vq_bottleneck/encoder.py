@@ -84,7 +84,9 @@ class VqBottleneck(Encoder):
         width, share = config.width, config.width // config.bottlenecks
         self.seen, self.before = Symbols(seen, width), Symbols(done, width)
         hidden = config.feed_forward or 4 * width
-        self.transformer = CausalTransformer(self.spec.length, width, config.depth, config.heads, hidden, config.dropout)
+        self.transformer = CausalTransformer(
+            self.spec.length, width, config.depth, config.heads, hidden, config.dropout
+        )
         self.inward = nn.Linear(width, width)
         self.quantisers = nn.ModuleList(VectorQuantiser(share, config) for _ in range(config.bottlenecks))
         self.ahead = nn.ModuleList(Forecast(width, done, at + 1, sum(seen)) for at in range(config.ahead))
@@ -124,6 +126,10 @@ class VqBottleneck(Encoder):
         many = self.config.bottlenecks
         return ("",) if many == 1 else tuple(str(at + 1) for at in range(many))
 
+    @property
+    def _bottlenecks(self) -> list[VectorQuantiser]:
+        return [one for one in self.quantisers if isinstance(one, VectorQuantiser)]
+
     @cached_property
     def _places(self) -> tuple[Region, ...]:
         return self.spec.regions([[(at, at + 1) for at in range(self.spec.length)]])
@@ -144,12 +150,12 @@ class VqBottleneck(Encoder):
                 walked = self._walked(batch)
                 latents = self._latents(walked)
                 found.append(latents.flatten(0, 1) if walked.there is None else latents[walked.there])
-        for at, one in enumerate(self.quantisers):
+        for at, one in enumerate(self._bottlenecks):
             one.begin(latents.chunk(len(self.quantisers), -1)[at] for latents in found)
 
     def settle(self) -> None:
         """Put codes that are hardly used elsewhere."""
-        for one in self.quantisers:
+        for one in self._bottlenecks:
             one.settle()
 
     def forward(self, batch: Batch) -> Representation:
@@ -216,7 +222,7 @@ class VqBottleneck(Encoder):
 
     def _quantised(self, walked: Walked) -> list[Quantised]:
         parts = self._latents(walked).chunk(len(self.quantisers), -1)
-        return [layer(one.contiguous(), walked.there) for layer, one in zip(self.quantisers, parts, strict=True)]
+        return [layer(one.contiguous(), walked.there) for layer, one in zip(self._bottlenecks, parts, strict=True)]
 
     def _behind(self, walked: Walked, found: list[Quantised]) -> Tensor:
         """Logarithms of chances behind the last step of which anything is known; 0 where nothing is."""
@@ -254,7 +260,9 @@ def _leveled(config: VqBottleneckConfig) -> Trajectory:
             "have none: its spec says which (levels)"
         )
     if not spec.states:
-        raise StudyError(f"encoder 'vq-bottleneck': input {name!r} has actions alone, so that there is nothing to forecast")
+        raise StudyError(
+            f"encoder 'vq-bottleneck': input {name!r} has actions alone, so that there is nothing to forecast"
+        )
     return spec
 
 

@@ -49,9 +49,7 @@ class CausalTransformer(nn.Module):
         self.heads = heads
         self.places = nn.Parameter(0.02 * torch.randn(length, width))
         self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(
-                width, heads, feed_forward, dropout, "gelu", batch_first=True, norm_first=True
-            )
+            nn.TransformerEncoderLayer(width, heads, feed_forward, dropout, "gelu", batch_first=True, norm_first=True)
             for _ in range(depth)
         )
         self.norm = nn.LayerNorm(width)
