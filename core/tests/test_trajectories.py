@@ -45,6 +45,9 @@ def test_names_that_are_no_actions_are_states():
         ({"names": ("elbow", " "), "actions": ()}, "name 2 of 2 is empty"),
         ({"dt_s": 0.0}, "greater than 0"),
         ({"dt_s": float("inf")}, "finite number"),
+        ({"levels": {"push": ("left", "right")}}, "'push', which is not among the names"),
+        ({"levels": {"torque": ("on",)}}, "two or more that differ"),
+        ({"levels": {"torque": ("on", "on")}}, "two or more that differ"),
     ],
 )
 def test_what_cannot_be_a_trajectory_is_refused(change, said):

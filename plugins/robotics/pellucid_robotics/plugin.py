@@ -28,7 +28,6 @@ PLUGIN = Plugin(
         "readings": "pellucid_robotics.views.readings:readings",
         "walk": "pellucid_robotics.views.walk:walk",
     },
-    views={"readings": "pellucid_robotics.views.readings:readings"},
     added=ADDED,
     mend="pip install --force-reinstall pellucid-robotics",
 )

@@ -123,8 +123,8 @@ def extract(codes: Whole, seen: Whole, done: Whole, settings: MapSettings | None
     of the smallest distance become one first.
     """
     settings = settings or MapSettings()
+    size = int(np.max(codes, initial=-1)) + 1
     codes, seen, done = (np.asarray(one)[:, settings.prefix :] for one in (codes, seen, done))
-    size = int(codes.max(initial=-1)) + 1
     usual = _most_often(codes, seen, size)
     steps = np.column_stack([one.ravel() for one in (codes[:, :-1], done[:, :-1], codes[:, 1:])])
     every, counts = np.unique(steps[(steps[:, 0] >= 0) & (steps[:, 2] >= 0)], axis=0, return_counts=True)

@@ -66,7 +66,7 @@ def planned(found: CognitiveMap, codes: Whole, one: Problem, places: Whole, maze
     if plan is None:
         return Outcome(False, 0)
     # Nodes that are one for the map ask for no move at all, though the goal is another place.
-    arrived = maze.after(places[one.walk, one.start], plan) == places[one.walk, one.goal]
+    arrived = bool(maze.after(places[one.walk, one.start], plan) == places[one.walk, one.goal])
     return Outcome(arrived, len(plan), plan)
 
 
