@@ -81,6 +81,7 @@ PLUGIN = Plugin(
         "generated-text": "pellucid.protocols.texts.generated:GeneratedText",
         "iis": "pellucid.protocols.interpretability.score:Iis",
         "input-necessity": "pellucid.protocols.necessity:InputNecessity",
+        "intermediate-necessity": "pellucid.protocols.intermediate:IntermediateNecessity",
         "latent-clusters": "pellucid.protocols.latents.clusters:LatentClusters",
         "masked-links": "pellucid.protocols.links.masked:MaskedLinks",
         "missingness": "pellucid.protocols.missingness.flip:Missingness",

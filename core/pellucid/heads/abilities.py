@@ -36,6 +36,25 @@ class ByConcepts(Protocol):
 
 
 @runtime_checkable
+class ByIntermediate(Protocol):
+    """A head that first says something that a person can read, and decides by it and by the sample.
+
+    Its sub-goal, plan or summary: what :class:`ByConcepts` is where ratings alone decide. ``intermediate-necessity`` tries whether the
+    output follows it.
+    """
+
+    @property
+    def intermediate_names(self) -> tuple[str, ...]:
+        """Names of its numbers."""
+
+    def intermediate(self, z: Representation) -> Tensor:
+        """What it says, in the numbers' own units, shape (sample, number)."""
+
+    def decided(self, z: Representation, intermediate: Tensor) -> Tensor:
+        """Outputs with another one in its place, all else as in the sample; with its own, the outputs as they are."""
+
+
+@runtime_checkable
 class ReadsCounts(Protocol):
     """A head that takes the units of some encoders for counts, which are never negative."""
 

@@ -16,6 +16,7 @@ from pellucid.heads.base import Head, Predictor, probabilities
 from pellucid.model import Model, batches
 from pellucid.part import Config
 from pellucid.protocols.base import Assessment, Context, FittedFold, rows_of
+from pellucid.protocols.dealing import others
 from pellucid.representation import Representation, concatenated
 from pellucid.result import Result
 from pellucid.seeds import seed_of
@@ -210,7 +211,7 @@ class _Asked:
         """Error of each sample under each condition."""
         model = self.model.eval()
         z = concatenated([model.encode(batch) for batch, _ in batches(self.samples)])
-        other = torch.from_numpy(_others(len(self.samples), seed))
+        other = torch.from_numpy(others(len(self.samples), seed))
         found = {TRUE: self._error(z), SHUFFLED: self._error(z.rows(other)), ZERO: self._error(_zeros(z))}
         prefixes = [prefix for prefix, _ in model.named_encoders()]
         if len(prefixes) > 1:
@@ -247,14 +248,6 @@ def _numbers(texts: list[str], unit: str) -> np.ndarray:
     """The number in each text, NaN where there is none."""
     found = (quantity(text, unit) for text in texts)
     return np.array([np.nan if one is None else one for one in found])
-
-
-def _others(count: int, seed: int) -> np.ndarray:
-    """For each sample another one, each given once."""
-    order = np.random.default_rng(seed).permutation(count)
-    found = np.empty(count, np.int64)
-    found[order] = np.roll(order, 1)
-    return found
 
 
 def _zeros(z: Representation) -> Representation:

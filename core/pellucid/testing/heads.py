@@ -9,7 +9,7 @@ import torch
 
 from pellucid import plugins
 from pellucid.explanation import Family
-from pellucid.heads.abilities import AnswersWithout, ByConcepts, ByPlaces, ByText, StepByStep
+from pellucid.heads.abilities import AnswersWithout, ByConcepts, ByIntermediate, ByPlaces, ByText, StepByStep
 from pellucid.heads.base import Head, HeadTags, Predictor
 from pellucid.heads.tags import Learnt
 from pellucid.plugins import Component
@@ -194,6 +194,12 @@ def _misunderstood(head: Head, z: Representation) -> Iterator[str]:
             return
         if asked.whole_steps(rated).shape != rated.shape or not same(asked.outcome(asked.handed_on(rated)), asked(z)):
             yield "ByConcepts: outcome(handed_on(concepts)) is not the output"
+    if isinstance(head, ByIntermediate):
+        read = asked.intermediate(z)
+        if read.shape != (count, len(asked.intermediate_names)):
+            yield f"ByIntermediate: {len(asked.intermediate_names)} names, values of shape {tuple(read.shape)}"
+        elif not same(asked.decided(z, read), asked(z)):
+            yield "ByIntermediate: with its own intermediate the output is another"
     if isinstance(head, ByText):
         vectors = asked.embed_texts(["one", "two words"])
         if vectors.shape != (2, asked(z).shape[1]):
