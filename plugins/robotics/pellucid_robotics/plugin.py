@@ -15,6 +15,7 @@ PLUGIN = Plugin(
         "lerobot-tree": "pellucid_robotics.trajectories.lerobot:LeRobotTree",
         "minigrid-walks": "pellucid_robotics.maps.minigrid:MinigridWalks",
         "robomimic-hdf5": "pellucid_robotics.trajectories.hdf5:RobomimicHdf5",
+        "swingup": "pellucid_robotics.rl.dataset:SwingUpSteps",
         "trajectory-arrays": "pellucid_robotics.trajectories.arrays:TrajectoryArrays",
         "uci-robot-failures": "pellucid_robotics.trajectories.uci_failures:UciRobotFailures",
     },
@@ -23,6 +24,8 @@ PLUGIN = Plugin(
         "robotics-failures": "pellucid_robotics/studies/robotics-failures.toml",
         "robotics-lorenz": "pellucid_robotics/studies/robotics-lorenz.toml",
         "robotics-maze": "pellucid_robotics/studies/robotics-maze.toml",
+    protocols={"policy-learning": "pellucid_robotics.rl.policy_learning:PolicyLearning"},
+        "robotics-swingup": "pellucid_robotics/studies/robotics-swingup.toml",
     },
     views={
         "readings": "pellucid_robotics.views.readings:readings",

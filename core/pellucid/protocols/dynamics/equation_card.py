@@ -22,7 +22,7 @@ def drawn(facts: Mapping[str, Any]) -> Figure:
     Parameters
     ----------
     facts : mapping
-        ``terms``, ``outputs``, and ``found``, ``true``, ``low``, ``high``, ``inclusion`` of shape (output, term).
+        ``terms``, ``outputs``, and ``found``, ``low``, ``high``, ``inclusion`` of shape (output, term); ``true`` too, where it is known.
     """
     from matplotlib.figure import Figure
 
@@ -37,10 +37,11 @@ def drawn(facts: Mapping[str, Any]) -> Figure:
         panel.set_axis_off()
     for at, (panel, output, terms) in enumerate(zip(panels, outputs, chosen, strict=False)):
         place = np.arange(len(terms))[::-1]
-        low, high, found, true = (facts[name][at][terms] for name in ("low", "high", "found", "true"))
+        low, high, found = (facts[name][at][terms] for name in ("low", "high", "found"))
         panel.hlines(place, low, high, color="0.6", lw=2)
         panel.plot(found, place, "o", ms=4, color="C0")
-        panel.plot(true, place, "o", ms=9, mfc="none", color="C1")
+        if "true" in facts:
+            panel.plot(facts["true"][at][terms], place, "o", ms=9, mfc="none", color="C1")
         panel.axvline(0, color="0.8", lw=0.8, zorder=0)
         panel.set_yticks(place, [facts["terms"][term] for term in terms])
         panel.set_ylim(-0.7, len(terms) - 0.3)
@@ -57,7 +58,9 @@ def drawn(facts: Mapping[str, Any]) -> Figure:
 
 def _shown(facts: Mapping[str, Any], at: int) -> np.ndarray:
     """Positions of the terms of one equation that are drawn, at least one."""
-    surely = (facts["true"][at] != 0) | (facts["found"][at] != 0)
+    surely = facts["found"][at] != 0
+    if "true" in facts:
+        surely = surely | (facts["true"][at] != 0)
     order = np.lexsort((-facts["inclusion"][at], ~surely))
     count = int((surely | (facts["inclusion"][at] > 0)).sum())
     return np.sort(order[: max(1, min(count, MOST))])

@@ -10,10 +10,11 @@ import numpy as np
 from pydantic import Field
 
 from pellucid.data.spec import Frozen
+from pellucid.monomials import Monomials
 from pellucid.seeds import seed_of
 from pellucid_robotics.rl.learner import LearnerSettings, NetworkPolicy, learner
 from pellucid_robotics.rl.surrogate import Fitted, SurrogateSettings, fit
-from pellucid_robotics.rl.tasks import Task
+from pellucid_robotics.rl.tasks import Floats, Task
 from pellucid_robotics.rl.transitions import Gathered, Policy, Transitions, gather
 
 SEEDS = 1_000_000
@@ -94,6 +95,11 @@ class Learnt:
         return self.rounds[-1].policy
 
     @property
+    def begins(self) -> Floats:
+        """States at the start of true episodes, shape (episode, state)."""
+        return _begins(self.seen)
+
+    @property
     def fitted(self) -> Fitted:
         """The equations of the last round."""
         return self.rounds[-1].fitted
@@ -120,7 +126,7 @@ def at_random(make: Callable[[], Any], task: Task, steps: int, seed: int, hold: 
 
 def learn(
     make: Callable[[], Any], task: Task, begun: Gathered, settings: DynaSettings, seed: int,
-    watch: Callable[[Round], bool] | None = None,
+    watch: Callable[[Round], bool] | None = None, library: Monomials | None = None,
 ) -> Learnt:  # fmt: skip
     """Learn a policy in equations of an environment, and count the true steps.
 
@@ -135,6 +141,8 @@ def learn(
     seed : int
     watch : callable, optional
         Told of each round; the loop ends where it says true.
+    library : Monomials, optional
+        Of states and actions, for the next state; see :func:`~pellucid_robotics.rl.surrogate.fit`.
 
     Returns
     -------
@@ -157,7 +165,7 @@ def learn(
     everything = [random]
     for at in range(settings.rounds):
         seen = random if own is None else Transitions.joined([random, own])
-        fitted = fit(task, seen, settings.surrogate, seed_of(seed, "equations", at) % 2**31)
+        fitted = fit(task, seen, settings.surrogate, seed_of(seed, "equations", at) % 2**31, library)
         starts = mixed_starts(_begins(Transitions.joined(everything)), seen.states, settings.anywhere)
         count = settings.learner.episodes
         episodes = ModelEpisodes(fitted.surrogate, task, starts, scale, count, seed_of(seed, "episodes", at))
@@ -179,6 +187,31 @@ def learn(
             )
     environment.close()
     return Learnt(tuple(rounds), Transitions.joined(everything), tuple(findings))
+
+
+def learn_in_model(
+    model: Any, task: Task, seen: Transitions, settings: DynaSettings, iterations: int, seed: int
+) -> NetworkPolicy:
+    """The same learner in a model that does not change, such as equations that are known: what it can reach at all.
+
+    Parameters
+    ----------
+    model : Surrogate, or what steps as one does
+    task : Task
+    seen : Transitions
+        Where its episodes begin; see ``anywhere`` of the settings.
+    settings : DynaSettings
+    iterations : int
+    seed : int
+    """
+    from pellucid_robotics.rl.vector import ModelEpisodes, Scale, mixed_starts
+
+    scale = Scale.of(seen.states)
+    starts = mixed_starts(_begins(seen), seen.states, settings.anywhere)
+    episodes = ModelEpisodes(model, task, starts, scale, settings.learner.episodes, seed_of(seed, "known episodes"))
+    ppo = learner(episodes, settings.learner, seed_of(seed, "learner"))
+    ppo.learn(iterations * settings.learner.iteration)
+    return NetworkPolicy.of(ppo, scale, task)
 
 
 def _of_policy(

@@ -121,8 +121,8 @@ class Surrogate:
         following = np.where(left[:, None], states, following)
         return following, np.where(left, 0.0, rewards), left
 
-    def errors(self, some: Transitions, steps: int) -> Floats:
-        """Root mean square error after each number of steps, in standard deviations of each state, over stretches of episodes.
+    def squares(self, some: Transitions, steps: int) -> Floats:
+        """Mean squared error of runs from each state, in variances of each state; no run goes on into another episode.
 
         Parameters
         ----------
@@ -132,21 +132,29 @@ class Surrogate:
 
         Returns
         -------
-        ndarray, shape (step,)
-            NaN after more steps than any episode has.
+        ndarray, shape (transition, step)
+            Of the run that begins there; NaN where its episode is over.
         """
         scale = np.where((spread := some.following.std(0)) > 0, spread, 1.0)
         same = np.r_[some.episodes[1:] == some.episodes[:-1], False]
         begins = np.arange(len(some))
-        states, found = some.states, np.full(steps, np.nan)
+        states, found = some.states, np.full((len(some), steps), np.nan)
         for at in range(steps):
-            states, _, _ = self.step(states, some.actions[begins + at])
-            found[at] = np.sqrt(np.square((states - some.following[begins + at]) / scale).mean())
-            goes_on = same[begins + at]
-            begins, states = begins[goes_on], states[goes_on]
             if not len(begins):
                 break
+            states, _, _ = self.step(states, some.actions[begins + at])
+            found[begins, at] = np.square((states - some.following[begins + at]) / scale).mean(1)
+            goes_on = same[begins + at]
+            begins, states = begins[goes_on], states[goes_on]
         return found
+
+    def errors(self, some: Transitions, steps: int) -> Floats:
+        """Root mean square error after each number of steps, in standard deviations, shape (step,); see :meth:`squares`."""
+        found = self.squares(some, steps)
+        known = np.isfinite(found)
+        count = known.sum(0)
+        total = np.where(known, found, 0.0).sum(0)
+        return np.where(count > 0, np.sqrt(total / np.maximum(count, 1)), np.nan)
 
 
 def project(states: Floats, circles: tuple[tuple[int, int], ...]) -> None:
@@ -200,8 +208,19 @@ def library_of(task: Task, degree: int, *, squares: bool = False) -> Monomials:
     return Monomials(found.variables, (*found.powers, *more))
 
 
-def fit(task: Task, seen: Transitions, settings: SurrogateSettings, seed: int) -> Fitted:
+def fit(
+    task: Task, seen: Transitions, settings: SurrogateSettings, seed: int, library: Monomials | None = None
+) -> Fitted:
     """Equations of what was seen.
+
+    Parameters
+    ----------
+    task : Task
+    seen : Transitions
+    settings : SurrogateSettings
+    seed : int
+    library : Monomials, optional
+        Of states and actions, for the next state; by default what :func:`library_of` offers.
 
     Raises
     ------
@@ -216,7 +235,7 @@ def fit(task: Task, seen: Transitions, settings: SurrogateSettings, seed: int) -
                 f"task {task.name!r}: a number named {name!r} would make products that cannot be read; rename it"
             )
     columns = np.concatenate([seen.states, seen.actions], 1)
-    moves = library_of(task, settings.dynamics.degree)
+    moves = library or library_of(task, settings.dynamics.degree)
     pays = library_of(task, settings.reward.degree, squares=True)
     dynamics = equations_of(
         columns, seen.following, seen.episodes, moves,

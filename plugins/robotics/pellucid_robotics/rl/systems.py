@@ -63,7 +63,7 @@ class System(ABC):
         """
         actions = np.clip(actions, -self.task.limit, self.task.limit)
         following = self.seen(self.advance(self.inner_of(states), actions))
-        left = ((following < self.task.low) | (following > self.task.high)).any(1)
+        left = np.asarray(((following < self.task.low) | (following > self.task.high)).any(1))
         return following, self.reward(states, actions), left
 
     def starts(self, rng: np.random.Generator, count: int) -> Floats:
@@ -106,8 +106,8 @@ class Pendulum(System):
 class CartPole(System):
     """A cart of 1 kg on rails without friction, and a pole of 0.1 kg and 1 m that hangs from it; the motor pushes with up to 10 N.
 
-    Seen: position, cosine and sine of the pole's angle, speed, angular speed. Paid is ``(1 + cos) / 2 - 0.02 x^2 - 0.005 u^2`` a step of 0.04 s;
-    beyond 3 m the rails end, and the episode with them.
+    Seen: position, cosine and sine of the pole's angle, speed, angular speed. Paid is ``(1 + cos) / 2 - 0.02 x^2 - 0.005 u^2`` a step of
+    0.04 s; beyond 3 m the rails end, and the episode with them.
     """
 
     task = Task(

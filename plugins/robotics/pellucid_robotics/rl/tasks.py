@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -97,5 +98,8 @@ class HasEnvironment(Protocol):
     def seed_of_episode(self, episode: str) -> int:
         """The seed with which an episode of this dataset was begun."""
 
-    def transitions_of(self, rows: np.ndarray) -> Any:
-        """What was seen, done and paid at some samples: :class:`~pellucid_robotics.rl.transitions.Transitions`."""
+    def transitions_of(self, samples: Iterable[str]) -> Any:
+        """What was seen, done and paid at some samples, by name: :class:`~pellucid_robotics.rl.transitions.Transitions`."""
+
+    def true_model(self) -> Any:
+        """Equations that the environment is known to have, with ``step`` as a surrogate; None where nobody knows them."""

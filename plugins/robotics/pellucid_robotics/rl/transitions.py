@@ -163,7 +163,7 @@ def returns(make: Callable[[], Any], task: Task, policy: Policy | None, seeds: S
             actions = np.stack([draw.uniform(-task.limit, task.limit, len(task.actions)) for draw in draws])
         else:
             actions = np.clip(policy(states), -task.limit, task.limit)
-        for at in np.flatnonzero(running):
+        for at in np.flatnonzero(running).tolist():
             try:
                 after, reward, terminated, truncated, _ = several[at].step(actions[at])
                 states[at] = _numbers(after, len(task.states))

@@ -47,8 +47,8 @@ class Scale:
 class ModelEpisodes(VecEnv):
     """Episodes of a model of an environment, stepped together.
 
-    An episode that leaves the bounds is over and pays nothing; one that has lasted as long as the task's is cut off, so that what would have
-    come counts. A new one begins at once from ``starts``.
+    An episode that leaves the bounds is over and pays nothing; one that has lasted as long as the task's is cut off, so that what would
+    have come counts. A new one begins at once from ``starts``.
 
     Parameters
     ----------
@@ -159,10 +159,9 @@ class Safe(gymnasium.Wrapper[Any, Any, Any, Any]):
         for _ in self.seeds:
             self.begun, self.at = self.begun + 1, 0
             try:
-                state = np.asarray(
-                    self.env.reset(seed=int(self.seeds[(self.begun - 1) % len(self.seeds)]))[0], np.float64
-                ).ravel()
-            except Exception:  # noqa: BLE001, S112 - environments are anybody's code
+                seed = int(self.seeds[(self.begun - 1) % len(self.seeds)])
+                state = np.asarray(self.env.reset(seed=seed)[0], np.float64).ravel()
+            except Exception:  # noqa: BLE001 - environments are anybody's code
                 continue
             if np.isfinite(state).all():
                 break
@@ -177,7 +176,7 @@ class Safe(gymnasium.Wrapper[Any, Any, Any, Any]):
         try:
             state, reward, terminated, truncated, _ = self.env.step(np.asarray(action, np.float64))
             state = np.asarray(state, np.float64).ravel()
-            good = bool(np.isfinite(state).all() and np.isfinite(reward))
+            good = bool(np.isfinite(state).all() and np.isfinite(float(reward)))
         except Exception:  # noqa: BLE001 - see reset
             good = False
         if not good:
