@@ -19,12 +19,14 @@ PLUGIN = Plugin(
         "trajectory-arrays": "pellucid_robotics.trajectories.arrays:TrajectoryArrays",
         "uci-robot-failures": "pellucid_robotics.trajectories.uci_failures:UciRobotFailures",
     },
-    protocols={"map-planning": "pellucid_robotics.maps.planning:MapPlanning"},
+    protocols={
+        "map-planning": "pellucid_robotics.maps.planning:MapPlanning",
+        "policy-learning": "pellucid_robotics.rl.policy_learning:PolicyLearning",
+    },
     studies={
         "robotics-failures": "pellucid_robotics/studies/robotics-failures.toml",
         "robotics-lorenz": "pellucid_robotics/studies/robotics-lorenz.toml",
         "robotics-maze": "pellucid_robotics/studies/robotics-maze.toml",
-    protocols={"policy-learning": "pellucid_robotics.rl.policy_learning:PolicyLearning"},
         "robotics-swingup": "pellucid_robotics/studies/robotics-swingup.toml",
     },
     views={
