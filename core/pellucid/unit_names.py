@@ -72,6 +72,17 @@ def unit_sign(written: str) -> str:
     return re.sub(r"(?<=[^\W\d_])-?\d+\b", lambda power: power[0].translate(_RAISED), one)
 
 
+def with_unit(figure: str, written: str) -> str:
+    """A figure with its unit behind it; alone where the unit is none.
+
+    Examples
+    --------
+    >>> with_unit("2.5", "mm"), with_unit("0.3", "1")
+    ('2.5 mm', '0.3')
+    """
+    return f"{figure} {unit_sign(written)}".strip()
+
+
 def distinct(names: Iterable[str]) -> list[str]:
     """Readable names without where they come from, unless two would be alike.
 

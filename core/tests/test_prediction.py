@@ -24,6 +24,7 @@ from pellucid.protocols.prediction.assessment import (
     predictions,
 )
 from pellucid.protocols.prediction.figures import fold_mean_roc
+from pellucid.protocols.prediction.metrics import metrics_of
 from pellucid.protocols.splitting.nested_subject_cv import NestedSubjectCv
 from pellucid.result import Results
 
@@ -459,6 +460,7 @@ def test_several_numbers_are_scored_each_in_its_units():
     assert get(results, "mae:y").value == pytest.approx(10 * get(results, "mae:x").value)
     assert get(results, "spearman:y").value == pytest.approx(get(results, "spearman:x").value)
     assert " s off" in get(results, "mae:y").sentence
+    assert {one.shown for one in metrics_of(context_of("pair").spec.target("pair"))} >= {"MAE of x", "MAE of y"}
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------

@@ -51,6 +51,15 @@ def test_bars_leave_nothing_out_and_show_the_gap():
     plt.close(ax.figure)
 
 
+def test_terms_that_add_nothing_are_one_bar_however_few_there_are():
+    import matplotlib.pyplot as plt
+
+    ax = explanation([0.0, -2.0, 0.0, 0.2, 0.0]).plot(top=8)
+    labels = [label.get_text().replace("\u00a0", " ") for label in ax.get_yticklabels()]
+    assert labels[1:-2] == ["u1 · ratings = -4", "u3 · ratings = 0.4", "3 that add nothing"]
+    plt.close(ax.figure)
+
+
 def test_units_that_nobody_can_read_singly_are_one_bar_with_their_sum():
     rows = explanation_rows(fold_of(*planted()))
     one = rows[rows["sample"] == rows["sample"].iloc[0]]

@@ -16,7 +16,7 @@ from pellucid.report.figures import Picture
 from pellucid.report.folder import RunFolder
 from pellucid.report.looks import Look, looks, marks, reasons
 from pellucid.report.pictures import units_of, view_of
-from pellucid.unit_names import distinct, measured, readable
+from pellucid.unit_names import distinct, measured, readable, with_unit
 from pellucid.views import Marked, Shown
 from pellucid.views.contributions import ContributionBars, draw_bars
 from pellucid.views.network import Neighbourhood
@@ -209,7 +209,7 @@ def _named_output(text: str, target: Any, case: Mapping[str, Any]) -> str:
 
 def _said(target: Any, case: Mapping[str, Any]) -> str:
     if target.numeric:
-        return f"{number(case['probability'])} {target.units[0]}".strip()
+        return with_unit(number(case["probability"]), _unit(target, case))
     told = f"{100 * case['probability']:.0f} % {case['target']}"
     if "said" in case:
         # Of the others those that the model calls, strongest first.
@@ -219,6 +219,10 @@ def _said(target: Any, case: Mapping[str, Any]) -> str:
         others.sort(key=lambda name: -case["said"][name])
         return ", ".join([told, *(f"{100 * case['said'][name]:.0f} % {name}" for name in others)])
     return f"{told} (called {case['target']} from {100 * case['threshold']:.0f} %)" if target.yes_or_no else told
+
+
+def _unit(target: Any, case: Mapping[str, Any]) -> str:
+    return str(target.units[target.outputs.index(case["target"])])
 
 
 def _share(target: Any, case: Mapping[str, Any]) -> str:
@@ -231,7 +235,7 @@ def _label(target: Any, case: Mapping[str, Any]) -> str:
     if "labels" in case:
         return "not known" if case["labels"] is None else listed(case["labels"]) or f"none of {listed(target.outputs)}"
     if target.numeric:
-        return f"{number(label)} {target.units[0]}".strip()
+        return with_unit(number(label), _unit(target, case))
     return str(target.class_names(case["target"])[int(label)])
 
 

@@ -110,7 +110,7 @@ def embedded(figure: Figure, alt: str, caption: str = "") -> Picture:
 
     with mpl.rc_context(STYLE):
         drawn, mime = io.BytesIO(), "image/svg+xml"
-        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(drawn, format="svg", dpi=200, metadata={"Date": None, "Creator": None})
         if len(drawn.getvalue()) > LARGEST_SVG:
             drawn, mime = io.BytesIO(), "image/png"
             figure.savefig(drawn, format="png", dpi=200)

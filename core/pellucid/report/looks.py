@@ -18,6 +18,7 @@ from pellucid.report.folder import RunFolder
 from pellucid.report.pictures import view_of
 from pellucid.unit_names import readable
 from pellucid.views import Marked, Shown
+from pellucid.wording import sentence_case
 
 WHOLE = ("graph", "image", "volume", "signal", "trajectory")
 """Kinds of input of which a picture is worth more than a list of numbers."""
@@ -87,7 +88,9 @@ def _sentence(run: RunFolder, reason: Reason, case: Mapping[str, Any]) -> str:
         told = f"{here} is compared with training sample {evidence.source}{label}{there}. "
     elif evidence.region is not None:
         told = f"{here}. "
-    text = f"{evidence.text[0].upper()}{evidence.text[1:].rstrip('.')}. " if evidence.text else ""
+    # An equation begins with a name, which is written as it is.
+    said = evidence.text if evidence.text.split(" ")[1:2] == ["="] else sentence_case(evidence.text)
+    text = f"{said.rstrip('.')}. " if said else ""
     way = "raises" if reason.adds > 0 else "lowers"
     return f"{told}{text}It {way} “{case['target']}”: {reason.adds:+.2f} ({readable(evidence.unit)})."
 

@@ -105,17 +105,20 @@ def _whole(run: RunFolder, part: str, output: str, rows: pd.DataFrame, is_functi
     spread = (
         each.groupby(["shown", "fold"])["contribution"].std(ddof=0).groupby("shown").mean().sort_values(ascending=False)
     )
+    # What adds nothing to any case, as most terms of an equation, is not shown, unless that is all there is.
+    adds = (each["contribution"] != 0).groupby(each["shown"]).any()
+    told_of = spread[adds[spread.index]] if adds.any() else spread
     units = units_of(run)
-    names = distinct(measured(name, 0.0, units.get(name, ""))[0] for name in spread.index[:12])
-    told = ", ".join(f"{name} {number(width, 2)}" for name, width in zip(names, spread, strict=False))
+    names = distinct(measured(name, 0.0, units.get(name, ""))[0] for name in told_of.index[:12])
+    told = ", ".join(f"{name} {number(width, 2)}" for name, width in zip(names, told_of, strict=False))
     bars = figures.picture(
-        lambda figure: figures.importance(figure.add_subplot(), names, spread.to_numpy()[:12]),
+        lambda figure: figures.importance(figure.add_subplot(), names, told_of.to_numpy()[:12]),
         (3.9, 0.26 * len(names) + 0.6),
         f"Bars, largest first: {told}",
     )
     curves = rows[rows["comparable"].astype(bool) & np.isfinite(rows["value"].to_numpy(float))]
     there = set(curves["unit"].unique())
-    top = [unit for unit in spread.index if unit in there][:TOP_CURVES]
+    top = [unit for unit in told_of.index if unit in there][:TOP_CURVES]
     # One scale for all, and not that of a few far outliers.
     ends = curves[curves["unit"].isin(top)].groupby("unit")["contribution"].quantile([0.001, 0.999])
     edge = 0.08 * float(np.ptp(ends)) if len(ends) else 0.0

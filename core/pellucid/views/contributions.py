@@ -32,14 +32,16 @@ class ContributionBars:
     in_words: str = ""
 
     def strongest(self, top: int) -> ContributionBars:
-        """The strongest first; where there are more than ``top``, the others as one bar, so that nothing is left out."""
+        """The strongest first; where there are more than ``top``, or several that add nothing, these as one bar: nothing is left out."""
         order = np.argsort(-np.abs(self.contributions), kind="stable")
+        top = max(1, min(top, int((self.contributions != 0).sum())))
         kept, others = order[:top], order[top:]
         if len(others) < 2:
             kept, others = order, order[:0]
         labels, parts = [self.labels[i] for i in kept], self.contributions[kept]
         if len(others):
-            labels.append(f"{len(others)} weaker ones together")
+            adds = (self.contributions[others] != 0).any()
+            labels.append(f"{len(others)} weaker ones together" if adds else f"{len(others)} that add nothing")
             parts = np.append(parts, self.contributions[others].sum())
         return replace(self, labels=tuple(labels), contributions=parts)
 

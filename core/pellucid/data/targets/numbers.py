@@ -43,9 +43,10 @@ class Regression(BaseTarget):
 
     def said(self, values: np.ndarray) -> str:
         """The numbers with their units."""
+        from pellucid.unit_names import with_unit
         from pellucid.wording import number
 
-        return ", ".join(f"{number(float(v))} {u}".strip() for v, u in zip(values, self.units, strict=True))
+        return ", ".join(with_unit(number(float(v)), u) for v, u in zip(values, self.units, strict=True))
 
     def question(self) -> str:
         """How much?"""

@@ -228,7 +228,7 @@ class Worth:
             value, low, high = percentiles(float(mean[at, 0]), mean[at, 1:])
             told = (
                 f"Reading “{name}” {'adds' if value >= 0 else 'takes'} {abs(value):.3f} {'to' if value >= 0 else 'from'} "
-                f"{self.metric.name.upper()} of “{self.part}” ({low:+.3f} to {high:+.3f}), on average over {len(added)} orders of "
+                f"{self.metric.shown} of “{self.part}” ({low:+.3f} to {high:+.3f}), on average over {len(added)} orders of "
                 f"reading; between orders that differs by a standard deviation of {sd[at]:.3f}."
             )
             results.append(self._result(f"importance:{name}", (value, low, high), equal, EQUAL, subjects, told))

@@ -230,7 +230,7 @@ def _compared(metric: Metric, part: str, other: str, value: float, low: float, h
     better = value > 0 if metric.higher_is_better else value < 0
     size = f"{abs(value):.3f}"
     how = f"is {size} {'better' if better else 'worse'} than" if float(size) > 0 else "equals, to three decimals,"
-    first = f"{metric.name.upper()} of “{part}” {how} that of “{other}”"
+    first = f"{metric.shown} of “{part}” {how} that of “{other}”"
     if not (np.isfinite(low) and np.isfinite(high)):
         return f"{first}; there are too few {several} for an interval."
     if low <= 0 <= high:

@@ -16,6 +16,7 @@ from pellucid.protocols.prediction.predictions import Predictions
 from pellucid.statistics.bootstrap import subject_weights
 from pellucid.statistics.calibration import reliability_curve
 from pellucid.statistics.ranking import auroc, over_folds, roc_curve
+from pellucid.unit_names import unit_sign
 from pellucid.views.drawing import NEUTRAL
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 LINES: tuple[Any, ...] = ("-", "--", "-.", (0, (3, 1, 1, 1, 1, 1)), (0, (5, 1)), (0, (1, 1)))
 MARKS = "osD^vP"
+
+MOST_POINTS = 1000
+"""Points of a panel that are drawn one by one; of more a picture is made, as a page of drawings of many thousands opens slowly."""
 
 GRID = np.linspace(0.0, 1.0, 201)
 
@@ -121,16 +125,20 @@ def _numbers(said: Mapping[str, Predictions]) -> dict[str, Figure]:
         panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
         for at, (ax, (part, p)) in enumerate(zip(panels, said.items(), strict=False)):
             truth, predicted = p.labels[:, column], p.outputs[:, column]
-            ax.scatter(truth, predicted, s=6, alpha=0.5, color=COLOURS[at % len(COLOURS)], edgecolors="none")
+            many = len(truth) > MOST_POINTS
+            ax.scatter(
+                truth, predicted, s=6, alpha=0.5, color=COLOURS[at % len(COLOURS)], edgecolors="none", rasterized=many
+            )
             ends = [min(truth.min(), predicted.min()), max(truth.max(), predicted.max())]
             ax.plot(ends, ends, color=NEUTRAL, linewidth=0.9, zorder=0)
             ax.set_title(part, fontsize=9)
             _plain(ax)
         for ax in panels[len(said) :]:
             ax.set_axis_off()
-        unit = target.units[column] if column < len(target.units) else "1"
-        figure.supxlabel(f"True {name} ({unit})", fontsize=9)
-        figure.supylabel(f"Predicted {name} ({unit})", fontsize=9)
+        sign = unit_sign(target.units[column] if column < len(target.units) else "")
+        unit = f" ({sign})" if sign else ""
+        figure.supxlabel(f"True {name}{unit}", fontsize=9)
+        figure.supylabel(f"Predicted {name}{unit}", fontsize=9)
         figures[f"Predicted against true {name}; on the diagonal both agree."] = figure
     return figures
 

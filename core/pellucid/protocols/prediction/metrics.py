@@ -15,6 +15,7 @@ from pellucid.statistics.calibration import brier, calibration_error, error_if_s
 from pellucid.statistics.classification import accuracy, quadratic_kappa, sensitivity, specificity
 from pellucid.statistics.ranking import Formula, auroc, average_precision, macro, over_folds, share_of_yes, spearman
 from pellucid.statistics.regression import explained_variance_share, mean_absolute_error, root_mean_squared_error
+from pellucid.unit_names import unit_sign
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,12 @@ class Metric:
     words: Callable[[Predictions, float, float, float], str]
     of_subjects: bool = False
     centred: bool = False
+
+    @property
+    def shown(self) -> str:
+        """As a sentence calls it: ``"AUROC"``, ``"MAE of age"``."""
+        measure, _, of = self.name.partition(":")
+        return f"{measure.upper()} of {of}" if of else measure.upper()
 
 
 def metrics_of(target: Any) -> tuple[Metric, ...]:
@@ -169,7 +176,8 @@ _BY_KIND: Mapping[str, tuple[Metric, ...]] = {
 
 
 def _of_number(target: Any, column: int) -> tuple[Metric, ...]:
-    name, unit = target.names[column], target.units[column] if column < len(target.units) else ""
+    name, unit = target.names[column], unit_sign(target.units[column] if column < len(target.units) else "")
+    unit = f" {unit}" if unit else ""
     suffix = "" if len(target.names) == 1 else f":{name}"
 
     def at(formula: Formula) -> Callable[[Predictions], Statistic]:
@@ -183,8 +191,8 @@ def _of_number(target: Any, column: int) -> tuple[Metric, ...]:
 
     def error_words(p: Predictions, value: float, chance: float, baseline: float) -> str:
         return (
-            f"{name} is {value:.3g} {unit} off on average; always saying the median is {chance:.3g} {unit} off, the trivial "
-            f"baseline {baseline:.3g} {unit}."
+            f"{name} is {value:.3g}{unit} off on average; always saying the median is {chance:.3g}{unit} off, the trivial "
+            f"baseline {baseline:.3g}{unit}."
         )
 
     def share_words(p: Predictions, value: float, chance: float, baseline: float) -> str:
@@ -204,8 +212,8 @@ def _of_number(target: Any, column: int) -> tuple[Metric, ...]:
 
     def squared_words(p: Predictions, value: float, chance: float, baseline: float) -> str:
         return (
-            f"{name} is {value:.3g} {unit} off in the root of the mean square, in which large errors weigh more; always saying the "
-            f"mean is {chance:.3g} {unit} off, the trivial baseline {baseline:.3g} {unit}."
+            f"{name} is {value:.3g}{unit} off in the root of the mean square, in which large errors weigh more; always saying the "
+            f"mean is {chance:.3g}{unit} off, the trivial baseline {baseline:.3g}{unit}."
         )
 
     return (

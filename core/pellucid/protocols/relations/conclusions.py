@@ -129,7 +129,7 @@ class Deleted:
     def _loss(self, at: int) -> Result:
         value, low, high = percentiles(float(self.losses[at, 0]), self.losses[at, 1:])
         told = (
-            f"Without the edges “{self.relations[at]}”, {self.metric.name.upper()} of “{self.part}” is {abs(value):.3f} "
+            f"Without the edges “{self.relations[at]}”, {self.metric.shown} of “{self.part}” is {abs(value):.3f} "
             f"{'lower' if (value >= 0) == self.metric.higher_is_better else 'higher'} (loss {low:+.3f} to {high:+.3f})."
         )
         return self._result(

@@ -55,7 +55,7 @@ def _losses(several: Sequence[Deleted]) -> Figure:
     ax.axvline(0, color=NEUTRAL, linestyle=":")
     ax.set_yticks(range(len(relations)), relations, fontsize=8)
     ax.set_ylim(len(relations) - 0.5, -0.5)
-    ax.set_xlabel(f"loss of {several[0].metric.name.upper()}, and share", fontsize=8)
+    ax.set_xlabel(f"loss of {several[0].metric.shown}, and share", fontsize=8)
     figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=8)
     return figure
 
