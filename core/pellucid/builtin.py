@@ -105,4 +105,8 @@ PLUGIN = Plugin(
         "unlearning": "pellucid.protocols.dictionaries.by_labels.unlearning:Unlearned",
         "zero-shot": "pellucid.protocols.texts.zero_shot:ZeroShot",
     },
+    views={
+        "phase-portrait": "pellucid.views.phase_portrait:phase_portrait",
+        "roll-out": "pellucid.views.roll_out:roll_out",
+    },
 )

@@ -208,9 +208,38 @@ def test_who_was_learnt_from_is_refused_and_who_cannot_run_is_not_measured():
 def test_figures_show_where_it_goes_and_how_regions_follow():
     rows, _ = concluded(lozi)
     _, context = fold_of(lozi, data())
-    ((caption, figure),) = FreeRunning().figures(rows.assign(fold=0), context).items()
+    (caption, figure), (said, strip) = FreeRunning().figures(rows.assign(fold=0), context).items()
     assert "“it”, first fold: a free run beside the episode" in caption
     places, graph = figure.axes
     assert [text.get_text() for text in places.get_legend().get_texts()] == ["data", "left", "right"]
     assert {text.get_text() for text in graph.texts if "stays" in text.get_text()}
     assert any("left" in text.get_text() for text in graph.texts)
+    assert "“it”, first fold: a forecast of one episode that was not learnt from; its error" in said
+    assert len(strip.axes[0].child_axes) == 2
+
+
+def test_a_forecast_is_lost_at_the_step_from_which_its_error_is_above_the_tolerance():
+    def kicked(state):
+        """The map, and from where x is above 0.9 on a wrong one."""
+        return torch.where(state[..., :1] > 0.9, state * 0 + 0.1, lozi(state))
+
+    samples = data()
+    for tolerance in (0.05, 0.4):
+        told_strips = told(concluded(kicked, samples, tolerance=tolerance)[0], "strip")
+        (one,) = told_strips
+        real, made = np.array(one["real"]), np.array(one["made"])
+        first = samples.read(np.array([4 * PIECES])).inputs["path"][0]
+        assert real == pytest.approx(first, abs=1e-5)
+        assert one["warm"] == round(0.25 * STEPS)
+        state, path = torch.from_numpy(first[:, one["warm"] - 1]).double(), []
+        for _ in range(STEPS - one["warm"]):
+            state = kicked(state)
+            path.append(state.numpy())
+        assert np.abs(made.T - np.array(path)).max() < 1e-4
+        deviation = samples.read(np.arange(4 * PIECES)).inputs["path"].transpose(0, 2, 1).reshape(-1, 2).std(0)
+        errors = np.sqrt((((made.T - real.T[one["warm"] :]) / deviation) ** 2).mean(1))
+        beyond = np.flatnonzero(errors > tolerance)
+        assert one["lost"] == one["warm"] + beyond[0]
+        # Where it says so is before the end, and not at once.
+        assert one["warm"] < one["lost"] < STEPS
+    assert told(concluded(kicked, samples, tolerance=1e3)[0], "strip")[0]["lost"] is None

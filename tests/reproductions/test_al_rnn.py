@@ -100,6 +100,11 @@ def learn(latent, rectified, restarts):
         losses(weights, buffers, x.unflatten(0, (restarts, BATCH))).sum().backward()
         optimizer.step()
         schedule.step()
+    return parted(made, weights)
+
+
+def parted(made, weights):
+    """The networks that learnt side by side, each with its own."""
     for at, one in enumerate(made):
         one.load_state_dict({name: value[at] for name, value in weights.items()}, strict=False)
     return [one.encoder.eval() for one in made]
@@ -252,19 +257,21 @@ def test_the_two_measures_see_different_things():
     assert 13 < state_space_divergence(one, np.zeros_like(one)) < 17
 
 
-def learn_series(series, seed, updates, *, names, steps=200, rate=1e-3, **options):
-    """As published: windows of so many steps, 16 at once, RAdam whose rate falls to a hundredth."""
-    encoder = network(seed=seed, channels=names, **options).train()
-    rng = np.random.default_rng(seed)
-    optimizer = torch.optim.RAdam(encoder.parameters(), rate)
+def learn_series(series, seeds, updates, *, names, steps=200, rate=1e-3, batch=16, **options):
+    """As published: windows of so many steps, 16 at once, RAdam whose rate falls to a hundredth; networks of several seeds side by side."""
+    made = [Loss(network(seed=seed, channels=names, **options)).train() for seed in seeds]
+    weights, buffers = stack_module_state(made)
+    losses = torch.vmap(lambda one, fixed, x: functional_call(made[0], (one, fixed), (x,)), randomness="different")
+    rng = np.random.default_rng(list(seeds))
+    optimizer = torch.optim.RAdam(weights.values(), rate)
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 1e-2 ** (1 / updates))
     for _ in range(updates):
-        loss = encoder.loss(windows(series, steps, 16, rng))
+        x = windows(series, steps, batch * len(made), rng).inputs["path"].unflatten(0, (len(made), batch))
         optimizer.zero_grad()
-        loss.backward()
+        losses(weights, buffers, x).sum().backward()
         optimizer.step()
         schedule.step()
-    return encoder.eval()
+    return parted(made, weights)
 
 
 @torch.no_grad()
@@ -289,7 +296,7 @@ def recorded(name):
 def best_of_three(sides, updates, **options):
     """The restart that is nearest to the orbit to choose by, and what it does by itself beside the one to judge on."""
     train, validation, test = sides
-    made = [learn_series(train, seed, updates, names=("x", "y", "z"), **options) for seed in range(3)]
+    made = learn_series(train, range(3), updates, names=("x", "y", "z"), **options)
     best = min(made, key=lambda one: state_space_divergence(validation, left_alone(one, validation).values[0].numpy()))
     run = left_alone(best, test)
     values = run.values[0].numpy()

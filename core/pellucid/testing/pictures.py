@@ -20,6 +20,7 @@ from pellucid.testing.datasets import same_values
 from pellucid.testing.instances import need, open_all
 from pellucid.testing.planted import planted
 from pellucid.views import Marked, Shown, inches, is_to_scale
+from pellucid.views.contract import kinds_of
 from pellucid.views.stretches import stretches_of
 
 
@@ -41,6 +42,9 @@ def _inputs_that_name(component: Component) -> Iterator[tuple[Dataset, str]]:
     elif not found and stretches_of(plugins.load("view", component.qualified)) is not None:
         # One that stands beside the view of an input, and is asked for by name: such are of signals.
         yield planted(("signal",)), "signal"
+    elif not found and (kinds := kinds_of(plugins.load("view", component.qualified))):
+        for kind in kinds:
+            yield planted((kind,)), kind
     elif not found:
         raise SkipTest(f"no dataset that is here has an input with this {component.kind}")
 

@@ -15,7 +15,7 @@ then fills a figure of that size.
 """
 
 from pellucid.views.choice import view_for
-from pellucid.views.contract import PLAIN, Marked, Shown, Sized, View, inches, is_to_scale, sized
+from pellucid.views.contract import PLAIN, Marked, Shown, Sized, View, for_kinds, inches, is_to_scale, sized
 from pellucid.views.drawing import (
     INK,
     LOWERS,
@@ -46,6 +46,7 @@ __all__ = [
     "box_in_plane",
     "evidence_colours",
     "evidence_layer",
+    "for_kinds",
     "frame",
     "image",
     "inches",

@@ -100,6 +100,29 @@ def sized(size: Callable[[np.ndarray, Any, Shown], tuple[float, float]]) -> Call
     return said
 
 
+def for_kinds(*kinds: str) -> Callable[[Drawing], Drawing]:
+    """Say which kinds of input a view draws, where it is for any dataset and not for those that name it: contract checks try it on these.
+
+    Examples
+    --------
+    >>> @for_kinds("signal")
+    ... def first_channel(ax, values, spec, shown): ...
+    >>> kinds_of(first_channel)
+    ('signal',)
+    """
+
+    def said(view: Drawing) -> Drawing:
+        view.kinds = kinds  # type: ignore[attr-defined]
+        return view
+
+    return said
+
+
+def kinds_of(view: View) -> tuple[str, ...]:
+    """Kinds of input that a view draws, if it says so."""
+    return tuple(getattr(view, "kinds", ()))
+
+
 DrawsChannels = Callable[["Axes", np.ndarray, tuple[str, ...]], bool]
 """Draws one number from 0 up for each channel into an axis; False where it cannot, and has drawn nothing."""
 

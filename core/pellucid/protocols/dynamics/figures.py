@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.protocols.audited import told
 from pellucid.protocols.base import Context
+from pellucid.protocols.dynamics.strip import drawn as strip_drawn
 from pellucid.protocols.prediction.figures import COLOURS, MARKS
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def drawn(rows: pd.DataFrame, context: Context) -> dict[str, Figure]:
             draw_transitions(axes[1], codes)
             caption += ", by the region of the model; and how regions follow each other, numbers are shares of the steps out of a region"
         figures[caption] = figure
+        if strips := told(own, "strip"):
+            said, strip = strip_drawn(strips[0], context)
+            figures[f"“{part}”, first fold: {said}"] = strip
     return figures
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,13 +29,16 @@ class Followed:
         Their places in the dataset.
     episodes : list of ndarray of int
         Of each episode which samples are of it, by their place here, in the order of the dataset.
-    channels : tuple of str
+    channels, units : tuple of str
+    rate_hz : float
     """
 
     values: np.ndarray
     rows: np.ndarray
     episodes: list[np.ndarray]
     channels: tuple[str, ...]
+    units: tuple[str, ...]
+    rate_hz: float
 
     @property
     def steps(self) -> int:
@@ -71,5 +75,5 @@ def followed(samples: Dataset, name: str) -> Followed:
         )
     subjects = samples.subjects[rows]
     episodes = [np.flatnonzero(subjects == one) for one in dict.fromkeys(subjects)]
-    spec = samples.spec.input(name)
-    return Followed(values, rows, episodes, tuple(getattr(spec, "channels", ())))
+    spec: Any = samples.spec.input(name)
+    return Followed(values, rows, episodes, tuple(spec.channels), tuple(spec.channel_units), float(spec.rate_hz))

@@ -22,10 +22,12 @@ from pellucid.protocols.dynamics.conclusions import FreeRunConclusions
 from pellucid.protocols.dynamics.figures import drawn
 from pellucid.protocols.dynamics.followed import Followed, followed
 from pellucid.protocols.dynamics.linear import LinearMap
+from pellucid.protocols.dynamics.strip import strip
 from pellucid.protocols.said import MetricWords, Section
 from pellucid.result import NotMeasured, Result
 from pellucid.seeds import seed_of
 from pellucid.statistics.bootstrap import REPLICATES
+from pellucid.unit_names import unit_sign
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +53,8 @@ class FreeRunConfig(Config):
         Along each channel, of the state-space divergence; of many channels its places are Gaussians instead.
     smoothing_bins : float
         Of the spectral distance; never more than a fiftieth of the bins of frequency that a sample has.
+    tolerance : float
+        Root mean square error over channels, in standard deviations of the training samples, above which a drawn forecast counts as lost.
     replicates : int
         Resamplings behind each interval.
     """
@@ -59,6 +63,7 @@ class FreeRunConfig(Config):
     warming: float = Field(0.25, gt=0, lt=1)
     bins: int = Field(30, ge=2)
     smoothing_bins: float = Field(20.0, ge=0)
+    tolerance: float = Field(0.4, gt=0)
     replicates: int = Field(REPLICATES, ge=100)
 
 
@@ -123,7 +128,7 @@ class FreeRunning(Assessment):
         DataFrame
             ``part``, ``sample``, ``subject``, and for each horizon ``model:<n>``, ``persistence:<n>``, ``linear:<n>``, ``mean:<n>``. Told
             once of a part and fold: ``distances`` (by name, of model, persistence, linear map, chance and floor), ``diverged``, and for
-            the figures ``portrait`` and ``transitions``.
+            the figures ``portrait``, ``transitions`` and ``strip``.
 
         Raises
         ------
@@ -157,6 +162,7 @@ class FreeRunning(Assessment):
         seed = seed_of(fold.seed, part, fold.split.fold)
         smoothing = min(config.smoothing_bins, test.steps / 2 / 50)
         told = _free(encoder, linear, test, train, states[:, warm - 1], warm, seed, config.bins, smoothing)
+        told["strip"] = strip(encoder, linear, test, states[:1, warm - 1], warm, config.tolerance)
         return told_once(rows_of(part, samples.subset(test.rows), columns), told)
 
     def conclude(self, rows: pd.DataFrame, context: Context) -> Sequence[Result | NotMeasured]:
@@ -168,7 +174,7 @@ class FreeRunning(Assessment):
         ]
 
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
-        """For each part, of its first fold: a phase portrait with its regions, and how these follow each other."""
+        """For each part, of its first fold: a phase portrait with its regions, how these follow each other, and a forecast along time."""
         return drawn(rows, context)
 
 
@@ -271,11 +277,16 @@ def _portrait(run: FreeRun, test: Followed, lasts: np.ndarray) -> dict[str, Any]
     two = [0, min(1, real.shape[1] - 1)]
     codes = None if run.codes is None else run.codes[at, : len(made)].tolist()
     return {
-        "channels": [test.channels[one] for one in two],
+        "channels": [_with_unit(test, one) for one in two],
         "real": np.round(real[:, two], 5).tolist(),
         "made": np.round(made[:, two], 5).tolist(),
         "codes": codes,
     }
+
+
+def _with_unit(test: Followed, at: int) -> str:
+    sign = unit_sign(test.units[at])
+    return f"{test.channels[at]} ({sign})" if sign else test.channels[at]
 
 
 def _transitions(run: FreeRun, names: Sequence[str], lasts: np.ndarray) -> dict[str, Any] | None:
