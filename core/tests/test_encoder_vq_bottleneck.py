@@ -195,7 +195,7 @@ def test_levels_that_do_not_exist_are_refused_where_data_are_opened_and_before_a
     with pytest.raises(DataError, match="'colour' at step 5 that is none of its levels"):
         made().prepare([Batch({"walk": torch.from_numpy(x)})])
     x[2, 0, 5] = 0.5
-    with pytest.raises(DataError, match="'colour' = 0.5"):
+    with pytest.raises(DataError, match=r"'colour' = 0\.5"):
         ArrayDataset(spec, frame, {"walk": x})
     mask = np.ones(x.shape, bool)
     mask[2, 0, 5] = False

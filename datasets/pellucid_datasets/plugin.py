@@ -14,6 +14,8 @@ PLUGIN = Plugin(
     cards={
         "adroit-door": "pellucid_datasets/cards/adroit-door.toml",
         "aeon-eeg": "pellucid_datasets/cards/aeon-eeg.toml",
+        "aliased-cube": "pellucid_datasets/cards/aliased-cube.toml",
+        "aliased-room": "pellucid_datasets/cards/aliased-room.toml",
         "aloha-hdf5": "pellucid_datasets/cards/aloha-hdf5.toml",
         "bace": "pellucid_datasets/cards/bace.toml",
         "bbbp": "pellucid_datasets/cards/bbbp.toml",
@@ -42,6 +44,7 @@ PLUGIN = Plugin(
         "links-synthetic": "pellucid_datasets/cards/links-synthetic.toml",
         "lipophilicity": "pellucid_datasets/cards/lipophilicity.toml",
         "microbe-drug": "pellucid_datasets/cards/microbe-drug.toml",
+        "minigrid-walks": "pellucid_datasets/cards/minigrid-walks.toml",
         "mit-bih": "pellucid_datasets/cards/mit-bih.toml",
         "molecules-synthetic": "pellucid_datasets/cards/molecules-synthetic.toml",
         "muse-n170": "pellucid_datasets/cards/muse-n170.toml",

@@ -226,3 +226,19 @@ def test_rows_survive_a_table(tmp_path):
     assert [one.value for one in protocol.conclude(kept, context)] == [
         one.value for one in protocol.conclude(rows.assign(fold=0), context)
     ]
+
+
+def test_what_reads_codes_elsewhere_reads_those_of_walks():
+    from pellucid.protocols.codes.audit import CodesAudit
+    from pellucid_robotics.maps.example import mapped_fold
+
+    fold, context = mapped_fold()
+    protocol = CodesAudit()
+    assert not protocol.unfit(context)
+    rows = protocol.examine(fold)
+    found = {one.metric: one for one in protocol.conclude(rows.assign(fold=0), context)}
+    uses = np.array(rows["uses"].tolist())
+    # Every step of the test walks has one of 16 codes.
+    assert uses.shape == (len(fold.split.test), 16)
+    assert (uses.sum(1) == 30).all()
+    assert found["usage"].value == (uses.sum(0) > 0).mean() > 0.1
