@@ -37,15 +37,32 @@ def codes(encoder, x, mask=None):
     return torch.stack([one.codes for one in found.tokens.values()], -1)
 
 
+def latents(encoder, x, mask=None):
+    """What codes are found for: a code may stay the same where this changes."""
+    with torch.no_grad():
+        return encoder.latents(Batch({"walk": x}, {} if mask is None else {"walk": mask}))
+
+
 def test_nothing_that_is_seen_or_done_later_changes_a_code():
     encoder, x = made(codes=64), walks()
     other = x.clone()
     other[:, 0, 7:] = (x[:, 0, 7:] + 1) % 3
     # What is done at a step leads to the next: its own code does not know of it, all later ones do.
     other[:, 1, 6:] = 1 - x[:, 1, 6:]
-    before, after = codes(encoder, x), codes(encoder, other)
-    assert torch.equal(before[:, :7], after[:, :7])
-    assert not torch.equal(before[:, 7:], after[:, 7:])
+    assert torch.equal(codes(encoder, x)[:, :7], codes(encoder, other)[:, :7])
+    change = (latents(encoder, x) - latents(encoder, other)).abs().amax(-1)
+    assert change[:, :7].max() < 1e-6
+    assert change[:, 7:].min() > 1e-4
+
+
+def test_every_earlier_step_is_seen():
+    encoder, x = made(), walks()
+    for at in range(STEPS):
+        other = x.clone()
+        other[:, 0, at] = (x[:, 0, at] + 1) % 3
+        change = (latents(encoder, x) - latents(encoder, other)).abs().amax(-1)
+        assert change[:, at:].min() > 1e-6
+        assert not change[:, :at].any() or change[:, :at].max() < 1e-6
 
 
 def test_a_code_knows_what_was_done_before_and_not_only_what_is_seen():
@@ -93,6 +110,13 @@ def test_steps_that_are_not_known_have_no_code_and_are_seen_by_no_other():
     hidden = torch.where(mask, x, torch.full_like(x, 1e6))
     found, other = codes(encoder, x, mask), codes(encoder, hidden, mask)
     assert torch.equal(found, other)
+    # Not even that there is a step of which nothing is known is seen by those behind it.
+    vectors = torch.randn(6, STEPS, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        plain = encoder.transformer(vectors, mask[:, 0])
+        vectors[~mask[:, 0]] = -2 * vectors[~mask[:, 0]]
+        changed = (encoder.transformer(vectors, mask[:, 0]) - plain).abs().amax(-1)
+    assert changed[mask[:, 0]].max() < 1e-6 < 1e-3 < changed[~mask[:, 0]].min()
     assert (found[..., 0] == -1).eq(~mask[:, 0]).all()
     # A walk that is shorter has the codes of the same walk in full, up to its end.
     assert torch.equal(found[1:, :9], codes(encoder, x)[1:, :9])

@@ -125,8 +125,9 @@ def test_rare_followers_and_rare_actions_are_left_out():
 
 
 def test_of_equally_short_ways_the_likelier_is_taken():
-    edges = np.array([[0, 0, 1], [0, 1, 2], [0, 1, 1], [1, 0, 3], [2, 0, 3], [3, 0, 0]])
-    found = CognitiveMap(edges, np.array([9, 6, 4, 9, 9, 9]), np.zeros(4, int), np.arange(4))
+    # By node 1 with a chance of 0.9, by node 2 with 0.6, though its second step is the surer one.
+    edges = np.array([[0, 0, 1], [0, 1, 2], [0, 1, 1], [1, 0, 3], [1, 0, 0], [2, 0, 3], [3, 0, 0]])
+    found = CognitiveMap(edges, np.array([9, 6, 4, 9, 1, 9, 9]), np.zeros(4, int), np.arange(4))
     assert found.plan(0, 3) == (0, 0)
     assert found.plan(3, 3) == ()
     assert found.plan(-1, 3) is None

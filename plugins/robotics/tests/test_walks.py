@@ -124,6 +124,24 @@ def test_mazes_of_minigrid_are_what_the_environment_does():
     assert len(set(sights.values())) == len(sights) > 10
 
 
+def test_nobody_walks_where_an_episode_ends():
+    import gymnasium
+
+    name = "MiniGrid-LavaCrossingS9N1-v0"
+    maze = explored(name, 1, 3)
+    environment = gymnasium.make(name).unwrapped
+    environment.reset(seed=1)
+    walked = {tuple(np.floor(at + 0.5).astype(int)) for at in maze.at}
+    kinds = {}
+    for x in range(environment.width):
+        for y in range(environment.height):
+            cell = environment.grid.get(x, y)
+            kinds.setdefault("floor" if cell is None else cell.type, set()).add((x, y))
+    assert {"goal", "lava", "wall"} <= set(kinds)
+    # The lava has one gap, so that all of the floor can be reached.
+    assert walked == kinds["floor"]
+
+
 def test_what_is_no_maze_is_refused():
     with pytest.raises(DataError, match="did you mean 'MiniGrid-FourRooms-v0'"):
         explored("MiniGrid-FourRoom-v0", 0, 3)

@@ -178,6 +178,10 @@ class VqBottleneck(Encoder):
         logits = self.ahead[0](_joined(self._quantised(walked)), walked.done).split(self._levels, -1)
         return {name: one.log_softmax(-1) for name, one in zip(self.states, logits, strict=True)}
 
+    def latents(self, batch: Batch) -> Tensor:
+        """What codes are found for, shape (sample, step, width): of each step by all that is known up to there."""
+        return self._latents(self._walked(batch))
+
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of all forecasts, summed over steps ahead and states, and the loss of the bottlenecks."""
         walked = self._walked(batch)
