@@ -79,7 +79,7 @@ class UciRobotFailures(EpisodeWindows):
 
     References
     ----------
-    Seabra Lopes and Camarinha-Matos (1999), Robot Execution Failures, UCI Machine Learning Repository.
+    Seabra Lopes and Camarinha-Matos (1998), Robot Execution Failures, UCI Machine Learning Repository, doi:10.24432/C5M89N.
     """
 
     config_type = UciRobotFailuresConfig
