@@ -139,3 +139,13 @@ class StepByStep(Protocol):
 
     def outputs_by_step(self, z: Representation) -> Tensor:
         """Outputs at the start and after each step, shape (sample, step + 1, output)."""
+
+
+@runtime_checkable
+class Draws(Protocol):
+    """A head that can give several answers for a sample, where its prediction is one of them, or what lies between them."""
+
+    config: PredictorConfig
+
+    def draw(self, z: Representation, count: int, seed: int = 0) -> Tensor:
+        """So many answers for each sample, shape (draw, sample, output); the same seed gives the same for the same samples."""

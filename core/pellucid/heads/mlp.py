@@ -7,10 +7,8 @@ import itertools
 from pydantic import Field
 from torch import Tensor, nn
 
-from pellucid.explanation import Explanation
 from pellucid.heads.base import HeadTags, PredictorConfig
-from pellucid.heads.scaled import ScaledHead
-from pellucid.representation import Representation
+from pellucid.heads.path_explained import PathExplained
 
 
 class MlpConfig(PredictorConfig):
@@ -31,11 +29,10 @@ class MlpConfig(PredictorConfig):
     steps: int = Field(50, ge=2)
 
 
-class Mlp(ScaledHead):
+class Mlp(PathExplained):
     """A multilayer perceptron. Nothing in it can be read; what interpretability costs is measured against it.
 
-    Its explanation integrates gradients along the straight path from the training mean of every unit to the sample
-    (Sundararajan et al. 2017, arXiv 1703.01365), and the error of that integral is the explanation's gap.
+    Its explanation integrates gradients from the training mean, and the error of that integral is the explanation's gap.
     """
 
     tags = HeadTags(family="attribution", stage="post_hoc", faithful_by_construction=False, partial_labels=True)
@@ -53,17 +50,3 @@ class Mlp(ScaledHead):
     def score(self, x: Tensor) -> Tensor:
         """The network's output."""
         return self.layers(x)
-
-    def explain(self, z: Representation, target: str) -> Explanation:
-        """What each unit adds to one output on the way from the training mean, by integrated gradients."""
-        from pellucid.attribution.gradients import integrated_gradients
-
-        at = self.output_index(target)
-        found = integrated_gradients(
-            lambda values, rows: self(Representation(values, z.names))[:, at],
-            z.values,
-            self.unit_mean.expand_as(z.values),
-            steps=self.config.steps,
-            module=self,
-        )
-        return Explanation("attribution", target, z.names, found.values, found.baseline, found.output, z.values)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import math
 
 from pellucid.errors import DataError
-
-NORMAL_975 = 1.959963984540054
-"""97.5 % quantile of the standard normal distribution."""
+from pellucid.statistics.bootstrap import LEVEL, Interval
 
 
-def wilson(share: float, count: float) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share of independent trials; it never leaves 0 to 1 and is no point where all or none succeed.
+def wilson(share: float, count: float, *, level: float = LEVEL) -> Interval:
+    """Wilson's interval of a share of independent trials; it never leaves 0 to 1 and is no point where all or none succeed.
 
     Parameters
     ----------
     share : float
         0 to 1. As it was printed: a rounded share need not be a whole number of trials.
     count : float
-        Trials.
+        Trials, independent of each other: one an episode.
+    level : float
 
     Raises
     ------
@@ -31,15 +30,18 @@ def wilson(share: float, count: float) -> tuple[float, float]:
 
     Examples
     --------
-    >>> tuple(round(end, 3) for end in wilson(1.0, 10))
-    (0.722, 1.0)
+    >>> [round(end, 3) for end in wilson(1.0, 10)]
+    [1.0, 0.722, 1.0]
     """
+    from scipy.special import ndtri
+
     if not count > 0:
         raise DataError(f"a share of {count:g} trials has no interval: give at least one trial")
     if not 0 <= share <= 1:
         raise DataError(f"{share:g} is no share: give a number from 0 to 1")
-    square = NORMAL_975**2
+    z = float(ndtri((1 + level) / 2))
+    square = z * z
     middle = share + square / (2 * count)
-    half = NORMAL_975 * math.sqrt(share * (1 - share) / count + square / (4 * count**2))
+    half = z * math.sqrt(share * (1 - share) / count + square / (4 * count**2))
     whole = 1 + square / count
-    return max((middle - half) / whole, 0.0), min((middle + half) / whole, 1.0)
+    return Interval(share, max((middle - half) / whole, 0.0), min((middle + half) / whole, 1.0))

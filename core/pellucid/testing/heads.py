@@ -9,7 +9,7 @@ import torch
 
 from pellucid import plugins
 from pellucid.explanation import Family
-from pellucid.heads.abilities import AnswersWithout, ByConcepts, ByIntermediate, ByPlaces, ByText, StepByStep
+from pellucid.heads.abilities import AnswersWithout, ByConcepts, ByIntermediate, ByPlaces, ByText, Draws, StepByStep
 from pellucid.heads.base import Head, HeadTags, Predictor
 from pellucid.heads.tags import Learnt
 from pellucid.plugins import Component
@@ -208,6 +208,15 @@ def _misunderstood(head: Head, z: Representation) -> Iterator[str]:
             yield "ByText: writes no sentence for each sample"
     if isinstance(head, AnswersWithout) and not _sentences(asked.write_without(2), 2):
         yield "AnswersWithout: asked for two sentences, it gives others"
+    if isinstance(head, Draws):
+        drawn, outputs = asked.draw(z, 3, seed=1), len(asked.config.target.outputs)
+        if drawn.shape != (3, count, outputs) or not bool(drawn.isfinite().all()):
+            yield f"Draws: three draws of {count} samples are of shape {tuple(drawn.shape)}, or not finite"
+            return
+        if not same(drawn, asked.draw(z, 3, seed=1)):
+            yield "Draws: the same seed draws otherwise"
+        if same(drawn[0], drawn[1]) or same(drawn, asked.draw(z, 3, seed=2)):
+            yield "Draws: all draws are the same"
     if isinstance(head, StepByStep):
         path, wanted = asked.outputs_by_step(z), (count, len(asked.step_names) + 1, len(asked.config.target.outputs))
         if path.shape != wanted:

@@ -65,7 +65,8 @@ class ResultRow(Frozen):
         """Wilson's interval; None where the trials are not known, or the metric is no share of trials."""
         if self.n_episodes is None or not METRICS[self.metric].of_trials:
             return None
-        return wilson(self.value, self.n_episodes)
+        found = wilson(self.value, self.n_episodes)
+        return found.low, found.high
 
     @field_validator("source")
     @classmethod
