@@ -14,10 +14,15 @@ PLUGIN = Plugin(
         "gym-episodes": "pellucid_robotics.trajectories.gym:GymEpisodes",
         "lerobot-tree": "pellucid_robotics.trajectories.lerobot:LeRobotTree",
         "minigrid-walks": "pellucid_robotics.maps.minigrid:MinigridWalks",
+        "obstacle-synthetic": "pellucid_datasets.robots.obstacle:ObstacleSynthetic",
+        "reaching-synthetic": "pellucid_datasets.robots.reaching:ReachingSynthetic",
         "robomimic-hdf5": "pellucid_robotics.trajectories.hdf5:RobomimicHdf5",
         "swingup": "pellucid_robotics.rl.dataset:SwingUpSteps",
         "trajectory-arrays": "pellucid_robotics.trajectories.arrays:TrajectoryArrays",
         "uci-robot-failures": "pellucid_robotics.trajectories.uci_failures:UciRobotFailures",
+    },
+    heads={
+        "rdt-small": "pellucid_robotics.actions.diffusion_transformer:RdtSmall",
     },
     protocols={
         "map-planning": "pellucid_robotics.maps.planning:MapPlanning",
@@ -30,6 +35,7 @@ PLUGIN = Plugin(
         "robotics-swingup": "pellucid_robotics/studies/robotics-swingup.toml",
     },
     views={
+        "action-table": "pellucid_robotics.views.action_table:action_table",
         "readings": "pellucid_robotics.views.readings:readings",
         "walk": "pellucid_robotics.views.walk:walk",
     },

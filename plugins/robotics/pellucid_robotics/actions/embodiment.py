@@ -218,7 +218,10 @@ class Embodiment(Frozen):
             found[own] = one
         for side, rotation in self.rotations.items():
             turned = from_six(
-                values[..., _rotation_slots(side)], rotation.form, rotation.order, degrees=rotation.degrees
+                values[..., _rotation_slots(side)].astype(np.float64),
+                rotation.form,
+                rotation.order,
+                degrees=rotation.degrees,
             )
             found |= {own: turned[..., at] for at, own in enumerate(rotation.names)}
         return found
