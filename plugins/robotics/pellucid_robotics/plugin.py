@@ -26,6 +26,7 @@ PLUGIN = Plugin(
     },
     protocols={
         "map-planning": "pellucid_robotics.maps.planning:MapPlanning",
+        "physical-consistency": "pellucid_robotics.actions.consistency:PhysicalConsistency",
         "policy-learning": "pellucid_robotics.rl.policy_learning:PolicyLearning",
     },
     studies={

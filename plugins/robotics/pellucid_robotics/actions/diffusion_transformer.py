@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -16,16 +15,15 @@ from pellucid.batch import Batch
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import DataSpec, Regression, Vector
-from pellucid.errors import StudyError
+from pellucid.errors import ContractError, StudyError
 from pellucid.heads.base import HeadTags, labels_of
 from pellucid.heads.drawing.base import Denoising, DenoisingConfig
 from pellucid.heads.drawing.schedule import step_waves
 from pellucid.representation import Representation
+from pellucid_robotics.actions.chunks import chunk_places
 from pellucid_robotics.actions.slots import WIDTH, place
 
 NAME = "rdt-small"
-
-OUTPUT = re.compile(r"(.+) at step (\d+)")
 
 
 class RdtSmallConfig(DenoisingConfig):
@@ -73,12 +71,10 @@ class RdtSmall(Denoising):
 
     def __init__(self, config: RdtSmallConfig) -> None:
         super().__init__(config)
-        found = [OUTPUT.fullmatch(name) for name in self.outputs]
-        if lacking := [name for name, one in zip(self.outputs, found, strict=True) if one is None]:
-            raise StudyError(
-                f"head {NAME!r}: output {lacking[0]!r} is no slot at a step; a chunk's are called 'right_arm_joint_0 at step 1' and so on"
-            )
-        where = [(int(one[2]) - 1, place(one[1], f"head {NAME!r}, output {one[0]!r}")) for one in found if one]
+        try:
+            where = chunk_places(self.outputs, f"head {NAME!r}")
+        except ContractError as error:
+            raise StudyError(str(error)) from None
         self.length = 1 + max(step for step, _ in where)
         self._out = torch.tensor([step * WIDTH + slot for step, slot in where])
         prefixes = [unit.partition(":")[0] for unit in config.units]
