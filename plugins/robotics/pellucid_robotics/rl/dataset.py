@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -100,7 +100,8 @@ class RandomSteps(ArrayDataset):
         self.seen = Transitions.joined(some)
         self.findings = tuple(findings)
         called = name or task.name
-        following = {f"next:{_next(one)}": self.seen.following[:, at] for at, one in enumerate(task.states)}
+        target = Regression(names=tuple(f"next {one}" for one in task.states), units=task.units, about="one step later")
+        following = dict(zip(target.columns("next"), self.seen.following.T, strict=True))
         ids = [f"{one}@{at}" for some_one in some for at, one in enumerate(some_one.episodes)]
         frame = pd.DataFrame(
             {"episode": self.seen.episodes, "reward": self.seen.rewards} | following, index=pd.Index(ids, name="sample")
@@ -108,9 +109,7 @@ class RandomSteps(ArrayDataset):
         spec = DataSpec(
             name=called,
             inputs={"state": Vector(names=task.names, units=(*task.units, *task.action_units))},
-            targets={
-                "next": Regression(names=tuple(map(_next, task.states)), units=task.units, about="one step later")
-            },
+            targets={"next": target},
             groups=("episode",),
             namespace=called,
             group_word=("episode", "episodes"),
@@ -123,9 +122,11 @@ class RandomSteps(ArrayDataset):
         """The seed with which an episode was begun."""
         return int(episode.rpartition(" ")[2])
 
-    def transitions_of(self, samples: Iterable[str]) -> Transitions:
+    def transitions_of(self, samples: Sequence[str]) -> Transitions:
         """What was seen, done and paid at some samples, in double precision."""
         rows, seen = self.frame.index.get_indexer(pd.Index(list(samples))), self.seen
+        if (rows < 0).any():
+            raise DataError(f"{self.spec.name}: no sample {list(samples)[int(np.argmax(rows < 0))]!r}")
         return Transitions(
             seen.states[rows], seen.actions[rows], seen.following[rows], seen.rewards[rows], seen.episodes[rows]
         )
@@ -178,7 +179,3 @@ class SwingUpSteps(RandomSteps):
     def example_data(cls) -> Dataset:
         """A few short swings."""
         return cls(SwingUpConfig(episodes=12, steps=20))
-
-
-def _next(state: str) -> str:
-    return f"next {state}"

@@ -224,7 +224,7 @@ def _examined(
     seeds = [behind.seed_of_episode(one) for one in episodes]
     # Nothing stops by the validation episodes here, and true steps are dear: all that nobody is judged on is learnt from.
     rows = np.sort(np.concatenate([fold.split.train, fold.split.validation]))
-    begun: Transitions = behind.transitions_of(fold.dataset.frame.index[rows])
+    begun: Transitions = behind.transitions_of(list(fold.dataset.frame.index[rows]))
     settings = DynaSettings(
         surrogate=SurrogateSettings(dynamics=sparse_settings(head), reward=config.reward), learner=config.learner, rounds=config.rounds,
         iterations=config.iterations, on_policy=config.on_policy, noise=config.noise, anywhere=config.anywhere,
@@ -250,7 +250,7 @@ def _examined(
         states, whose = visited_in_model(learnt.fitted.surrogate, task, learnt.policy, learnt.begins)
     sparse = distil(task, learnt.policy, states, whose, config.distil, seed)
     columns["distilled"] = returns(make, task, sparse, seeds)
-    columns |= _errors(learnt, behind.transitions_of(samples.frame.index), episodes, config.ahead)
+    columns |= _errors(learnt, behind.transitions_of(list(samples.frame.index)), episodes, config.ahead)
     facts = {
         "true_steps": learnt.rounds[-1].true_steps,
         "surrogate_steps": learnt.rounds[-1].surrogate_steps,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -98,7 +98,7 @@ class HasEnvironment(Protocol):
     def seed_of_episode(self, episode: str) -> int:
         """The seed with which an episode of this dataset was begun."""
 
-    def transitions_of(self, samples: Iterable[str]) -> Any:
+    def transitions_of(self, samples: Sequence[str]) -> Any:
         """What was seen, done and paid at some samples, by name: :class:`~pellucid_robotics.rl.transitions.Transitions`."""
 
     def true_model(self) -> Any:

@@ -1,0 +1,166 @@
+"""The swing-ups: by an integration of their own, from seeds, and as points that never reach across a reset."""
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.utils.env_checker import check_env
+from scipy.integrate import solve_ivp
+
+from pellucid.errors import DataError, StudyError
+from pellucid_robotics.rl.dataset import RandomSteps, RandomStepsConfig, SwingUpConfig, SwingUpSteps
+from pellucid_robotics.rl.environments import ENVIRONMENTS
+from pellucid_robotics.rl.systems import SYSTEMS
+from pellucid_robotics.rl.tasks import HasEnvironment, Task
+from pellucid_robotics.rl.transitions import gather, returns
+
+
+def pendulum(_, y, u):
+    # A rod of length l and mass m about its end: m l^2 / 3 * angle'' = m g l / 2 sin(angle) + torque.
+    return [y[1], (9.81 / 2 * np.sin(y[0]) + 2 * u) / (1 / 3)]
+
+
+def cartpole(_, y, u):
+    # Lagrange's two equations for a rod of half length h on a cart, solved as a linear system of both accelerations.
+    cart, pole, h = 1.0, 0.1, 0.5
+    sine, cosine = np.sin(y[1]), np.cos(y[1])
+    matrix = [[cart + pole, pole * h * cosine], [pole * h * cosine, 4 / 3 * pole * h**2]]
+    forces = [10 * u + pole * h * y[3] ** 2 * sine, pole * 9.81 * h * sine]
+    return [y[2], y[3], *np.linalg.solve(matrix, forces)]
+
+
+@pytest.mark.parametrize(("name", "equations"), [("pendulum", pendulum), ("cartpole", cartpole)])
+def test_an_environment_moves_as_its_equations_say(name, equations):
+    environment, rng = ENVIRONMENTS[name](), np.random.default_rng(0)
+    environment.reset(seed=3)
+    truth = environment.inner[0].copy()
+    for _ in range(60):
+        action = rng.uniform(-1, 1, 1)
+        state, _, over, _, _ = environment.step(action)
+        found = solve_ivp(equations, (0, environment.dt), truth, args=(action[0],), rtol=1e-10, atol=1e-12)
+        truth = found.y[:, -1]
+        assert state == pytest.approx(environment.system.seen(truth[None])[0], abs=2e-4)
+        assert not over
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_an_environment_is_one_of_gymnasium_and_a_seed_gives_the_same_episode(name):
+    check_env(ENVIRONMENTS[name](), skip_render_check=True)
+    make, task = ENVIRONMENTS[name], ENVIRONMENTS[name]().task
+    first, again = (returns(make, task, None, [4, 5, 6]) for _ in range(2))
+    assert np.array_equal(first, again)
+    assert first[1] == returns(make, task, None, [5])[0]
+    assert len(set(first)) == 3
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_many_at_once_move_as_one_alone(name):
+    system, environment = SYSTEMS[name](), ENVIRONMENTS[name]()
+    state, _ = environment.reset(seed=1)
+    states, actions = np.repeat(state[None], 3, 0), np.array([[-1.0], [0.3], [7.0]])
+    following, rewards, left = system.step(states, actions)
+    for at, action in enumerate(actions):
+        environment.reset(seed=1)
+        one, reward, over, _, _ = environment.step(action)
+        assert one == pytest.approx(following[at])
+        assert (reward, over) == (pytest.approx(rewards[at]), left[at])
+
+
+def test_no_step_of_the_dataset_reaches_across_a_reset():
+    data = SwingUpSteps(SwingUpConfig(episodes=5, steps=30, seed=2))
+    values, labels = data.read(np.arange(len(data))).inputs["state"], data.target_values("next")
+    episodes = data.frame["episode"].to_numpy()
+    assert len(data) == 150
+    for at in range(len(data) - 1):
+        goes_on = np.allclose(labels[at], values[at + 1, :3], atol=1e-5)
+        assert goes_on == (episodes[at] == episodes[at + 1])
+    # Each next state is what the environment says of this state and action, the last of an episode too.
+    following, _, _ = data.true_model().step(values[:, :3].astype(float), values[:, 3:].astype(float))
+    assert labels == pytest.approx(following, abs=1e-4)
+
+
+def test_the_environment_behind_is_reached_from_any_part_of_the_data():
+    data = SwingUpSteps(SwingUpConfig(episodes=4, steps=10, seed=7))
+    part = data.subset(np.arange(20, 40)).subset(np.arange(5, 15))
+    behind = part.ability(HasEnvironment)
+    assert behind.task.name == "pendulum-swingup"
+    assert behind.seed_of_episode(part.subjects[0]) == 9
+    found = behind.transitions_of(list(part.frame.index))
+    assert found.states == pytest.approx(part.read(np.arange(10)).inputs["state"][:, :3], abs=1e-5)
+    start, _ = behind.environment().reset(seed=9)
+    assert behind.transitions_of(["pendulum-swingup 9@0"]).states[0] == pytest.approx(start)
+    with pytest.raises(DataError, match="no sample 'pendulum-swingup 9@10'"):
+        behind.transitions_of(["pendulum-swingup 9@10"])
+
+
+class Fragile(gymnasium.Env):
+    """A number that grows by what is done; it breaks in one seed, and says NaN in another."""
+
+    observation_space = spaces.Box(-np.inf, np.inf, (1,))
+    action_space = spaces.Box(-1.0, 1.0, (1,))
+    task = Task("fragile", ("x",), ("m",), ("u",), ("m",), dt_s=0.1, steps=6)
+
+    def reset(self, *, seed=None, options=None):
+        self.seed, self.at, self.x = seed, 0, 0.0
+        if seed == 3:
+            raise RuntimeError("no connection")
+        return np.array([self.x]), {}
+
+    def step(self, action):
+        self.at += 1
+        self.x += float(action[0])
+        if self.seed == 1 and self.at == 4:
+            raise RuntimeError("the motor is hot")
+        return np.array([np.nan if self.seed == 2 and self.at == 3 else self.x]), self.x, False, False, {}
+
+
+def test_steps_before_an_environment_breaks_are_kept_and_those_that_failed_are_counted():
+    found = gather(Fragile(), Fragile.task, None, 100, seeds=range(5), rng=np.random.default_rng(0))
+    episodes, counts = np.unique(found.transitions.episodes, return_counts=True)
+    assert dict(zip(episodes, counts, strict=True)) == {"episode 0": 6, "episode 1": 3, "episode 2": 2, "episode 4": 6}
+    # Two steps that failed, and a start that failed, were asked of the environment too.
+    assert found.steps == 17 + 2 + 1
+    assert [one.partition(":")[0] for one in found.findings] == [
+        "episode 1 broke off after 3 steps",
+        "episode 2 broke off after 2 steps",
+        "episode 3 broke off after 0 steps",
+    ]
+    same = found.transitions.episodes[1:] == found.transitions.episodes[:-1]
+    assert found.transitions.following[:-1][same] == pytest.approx(found.transitions.states[1:][same])
+    data = RandomSteps(Fragile, Fragile.task, RandomStepsConfig(episodes=5, steps=6))
+    assert [one.done for one in data.findings] == ["kept up to there", "kept up to there", "left out"]
+    with pytest.raises(DataError, match=r"nothing was gathered.*no connection"):
+        gather(Fragile(), Fragile.task, None, 5, seeds=[3], rng=np.random.default_rng(0))
+
+
+def test_returns_end_where_an_environment_breaks():
+    found = returns(Fragile, Fragile.task, lambda states: np.full((len(states), 1), 5.0), [0, 1, 2])
+    # Actions are cut off at 1: 1 + 2 + ... + 6, then 1 + 2 + 3, and the third step's reward of the one that says NaN is not paid.
+    assert found.tolist() == [21, 6, 3]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"units": ()}, "one unit"),
+        ({"angles": (("x", "sine"),)}, "angles name 'sine'"),
+        ({"dt_s": 0.0}, "steps of 0.0 s"),
+        ({"bounds": ((0.0, 1.0), (0.0, 1.0))}, "2 bounds for 1 states"),
+    ],
+)
+def test_a_task_that_does_not_fit_is_refused(change, message):
+    with pytest.raises(StudyError, match=message):
+        Task(
+            **(
+                {
+                    "name": "t",
+                    "states": ("x",),
+                    "units": ("m",),
+                    "actions": ("u",),
+                    "action_units": ("N",),
+                    "dt_s": 0.1,
+                    "steps": 5,
+                }
+                | change
+            )
+        )
