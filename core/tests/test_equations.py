@@ -9,7 +9,7 @@ import torch
 
 from pellucid.batch import Batch
 from pellucid.data.spec import Regression
-from pellucid.errors import ContractError, DataError
+from pellucid.errors import ContractError, DataError, StudyError
 from pellucid.heads.abilities import HasEquations
 from pellucid.heads.equations import stlsq as module
 from pellucid.heads.equations.relevance_vector import RelevanceVector
@@ -222,3 +222,48 @@ def test_an_exported_function_needs_numpy_alone_and_runs_no_name(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert [float(one) for one in done.stdout.split()] == pytest.approx([2 * 2 - 0.5 * 2, 0.5 + 1.5 * 0.25], abs=0.05)
+
+
+def test_products_that_an_angle_makes_twice_are_left_out_and_its_equations_are_the_true_ones():
+    rng = np.random.default_rng(0)
+    angle, speed = rng.uniform(0, 2 * np.pi, 500), rng.normal(size=500)
+    states = np.stack([np.cos(angle), np.sin(angle), speed], 1)
+    target = Regression(names=("pay",), units=("1",))
+    found = {}
+    for angles in ((), (("cos", "sin"),)):
+        terms = Monomials.up_to(2, ("cos", "sin", "w"), angles=angles)
+        head = SindyEnsemble(
+            SindyEnsemble.config_type(units=terms.names, target=target, bagging="blocks", threshold=0.01)
+        )
+        head.settle_on(terms.of(states), (0.5 + 2 * np.cos(angle) - 0.1 * speed**2)[:, None], ["walk"] * 500)
+        found[bool(angles)] = head.terms("pay")
+    assert found[True] == pytest.approx({"1": 0.5, "cos": 2.0, "w^2": -0.1})
+    # Without it the constant is shared with the squares, as their sum is 1.
+    assert {"cos^2", "sin^2"} <= set(found[False])
+    # Nothing that can be said is lost: the third degree has as many independent columns as terms.
+    every = Monomials.up_to(3, ("cos", "sin", "w")).of(states)
+    some = Monomials.up_to(3, ("cos", "sin", "w"), angles=(("cos", "sin"),)).of(states)
+    assert np.linalg.matrix_rank(every) == np.linalg.matrix_rank(some) == some.shape[1] < every.shape[1]
+    with pytest.raises(StudyError, match=r"angles names 'sine'.*did you mean 'sin'"):
+        Monomials.up_to(2, ("cos", "sin"), angles=(("cos", "sine"),))
+
+
+def test_equations_are_drawn_without_true_ones():
+    from matplotlib.figure import Figure
+
+    from pellucid.protocols.dynamics.equation_card import drawn
+
+    one = np.array([[1.0, 0.0, 0.0]])
+    facts = {
+        "terms": ["x", "y", "z"],
+        "outputs": ["u"],
+        "found": one,
+        "low": one,
+        "high": one,
+        "inclusion": np.array([[1, 0.4, 0]]),
+    }
+    figure = drawn(facts)
+    assert isinstance(figure, Figure)
+    # The kept term, and the one that some members keep; no ring of a truth.
+    assert [one.get_text() for one in figure.axes[0].get_yticklabels()] == ["x", "y"]
+    assert len(figure.axes[0].lines) + 1 == len(drawn(facts | {"true": one}).axes[0].lines)

@@ -1,5 +1,6 @@
 """Policies learnt in equations: what the equations are made of, what the loop counts, and what a learner is kept from."""
 
+import dataclasses
 import json
 import tomllib
 from importlib.resources import files
@@ -68,6 +69,28 @@ def test_a_state_that_leaves_its_bounds_stays_pays_nothing_and_is_told():
     assert left.tolist() == [False, True, True]
     assert np.array_equal(following[1], states[1])
     assert rewards[1:].tolist() == [0, 0]
+
+
+def test_a_step_pays_no_more_than_half_a_range_beyond_what_was_seen():
+    task, seen = line()
+    surrogate = fit(task, seen, SurrogateSettings(), 0).surrogate
+    wide = dataclasses.replace(surrogate, low=np.full(2, -1e9), high=np.full(2, 1e9))
+    _, rewards, left = wide.step(np.array([[1e4, 0.0], [0.0, 0.0]]), np.zeros((2, 1)))
+    assert not left.any()
+    assert rewards == pytest.approx([seen.rewards.min() - 0.5 * np.ptp(seen.rewards), 1.0], abs=1e-3)
+
+
+def test_a_learner_sees_large_rewards_in_standard_deviations_and_small_ones_as_they_are():
+    task, seen = line()
+    large = dataclasses.replace(seen, rewards=100 * seen.rewards)
+    assert Scale.of(large).reward == pytest.approx(100 * seen.rewards.std())
+    assert Scale.of(dataclasses.replace(seen, rewards=seen.rewards / 100)).reward == 1
+    paid = []
+    for some in (seen, large):
+        model = fit(task, some, SurrogateSettings(), 0).surrogate
+        episodes = ModelEpisodes(model, task, mixed_starts(seen.states[:1], seen.states[:1], 0.0), Scale.of(some), 2, 0)
+        paid.append(episodes.step(np.full((2, 1), 0.5))[1])
+    assert paid[0] * Scale.of(seen).reward == pytest.approx(paid[1] * seen.rewards.std(), rel=1e-3)
 
 
 def test_cosine_and_sine_are_brought_back_and_other_numbers_are_not_touched():
@@ -202,15 +225,17 @@ def test_a_policy_is_written_as_the_polynomial_that_it_is_and_cut_off_at_the_lim
 def test_a_network_without_the_learner_does_what_the_learner_does():
     import torch
 
+    task = dataclasses.replace(TASK, limit=2.0)
     start = np.array([[-1.0, 0.0, 0.0]])
     scale = Scale(np.array([0.1, 0.2, 0.3]), np.array([1.0, 2.0, 3.0]))
-    ppo = learner(ModelEpisodes(SYSTEMS["pendulum"](), TASK, mixed_starts(start, start, 0.0), scale, 4, 0), SMALL, 0)
+    ppo = learner(ModelEpisodes(SYSTEMS["pendulum"](), task, mixed_starts(start, start, 0.0), scale, 4, 0), SMALL, 0)
     with torch.no_grad():
         ppo.policy.action_net.weight.mul_(300)
-    policy, states = NetworkPolicy.of(ppo, scale, TASK), np.random.default_rng(0).normal(0, 2, (50, 3))
+    policy, states = NetworkPolicy.of(ppo, scale, task), np.random.default_rng(0).normal(0, 2, (50, 3))
     said = ppo.predict(scale(states).astype(np.float32), deterministic=True)[0]
-    assert policy(states) == pytest.approx(said, abs=1e-4)
-    assert np.abs(policy.raw(states)).max() > 1 == np.abs(policy(states)).max()
+    # The learner's actions are in limits.
+    assert policy(states) == pytest.approx(2 * said, abs=1e-4)
+    assert np.abs(policy.raw(states)).max() > 2 == np.abs(policy(states)).max()
     assert policy.size == 3 * 8 + 8 + 8 * 8 + 8 + 8 + 1
 
 

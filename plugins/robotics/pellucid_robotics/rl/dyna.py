@@ -151,13 +151,14 @@ def learn(
     References
     ----------
     Zolman et al. (2025), SINDy-RL, Nature Communications. Deviations: the learner is that of stable-baselines3; observations are brought
-    to standard deviations of the random steps; a share of a surrogate's episodes begins at any state that was visited.
+    to standard deviations of the random steps, rewards too where they are large; a share of a surrogate's episodes begins at any state
+    that was visited.
     """
     from pellucid_robotics.rl.vector import ModelEpisodes, Scale, mixed_starts
 
     environment = make()
     random, own, findings, steps = begun.transitions, None, list(begun.findings), begun.steps
-    scale = Scale.of(random.states)
+    scale = Scale.of(random)
     seeds = (2 * SEEDS + np.random.default_rng([seed, 3]).integers(SEEDS, size=(settings.rounds, 1000))).tolist()
     rng = np.random.default_rng([seed, 4])
     ppo: Any = None
@@ -206,7 +207,7 @@ def learn_in_model(
     """
     from pellucid_robotics.rl.vector import ModelEpisodes, Scale, mixed_starts
 
-    scale = Scale.of(seen.states)
+    scale = Scale.of(seen)
     starts = mixed_starts(_begins(seen), seen.states, settings.anywhere)
     episodes = ModelEpisodes(model, task, starts, scale, settings.learner.episodes, seed_of(seed, "known episodes"))
     ppo = learner(episodes, settings.learner, seed_of(seed, "learner"))

@@ -99,11 +99,13 @@ class NetworkPolicy:
         from torch import nn
 
         inner = [one for one in model.policy.mlp_extractor.policy_net if isinstance(one, nn.Linear)]
-        layers = tuple(
+        layers = [
             (one.weight.detach().cpu().double().numpy().copy(), one.bias.detach().cpu().double().numpy().copy())
             for one in (*inner, model.policy.action_net)
-        )
-        return cls(scale, layers, task.limit)
+        ]
+        # A learner's actions are in limits.
+        layers[-1] = (task.limit * layers[-1][0], task.limit * layers[-1][1])
+        return cls(scale, tuple(layers), task.limit)
 
     @property
     def size(self) -> int:

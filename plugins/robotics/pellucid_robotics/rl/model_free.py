@@ -95,7 +95,9 @@ def learn_without_model(
         )
 
     def policy(states: Floats) -> Floats:
-        return np.asarray(model.predict(scale(states).astype(np.float32), deterministic=True)[0], np.float64)
+        return task.limit * np.asarray(
+            model.predict(scale(states).astype(np.float32), deterministic=True)[0], np.float64
+        )
 
     class Looks(BaseCallback):
         looked = 0
@@ -117,4 +119,4 @@ def _scale(make: Callable[[], Any], task: Task, seed: int) -> Any:
     from pellucid_robotics.rl.dyna import at_random
     from pellucid_robotics.rl.vector import Scale
 
-    return Scale.of(at_random(make, task, 5 * task.steps, seed).transitions.states)
+    return Scale.of(at_random(make, task, 5 * task.steps, seed).transitions)

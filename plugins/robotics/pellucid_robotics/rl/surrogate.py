@@ -77,6 +77,8 @@ class Surrogate:
     reward : ndarray, shape (1, term)
     low, high : ndarray, shape (state,)
         Beyond them an episode ends.
+    pays : tuple of (float, float)
+        Least and most that a step pays; what the equation says beyond is cut off, so that nobody is paid for where it is wrong.
     projected : bool
         Whether cosine and sine are brought back to the circle after each step.
     """
@@ -87,6 +89,7 @@ class Surrogate:
     reward: Floats
     low: Floats
     high: Floats
+    pays: tuple[float, float] = (-1e6, 1e6)
     projected: bool = True
 
     def step(self, states: Floats, actions: Floats) -> tuple[Floats, Floats, np.ndarray]:
@@ -119,7 +122,7 @@ class Surrogate:
             inside &= ((following >= self.low) & (following <= self.high)).all(1)
         left = ~inside
         following = np.where(left[:, None], states, following)
-        return following, np.where(left, 0.0, rewards), left
+        return following, np.where(left, 0.0, np.clip(rewards, *self.pays)), left
 
     def squares(self, some: Transitions, steps: int) -> Floats:
         """Mean squared error of runs from each state, in variances of each state; no run goes on into another episode.
@@ -190,7 +193,7 @@ class SurrogateSettings(Frozen):
         Of the next state: products of states, each alone and times each action.
     reward : SparseSettings
     margin : float
-        Where a task names no bounds: how far beyond what was seen a state may go, as a share of the range seen.
+        How far beyond what was seen a step may pay, and where a task names no bounds a state may go, as a share of the range seen.
     """
 
     dynamics: SparseSettings = SparseSettings()
@@ -269,6 +272,7 @@ def surrogate_of(
     wide = margin * (states.max(0) - states.min(0))
     low = np.where(np.isfinite(task.low), task.low, states.min(0) - wide)
     high = np.where(np.isfinite(task.high), task.high, states.max(0) + wide)
-    return Surrogate(
-        task, library, np.array([row(dynamics, one) for one in dynamics.outputs]), np.array([row(reward, "reward")]), low, high
-    )  # fmt: skip
+    more = margin * float(np.ptp(seen.rewards))
+    pays = (float(seen.rewards.min()) - more, float(seen.rewards.max()) + more)
+    next_state = np.array([row(dynamics, one) for one in dynamics.outputs])
+    return Surrogate(task, library, next_state, np.array([row(reward, "reward")]), low, high, pays)

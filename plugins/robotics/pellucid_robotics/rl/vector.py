@@ -11,6 +11,7 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
 from pellucid_robotics.rl.tasks import Floats, Task
+from pellucid_robotics.rl.transitions import Transitions
 
 FARTHEST = 10.0
 """Standard deviations beyond which an observation is cut off for the learner."""
@@ -24,20 +25,22 @@ class Steps(Protocol):
 
 
 class Scale:
-    """Observations in standard deviations.
+    """Observations in standard deviations, and large rewards too, as a learner wants them.
 
     Parameters
     ----------
     mean, deviation : ndarray, shape (state,)
+    reward : float
+        What rewards are divided by: their standard deviation where that is above 1.
     """
 
-    def __init__(self, mean: Floats, deviation: Floats) -> None:
-        self.mean, self.deviation = mean, np.where(deviation > 1e-6, deviation, 1.0)
+    def __init__(self, mean: Floats, deviation: Floats, reward: float = 1.0) -> None:
+        self.mean, self.deviation, self.reward = mean, np.where(deviation > 1e-6, deviation, 1.0), reward
 
     @classmethod
-    def of(cls, states: Floats) -> Scale:
-        """That of some states, shape (one, state)."""
-        return cls(states.mean(0), states.std(0))
+    def of(cls, seen: Transitions) -> Scale:
+        """That of some steps."""
+        return cls(seen.states.mean(0), seen.states.std(0), max(1.0, float(seen.rewards.std())))
 
     def __call__(self, states: Floats) -> Floats:
         """Shape (..., state)."""
@@ -65,7 +68,7 @@ class ModelEpisodes(VecEnv):
         self, model: Steps, task: Task, starts: Callable[[np.random.Generator, int], Floats], scale: Scale, count: int, seed: int
     ) -> None:  # fmt: skip
         wide = spaces.Box(-FARTHEST, FARTHEST, (len(task.states),), np.float32)
-        super().__init__(count, wide, spaces.Box(-task.limit, task.limit, (len(task.actions),), np.float32))
+        super().__init__(count, wide, spaces.Box(-1.0, 1.0, (len(task.actions),), np.float32))
         self.model, self.task, self.starts, self.scale = model, task, starts, scale
         self.rng = np.random.default_rng(seed)
         self.states = self.starts(self.rng, count)
@@ -79,8 +82,8 @@ class ModelEpisodes(VecEnv):
         return self._seen(self.states)
 
     def step_async(self, actions: np.ndarray) -> None:
-        """Take note of what is done."""
-        self.done_actions = np.asarray(actions, np.float64)
+        """Take note of what is done, in limits of the action."""
+        self.done_actions = self.task.limit * np.asarray(actions, np.float64)
 
     def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
         """Do it."""
@@ -96,7 +99,7 @@ class ModelEpisodes(VecEnv):
             self.states = self.states.copy()
             self.states[over] = self.starts(self.rng, int(over.sum()))
             self.at[over] = 0
-        return self._seen(self.states), rewards.astype(np.float32), over, infos
+        return self._seen(self.states), (rewards / self.scale.reward).astype(np.float32), over, infos
 
     def _seen(self, states: Floats) -> np.ndarray:
         return self.scale(states).astype(np.float32)
@@ -136,7 +139,7 @@ def mixed_starts(begun: Floats, visited: Floats, share: float) -> Callable[[np.r
 
 
 class Safe(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """A true environment for a learner: scaled observations, an action space of the task, and errors that end an episode.
+    """A true environment for a learner: scaled observations and actions, and errors that end an episode.
 
     Parameters
     ----------
@@ -151,7 +154,7 @@ class Safe(gymnasium.Wrapper[Any, Any, Any, Any]):
         super().__init__(env)
         self.task, self.scale, self.seeds, self.begun, self.at = task, scale, seeds, 0, 0
         self.observation_space = spaces.Box(-FARTHEST, FARTHEST, (len(task.states),), np.float32)
-        self.action_space = spaces.Box(-task.limit, task.limit, (len(task.actions),), np.float32)
+        self.action_space = spaces.Box(-1.0, 1.0, (len(task.actions),), np.float32)
         self.last = np.zeros(len(task.states), np.float32)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -174,7 +177,7 @@ class Safe(gymnasium.Wrapper[Any, Any, Any, Any]):
         """An error, or what is no number, ends the episode and pays nothing."""
         self.at += 1
         try:
-            state, reward, terminated, truncated, _ = self.env.step(np.asarray(action, np.float64))
+            state, reward, terminated, truncated, _ = self.env.step(self.task.limit * np.asarray(action, np.float64))
             state = np.asarray(state, np.float64).ravel()
             good = bool(np.isfinite(state).all() and np.isfinite(float(reward)))
         except Exception:  # noqa: BLE001 - see reset
@@ -182,4 +185,10 @@ class Safe(gymnasium.Wrapper[Any, Any, Any, Any]):
         if not good:
             return self.last, 0.0, True, False, {}
         self.last = self.scale(state).astype(np.float32)
-        return self.last, float(reward), bool(terminated), bool(truncated or self.at >= self.task.steps), {}
+        return (
+            self.last,
+            float(reward) / self.scale.reward,
+            bool(terminated),
+            bool(truncated or self.at >= self.task.steps),
+            {},
+        )
