@@ -9,6 +9,7 @@ import torch
 from pellucid.data.arrays import ArrayDataset
 from pellucid.errors import NotMeasurable
 from pellucid.measures.equations import chance_scores, coefficient_error, support_scores
+from pellucid.protocols.dynamics.equation_card import drawn
 from pellucid.protocols.dynamics.recovery import BASELINE, TermRecovery
 from pellucid.result import NotMeasured
 from pellucid.testing.equations import EQUATIONS, equation_fold, planted_equations
@@ -134,3 +135,47 @@ def test_nothing_found_is_wholly_wrong():
     truth = np.array([[3.0, 4.0], [0.0, 1.0]])
     assert coefficient_error(0 * truth, truth) == 1.0
     assert support_scores(0 * truth, truth).precision == 0.0
+
+
+def card(names, found, **more):
+    """A card of one equation, and its axes."""
+    found = np.array([found], float)
+    facts = {
+        "terms": names,
+        "outputs": ["dx/dt"],
+        "found": found,
+        "low": found - 0.1,
+        "high": found + 0.1,
+        "inclusion": found * 0 + 1,
+    }
+    figure = drawn(facts | more)
+    figure.canvas.draw()
+    return [text.get_text() for text in figure.texts], figure.axes
+
+
+def test_a_card_typesets_an_equation_and_says_what_each_term_adds_in_a_sample():
+    values = np.array([5.0, -3.0, 2.0])
+    (title,), (left, right) = card(
+        ["1", "x", "x^2*y"], [0.0, 2.0, -1.5], sample="walk 7", values=values, true=np.array([[0, 2.0, -1.0]])
+    )
+    assert title.startswith("$\\frac{dx}{dt} = 2")
+    assert "x^{2}" in title
+    assert [label.get_text() for label in left.get_yticklabels()] == ["1", "x", "x^2*y"]
+    assert [bar.get_width() for bar in right.patches] == [0.0, -6.0, -3.0]
+    assert right.get_xlabel() == "adds in walk 7; together -9.000"
+    rings = left.lines[1].get_xdata()
+    assert list(rings) == [0, 2, -1]
+    # Nobody knows the truth, nor a sample.
+    _, axes = card(["x"], [1.0])
+    assert len(axes) == 1
+    assert len(axes[0].lines) == 2
+
+
+def test_a_long_equation_is_broken_and_a_name_that_cannot_be_typeset_is_written_plainly():
+    names = [f"x{at}" for at in range(7)]
+    first, second = card(names, [1.0] * 7)[0]
+    assert first.count("+") == 4
+    assert second.startswith("$\\quad +")
+    assert second.count("+") == 2
+    (plain,) = card(["a^{b"], [2.0])[0]
+    assert plain == "dx/dt = 2 a^{b"

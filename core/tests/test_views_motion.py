@@ -71,6 +71,8 @@ def test_what_raises_and_what_lowers_is_said_in_words_too():
     found = {one.get_label(): one for one in panel.collections}
     assert found["raises"].get_offsets().data == pytest.approx(VALUES[:2, 5][None])
     assert found["lowers"].get_offsets().data == pytest.approx(VALUES[:2, 9][None])
+    (panel,) = panels(phase_portrait, evidence=evidence, regions=(Marked(Steps(PATH.names, 2, 4), -1.0),))
+    assert [text.get_text() for text in panel.get_legend().get_texts()] == ["raises", "lowers", "start"]
     assert found["raises"].get_sizes()[0] == pytest.approx(2 * found["lowers"].get_sizes()[0])
 
 

@@ -8,6 +8,7 @@ PLUGIN = Plugin(
     datasets={
         "dynamics-synthetic": "pellucid_datasets.dynamics.points:DynamicsSynthetic",
         "links-synthetic": "pellucid_datasets.links:LinksSynthetic",
+        "orbits-synthetic": "pellucid_datasets.dynamics.orbits:OrbitsSynthetic",
         "planted-lesions": "pellucid_datasets.lesions:PlantedLesions",
         "planted-nodules": "pellucid_datasets.nodules:PlantedNodules",
     },
@@ -51,6 +52,7 @@ PLUGIN = Plugin(
         "networks-synthetic": "pellucid_datasets/cards/networks-synthetic.toml",
         "networks-tables": "pellucid_datasets/cards/networks-tables.toml",
         "obstacle-synthetic": "pellucid_datasets/cards/obstacle-synthetic.toml",
+        "orbits-synthetic": "pellucid_datasets/cards/orbits-synthetic.toml",
         "planted-lesions": "pellucid_datasets/cards/planted-lesions.toml",
         "planted-nodules": "pellucid_datasets/cards/planted-nodules.toml",
         "ptb-xl": "pellucid_datasets/cards/ptb-xl.toml",

@@ -5,6 +5,7 @@ import pytest
 
 from pellucid.data.equations import KnowsEquations
 from pellucid.errors import DataError
+from pellucid_datasets.dynamics.orbits import OrbitsSynthetic, OrbitsSyntheticConfig
 from pellucid_datasets.dynamics.points import DynamicsSynthetic, DynamicsSyntheticConfig
 from pellucid_datasets.dynamics.systems import SYSTEMS, simulated
 
@@ -112,3 +113,38 @@ def test_settings_that_cannot_work_are_refused(tmp_path):
         made(system="lorenz63", dt=0.5, integrator="euler")
     with pytest.raises(DataError, match="is made up and reads no file"):
         DynamicsSynthetic(DynamicsSyntheticConfig(), tmp_path)
+
+
+def test_stretches_of_an_orbit_follow_each_other_and_targets_lie_behind_them():
+    config = OrbitsSyntheticConfig(system="roessler", episodes=3, samples=4, length=30, ahead=7, dt=0.05, seed=2)
+    data = OrbitsSynthetic(config)
+    orbit = simulated(SYSTEMS["roessler"], episodes=3, steps=127, dt=0.05, seed=2).values
+    found = data.read(np.arange(len(data))).inputs["orbit"].reshape(3, 4, 3, 30)
+    middle = np.median(orbit[..., 0])
+    for episode in range(3):
+        whole = np.concatenate(list(found[episode]), axis=1)
+        assert np.abs(whole.T - orbit[episode, :120]).max() < 1e-4
+        for sample in range(4):
+            row = 4 * episode + sample
+            later = orbit[episode, 30 * (sample + 1) - 1 + 7]
+            assert data.target_values("later")[row] == pytest.approx(later)
+            assert data.target_values("side")[row] == (later[0] > middle)
+    assert data.frame["episode"].nunique() == 3
+    assert set(data.target_values("side").ravel()) == {0.0, 1.0}
+
+
+def test_noise_lies_on_what_is_shown_and_not_on_what_is_asked():
+    clean, noisy = (OrbitsSynthetic(OrbitsSyntheticConfig(episodes=3, noise=one)) for one in (0.0, 0.1))
+    assert np.array_equal(clean.target_values("later"), noisy.target_values("later"))
+    one, other = (data.read(np.arange(len(data))).inputs["orbit"] for data in (clean, noisy))
+    share = (other - one).std((0, 2)) / one.std((0, 2))
+    assert share == pytest.approx(np.full(3, 0.1), rel=0.1)
+
+
+def test_orbits_asked_for_wrongly_are_refused(tmp_path):
+    with pytest.raises(DataError, match="is made up and reads no file"):
+        OrbitsSynthetic(None, tmp_path)
+    with pytest.raises(ValueError, match="lozi is a map and has no time between steps"):
+        OrbitsSyntheticConfig(system="lozi", dt=0.1)
+    with pytest.raises(DataError, match=r"orbits-synthetic.*grew without end"):
+        OrbitsSynthetic(OrbitsSyntheticConfig(system="lorenz63", dt=0.3))

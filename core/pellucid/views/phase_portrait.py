@@ -148,9 +148,12 @@ def _draw(ax: Axes, values: np.ndarray, spec: OverTime, shown: Shown, names: tup
     panel.tick_params(labelsize=7)
     for side in ("right", "top"):
         panel.spines[side].set_visible(False)
+    # Evidence and a place may both lower: said once.
+    said = dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
     panel.legend(
-        fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, handletextpad=0.2, markerscale=1.3
-    )
+        list(said.values()), list(said), fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, handletextpad=0.2,
+        markerscale=1.3,
+    )  # fmt: skip
     ax.set_title(shown.caption, fontsize=8, y=0.93)
 
 

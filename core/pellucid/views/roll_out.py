@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,8 +28,12 @@ MOST = 6
 WIDE, TITLE, EACH, FOOT = 6.2, 0.5, 0.72, 0.42
 """Inches: the picture, the caption with the legend, each row, and the scale of time below."""
 
-LEFT, BREADTH = 0.16, 0.81
+LEFT, BREADTH = 0.22, 0.75
 """Where rows begin and how wide they are, as shares of the picture."""
+
+
+LETTERS = 15
+"""Of a name on one line; names stand on two at most."""
 
 
 def _size(values: np.ndarray, spec: OverTime, shown: Shown) -> tuple[float, float]:
@@ -77,8 +82,8 @@ def roll_out(ax: Axes, values: np.ndarray, spec: OverTime, shown: Shown) -> None
             _mark(panel, name, spec, marked, labelled=place == 0 or name in _about(marked.region)[:1])
         _scale(panel, [values[row]] + ([] if said is None else [said[row]]), seconds, limits)
         sign = unit_sign(spec.channel_units[row])
-        label = f"{name}\n({sign})" if sign else name
-        panel.set_ylabel(label, fontsize=8, rotation=0, ha="right", va="center", labelpad=24)
+        label = "\n".join([*wrap(name, LETTERS)[:2], *([f"({sign})"] if sign else [])])
+        panel.set_ylabel(label, fontsize=8, rotation=0, ha="right", va="center", labelpad=20)
         panel.tick_params(labelsize=7, labelbottom=place == len(names) - 1)
         for side in ("right", "top"):
             panel.spines[side].set_visible(False)

@@ -33,6 +33,7 @@ PLUGIN = Plugin(
         "robotics-failures": "pellucid_robotics/studies/robotics-failures.toml",
         "robotics-lorenz": "pellucid_robotics/studies/robotics-lorenz.toml",
         "robotics-maze": "pellucid_robotics/studies/robotics-maze.toml",
+        "robotics-regions": "pellucid_robotics/studies/robotics-regions.toml",
         "robotics-swingup": "pellucid_robotics/studies/robotics-swingup.toml",
     },
     views={

@@ -143,7 +143,7 @@ class TermRecovery(Assessment):
             first = found.folds_told[0]
             caption = (
                 f"Equations of “{found.part}” in the first fold: coefficients with their 5 to 95 % range (dots), the true ones (rings); "
-                f"numbers say how sure the term is. {'; '.join(first['text'])}"
+                f"numbers beside them say how sure the term is, bars what it adds in one test sample. {'; '.join(first['text'])}"
             )
             cards[caption] = drawn(first)
         return cards
@@ -189,6 +189,9 @@ def _examined(
         "inclusion": inclusion,
         "low": low,
         "high": high,
+        "sample": str(test.frame.index[0]),
+        # A true term that was not offered was not worked out.
+        "values": np.pad(terms[0], wide[1], constant_values=np.nan),
     }
     return told_once(rows_of(part, test, columns), {"equations": facts})
 
@@ -205,7 +208,7 @@ class _Recovered(AuditedRows):
     @cached_property
     def folds_told(self) -> list[dict[str, Any]]:
         """The equations of each fold, with arrays."""
-        arrays = ("true", "found", "base", "inclusion", "low", "high")
+        arrays = ("true", "found", "base", "inclusion", "low", "high", "values")
         return [
             {name: np.array(value, np.float64) if name in arrays else value for name, value in one.items()}
             for one in told(self.rows, "equations")
