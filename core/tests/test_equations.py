@@ -267,3 +267,43 @@ def test_equations_are_drawn_without_true_ones():
     # The kept term, and the one that some members keep; no ring of a truth.
     assert [one.get_text() for one in figure.axes[0].get_yticklabels()] == ["x", "y"]
     assert len(figure.axes[0].lines) + 1 == len(drawn(facts | {"true": one}).axes[0].lines)
+
+
+def test_evidence_of_a_term_is_what_the_marginal_likelihood_loses_without_it():
+    from scipy.stats import multivariate_normal
+
+    from pellucid.heads.equations import evidence
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 4))
+    y = 1.5 * x[:, 0] - 0.4 * x[:, 1] + 0.15 * x[:, 2] + 0.3 * rng.normal(size=60)
+    coefficients = np.array([1.5, -0.4, 0.0, 0.0])
+    ranked = {one.name: one for one in evidence.ranked_terms(x, y, coefficients, ("a", "b", "c", "d"))}
+    assert list(ranked) == ["a", "b", "c", "d"]
+    # The same by the density of all rows together.
+    size, scale = np.sqrt(np.square(x).mean(0)), np.sqrt(np.square(y).mean())
+    phi, target = x / size, y / scale
+    of = phi[:, :2]
+    precision, noise = evidence._settled(of.T @ of, of.T @ target, float(target @ target), 60)
+
+    def log_likelihood(columns, precisions):
+        covariance = np.eye(60) / noise + columns @ np.diag(1 / np.asarray(precisions)) @ columns.T
+        return multivariate_normal(np.zeros(60), covariance).logpdf(target)
+
+    whole = log_likelihood(of, precision)
+    assert ranked["a"].evidence == pytest.approx(whole - log_likelihood(of[:, 1:], precision[1:]), rel=1e-6)
+    assert ranked["b"].evidence == pytest.approx(whole - log_likelihood(of[:, :1], precision[:1]), rel=1e-6)
+    best = max(log_likelihood(phi[:, :3], [*precision, tried]) for tried in np.logspace(-3, 5, 4000))
+    assert ranked["c"].evidence == pytest.approx(best - whole, rel=1e-3)
+    assert ranked["a"].evidence > ranked["b"].evidence > ranked["c"].evidence > 0.5
+    assert not ranked["d"].kept
+
+
+def test_terms_that_do_not_fit_are_refused_before_they_are_ranked():
+    from pellucid.errors import DataError
+    from pellucid.heads.equations.evidence import ranked_terms
+
+    with pytest.raises(DataError, match="do not fit"):
+        ranked_terms(np.zeros((5, 2)), np.zeros(5), np.zeros(3), ("a", "b"))
+    with pytest.raises(DataError, match="more rows"):
+        ranked_terms(np.ones((1, 2)), np.ones(1), np.ones(2), ("a", "b"))

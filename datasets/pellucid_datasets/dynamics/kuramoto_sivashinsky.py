@@ -33,6 +33,13 @@ class Ring:
         """Of the terms of a real series, shape (points // 2 + 1,)."""
         return np.asarray(2 * np.pi / self.length * np.arange(self.points // 2 + 1))
 
+    @property
+    def distances(self) -> Floats:
+        """Of places from each other, the shorter way round, shape (point, point)."""
+        x = self.length / self.points * np.arange(self.points)
+        apart = np.abs(x[:, None] - x)
+        return np.asarray(np.minimum(apart, self.length - apart))
+
     def derivative(self, u: Floats, order: int) -> Floats:
         """A derivative along the last axis."""
         factor = (1j * self.wave_numbers) ** order
@@ -67,18 +74,31 @@ class Ring:
 
 
 def snapshots(
-    ring: Ring, *, count: int, step: float, apart: float = 12.0, settle: float = 100.0, seed: int = 0
+    ring: Ring,
+    *,
+    count: int,
+    step: float,
+    between: int = 1,
+    dispersion: float = 0.0,
+    cubic: float = 0.0,
+    apart: float = 12.0,
+    settle: float = 100.0,
+    seed: int = 0,
 ) -> tuple[Floats, Floats]:
-    """Pairs of states of the true motion, one step apart from each other, far from other pairs.
+    """Pairs of states of the true motion, close to each other and far from other pairs.
 
-    ``u_t = -u u_x - u_xx - u_xxxx``.
+    ``u_t = -u u_x - u_xx - u_xxxx - dispersion u_xxx - cubic u^2 u_x``.
 
     Parameters
     ----------
     ring : Ring
     count : int
     step : float
-        Time between the two of a pair, and of the method.
+        Of the method.
+    between : int
+        Steps between the two of a pair.
+    dispersion, cubic : float
+        Terms that a model may not know of.
     apart, settle : float
         Time between pairs, and before the first.
     seed : int
@@ -95,18 +115,29 @@ def snapshots(
     """
     k = ring.wave_numbers
     linear = k**2 - k**4
+    if dispersion:
+        linear = linear - dispersion * (1j * k) ** 3
+        # Of the highest wave an odd derivative cannot be told.
+        linear[-1] = linear[-1].real
     whole, half = np.exp(step * linear), np.exp(step * linear / 2)
-    # Means over a circle, which avoid the cancellation of the formulas at small arguments.
-    around = np.exp(1j * np.pi * (np.arange(1, 33) - 0.5) / 32)
-    z = step * linear[:, None] + around
-    q = step * ((np.exp(z / 2) - 1) / z).mean(1).real
-    f1 = step * ((-4 - z + np.exp(z) * (4 - 3 * z + z**2)) / z**3).mean(1).real
-    f2 = step * ((2 + z + np.exp(z) * (z - 2)) / z**3).mean(1).real
-    f3 = step * ((-4 - 3 * z - z**2 + np.exp(z) * (4 - z)) / z**3).mean(1).real
+    # Means over a circle, which avoid the cancellation of the formulas at small arguments; of real ones half of it will do.
+    turn = 2 if dispersion else 1
+    z = step * linear[:, None] + np.exp(1j * np.pi * turn * (np.arange(1, 33) - 0.5) / 32)
+    q, f1, f2, f3 = (
+        step * (mean if dispersion else mean.real)
+        for mean in (
+            ((np.exp(z / 2) - 1) / z).mean(1),
+            ((-4 - z + np.exp(z) * (4 - 3 * z + z**2)) / z**3).mean(1),
+            ((2 + z + np.exp(z) * (z - 2)) / z**3).mean(1),
+            ((-4 - 3 * z - z**2 + np.exp(z) * (4 - z)) / z**3).mean(1),
+        )
+    )
     slope = -0.5j * k
 
     def force(v: npt.NDArray[np.complex128]) -> npt.NDArray[np.complex128]:
-        return slope * np.fft.rfft(np.fft.irfft(v, ring.points) ** 2)
+        u = np.fft.irfft(v, ring.points)
+        found = slope * np.fft.rfft(u**2)
+        return found - 1j * k * cubic / 3 * np.fft.rfft(u**3) if cubic else found
 
     def moved(v: npt.NDArray[np.complex128]) -> npt.NDArray[np.complex128]:
         at_start = force(v)
@@ -126,7 +157,8 @@ def snapshots(
         for _ in range(wait):
             v = moved(v)
         before.append(np.fft.irfft(v, ring.points))
-        v = moved(v)
+        for _ in range(between):
+            v = moved(v)
         after.append(np.fft.irfft(v, ring.points))
         wait = round(apart / step)
     return np.stack(before), np.stack(after)
