@@ -243,3 +243,34 @@ def test_settings_that_cannot_work_are_refused():
         made(width=9)
     with pytest.raises(StudyError, match="ahead = 12 needs samples of more than 12 steps"):
         made(ahead=STEPS)
+
+
+def test_samples_begin_later_while_it_learns_so_that_the_last_step_is_learnt_from_too():
+    """Nothing comes behind the last step: without this no forecast from its place would ever be learnt."""
+    torch.manual_seed(0)
+    encoder = made(dropout=0.0)
+    layer, vectors = encoder.transformer, torch.zeros(400, STEPS, 8)
+    begins = []
+    with torch.no_grad():
+        layer.train()
+        drawn = layer._placed(vectors)
+        layer.eval()
+        assert torch.equal(layer._placed(vectors), layer.places[:STEPS])
+    for one in drawn:
+        where = (layer.places == one[0]).all(1).nonzero()[0]
+        assert torch.equal(one, layer.places[where : where + STEPS])
+        begins.append(int(where))
+    # As often by each number of steps, up to that of the steps ahead.
+    assert sorted(set(begins)) == [0, 1, 2, 3]
+    assert len(layer.places) == STEPS + 3
+    assert min(np.bincount(begins)) > 60
+
+
+def test_waves_are_those_of_the_paper():
+    from pellucid.encoders.vq_bottleneck.network import waves
+
+    found = waves(5, 7)
+    for step in range(5):
+        for at in range(7):
+            angle = step / 10_000 ** (2 * (at // 2) / 7)
+            assert found[step, at].item() == pytest.approx(np.cos(angle) if at % 2 else np.sin(angle), abs=1e-5)

@@ -57,7 +57,8 @@ class VqBottleneck(Encoder):
     Dedieu, Lehrach, Zhou, George and Lazaro-Gredilla (2024), Learning cognitive maps from transformer representations for efficient
     planning in partially observed environments, arXiv 2401.05946, read at second hand. Deviations: AdamW and the schedule of the study;
     codes learn by gradients, begin as latents, and are put elsewhere where they are hardly used; one network for each number of steps
-    ahead; no forecast of the next code; small by default.
+    ahead; while it learns, samples begin up to ``ahead`` steps later, so that all steps are learnt from; no forecast of the next code;
+    small by default.
     """
 
     tags = EncoderTags(accepts=("trajectory",), trains_alone=True, gives_codes=True)
@@ -85,7 +86,7 @@ class VqBottleneck(Encoder):
         self.seen, self.before = Symbols(seen, width), Symbols(done, width)
         hidden = config.feed_forward or 4 * width
         self.transformer = CausalTransformer(
-            self.spec.length, width, config.depth, config.heads, hidden, config.dropout
+            self.spec.length, width, config.depth, config.heads, hidden, config.dropout, spare=config.ahead
         )
         self.inward = nn.Linear(width, width)
         self.quantisers = nn.ModuleList(VectorQuantiser(share, config) for _ in range(config.bottlenecks))

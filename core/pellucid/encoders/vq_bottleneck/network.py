@@ -42,12 +42,16 @@ class CausalTransformer(nn.Module):
     ----------
     length, width, depth, heads, feed_forward : int
     dropout : float
+    spare : int
+        By how many steps samples may begin later while it learns.
     """
 
-    def __init__(self, length: int, width: int, depth: int, heads: int, feed_forward: int, dropout: float) -> None:
+    def __init__(
+        self, length: int, width: int, depth: int, heads: int, feed_forward: int, dropout: float, spare: int
+    ) -> None:
         super().__init__()
-        self.heads = heads
-        self.places = nn.Parameter(0.02 * torch.randn(length, width))
+        self.heads, self.spare = heads, spare
+        self.register_buffer("places", waves(length + spare, width), persistent=False)
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(width, heads, feed_forward, dropout, "gelu", batch_first=True, norm_first=True)
             for _ in range(depth)
@@ -56,6 +60,7 @@ class CausalTransformer(nn.Module):
         self.register_buffer("later", torch.ones(length, length, dtype=torch.bool).triu(1), persistent=False)
 
     later: Tensor
+    places: Tensor
 
     def forward(self, steps: Tensor, there: Tensor | None) -> Tensor:
         """Shape (sample, step, width) to the same.
@@ -72,11 +77,32 @@ class CausalTransformer(nn.Module):
             alone = torch.eye(len(hidden), dtype=torch.bool, device=hidden.device)
             hidden = (hidden | ~there[:, None, :]) & ~alone
             hidden = hidden.repeat_interleave(self.heads, 0)
-        found = steps + self.places
+        found = steps + self._placed(steps)
         for layer in self.layers:
             found = layer(found, src_mask=hidden)
         told: Tensor = self.norm(found)
         return told
+
+    def _placed(self, steps: Tensor) -> Tensor:
+        length = steps.shape[1]
+        if not self.training:
+            return self.places[:length]
+        # Nothing is known to come behind the last step, so that nothing would be learnt of how to forecast there: while it learns, each
+        # sample begins some steps later, drawn by lot.
+        begins = torch.randint(self.spare + 1, (len(steps), 1), device=steps.device)
+        return self.places[begins + torch.arange(length, device=steps.device)]
+
+
+def waves(length: int, width: int) -> Tensor:
+    """Sines and cosines of ever longer periods, by which steps are told apart; shape (step, width).
+
+    References
+    ----------
+    Vaswani et al. (2017), arXiv 1706.03762.
+    """
+    period = 10_000 ** (torch.arange(0, width, 2) / width)
+    angle = torch.arange(length)[:, None] / period
+    return torch.stack([angle.sin(), angle.cos()], -1).flatten(1)[:, :width]
 
 
 class Forecast(nn.Module):
