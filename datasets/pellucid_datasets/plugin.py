@@ -13,6 +13,7 @@ PLUGIN = Plugin(
         "planted-nodules": "pellucid_datasets.nodules:PlantedNodules",
     },
     cards={
+        "action-chunks": "pellucid_datasets/cards/action-chunks.toml",
         "adroit-door": "pellucid_datasets/cards/adroit-door.toml",
         "aeon-eeg": "pellucid_datasets/cards/aeon-eeg.toml",
         "aliased-cube": "pellucid_datasets/cards/aliased-cube.toml",

@@ -74,12 +74,8 @@ class TaskSuccess(Assessment):
         "drawn_success": MetricWords("Attempts that succeed, of drawn answers", "share; 1 is best"),
         "drawn_score": MetricWords("How far attempts of drawn answers get", "from 0 to 1, mean"),
     }
-    section = Section(
-        "task",
-        "Whether it works when it is tried",
-        "What is like a demonstration may still fail, and what is unlike all may do. Here it is tried, in the task as it was made up.",
-        order=13,
-    )
+    # Without an introduction, so that a report says in words what each share is of.
+    section = Section("task", "Whether it works when it is tried", order=13)
     config_type = TaskSuccessConfig
     config: TaskSuccessConfig
 

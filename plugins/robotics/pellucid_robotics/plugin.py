@@ -7,6 +7,7 @@ PLUGIN = Plugin(
     name="robotics",
     api=API,
     datasets={
+        "action-chunks": "pellucid_robotics.actions.cloning:ActionChunks",
         "adroit-door": "pellucid_robotics.trajectories.adroit:AdroitDoor",
         "aliased-cube": "pellucid_robotics.maps.walks:AliasedCube",
         "aliased-room": "pellucid_robotics.maps.walks:AliasedRoom",
@@ -33,6 +34,8 @@ PLUGIN = Plugin(
         "robotics-failures": "pellucid_robotics/studies/robotics-failures.toml",
         "robotics-lorenz": "pellucid_robotics/studies/robotics-lorenz.toml",
         "robotics-maze": "pellucid_robotics/studies/robotics-maze.toml",
+        "robotics-obstacle": "pellucid_robotics/studies/robotics-obstacle.toml",
+        "robotics-reaching": "pellucid_robotics/studies/robotics-reaching.toml",
         "robotics-regions": "pellucid_robotics/studies/robotics-regions.toml",
         "robotics-swingup": "pellucid_robotics/studies/robotics-swingup.toml",
     },

@@ -85,6 +85,13 @@ class PhysicalConsistency(Assessment):
             "Rotations that are none", "distance from orthonormal columns; lower is better"
         ),
         "beyond_limits_rad": MetricWords("Joints beyond their limits", "rad; 0 is best"),
+        **{
+            f"error_of_{slot.name}": MetricWords(
+                f"Error of {slot.name}", f"{slot.unit}; lower is better" if slot.unit != "1" else "lower is better"
+            )
+            for slot in SLOTS
+            if not slot.reserved
+        },
     }
     section = Section(
         "physics",

@@ -105,7 +105,8 @@ class RdtSmall(Denoising):
         )
         self.of_step, self.of_rate = nn.Linear(width, width), nn.Linear(width, width)
         self.of_state, self.of_action = _adaptor(width), _adaptor(width)
-        self.places = nn.Parameter(0.02 * torch.randn(3 + self.length, width))
+        # Begun as waves: numbers near 0 leave the steps of a chunk alike for hundreds of updates.
+        self.places = nn.Parameter(step_waves(100 * torch.arange(3.0 + self.length), width))
         self.layers = nn.ModuleList(_Layer(width, config.attention_heads) for _ in range(config.depth))
         self.last = nn.Sequential(nn.RMSNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, WIDTH))
 
