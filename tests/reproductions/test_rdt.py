@@ -169,15 +169,15 @@ def joint_error(model, data, rows, arm):
 
 
 def test_one_model_of_two_arms_is_as_good_as_one_of_each():
-    both = learnt((2, 3), 400, 40)
+    both = learnt((2, 3), 400, 80)
     for one in (2, 3):
         # As many updates as the model of both: twice the epochs on half the demonstrations.
-        alone = learnt((one,), 200, 80)
+        alone = learnt((one,), 200, 160)
         assert joint_error(*both, one) <= 1.1 * joint_error(*alone, one)
 
 
 def test_what_a_robot_does_not_have_is_exactly_0_and_the_mask_is_heard():
-    model, data, rows = learnt((2, 3), 400, 40)
+    model, data, rows = learnt((2, 3), 400, 80)
     own = rows[data._arm[rows] == 2]
     assert np.abs(said(model, data, own)[..., 2]).max() == 0
     z = model.representation(data.subset(rows))
@@ -193,7 +193,7 @@ def test_what_a_robot_does_not_have_is_exactly_0_and_the_mask_is_heard():
 
 
 def test_draws_are_masked_too():
-    model, data, rows = learnt((2, 3), 400, 40)
+    model, data, rows = learnt((2, 3), 400, 80)
     own = rows[data._arm[rows] == 2]
     drawn = model.head.draw(model.representation(data.subset(own)), 4).reshape(4, len(own), -1, JOINTS)
     assert drawn[..., 2].abs().max() == 0
@@ -204,7 +204,7 @@ def test_draws_are_masked_too():
 
 
 def test_a_fifth_of_the_rate_is_five_times_the_way():
-    model, data, rows = learnt((2,), 400, 60, (10.0, 50.0))
+    model, data, rows = learnt((2,), 400, 150, (10.0, 50.0))
     way = {}
     for rate in (10.0, 50.0):
         own = rows[data._rate[rows] == rate]
@@ -219,7 +219,7 @@ def test_a_fifth_of_the_rate_is_five_times_the_way():
 
 
 def test_the_loss_of_slots_that_are_not_there_can_be_left_out():
-    model, data, rows = learnt((2, 3), 400, 40)
+    model, data, rows = learnt((2, 3), 400, 80)
     head = model.head
     z, truth = model.representation(data.subset(rows)), torch.tensor(data.subset(rows).target_values("chunk"))
     batch = Batch({"x": z.values}, targets=truth.float())

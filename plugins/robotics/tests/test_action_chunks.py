@@ -46,3 +46,47 @@ def test_what_cannot_be_cloned_is_refused():
 
     with pytest.raises(StudyError, match="no dataset of episodes"):
         ActionChunks.of_dataset(ObstacleSynthetic())
+
+
+def in_the_space(**options):
+    slots = {"angle": "right_arm_joint_0", "push": "right_arm_joint_0", "grip": "right_gripper_0"}
+    steps = np.arange(6.0)
+    episodes = [{"angle": 10 * steps + at, "push": 10 * steps + at + 1, "grip": 2 + steps} for at in range(8)]
+    units = {"angle": "deg", "push": "deg", "grip": "mm"}
+    config = TrajectoryArraysConfig(dt_s=0.1, actions=("push", "grip"), units=units)
+    source = TrajectoryArrays.of_objects(episodes, config)
+    return ActionChunks.of_dataset(
+        source, ActionChunksConfig(chunk=3, stride=1, slots=slots, grippers={"grip": (2, 7)}, **options)
+    )
+
+
+def test_recordings_are_brought_into_the_unified_space_with_its_units():
+    data = in_the_space()
+    target = data.spec.target("chunk")
+    assert target.names[:2] == ("right_arm_joint_0 at step 1", "right_gripper_0 at step 1")
+    assert target.units[:2] == ("rad", "1")
+    assert data.spec.input("state").names == ("right_arm_joint_0",)
+    found = data.target_values("chunk")[0].reshape(3, 2)
+    assert found[:, 0] == pytest.approx(np.deg2rad([1, 11, 21]))
+    assert found[:, 1] == pytest.approx([0, 0.2, 0.4])
+    assert data.read(np.array([0])).inputs["rate"].item() == pytest.approx(10)
+
+
+def test_slots_that_cannot_be_are_refused():
+    config = TrajectoryArraysConfig(dt_s=0.1, actions=("b",), units={"a": "m", "b": "m"})
+    source = TrajectoryArrays.of_objects([{"a": np.arange(5.0), "b": np.arange(5.0)}], config)
+    slots = {"a": "right_gripper_0", "b": "right_gripper_0"}
+    with pytest.raises(StudyError, match="say low and high"):
+        ActionChunks.of_dataset(source, ActionChunksConfig(chunk=2, slots=slots))
+    with pytest.raises(DataError, match="did you mean 'angle'"):
+        counted(slots={"angl": "right_arm_joint_0", "angle": "right_arm_joint_0", "push": "right_arm_joint_1"})
+
+
+def test_recorded_chunks_are_judged_by_what_a_body_can_do():
+    from pellucid_robotics.actions.consistency import PhysicalConsistency
+
+    class Asked:
+        target = "chunk"
+
+    assert PhysicalConsistency().unfit_for(in_the_space(), {}, Asked()) == ""
+    assert "does not know whose motions" in PhysicalConsistency().unfit_for(counted(chunk=3), {}, Asked())

@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, ValidationError
 
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.dataset import Dataset
+from pellucid.data.frozen import first_problem
 from pellucid.data.spec import DataSpec, Frozen, Regression, Vector
-from pellucid.errors import DataError, StudyError
-from pellucid_robotics.trajectories.windows import GROUP, EpisodeWindows
+from pellucid.errors import DataError, StudyError, nearest
+from pellucid_robotics.actions.chunks import KnowsBodies
+from pellucid_robotics.actions.embodiment import Embodiment
+from pellucid_robotics.actions.slots import SLOTS, place
+from pellucid_robotics.trajectories.windows import GROUP, INPUT, EpisodeWindows
 
 NAME = "action-chunks"
 
@@ -36,6 +41,13 @@ class ActionChunksConfig(Frozen):
         Steps from one sample to the next in an episode.
     actions : tuple of str
         Which actions are asked for, all by default.
+    slots : mapping of str to str
+        Names of the episodes and their slots in the unified space. States and actions that have one are brought there, in its units, and
+        are called by it; all others are left out. Inputs ``mask`` and ``rate`` then go along.
+    grippers : mapping of str to (float, float)
+        Of names in slots of grippers, their numbers where these are closed and open.
+    frames : mapping of str to str
+        Of each side with a pose of its end effector, what it is measured from.
     """
 
     source: str = "adroit-door"
@@ -44,6 +56,9 @@ class ActionChunksConfig(Frozen):
     history: int = Field(default=1, ge=1)
     stride: int = Field(default=4, ge=1)
     actions: tuple[str, ...] = ()
+    slots: Mapping[str, str] = Field(default_factory=dict)
+    grippers: Mapping[str, tuple[float, float]] = Field(default_factory=dict)
+    frames: Mapping[str, str] = Field(default_factory=dict)
 
 
 class ActionChunks(ArrayDataset):
@@ -101,31 +116,41 @@ class ActionChunks(ArrayDataset):
             raise DataError(
                 f"{NAME}: {source.spec.name!r} has {what}; its actions: {', '.join(episodes.actions) or 'none'}"
             )
-        at = {name: place for place, name in enumerate(episodes.names)}
-        own, done = [at[name] for name in states], [at[name] for name in wanted]
+        parts = [
+            _Part(source, config, [one for one in some if not config.slots or one in config.slots])
+            for some in (states, wanted)
+        ]
+        state, action = parts
+        if lacking := [what for what, part in (("states", state), ("actions", action)) if not part.names]:
+            raise DataError(f"{NAME}: none of the {lacking[0]} of {source.spec.name!r} has a slot")
         # What groups are called where names are digests: a window of each episode says it.
         called = dict(zip(source._at[:, 0].tolist(), source.frame[GROUP], strict=True))
         rows, chunks, groups, ids = [], [], [], []
-        for place, episode in enumerate(episodes.episodes):
+        for nth, episode in enumerate(episodes.episodes):
             moments = np.arange(0, len(episode) - config.chunk + 1, config.stride)
-            if place not in called or not len(moments):
+            if nth not in called or not len(moments):
                 continue
             before = np.maximum(moments[:, None] - np.arange(config.history), 0)
-            rows.append(episode.values[before][:, :, own].reshape(len(moments), -1))
+            rows.append(state.taken(episode.values[before]).reshape(len(moments), -1))
             chunks.append(
-                episode.values[moments[:, None] + np.arange(config.chunk)][:, :, done].reshape(len(moments), -1)
+                action.taken(episode.values[moments[:, None] + np.arange(config.chunk)]).reshape(len(moments), -1)
             )
-            groups += [called[place]] * len(moments)
-            ids += [f"{called[place]}@{moment}" for moment in moments]
+            groups += [called[nth]] * len(moments)
+            ids += [f"{called[nth]}@{moment}" for moment in moments]
         if not rows:
             raise DataError(
                 f"{NAME}: no episode of {source.spec.name!r} has {config.chunk} steps; choose a shorter chunk"
             )
-        unit = dict(zip(episodes.names, episodes.units, strict=True))
-        names = tuple(f"{name} at step {step + 1}" for step in range(config.chunk) for name in wanted)
+        names = tuple(f"{name} at step {step + 1}" for step in range(config.chunk) for name in action.called)
         inputs = tuple(
-            name if not step else f"{name}, {step} before" for step in range(config.history) for name in states
+            f"{name}, {step} before" if step else name for step in range(config.history) for name in state.called
         )
+        specs = {"state": Vector(names=inputs, units=state.units * config.history)}
+        arrays = {"state": np.concatenate(rows).astype(np.float32)}
+        if config.slots:
+            specs |= {"mask": Vector(names=action.called), "rate": Vector(names=("rate_hz",), units=("Hz",))}
+            arrays |= {"mask": np.ones((len(ids), len(action.called)), np.float32)}
+            arrays |= {"rate": np.full((len(ids), 1), 1 / episodes.dt_s, np.float32)}
         frame = pd.DataFrame(
             np.concatenate(chunks).astype(np.float64),
             columns=[f"chunk:{name}" for name in names] if len(names) > 1 else ["chunk"],
@@ -134,11 +159,11 @@ class ActionChunks(ArrayDataset):
         frame.insert(0, GROUP, groups)
         spec = DataSpec(
             name=NAME,
-            inputs={"state": Vector(names=inputs, units=tuple(unit[name] for name in states) * config.history)},
+            inputs=specs,
             targets={
                 "chunk": Regression(
                     names=names,
-                    units=tuple(unit[name] for name in wanted) * config.chunk,
+                    units=action.units * config.chunk,
                     about=f"the actions of the next {config.chunk} steps",
                 )
             },
@@ -150,4 +175,47 @@ class ActionChunks(ArrayDataset):
         )
         self.config: Any = config
         self.findings = source.findings
-        super().__init__(spec, frame, {"state": np.concatenate(rows).astype(np.float32)})
+        self._body = {"dt_s": episodes.dt_s, "slots": action.called}
+        super().__init__(spec, frame, arrays)
+
+    def ability(self, kind: Any) -> Any:
+        """Of bodies nothing is known without slots."""
+        return None if kind is KnowsBodies and not self.config.slots else super().ability(kind)
+
+    def bodies(self, rows: npt.NDArray[np.integer]) -> list[Mapping[str, Any]]:
+        """See :class:`~pellucid_robotics.actions.chunks.KnowsBodies`."""
+        return [self._body] * len(rows)
+
+
+class _Part:
+    """States or actions of episodes, as they are or in slots."""
+
+    def __init__(self, source: EpisodeWindows, config: ActionChunksConfig, names: list[str]) -> None:
+        every = source.episodes
+        self.names, self._at = names, [every.names.index(name) for name in names]
+        self.called, self.units = tuple(names), tuple(every.units[at] for at in self._at)
+        self._robot: Embodiment | None = None
+        if config.slots and names:
+            for own in config.slots:
+                if own not in every.names:
+                    raise DataError(f"{NAME}: {source.spec.name!r} has no {own!r}{nearest(own, every.names)}")
+            chosen = {own: config.slots[own] for own in names}
+            sides = {
+                side: at for side, at in config.frames.items() if any(f"{side}_eef" in one for one in chosen.values())
+            }
+            try:
+                self._robot = Embodiment.of_trajectory(
+                    source.spec.name, source.spec.input(INPUT), chosen, grippers=config.grippers, frames=sides
+                )
+            except ValidationError as error:
+                raise StudyError(f"{NAME}: {first_problem(error)[1]}") from None
+            self.called = tuple(chosen.values())
+            self.units = tuple(SLOTS[place(name)].unit for name in self.called)
+
+    def taken(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        """From shape (..., step, name) of an episode."""
+        own = values[..., self._at]
+        if self._robot is None:
+            return own
+        packed = self._robot.pack({name: own[..., at] for at, name in enumerate(self.names)})
+        return packed.values[..., [place(name) for name in self.called]]
