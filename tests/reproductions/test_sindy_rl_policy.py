@@ -112,7 +112,7 @@ def test_a_learner_never_sees_what_is_no_number_however_unstable_the_equations(l
     )
     for surrogate in (unstable, dataclasses.replace(unstable, low=fitted.low, high=fitted.high)):
         starts = mixed_starts(learnt.seen.states, learnt.seen.states, 0.5)
-        episodes = ModelEpisodes(surrogate, TASK, starts, Scale.of(learnt.seen.states), 8, 0)
+        episodes = ModelEpisodes(surrogate, TASK, starts, Scale.of(learnt.seen), 8, 0)
         over = 0
         for at in range(1000):
             seen, rewards, done, infos = episodes.step(np.full((8, 1), (-1.0) ** at))
@@ -122,7 +122,8 @@ def test_a_learner_never_sees_what_is_no_number_however_unstable_the_equations(l
             ended = [one for one, info in enumerate(infos) if done[one] and not info["TimeLimit.truncated"]]
             assert (rewards[ended] == 0).all()
             over += len(ended)
-        assert over > 0
+        # Within bounds that nothing reaches in an episode none leaves; within those of the task all do.
+        assert over > 0 or surrogate is unstable
 
 
 # --- how many true steps (nightly) -------------------------------------------------------------------------------------------
