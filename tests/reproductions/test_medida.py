@@ -187,3 +187,11 @@ def test_through_one_percent_of_noise_the_filter_shows_what_is_missing(noisy, na
     if name == "no advection":
         # Terms that are not shown as the filter shows them are joined by others.
         assert set(fitted(names, values, change)) > {"u*u_x"}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_with_two_hundred_pairs_the_filter_shows_every_case(seed):
+    pairs = snapshots(RING, count=200, step=0.01, seed=seed)
+    for name in CASES:
+        assert filtered(pairs, name, seed=seed)[0] == pytest.approx(wanted(name), rel=0.1), name
