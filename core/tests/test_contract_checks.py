@@ -155,6 +155,13 @@ class OtherCall(LinearTokens):
         return self.token_outputs(z)
 
 
+class DrawsOnce(Mlp):
+    """Says that it draws, and gives the same again and again."""
+
+    def draw(self, z, count, seed=0):
+        return self(z).expand(count, -1, -1)
+
+
 class OtherPlaces(LinearTokens):
     def place_contributions(self, z, target):
         return super().place_contributions(z, target) + 1
@@ -181,6 +188,7 @@ PARTS = [
     ("head", "tags_are_from_the_closed_sets", Unlisted, "magic"),
     ("head", "loss_is_finite_and_teaches", UntaughtHead, "teaches no parameter"),
     ("head", "abilities_answer", OtherCall, "whose call is another"),
+    ("head", "abilities_answer", DrawsOnce, "all draws are the same"),
     ("head", "abilities_answer", OtherPlaces, "not what the explanation says that places add"),
 ]
 
