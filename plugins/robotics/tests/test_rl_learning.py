@@ -197,6 +197,9 @@ def test_episodes_of_a_model_end_with_the_task_and_say_what_they_ended_with():
     assert all(info["TimeLimit.truncated"] for info in infos)
     assert seen == pytest.approx(np.repeat(start, 4, 0))
     assert not np.allclose(infos[0]["terminal_observation"], start[0])
+    # The next episode has all its steps again.
+    assert not any(episodes.step(np.full((4, 1), 0.5))[2].any() for _ in range(TASK.steps - 1))
+    assert episodes.step(np.full((4, 1), 0.5))[2].all()
 
 
 class Cubic:
@@ -249,6 +252,7 @@ def run(tmp_path_factory):
     return pellucid.study(study).run(folder), folder
 
 
+@pytest.mark.nightly
 def test_the_study_tells_what_was_learnt_and_what_it_took(run):
     found = {
         one["metric"]: one
