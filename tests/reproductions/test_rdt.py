@@ -168,6 +168,7 @@ def joint_error(model, data, rows, arm):
     return float(np.square(said(model, data, own) - truth)[..., :arm].mean())
 
 
+@pytest.mark.nightly
 def test_one_model_of_two_arms_is_as_good_as_one_of_each():
     both = learnt((2, 3), 400, 80)
     for one in (2, 3):
@@ -176,6 +177,7 @@ def test_one_model_of_two_arms_is_as_good_as_one_of_each():
         assert joint_error(*both, one) <= 1.1 * joint_error(*alone, one)
 
 
+@pytest.mark.nightly
 def test_what_a_robot_does_not_have_is_exactly_0_and_the_mask_is_heard():
     model, data, rows = learnt((2, 3), 400, 80)
     own = rows[data._arm[rows] == 2]
@@ -192,6 +194,7 @@ def test_what_a_robot_does_not_have_is_exactly_0_and_the_mask_is_heard():
     assert (before - after)[..., :2].abs().mean() > 0.005
 
 
+@pytest.mark.nightly
 def test_draws_are_masked_too():
     model, data, rows = learnt((2, 3), 400, 80)
     own = rows[data._arm[rows] == 2]
@@ -203,6 +206,7 @@ def test_draws_are_masked_too():
 # --- 6: the rate ----------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly
 def test_a_fifth_of_the_rate_is_five_times_the_way():
     model, data, rows = learnt((2,), 400, 150, (10.0, 50.0))
     way = {}
@@ -215,9 +219,11 @@ def test_a_fifth_of_the_rate_is_five_times_the_way():
         along /= np.linalg.norm(along, axis=1, keepdims=True)
         moved = said(model, data, own)
         way[rate] = float(((moved[:, -1] - moved[:, 0]) * along).sum(1)[far].mean())
+    # Measured 5.30; at 60 epochs 7.2.
     assert way[10.0] / way[50.0] == pytest.approx(5, abs=0.5)
 
 
+@pytest.mark.nightly
 def test_the_loss_of_slots_that_are_not_there_can_be_left_out():
     model, data, rows = learnt((2, 3), 400, 80)
     head = model.head
