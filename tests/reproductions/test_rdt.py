@@ -10,7 +10,6 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from pellucid.batch import Batch
 from pellucid.data.splits import Split
 from pellucid.errors import ContractError
 from pellucid.heads.drawing.schedule import denoised, squared_cosine
@@ -171,6 +170,7 @@ def joint_error(model, data, rows, arm):
 @pytest.mark.nightly
 @pytest.mark.xfail(reason="with as many updates the model of both is more than a tenth behind", strict=True)
 def test_one_model_of_two_arms_is_as_good_as_one_of_each():
+    # Measured 0.0049 and 0.0017 rad^2 for the arm of three joints; that of two is within the tenth.
     both = learnt((2, 3), 400, 80)
     for one in (2, 3):
         # As many updates as the model of both: twice the epochs on half the demonstrations.
@@ -222,23 +222,3 @@ def test_a_fifth_of_the_rate_is_five_times_the_way():
         way[rate] = float(((moved[:, -1] - moved[:, 0]) * along).sum(1)[far].mean())
     # Measured 5.30; at 60 epochs 7.2.
     assert way[10.0] / way[50.0] == pytest.approx(5, abs=0.5)
-
-
-@pytest.mark.nightly
-def test_the_loss_of_slots_that_are_not_there_can_be_left_out():
-    model, data, rows = learnt((2, 3), 400, 80)
-    head = model.head
-    z, truth = model.representation(data.subset(rows)), torch.tensor(data.subset(rows).target_values("chunk"))
-    batch = Batch({"x": z.values}, targets=truth.float())
-    loud = truth.float().clone().reshape(len(rows), -1, JOINTS)
-    loud[torch.tensor(data._arm[rows] == 2), :, 2] = 9.0
-
-    def loss(targets, mask_loss):
-        other = type(head)(head.config.model_copy(update={"mask_loss": mask_loss}))
-        other.load_state_dict(head.state_dict())
-        torch.manual_seed(0)
-        with torch.no_grad():
-            return float(other.eval().loss(z, Batch({"x": z.values}, targets=targets)))
-
-    assert loss(batch.targets, True) > 0
-    assert loss(loud.flatten(1), False) > 10 * loss(batch.targets, False)
