@@ -13,6 +13,11 @@ from pellucid.monomials import CONSTANT, Monomials
 DIGITS = 4
 """Of a coefficient where people read."""
 
+GREEK = frozenset(
+    "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split()
+)
+"""Names that a typesetter writes as letters."""
+
 
 def equation(output: str, unit: str, terms: Sequence[str], coefficients: Sequence[float]) -> str:
     """An output as a sum of terms.
@@ -35,6 +40,8 @@ def latex(output: str, terms: Sequence[str], coefficients: Sequence[float]) -> s
     --------
     >>> latex("dx/dt", ("x^2*y", "torque"), (1.0, -2.0))
     '\\frac{dx}{dt} = 1\\,x^{2} y - 2\\,\\mathrm{torque}'
+    >>> latex("next cos", ("cos*omega",), (0.5,))
+    '\\mathrm{next\\ cos} = 0.5\\,\\mathrm{cos}\\,\\omega'
     """
     found = re.fullmatch(r"d(.+)/dt", output)
     left = rf"\frac{{d{_symbol(found[1])}}}{{dt}}" if found else _symbol(output)
@@ -138,13 +145,18 @@ def _typeset(term: str) -> str:
     for factor in term.split("*"):
         name, _, power = factor.partition("^")
         parts.append(_symbol(name) + (f"^{{{power}}}" if power else ""))
-    return term if term == CONSTANT else " ".join(parts)
+    if term == CONSTANT:
+        return term
+    # Letters of a product may touch each other, names may not.
+    return (" " if all(re.match(r"[A-Za-z](?![a-z])", part) for part in parts) else r"\,").join(parts)
 
 
 def _symbol(name: str) -> str:
     if re.fullmatch(r"[A-Za-z]", name):
         return name
+    if name in GREEK:
+        return rf"\{name}"
     if found := re.fullmatch(r"([A-Za-z])_?(\d+)", name):
         return f"{found[1]}_{{{found[2]}}}"
-    escaped = re.sub(r"([#$%&_{}])", r"\\\1", name.replace("\\", r"\backslash "))
+    escaped = re.sub(r"([#$%&_{} ])", r"\\\1", name.replace("\\", r"\backslash "))
     return rf"\mathrm{{{escaped}}}"

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 MOST = 12
 """Terms of an equation that are drawn: those that are true or were kept first, then those that some members keep."""
 
-ON_A_LINE = 5
-"""Terms of a typeset equation."""
+ON_A_LINE = 90
+"""Letters of a typeset equation, with the output's name and each term's coefficient, sign and spaces."""
+
+BESIDE = 11
+"""Letters of a coefficient with its sign and spaces."""
 
 WIDE, EACH, AROUND, LINE = 6.6, 0.27, 0.62, 0.24
 """Inches: the picture, each term, the scales of a card, and each line of its typeset equation."""
@@ -99,7 +102,14 @@ def _typeset(facts: Mapping[str, Any], at: int) -> list[str]:
     """The equation in lines of a few terms, for matplotlib to set; in plain letters where it cannot set a name."""
     names, found, output = facts["terms"], np.asarray(facts["found"][at], float), facts["outputs"][at]
     kept = np.flatnonzero(found)
-    parts = [kept[start : start + ON_A_LINE] for start in range(0, len(kept), ON_A_LINE)] or [kept]
+    parts, letters = [list[int]()], len(output) + 3
+    for term in kept:
+        own = BESIDE + len(names[term])
+        if parts[-1] and letters + own > ON_A_LINE:
+            parts.append([])
+            letters = 0
+        parts[-1].append(int(term))
+        letters += own
     sums = [([names[term] for term in part], [float(found[term]) for term in part]) for part in parts]
     for written, sign, quoted in ((latex, r"\quad ", "$"), (_plainly, "    ", "")):
         whole = [written(output, *one) for one in sums]
