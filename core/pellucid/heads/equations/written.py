@@ -13,9 +13,10 @@ from pellucid.monomials import CONSTANT, Monomials
 DIGITS = 4
 """Of a coefficient where people read."""
 
-GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split()
-)
+GREEK = (
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau",
+    "phi", "chi", "psi", "omega",
+)  # fmt: skip
 """Names that a typesetter writes as letters."""
 
 
