@@ -23,6 +23,7 @@ from pellucid.protocols.prediction.assessment import (
     output_columns,
     predictions,
 )
+from pellucid.protocols.prediction.figures import _numbers as drawn_numbers
 from pellucid.protocols.prediction.figures import fold_mean_roc
 from pellucid.protocols.prediction.metrics import metrics_of
 from pellucid.protocols.splitting.nested_subject_cv import NestedSubjectCv
@@ -461,6 +462,26 @@ def test_several_numbers_are_scored_each_in_its_units():
     assert get(results, "spearman:y").value == pytest.approx(get(results, "spearman:x").value)
     assert " s off" in get(results, "mae:y").sentence
     assert {one.shown for one in metrics_of(context_of("pair").spec.target("pair"))} >= {"MAE of x", "MAE of y"}
+
+
+def test_many_numbers_are_told_together_and_one_that_never_varies_is_left_out():
+    from sklearn.metrics import r2_score
+
+    rng = np.random.default_rng(0)
+    names = tuple(f"x{at}" for at in range(9))
+    target = Regression(names=names, units=("m",) * 8 + ("rad",))
+    truth = rng.normal(size=(60, 9)) * np.logspace(-3, 3, 9)
+    truth[:, 4] = 2.0
+    predicted = truth + rng.normal(size=truth.shape) * np.logspace(-3, 3, 9) * np.linspace(0.1, 1.5, 9)
+    (metric,) = metrics_of(target)
+    p = SimpleNamespace(labels=truth, outputs=predicted, target=target)
+    vary = [at for at in range(9) if at != 4]
+    assert float(metric.statistic(p)(np.ones(60))) == pytest.approx(r2_score(truth[:, vary], predicted[:, vary]))
+    assert len(metrics_of(Regression(names=names[:8], units=("m",) * 8))) == 32
+    (figure,) = drawn_numbers({"one": p, "other": p}).values()
+    line = figure.axes[0].lines[0].get_ydata()
+    assert line[0] == pytest.approx(r2_score(truth[:, 0], predicted[:, 0]))
+    assert np.isnan(line[4])
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------

@@ -6,16 +6,18 @@ and Ito (2008), less the yellow, which fades in print.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.protocols.base import Context
+from pellucid.protocols.prediction.metrics import MANY
 from pellucid.protocols.prediction.predictions import Predictions
 from pellucid.statistics.bootstrap import subject_weights
 from pellucid.statistics.calibration import reliability_curve
 from pellucid.statistics.ranking import auroc, over_folds, roc_curve
+from pellucid.statistics.regression import explained_variance_share
 from pellucid.unit_names import unit_sign
 from pellucid.views.drawing import NEUTRAL
 
@@ -118,6 +120,8 @@ def _reliability(said: Mapping[str, Predictions], seed: int, bars: str) -> dict[
 def _numbers(said: Mapping[str, Predictions]) -> dict[str, Figure]:
     figures = {}
     target = next(iter(said.values())).target
+    if len(target.names) > MANY:
+        return _many(said, target.names)
     for column, name in enumerate(target.names):
         columns = min(3, len(said))
         rows = -(-len(said) // columns)
@@ -141,6 +145,34 @@ def _numbers(said: Mapping[str, Predictions]) -> dict[str, Figure]:
         figure.supylabel(f"Predicted {name}{unit}", fontsize=9)
         figures[f"Predicted against true {name}; on the diagonal both agree."] = figure
     return figures
+
+
+def _many(said: Mapping[str, Predictions], names: Sequence[str]) -> dict[str, Figure]:
+    """A line a part over all numbers of a target, in its order."""
+    figure = _figure(6.6, 3.0)
+    ax = figure.subplots()
+    place = np.arange(len(names))
+    for at, (part, p) in enumerate(said.items()):
+        even = np.ones(len(p.labels))
+        shares = [
+            float(explained_variance_share(truth, predicted, even))
+            for truth, predicted in zip(p.labels.T, p.outputs.T, strict=True)
+        ]
+        style = {
+            "color": COLOURS[at % len(COLOURS)],
+            "linestyle": LINES[at % len(LINES)],
+            "marker": MARKS[at % len(MARKS)],
+        }
+        ax.plot(place, shares, label=part, markersize=3, linewidth=1.2, **style)
+    ax.axhline(0, color=NEUTRAL, linewidth=0.9, zorder=0)
+    # What is worse than always saying the mean is off the picture: by how much says nothing.
+    ax.set_ylim(-0.55, 1.05)
+    some = place[:: max(1, len(names) // 12)]
+    ax.set_xticks(some, [names[at] for at in some], rotation=45, ha="right", fontsize=7)
+    ax.set_ylabel("R²", fontsize=9)
+    ax.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    _plain(ax)
+    return {"Share of the variation of each number that is predicted; 0 is no better than its mean.": figure}
 
 
 def _classes(p: Predictions) -> tuple[str, str]:

@@ -17,6 +17,9 @@ from pellucid.statistics.ranking import Formula, auroc, average_precision, macro
 from pellucid.statistics.regression import explained_variance_share, mean_absolute_error, root_mean_squared_error
 from pellucid.unit_names import unit_sign
 
+MANY = 8
+"""Numbers of a target beyond which they are told together: a page of four figures each says nothing."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -55,6 +58,8 @@ class Metric:
 
 def metrics_of(target: Any) -> tuple[Metric, ...]:
     """The metrics of a target, the leading one first: that of which models' differences are taken."""
+    if target.numeric and len(target.names) > MANY:
+        return (_of_many(target),)
     if target.numeric:
         return tuple(m for column in range(len(target.names)) for m in _of_number(target, column))
     return _BY_KIND[target.kind]
@@ -173,6 +178,22 @@ _BY_KIND: Mapping[str, tuple[Metric, ...]] = {
         _BRIER,
     ),
 }
+
+
+def _of_many(target: Any) -> Metric:
+    """One figure for many numbers, whatever their units: the share of variation, averaged over numbers that vary."""
+    count = len(target.names)
+
+    def share(p: Predictions) -> Statistic:
+        return lambda w: macro(explained_variance_share, p.labels, p.outputs, w)
+
+    def words(p: Predictions, value: float, chance: float, baseline: float) -> str:
+        return (
+            f"{value:.1%} of the variation of {count} numbers is predicted, on average over them; always saying their means predicts 0 %, "
+            f"the trivial baseline {baseline:.1%}."
+        )
+
+    return Metric("r2", True, share, _zero, words)
 
 
 def _of_number(target: Any, column: int) -> tuple[Metric, ...]:
