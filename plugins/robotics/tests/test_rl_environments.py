@@ -133,6 +133,20 @@ def test_steps_before_an_environment_breaks_are_kept_and_those_that_failed_are_c
         gather(Fragile(), Fragile.task, None, 5, seeds=[3], rng=np.random.default_rng(0))
 
 
+def test_chance_holds_its_actions_as_those_are_held_that_equations_are_learnt_from():
+    done = []
+
+    class Watched(ENVIRONMENTS["pendulum"]):
+        def step(self, action):
+            done.append(float(action[0]))
+            return super().step(action)
+
+    returns(Watched, Watched().task, None, [3])
+    data, apart = SwingUpSteps(SwingUpConfig(episodes=2, steps=200)), np.flatnonzero(np.diff(done)) + 1
+    assert apart.tolist() == list(range(8, 200, 8))
+    assert apart.tolist() == (np.flatnonzero(np.diff(data.seen.actions[:200, 0])) + 1).tolist()
+
+
 def test_returns_end_where_an_environment_breaks():
     found = returns(Fragile, Fragile.task, lambda states: np.full((len(states), 1), 5.0), [0, 1, 2])
     # Actions are cut off at 1: 1 + 2 + ... + 6, then 1 + 2 + 3, and the third step's reward of the one that says NaN is not paid.

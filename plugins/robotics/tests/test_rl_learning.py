@@ -16,10 +16,11 @@ from pellucid_robotics.rl.dyna import DynaSettings, at_random, learn
 from pellucid_robotics.rl.environments import ENVIRONMENTS
 from pellucid_robotics.rl.learner import LearnerSettings, NetworkPolicy, learner
 from pellucid_robotics.rl.model_free import ModelFreeSettings, learn_without_model
+from pellucid_robotics.rl.policy_learning import PolicyLearning, PolicyLearningConfig
 from pellucid_robotics.rl.surrogate import SparseSettings, SurrogateSettings, fit, project
 from pellucid_robotics.rl.systems import SYSTEMS
 from pellucid_robotics.rl.tasks import Task
-from pellucid_robotics.rl.transitions import Transitions
+from pellucid_robotics.rl.transitions import Transitions, target_of
 from pellucid_robotics.rl.vector import ModelEpisodes, Scale, mixed_starts
 
 MAKE, TASK = ENVIRONMENTS["pendulum"], SYSTEMS["pendulum"].task
@@ -240,6 +241,27 @@ def test_a_network_without_the_learner_does_what_the_learner_does():
     assert policy(states) == pytest.approx(2 * said, abs=1e-4)
     assert np.abs(policy.raw(states)).max() > 2 == np.abs(policy(states)).max()
     assert policy.size == 3 * 8 + 8 + 8 * 8 + 8 + 8 + 1
+
+
+def test_of_returns_below_0_nothing_is_a_share():
+    assert target_of(160.0, 0.8) == pytest.approx(128)
+    assert target_of(-160.0, 0.8) == pytest.approx(-192)
+    fold, context = PolicyLearning.example_fold()
+    protocol = PolicyLearning(PolicyLearningConfig(**PolicyLearning.example_options()))
+    rows = protocol.examine(fold).assign(fold=0)
+    paid = [
+        name
+        for name in rows
+        if name in ("random", "policy", "free", "known", "distilled") or name.startswith(("round:", "look:"))
+    ]
+    found = {
+        one.metric: one for one in protocol.conclude(rows.assign(**{name: rows[name] - 1000 for name in paid}), context)
+    }
+    assert "has no share" in found["share_of_known"].because
+    assert "%" not in found["distilled_return"].sentence
+    assert f"where it has {found['return'].value:.4g}" in found["distilled_return"].sentence
+    usual = {one.metric: one for one in protocol.conclude(rows, context)}
+    assert usual["share_of_known"].value == pytest.approx(rows["policy"].mean() / rows["known"].mean())
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from pellucid.data.spec import DataSpec, Frozen, Regression, Vector
 from pellucid.errors import DataError
 from pellucid_robotics.rl.systems import SYSTEMS, System
 from pellucid_robotics.rl.tasks import Task
-from pellucid_robotics.rl.transitions import Policy, Transitions, gather
+from pellucid_robotics.rl.transitions import HOLD, Policy, Transitions, gather
 
 NAME = "swingup"
 
@@ -33,13 +33,13 @@ class RandomStepsConfig(Frozen):
     hold : int
         Steps for which an action is held: what changes at every step moves nothing heavy.
     seed : int
-        That of the first episode; each following one has the next.
+        That of the first episode; each following one has the next. All stay below those with which loops begin episodes by themselves.
     """
 
     episodes: int = Field(default=30, ge=2, le=10_000)
     steps: int = Field(default=100, ge=2, le=100_000)
-    hold: int = Field(default=8, ge=1)
-    seed: int = Field(default=0, ge=0, lt=1_000_000)
+    hold: int = Field(default=HOLD, ge=1)
+    seed: int = Field(default=0, ge=0, le=990_000)
 
 
 class RandomSteps(ArrayDataset):

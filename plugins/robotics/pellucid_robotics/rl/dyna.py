@@ -15,7 +15,7 @@ from pellucid.seeds import seed_of
 from pellucid_robotics.rl.learner import LearnerSettings, NetworkPolicy, learner
 from pellucid_robotics.rl.surrogate import Fitted, SurrogateSettings, fit
 from pellucid_robotics.rl.tasks import Floats, Task
-from pellucid_robotics.rl.transitions import Gathered, Policy, Transitions, gather
+from pellucid_robotics.rl.transitions import HOLD, Gathered, Policy, Transitions, gather
 
 SEEDS = 1_000_000
 """Seeds of episodes that a loop begins by itself are above it: none is one of a dataset's."""
@@ -105,7 +105,7 @@ class Learnt:
         return self.rounds[-1].fitted
 
 
-def at_random(make: Callable[[], Any], task: Task, steps: int, seed: int, hold: int = 8) -> Gathered:
+def at_random(make: Callable[[], Any], task: Task, steps: int, seed: int, hold: int = HOLD) -> Gathered:
     """Steps with actions drawn at random, to begin with.
 
     Parameters

@@ -58,7 +58,14 @@ class PolicyConclusions(AuditedRows):
             ),
         )  # fmt: skip
 
-    def _share(self) -> Result:
+    def _share(self) -> Result | NotMeasured:
+        if (best := self.value(self._mean("known"))) <= 0:
+            return NotMeasured(
+                protocol=self.protocol, part=self.part, metric="share_of_known",
+                because=f"the same learner in the true equations has a return of {best:.4g}, which has no share",
+                helps="add a constant to what each step pays",
+            )  # fmt: skip
+
         def share(name: str) -> Statistic:
             over, under = self._mean(name), self._mean("known")
             return lambda weights: over(weights) / under(weights)
@@ -66,7 +73,7 @@ class PolicyConclusions(AuditedRows):
         return self.result(
             "share_of_known", self.interval(share("policy")), higher=True, chance=self.value(share("random")),
             baseline=self.value(share("free")), baseline_name=FREE,
-            sentence=f"The same learner in the true equations has a return of {self.value(self._mean('known')):.4g}.",
+            sentence=f"The same learner in the true equations has a return of {best:.4g}.",
         )  # fmt: skip
 
     def _curve(self, kind: str, fold: int) -> tuple[np.ndarray, np.ndarray]:
@@ -124,11 +131,16 @@ class PolicyConclusions(AuditedRows):
 
     def _distilled(self) -> Iterator[Result]:
         beside, written = self.value(self._mean("policy")), self.interval(self._mean("distilled"))
+        kept = (
+            f"keeps {written.value / beside:.0%} of its return"
+            if beside > 0
+            else f"has {written.value:.4g} where it has {beside:.4g}"
+        )
         yield self.result(
             "distilled_return", written, higher=True, chance=self.value(self._mean("random")), baseline=beside,
             baseline_name="the network that it was written from",
             sentence=(
-                f"As a polynomial of {self.counted_terms} terms the policy keeps {written.value / beside:.0%} of its return. It was "
+                f"As a polynomial of {self.counted_terms} terms the policy {kept}. It was "
                 f"written {self._written_from}."
             ),
         )  # fmt: skip

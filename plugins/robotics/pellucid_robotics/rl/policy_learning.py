@@ -27,7 +27,7 @@ from pellucid_robotics.rl.learner import LearnerSettings
 from pellucid_robotics.rl.model_free import ModelFreeSettings, learn_without_model
 from pellucid_robotics.rl.surrogate import SparseSettings, SurrogateSettings
 from pellucid_robotics.rl.tasks import Floats, HasEnvironment
-from pellucid_robotics.rl.transitions import Gathered, Policy, Transitions, returns
+from pellucid_robotics.rl.transitions import Gathered, Policy, Transitions, returns, target_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ class PolicyLearningConfig(Config):
         cost no true step.
     reached : float
         What counts as learnt: this share of what the same learner reaches in the true equations, or where nobody knows these, of what the
-        policy at the end reaches.
+        policy at the end reaches. Of a return below 0 see :func:`~pellucid_robotics.rl.transitions.target_of`.
     ahead : int
         Steps after which errors of the equations are told.
     replicates : int
@@ -86,9 +86,9 @@ class PolicyLearning(Assessment):
     The equations are fitted as the study's head fits them (its library, threshold, ridge, members), to the steps of the training and
     validation episodes, and again after each round to steps of the policy too. Every true step is counted.
 
-    - ``return``: sum of rewards of an episode from the seed of each test episode; beside actions at random, and the same learner without
-      a model after the same number of true steps.
-    - ``share_of_known``: the same as a share of what the learner reaches in the true equations, where these are known.
+    - ``return``: sum of rewards of an episode from the seed of each test episode; beside actions at random (each held for eight steps, as
+      where steps are gathered), and the same learner without a model after the same number of true steps.
+    - ``share_of_known``: the same as a share of what the learner reaches in the true equations, where these are known and that is above 0.
     - ``true_steps_to_target``, ``saving``: true steps until the mean return reaches the target, and how many times more the learner without
       a model needs. Looks are rounds of one and every so many steps of the other. Who never gets there counts with the steps it had.
     - ``distilled_return``, ``distilled_terms``: the policy as a sparse polynomial, and its terms beside the network's numbers.
@@ -241,7 +241,7 @@ def _examined(
     if (known := behind.true_model()) is not None:
         ideal = learn_in_model(known, task, begun, settings, config.rounds * config.iterations, seed)
         columns["known"] = returns(make, task, ideal, seeds)
-    target = config.reached * float((columns["policy"] if known is None else columns["known"]).mean())
+    target = target_of(float((columns["policy"] if known is None else columns["known"]).mean()), config.reached)
     columns |= _without_model(behind, seeds, learnt, config, target, seed)
     if config.taught:
         taught = (4 * SEEDS + np.random.default_rng([seed, 8]).integers(SEEDS, size=config.taught)).tolist()

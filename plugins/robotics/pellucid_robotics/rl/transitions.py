@@ -14,6 +14,9 @@ from pellucid_robotics.rl.tasks import Floats, Task
 Policy = Callable[[Floats], Floats]
 """From states, shape (one, state), to actions, shape (one, action)."""
 
+HOLD = 8
+"""Steps for which an action drawn at random is held: what changes at every step moves nothing heavy."""
+
 
 @dataclass(frozen=True)
 class Transitions:
@@ -135,7 +138,9 @@ def gather(
     return Gathered(Transitions(*columns), asked, tuple(findings))
 
 
-def returns(make: Callable[[], Any], task: Task, policy: Policy | None, seeds: Sequence[int]) -> Floats:
+def returns(
+    make: Callable[[], Any], task: Task, policy: Policy | None, seeds: Sequence[int], hold: int = HOLD
+) -> Floats:
     """Sum of rewards of an episode from each seed, shape (seed,): actions at random without a policy.
 
     Parameters
@@ -145,6 +150,8 @@ def returns(make: Callable[[], Any], task: Task, policy: Policy | None, seeds: S
     task : Task
     policy : callable, optional
     seeds : sequence of int
+    hold : int
+        Steps for which an action at random is held, as where steps are gathered to learn from.
 
     Notes
     -----
@@ -156,13 +163,14 @@ def returns(make: Callable[[], Any], task: Task, policy: Policy | None, seeds: S
     draws = [np.random.default_rng([int(seed), 7]) for seed in seeds]
     for at, seed in enumerate(seeds):
         states[at] = _numbers(several[at].reset(seed=int(seed))[0], len(task.states))
-    for _ in range(task.steps):
+    actions = np.zeros((len(seeds), len(task.actions)))
+    for step in range(task.steps):
         if not running.any():
             break
-        if policy is None:
-            actions = np.stack([draw.uniform(-task.limit, task.limit, len(task.actions)) for draw in draws])
-        else:
+        if policy is not None:
             actions = np.clip(policy(states), -task.limit, task.limit)
+        elif step % hold == 0:
+            actions = np.stack([draw.uniform(-task.limit, task.limit, len(task.actions)) for draw in draws])
         for at in np.flatnonzero(running).tolist():
             try:
                 after, reward, terminated, truncated, _ = several[at].step(actions[at])
@@ -172,6 +180,17 @@ def returns(make: Callable[[], Any], task: Task, policy: Policy | None, seeds: S
             except Exception:  # noqa: BLE001 - see gather
                 running[at] = False
     return total
+
+
+def target_of(best: float, reached: float) -> float:
+    """A share of a return; of one below 0, of which a share would be a better one, as far beneath it instead.
+
+    Examples
+    --------
+    >>> target_of(160.0, 0.75), target_of(-160.0, 0.75)
+    (120.0, -200.0)
+    """
+    return best - (1 - reached) * abs(best)
 
 
 def _numbers(observation: Any, width: int) -> Floats:
