@@ -153,6 +153,22 @@ def test_returns_end_where_an_environment_breaks():
     assert found.tolist() == [21, 6, 3]
 
 
+def test_a_start_that_fails_returns_nothing_and_a_reward_that_is_no_number_ends_an_episode():
+    closed = []
+
+    class Unpaid(Fragile):
+        def step(self, action):
+            state, reward, *rest = super().step(action)
+            return state, np.nan if self.seed == 5 and self.at == 3 else reward, *rest
+
+        def close(self):
+            closed.append(self.seed)
+
+    found = returns(Unpaid, Fragile.task, lambda states: np.ones((len(states), 1)), [0, 3, 5])
+    assert found.tolist() == [21, 0, 3]
+    assert closed == [0, 3, 5]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

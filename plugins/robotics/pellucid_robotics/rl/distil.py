@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,9 +108,9 @@ def visited(
     """States of whole episodes of a policy, shape (step, state), and whose episode each is of."""
     from pellucid_robotics.rl.transitions import gather
 
-    found = gather(
-        make(), task, policy, len(seeds) * task.steps, seeds=seeds, rng=np.random.default_rng(0), name="taught"
-    )
+    steps, rng = len(seeds) * task.steps, np.random.default_rng(0)
+    with closing(make()) as environment:
+        found = gather(environment, task, policy, steps, seeds=seeds, rng=rng, name="taught")
     return found.transitions.states, found.transitions.episodes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,9 +120,9 @@ def at_random(make: Callable[[], Any], task: Task, steps: int, seed: int, hold: 
         Steps for which an action is held.
     """
     seeds = SEEDS + np.random.default_rng([seed, 1]).integers(SEEDS, size=steps)
-    return gather(
-        make(), task, None, steps, seeds=seeds.tolist(), rng=np.random.default_rng([seed, 2]), hold=hold, name="random"
-    )
+    rng = np.random.default_rng([seed, 2])
+    with closing(make()) as environment:
+        return gather(environment, task, None, steps, seeds=seeds.tolist(), rng=rng, hold=hold, name="random")
 
 
 def learn(

@@ -121,9 +121,7 @@ def gather(
                 asked += 1
                 after, reward, terminated, truncated, _ = environment.step(action)
                 after = _numbers(after, len(task.states))
-                if not np.isfinite(reward):
-                    raise ValueError("the reward is no number")
-                rows.append((state, action.copy(), after, float(reward), called))
+                rows.append((state, action.copy(), after, _paid(reward), called))
                 state = after
                 if terminated or truncated:
                     break
@@ -155,14 +153,17 @@ def returns(
 
     Notes
     -----
-    An episode that raises an error, or says something that is no number, ends with what it has.
+    An episode that raises an error, or says something that is no number, ends with what it has: of one that cannot be begun, 0.
     """
     several = [make() for _ in seeds]
     total, running = np.zeros(len(seeds)), np.ones(len(seeds), bool)
     states = np.zeros((len(seeds), len(task.states)))
     draws = [np.random.default_rng([int(seed), 7]) for seed in seeds]
     for at, seed in enumerate(seeds):
-        states[at] = _numbers(several[at].reset(seed=int(seed))[0], len(task.states))
+        try:
+            states[at] = _numbers(several[at].reset(seed=int(seed))[0], len(task.states))
+        except Exception:  # noqa: BLE001 - see gather
+            running[at] = False
     actions = np.zeros((len(seeds), len(task.actions)))
     for step in range(task.steps):
         if not running.any():
@@ -175,11 +176,19 @@ def returns(
             try:
                 after, reward, terminated, truncated, _ = several[at].step(actions[at])
                 states[at] = _numbers(after, len(task.states))
-                total[at] += float(reward) if np.isfinite(reward) else 0.0
+                total[at] += _paid(reward)
                 running[at] = not (terminated or truncated)
             except Exception:  # noqa: BLE001 - see gather
                 running[at] = False
+    for one in several:
+        one.close()
     return total
+
+
+def _paid(reward: Any) -> float:
+    if not np.isfinite(reward):
+        raise ValueError("the reward is no number")
+    return float(reward)
 
 
 def target_of(best: float, reached: float) -> float:
