@@ -12,7 +12,7 @@ import numpy as np
 
 from pellucid.protocols.base import Context
 from pellucid.result import Result
-from pellucid.statistics.bootstrap import Interval, Statistic, interval, subject_weights
+from pellucid.statistics.bootstrap import Interval, Statistic, interval, subject_weights, weighted_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,6 +119,12 @@ class AuditedRows:
     def has(self, name: str) -> bool:
         """Whether there is a column of this name in which anything is known."""
         return name in self.rows and bool(self.rows[name].notna().any())
+
+    def mean_of(self, name: str) -> Statistic:
+        """Mean of a column over the rows in which it is known."""
+        values = self.column(name)
+        known = np.isfinite(values)
+        return lambda weights: weighted_mean(np.where(known, values, 0.0), weights * known)
 
     def once_a_fold(self, name: str) -> np.ndarray:
         """A number that was told once of each fold, shape (fold,)."""

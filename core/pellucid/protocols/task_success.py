@@ -22,7 +22,7 @@ from pellucid.protocols.audited import AuditedRows
 from pellucid.protocols.base import Assessment, Context, FittedFold, joined, rows_of
 from pellucid.protocols.said import MetricWords, Section
 from pellucid.result import NotMeasured, Result
-from pellucid.statistics.bootstrap import REPLICATES, Interval, weighted_mean
+from pellucid.statistics.bootstrap import REPLICATES, Interval
 from pellucid.statistics.proportions import wilson
 
 if TYPE_CHECKING:
@@ -176,11 +176,11 @@ class _Attempts(AuditedRows):
             if not self.has(f"{who}:success"):
                 continue
             for metric in KNOWN:
-                mean = self._mean(f"{who}:{metric}")
+                mean = self.mean_of(f"{who}:{metric}")
                 found = self._share(who) if metric == "success" else self.interval(mean)
                 yield self.result(
-                    f"{prefix}{metric}", found, higher=True, chance=self.value(self._mean(f"chance:{metric}")),
-                    baseline=self.value(self._mean(f"baseline:{metric}")), baseline_name=BASELINE,
+                    f"{prefix}{metric}", found, higher=True, chance=self.value(self.mean_of(f"chance:{metric}")),
+                    baseline=self.value(self.mean_of(f"baseline:{metric}")), baseline_name=BASELINE,
                     sentence=self._told(who, found) if metric == "success" else "",
                 )  # fmt: skip
 
@@ -189,10 +189,10 @@ class _Attempts(AuditedRows):
         values = self.column(f"{who}:success")
         if self.rows["subject"].nunique() == len(self.rows):
             return wilson(float(values.mean()), len(values))
-        return self.interval(self._mean(f"{who}:success"))
+        return self.interval(self.mean_of(f"{who}:success"))
 
     def _told(self, who: str, found: Interval) -> str:
-        values, score = self.column(f"{who}:success"), self.value(self._mean(f"{who}:score"))
+        values, score = self.column(f"{who}:success"), self.value(self.mean_of(f"{who}:score"))
         once = self.rows["subject"].nunique() == len(self.rows)
         how = "Wilson" if once else f"over {self.context.several}"
         said = (
@@ -206,10 +206,5 @@ class _Attempts(AuditedRows):
         for column in self.rows.columns:
             name = str(column).removeprefix(f"{who}:")
             if str(column).startswith(f"{who}:") and name not in KNOWN and self.has(str(column)):
-                said += f" {name}: {self.value(self._mean(str(column))):.2f}."
+                said += f" {name}: {self.value(self.mean_of(str(column))):.2f}."
         return said
-
-    def _mean(self, column: str):  # type: ignore[no-untyped-def]
-        values = self.column(column)
-        known = np.isfinite(values)
-        return lambda weights: weighted_mean(np.where(known, values, 0.0), weights * known)

@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.protocols.audited import AuditedRows, told
 from pellucid.result import Result
-from pellucid.statistics.bootstrap import Interval, weighted_mean
+from pellucid.statistics.bootstrap import Interval
 
 PERSISTENCE, LINEAR = "the last step again and again", "an affine map from step to step"
 
@@ -39,9 +39,9 @@ class FreeRunConclusions(AuditedRows):
         )  # fmt: skip
 
     def _error(self, ahead: int) -> Result:
-        found, rest = self.interval(self._mean(f"model:{ahead}")), {}
+        found, rest = self.interval(self.mean_of(f"model:{ahead}")), {}
         for who in ("persistence", "linear", "mean"):
-            rest[who] = self.value(self._mean(f"{who}:{ahead}"))
+            rest[who] = self.value(self.mean_of(f"{who}:{ahead}"))
         name, best = min(((PERSISTENCE, rest["persistence"]), (LINEAR, rest["linear"])), key=lambda one: one[1])
         return self.result(
             f"error_after_{ahead}", found, higher=False, chance=rest["mean"], baseline=best, baseline_name=name,
@@ -50,11 +50,6 @@ class FreeRunConclusions(AuditedRows):
                 f"the training samples), the last step again by {rest['persistence']:.3g}, an affine map by {rest['linear']:.3g}."
             ),
         )  # fmt: skip
-
-    def _mean(self, column: str):  # type: ignore[no-untyped-def]
-        values = self.column(column)
-        known = np.isfinite(values)
-        return lambda weights: weighted_mean(np.where(known, values, 0.0), weights * known)
 
     def _distance(self, metric: str) -> Iterator[Result]:
         of = {

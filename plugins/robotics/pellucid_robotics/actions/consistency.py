@@ -20,7 +20,7 @@ from pellucid.protocols.audited import AuditedRows
 from pellucid.protocols.base import Assessment, Context, FittedFold, joined, rows_of
 from pellucid.protocols.said import MetricWords, Section
 from pellucid.result import NotMeasured, Result
-from pellucid.statistics.bootstrap import REPLICATES, weighted_mean
+from pellucid.statistics.bootstrap import REPLICATES, Statistic
 from pellucid_robotics.actions.chunks import KnowsBodies, body_of, chunk_places, in_slots
 from pellucid_robotics.actions.physics import (
     Body,
@@ -224,7 +224,6 @@ class _Judged(AuditedRows):
                 known=np.isfinite(self.column(f"model:{metric}")),
             )  # fmt: skip
 
-    def _root(self, column: str):  # type: ignore[no-untyped-def]
-        values = self.column(column)
-        known = np.isfinite(values)
-        return lambda weights: np.sqrt(weighted_mean(np.where(known, values, 0.0), weights * known))
+    def _root(self, column: str) -> Statistic:
+        mean = self.mean_of(column)
+        return lambda weights: np.sqrt(mean(weights))

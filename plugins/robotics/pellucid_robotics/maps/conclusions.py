@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.protocols.audited import AuditedRows, told
 from pellucid.result import NotMeasured, Result
-from pellucid.statistics.bootstrap import Interval, Statistic, weighted_mean
+from pellucid.statistics.bootstrap import Interval, Statistic
 
 MARKOV, AGAIN = "each observation taken for a place", "walking a part of the walk again"
 USUAL = "the most frequent next observation after what is seen and done"
@@ -37,14 +37,14 @@ class MapConclusions(AuditedRows):
             ("next_observation_on_map", "map", "The map alone foretells"),
         ):
             if self.has(f"seen:{who}"):
-                found, usual = self.interval(self._mean(f"seen:{who}")), self.value(self._mean("seen:markov"))
+                found, usual = self.interval(self.mean_of(f"seen:{who}")), self.value(self.mean_of("seen:markov"))
                 yield self.result(
-                    metric, found, higher=True, chance=self.value(self._mean("seen:common")), baseline=usual, baseline_name=USUAL,
+                    metric, found, higher=True, chance=self.value(self.mean_of("seen:common")), baseline=usual, baseline_name=USUAL,
                     sentence=f"{what} {found.value:.1%} of what is seen next; what is usual behind what is seen and done, {usual:.1%}.",
                 )  # fmt: skip
-        found, seen = self.interval(self._mean("pure:model")), self.value(self._mean("pure:markov"))
+        found, seen = self.interval(self.mean_of("pure:model")), self.value(self.mean_of("pure:markov"))
         yield self.result(
-            "code_purity", found, higher=True, chance=self.value(self._mean("pure:common")), baseline=seen, baseline_name=MARKOV,
+            "code_purity", found, higher=True, chance=self.value(self.mean_of("pure:common")), baseline=seen, baseline_name=MARKOV,
             sentence=f"{found.value:.1%} of the steps are at the place that their code stands for, {seen:.1%} at that of what is seen.",
         )  # fmt: skip
         yield from self._maps()
@@ -118,8 +118,3 @@ class MapConclusions(AuditedRows):
                 return np.asarray((weights @ upper) / (weights @ lower))
 
         return statistic
-
-    def _mean(self, column: str) -> Statistic:
-        values = self.column(column)
-        known = np.isfinite(values)
-        return lambda weights: weighted_mean(np.where(known, values, 0.0), weights * known)

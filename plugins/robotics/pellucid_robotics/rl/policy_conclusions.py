@@ -36,11 +36,6 @@ class PolicyConclusions(AuditedRows):
         yield from self._distilled()
         yield self._error()
 
-    def _mean(self, name: str) -> Statistic:
-        values = self.column(name)
-        known = np.isfinite(values)
-        return lambda weights: weighted_mean(np.where(known, values, 0.0), weights * known)
-
     def _told(self, name: str) -> float:
         return float(np.mean([one[name] for one in self.facts]))
 
@@ -49,8 +44,8 @@ class PolicyConclusions(AuditedRows):
         broke = f" {len(first['findings'])} episodes broke off: {first['findings'][0]}." if first["findings"] else ""
         said = "; ".join(text for one in first["equations"] for text in one["text"])
         return self.result(
-            "return", self.interval(self._mean("policy")), higher=True, chance=self.value(self._mean("random")),
-            baseline=self.value(self._mean("free")), baseline_name=FREE,
+            "return", self.interval(self.mean_of("policy")), higher=True, chance=self.value(self.mean_of("random")),
+            baseline=self.value(self.mean_of("free")), baseline_name=FREE,
             sentence=(
                 f"Learnt in {self._told('true_steps'):,.0f} true steps, {self._told('random_steps'):,.0f} of them random, and "
                 f"{self._told('surrogate_steps'):,.0f} in the equations.{broke} In the first fold the equations of next state, reward and "
@@ -59,7 +54,7 @@ class PolicyConclusions(AuditedRows):
         )  # fmt: skip
 
     def _share(self) -> Result | NotMeasured:
-        if (best := self.value(self._mean("known"))) <= 0:
+        if (best := self.value(self.mean_of("known"))) <= 0:
             return NotMeasured(
                 protocol=self.protocol, part=self.part, metric="share_of_known",
                 because=f"the same learner in the true equations has a return of {best:.4g}, which has no share",
@@ -67,7 +62,7 @@ class PolicyConclusions(AuditedRows):
             )  # fmt: skip
 
         def share(name: str) -> Statistic:
-            over, under = self._mean(name), self._mean("known")
+            over, under = self.mean_of(name), self.mean_of("known")
             return lambda weights: over(weights) / under(weights)
 
         return self.result(
@@ -130,14 +125,14 @@ class PolicyConclusions(AuditedRows):
         )  # fmt: skip
 
     def _distilled(self) -> Iterator[Result]:
-        beside, written = self.value(self._mean("policy")), self.interval(self._mean("distilled"))
+        beside, written = self.value(self.mean_of("policy")), self.interval(self.mean_of("distilled"))
         kept = (
             f"keeps {written.value / beside:.0%} of its return"
             if beside > 0
             else f"has {written.value:.4g} where it has {beside:.4g}"
         )
         yield self.result(
-            "distilled_return", written, higher=True, chance=self.value(self._mean("random")), baseline=beside,
+            "distilled_return", written, higher=True, chance=self.value(self.mean_of("random")), baseline=beside,
             baseline_name="the network that it was written from",
             sentence=(
                 f"As a polynomial of {self.counted_terms} terms the policy {kept}. It was "
@@ -171,7 +166,7 @@ class PolicyConclusions(AuditedRows):
             )  # fmt: skip
 
         def root(name: str) -> Statistic:
-            mean = self._mean(name)
+            mean = self.mean_of(name)
             return lambda weights: np.sqrt(mean(weights))
 
         return self.result(

@@ -20,7 +20,7 @@ from pellucid.protocols.dictionaries.by_labels.labelled import STEPS, Labelled, 
 from pellucid.protocols.dictionaries.by_labels.shared import DRAWS, RANDOM, ByLabels, ByLabelsConfig, LabelRows
 from pellucid.protocols.dictionaries.codes import LABEL, label_called
 from pellucid.result import Result
-from pellucid.statistics.bootstrap import Statistic, weighted_mean
+from pellucid.statistics.bootstrap import Statistic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,21 +55,15 @@ class RavelRows(LabelRows):
 
     def score(self, which: str = "") -> Statistic:
         """Mean of the four parts."""
-        parts = [self.known_mean(f"{which}{name}") for name in PARTS]
+        parts = [self.mean_of(f"{which}{name}") for name in PARTS]
         return lambda weights: np.asarray(sum(part(weights) for part in parts) / len(parts))
-
-    def known_mean(self, name: str) -> Statistic:
-        """Mean over the pairs that a part is about."""
-        values = self.column(name)
-        known = np.isfinite(values)
-        return lambda weights: weighted_mean(np.where(known, values, 0), weights * known)
 
     def results(self) -> Iterator[Result]:
         """The score and its parts."""
         found, random = self.interval(self.score()), self.value(self.score("random_"))
-        cause_first, cause_second, alone_first, alone_second = (self.value(self.known_mean(name)) for name in PARTS)
+        cause_first, cause_second, alone_first, alone_second = (self.value(self.mean_of(name)) for name in PARTS)
         first, second = (str(self.rows[name].iloc[0]).removeprefix(LABEL) for name in ("label", "second"))
-        read = [self.value(self.known_mean(f"read_{name}")) for name in ("first", "second")]
+        read = [self.value(self.mean_of(f"read_{name}")) for name in ("first", "second")]
         size = [self.counted(f"features_{name}") for name in ("first", "second")]
         yield self.told(
             "disentanglement", found, chance=0.5, baseline=random, baseline_name=RANDOM,
