@@ -87,7 +87,7 @@ def narrowed(items: Mapping[str, Mapping[str, Values]], where: Iterable[tuple[st
     where : iterable of (str, str)
         Field and value.
     several : str
-        What they are called: ``"policies"``.
+        What they are called: ``"cards"``.
 
     Raises
     ------

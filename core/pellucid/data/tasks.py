@@ -1,4 +1,4 @@
-"""Data in which what is predicted can be tried: a path walked, an arm moved, an answer checked by what comes of it."""
+"""Data in which what is predicted can be tried, and is judged by what comes of it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class HasTask(Protocol):
         rows : ndarray of int
             Samples of this dataset whose situations are begun with.
         act : callable
-            A policy. Inputs that are not the samples' own may be asked about.
+            What says the outputs. Inputs that are not the samples' own may be asked about.
 
         Returns
         -------

@@ -39,7 +39,7 @@ class ByConcepts(Protocol):
 class ByIntermediate(Protocol):
     """A head that first says something that a person can read, and decides by it and by the sample.
 
-    Its sub-goal, plan or summary: what :class:`ByConcepts` is where ratings alone decide. ``intermediate-necessity`` tries whether the
+    A plan or a summary: what :class:`ByConcepts` is where ratings alone decide. ``intermediate-necessity`` tries whether the
     output follows it.
     """
 

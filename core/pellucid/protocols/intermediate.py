@@ -60,7 +60,7 @@ class IntermediateNecessity(Assessment):
     with a weight, by least squares; classes as probabilities. ``intermediate_followed`` is the first weight: 1 where the intermediate
     decides, 0 where something else does, a side channel. ``intermediate_kept`` is the second: what stays with the sample. Where the data
     know the rule (:class:`~pellucid.data.edited.KnowsEdits`), what should be said is what would be true with the same edit, so that a
-    policy may use the state beside its sub-goal; elsewhere it is what the model says of the other sample, and whatever of the sample
+    head may use the sample beside its intermediate; elsewhere it is what the model says of the other sample, and whatever of the sample
     it uses beside its intermediate counts as kept.
 
     Chance is the same weight after an edit by a third sample, which the other one says nothing of. The baseline is the output that was

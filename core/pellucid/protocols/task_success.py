@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 NAME = "task-success"
 
 FEW = 100
-"""Episodes below which a share is flagged: a Wilson interval of 100 is at most 19 points wide, of 50 it is 27."""
+"""Attempts below which a share is flagged: a Wilson interval of 100 is at most 19 points wide, of 50 it is 27."""
 
 BASELINE = "the training mean"
 
@@ -118,12 +118,12 @@ class TaskSuccess(Assessment):
         tables = []
         for part, model in fold.predictors.items():
             samples = fold.test(part)
-            policies: dict[str, Act] = {"model": _acting(model), **others}
+            acting: dict[str, Act] = {"model": _acting(model), **others}
             if isinstance(model.head, Draws):
-                policies["drawn"] = _drawing(model, model.head, fold.seed)
+                acting["drawn"] = _drawing(model, model.head, fold.seed)
             columns = {
                 f"{who}:{name}": np.asarray(values, np.float64)
-                for who, act in policies.items()
+                for who, act in acting.items()
                 for name, values in task.attempted(fold.target, rows, act).items()
             }
             tables.append(rows_of(part, samples, columns))

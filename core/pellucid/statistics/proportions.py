@@ -16,7 +16,7 @@ def wilson(share: float, count: float, *, level: float = LEVEL) -> Interval:
     share : float
         0 to 1. As it was printed: a rounded share need not be a whole number of trials.
     count : float
-        Trials, independent of each other: one an episode.
+        Trials, independent of each other: one a group.
     level : float
 
     Raises

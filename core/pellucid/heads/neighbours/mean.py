@@ -37,7 +37,7 @@ class NeighbourMean(OnePass, Remembers):
     """The mean of what the nearest training samples have, in standard deviations of the units: retrieval, and nothing else.
 
     A contribution is what one of them differs from the training mean by, over their number, and evidence is the sample itself: they add up
-    to the output exactly. With one neighbour it is a policy that does what was shown in the most similar situation.
+    to the output exactly. With one neighbour the output is that of the most similar training sample.
     """
 
     tags = HeadTags(family="prototype", targets=("regression",), remembers=True)
