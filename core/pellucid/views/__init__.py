@@ -17,8 +17,10 @@ then fills a figure of that size.
 from pellucid.views.choice import view_for
 from pellucid.views.contract import PLAIN, Marked, Shown, Sized, View, for_kinds, inches, is_to_scale, sized
 from pellucid.views.drawing import (
+    COLOURS,
     INK,
     LOWERS,
+    MARKS,
     NEUTRAL,
     RAISES,
     box_in_plane,
@@ -33,9 +35,11 @@ from pellucid.views.drawing import (
 from pellucid.views.plain import DEFAULT, image, middle, signal, trajectory, vector, volume, words
 
 __all__ = [
+    "COLOURS",
     "DEFAULT",
     "INK",
     "LOWERS",
+    "MARKS",
     "NEUTRAL",
     "PLAIN",
     "RAISES",

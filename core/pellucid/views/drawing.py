@@ -20,6 +20,11 @@ INK = "#1b1f24"
 """Colours of the whole report: orange raises and blue lowers an output. They differ in lightness as well as in hue for
 every common colour blindness, reach 4.5:1 against white, and are never the only sign of what they say."""
 
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+MARKS = "osD^vP"
+"""Of several things in one picture, in this order; each has a mark of its own, as no colour is the only sign either. Colours are those of
+Okabe and Ito (2008), less the yellow, which fades in print."""
+
 
 def evidence_colours() -> Colormap:
     """Blue for lowers, white for nothing, orange for raises."""

@@ -11,14 +11,14 @@ import numpy as np
 from pellucid.regions import Steps, TimeSpan
 from pellucid.unit_names import unit_sign
 from pellucid.views.contract import Marked, Shown, View, for_kinds, sized
-from pellucid.views.drawing import INK, LOWERS, RAISES
+from pellucid.views.drawing import COLOURS, INK, LOWERS, MARKS, RAISES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from pellucid.data.spec import OverTime
 
-STYLES = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "D"), ("#cc79a7", "^"), ("#56b4e9", "v"), ("#e69f00", "P"))
+STYLES = tuple(zip(COLOURS, MARKS, strict=True))
 """Colour and mark of each region; they differ in both."""
 
 WAYS = {1: "raises", -1: "lowers"}

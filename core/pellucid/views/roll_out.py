@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.regions import Steps, TimeSpan
 from pellucid.unit_names import unit_sign
 from pellucid.views.contract import Shown, for_kinds, sized
-from pellucid.views.drawing import INK, LOWERS, NEUTRAL, RAISES, mark_style
+from pellucid.views.drawing import COLOURS, INK, LOWERS, NEUTRAL, RAISES, mark_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 SAID = "predicted"
 """Under which name what a model said stands beside the values, in their shape."""
-
-COLOUR = "#0072b2"
 
 MOST = 6
 """Rows; more names are not drawn, which the picture says."""
@@ -71,7 +69,7 @@ def roll_out(ax: Axes, values: np.ndarray, spec: OverTime, shown: Shown) -> None
         )
         panel.plot(seconds, values[row], color=INK, linewidth=1.1, label="real")
         if said is not None:
-            panel.plot(seconds, said[row], color=COLOUR, linewidth=1.1, linestyle="--", label="predicted")
+            panel.plot(seconds, said[row], color=COLOURS[0], linewidth=1.1, linestyle="--", label="predicted")
         if shown.evidence is not None and top > 0:
             for step, adds in enumerate(np.nan_to_num(shown.evidence[row])):
                 if adds:

@@ -10,8 +10,7 @@ from pellucid.protocols.base import Context
 from pellucid.protocols.concepts.accuracy import rated, root_mean_square
 from pellucid.protocols.concepts.interventions import Curves
 from pellucid.protocols.concepts.part import AuditedPart
-from pellucid.protocols.prediction.figures import COLOURS
-from pellucid.views.drawing import NEUTRAL
+from pellucid.views.drawing import COLOURS, NEUTRAL
 
 if TYPE_CHECKING:
     import pandas as pd

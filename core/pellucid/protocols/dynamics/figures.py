@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.protocols.audited import told
 from pellucid.protocols.base import Context
 from pellucid.protocols.dynamics.strip import drawn as strip_drawn
-from pellucid.protocols.prediction.figures import COLOURS, MARKS
+from pellucid.views.drawing import COLOURS, MARKS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,9 +9,8 @@ import numpy as np
 
 from pellucid.protocols.base import Context
 from pellucid.protocols.explanations.rows import STEPS
-from pellucid.protocols.prediction.figures import COLOURS
 from pellucid.statistics.bootstrap import interval, subject_weights, weighted_mean
-from pellucid.views.drawing import NEUTRAL
+from pellucid.views.drawing import COLOURS, NEUTRAL
 
 if TYPE_CHECKING:
     import pandas as pd

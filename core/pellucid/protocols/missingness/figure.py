@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.protocols.prediction.figures import COLOURS, MARKS
 from pellucid.result import Result
-from pellucid.views.drawing import NEUTRAL
+from pellucid.views.drawing import COLOURS, MARKS, NEUTRAL
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,12 +10,11 @@ import numpy as np
 from pellucid.data.targets import Target
 from pellucid.protocols.base import Context
 from pellucid.protocols.controls import at_chance
-from pellucid.protocols.prediction.figures import COLOURS, MARKS
 from pellucid.protocols.prediction.metrics import Metric, metrics_of
 from pellucid.protocols.prediction.predictions import Predictions
 from pellucid.result import Result
 from pellucid.statistics.bootstrap import LEVEL, Interval, interval, subject_weights
-from pellucid.views.drawing import NEUTRAL
+from pellucid.views.drawing import COLOURS, MARKS, NEUTRAL
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,7 +1,6 @@
 """Figures of the prediction assessment: ROC curves, reliability curves, and predicted against true numbers.
 
-Parts differ by colour, by line and by mark, so that a figure is read in grey and by every eye. Colours are those of Okabe
-and Ito (2008), less the yellow, which fades in print.
+Parts differ by colour, by line and by mark, so that a figure is read in grey and by every eye.
 """
 
 from __future__ import annotations
@@ -19,15 +18,13 @@ from pellucid.statistics.calibration import reliability_curve
 from pellucid.statistics.ranking import auroc, over_folds, roc_curve
 from pellucid.statistics.regression import explained_variance_share
 from pellucid.unit_names import unit_sign
-from pellucid.views.drawing import NEUTRAL
+from pellucid.views.drawing import COLOURS, MARKS, NEUTRAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 LINES: tuple[Any, ...] = ("-", "--", "-.", (0, (3, 1, 1, 1, 1, 1)), (0, (5, 1)), (0, (1, 1)))
-MARKS = "osD^vP"
 
 MOST_POINTS = 1000
 """Points of a panel that are drawn one by one; of more a picture is made, as a page of drawings of many thousands opens slowly."""

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pellucid.protocols.prediction.assessment import label_columns
-from pellucid.protocols.prediction.figures import COLOURS, MARKS
 from pellucid.protocols.relations.conclusions import Deleted
 from pellucid.statistics.bootstrap import percentiles
-from pellucid.views.drawing import NEUTRAL
+from pellucid.views.drawing import COLOURS, MARKS, NEUTRAL
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.protocols.audited import told
 from pellucid.protocols.base import Context
-from pellucid.protocols.prediction.figures import COLOURS, MARKS
+from pellucid.views.drawing import COLOURS, INK, MARKS
 from pellucid_robotics.maps.agreement import places_of
 from pellucid_robotics.maps.cognitive_map import CognitiveMap
 from pellucid_robotics.maps.mazes import Maze, Whole
@@ -89,7 +89,7 @@ def draw_graph(ax: Axes, graph: Mapping[str, Any], observations: Sequence[str], 
         ax.plot(*at[[one, other]].T, color="#9aa0a6", linewidth=0.8, zorder=1)
     uses = np.array(graph.get("uses", np.ones(len(at))), float)
     sizes = 40 + 60 * np.sqrt(uses / max(uses.max(initial=0), 1))
-    rims = ["#1b1f24" if pure >= 0.9 else "#c9ced6" for pure in graph.get("pure", np.ones(len(at)))]
+    rims = [INK if pure >= 0.9 else "#c9ced6" for pure in graph.get("pure", np.ones(len(at)))]
     for level in np.unique(seen):
         here = np.flatnonzero(seen == level)
         ax.scatter(
@@ -98,8 +98,8 @@ def draw_graph(ax: Axes, graph: Mapping[str, Any], observations: Sequence[str], 
             label=observations[level] if len(observations) <= 12 else None,
         )  # fmt: skip
     if len(path) > 1:
-        ax.plot(*path.T, color="#1b1f24", linewidth=2.5, alpha=0.55, zorder=2)
-        ax.annotate("", path[-1], path[-2], arrowprops={"arrowstyle": "-|>", "color": "#1b1f24", "lw": 2.5}, zorder=2)
+        ax.plot(*path.T, color=INK, linewidth=2.5, alpha=0.55, zorder=2)
+        ax.annotate("", path[-1], path[-2], arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 2.5}, zorder=2)
     ax.invert_yaxis()
     ax.set_aspect("equal")
     ax.set_axis_off()

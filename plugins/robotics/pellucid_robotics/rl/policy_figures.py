@@ -9,7 +9,7 @@ import numpy as np
 from pellucid.protocols.audited import told
 from pellucid.protocols.base import Context
 from pellucid.protocols.dynamics.equation_card import drawn as card
-from pellucid.protocols.prediction.figures import COLOURS, MARKS
+from pellucid.views.drawing import COLOURS, MARKS
 
 if TYPE_CHECKING:
     import pandas as pd

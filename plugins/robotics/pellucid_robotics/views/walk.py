@@ -8,13 +8,10 @@ import numpy as np
 
 from pellucid.data.spec import Trajectory
 from pellucid.regions import Region, Steps
-from pellucid.views import LOWERS, RAISES, Shown, mark_style
+from pellucid.views import COLOURS, LOWERS, MARKS, RAISES, Shown, mark_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-MARKS = "osD^vP"
 
 PLACE = "place"
 """The input beside the walk that says where each step was, columns to the right and rows downwards."""
