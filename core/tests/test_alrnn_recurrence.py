@@ -5,12 +5,13 @@ import itertools
 import pytest
 import torch
 
-from pellucid.encoders.alrnn.recurrence import Map, Shown, states_over, step_by_step
+from pellucid.encoders.alrnn.recurrence import Forcing, Map, states_over, step_by_step
 from pellucid.encoders.free_running import LARGEST
 
 SAMPLES, STEPS, CHANNELS, UNITS, RECTIFIED = 3, 9, 2, 5, 2
 WAYS = [
-    Shown(every, replaced, bounded) for every, replaced, bounded in itertools.product((1, 3, 50), *[(False, True)] * 2)
+    Forcing(every, replaced, bounded)
+    for every, replaced, bounded in itertools.product((1, 3, 50), *[(False, True)] * 2)
 ]
 
 
@@ -38,20 +39,20 @@ def gaps():
     return known
 
 
-def said(how, parts, known, shown):
+def said(how, parts, known, forcing):
     x, start, diagonal, weight, bias = parts
-    return how(x, known, start, Map(diagonal, weight, bias, floor(x.dtype)), shown)
+    return how(x, known, start, Map(diagonal, weight, bias, floor(x.dtype)), forcing)
 
 
-@pytest.mark.parametrize("shown", WAYS, ids=str)
+@pytest.mark.parametrize("forcing", WAYS, ids=str)
 @pytest.mark.parametrize("known", [None, gaps()], ids=["whole", "with gaps"])
-def test_states_and_gradients_are_those_of_the_steps(shown, known):
+def test_states_and_gradients_are_those_of_the_steps(forcing, known):
     torch.manual_seed(1)
     weights = torch.randn(SAMPLES, STEPS, UNITS, dtype=torch.float64)
     found = []
     for how in (states_over, step_by_step):
         parts = drawn()
-        states = said(how, parts, known, shown)
+        states = said(how, parts, known, forcing)
         found.append([states.detach(), *torch.autograd.grad((weights * states).sum(), parts, allow_unused=True)])
     for one, other in zip(*found, strict=True):
         other = torch.zeros_like(one) if other is None else other
@@ -61,19 +62,19 @@ def test_states_and_gradients_are_those_of_the_steps(shown, known):
     assert on.any() and not on.all()  # noqa: PT018
 
 
-@pytest.mark.parametrize("shown", WAYS, ids=str)
+@pytest.mark.parametrize("forcing", WAYS, ids=str)
 @pytest.mark.parametrize("known", [None, gaps()], ids=["whole", "with gaps"])
-def test_gradients_are_those_of_small_changes(shown, known):
-    assert torch.autograd.gradcheck(lambda *parts: said(states_over, parts, known, shown), drawn(seed=4))
+def test_gradients_are_those_of_small_changes(forcing, known):
+    assert torch.autograd.gradcheck(lambda *parts: said(states_over, parts, known, forcing), drawn(seed=4))
 
 
 @pytest.mark.parametrize("replaced", [False, True])
 def test_what_is_cut_off_passes_no_gradient(replaced):
-    shown = Shown(3, replaced, bounded=True)
+    forcing = Forcing(3, replaced, bounded=True)
     found = []
     for how in (states_over, step_by_step):
         parts = drawn(scale=60.0)
-        states = said(how, parts, None, shown)
+        states = said(how, parts, None, forcing)
         assert states.abs().max() == LARGEST
         found.append(torch.autograd.grad(states.sum(), parts, allow_unused=True))
     for one, other in zip(*found, strict=True):
@@ -81,32 +82,32 @@ def test_what_is_cut_off_passes_no_gradient(replaced):
 
 
 def test_networks_side_by_side_are_each_their_own():
-    shown, known = Shown(3, replaced=False, bounded=False), gaps()
+    forcing, known = Forcing(3, replaced=False, bounded=False), gaps()
     made = [drawn(seed=seed, dtype=torch.float32) for seed in range(4)]
     alone, gradients = [], []
     for parts in made:
-        alone.append(said(states_over, parts, known, shown))
+        alone.append(said(states_over, parts, known, forcing))
         gradients.append(torch.autograd.grad(alone[-1].square().sum(), parts))
     stacked = [torch.stack([parts[at] for parts in made]).detach().requires_grad_() for at in range(5)]
-    together = torch.vmap(lambda *parts: said(states_over, parts, known, shown))(*stacked)
+    together = torch.vmap(lambda *parts: said(states_over, parts, known, forcing))(*stacked)
     assert torch.allclose(together, torch.stack(alone), atol=1e-6)
     for found, *each in zip(torch.autograd.grad(together.square().sum(), stacked), *gradients, strict=True):
         assert torch.allclose(found, torch.stack(each), rtol=1e-4, atol=1e-4)
     # One network, and samples that are mapped over.
     x, *rest = made[0]
-    one = torch.vmap(lambda values: said(states_over, [values, *rest], None, shown))(torch.stack([x, 2 * x]))
-    assert torch.allclose(one[1], said(states_over, [2 * x, *rest], None, shown), atol=1e-6)
+    one = torch.vmap(lambda values: said(states_over, [values, *rest], None, forcing))(torch.stack([x, 2 * x]))
+    assert torch.allclose(one[1], said(states_over, [2 * x, *rest], None, forcing), atol=1e-6)
 
 
 def test_half_precision_goes_step_by_step():
     parts = drawn(dtype=torch.bfloat16)
-    states = said(states_over, parts, None, Shown(3, replaced=False, bounded=False))
+    states = said(states_over, parts, None, Forcing(3, replaced=False, bounded=False))
     assert states.dtype == torch.bfloat16
-    assert torch.equal(states, said(step_by_step, parts, None, Shown(3, replaced=False, bounded=False)))
+    assert torch.equal(states, said(step_by_step, parts, None, Forcing(3, replaced=False, bounded=False)))
 
 
 def test_an_infinite_state_is_no_error_and_shows_in_the_loss(recwarn):
     x, start, diagonal, weight, bias = drawn(dtype=torch.float32)
     parts = [x, start, diagonal + 1e38, weight, bias]
-    assert not torch.isfinite(said(states_over, parts, None, Shown(50, replaced=False, bounded=False))).all()
+    assert not torch.isfinite(said(states_over, parts, None, Forcing(50, replaced=False, bounded=False))).all()
     assert not recwarn.list

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.encoders.alrnn.pieces import Pieces, pattern_names
-from pellucid.encoders.alrnn.recurrence import Map, Shown, states_over
+from pellucid.encoders.alrnn.recurrence import Forcing, Map, states_over
 from pellucid.encoders.alrnn.settings import USUAL_LATENT, AlRnnConfig
 from pellucid.encoders.base import Encoder, EncoderTags
 from pellucid.encoders.free_running import FreeRun, run_on
@@ -138,8 +138,8 @@ class AlRnn(Encoder):
         """Mean squared error of forecasts of the channels, in variances of the training samples; over what is known."""
         x, known = self._standardised(batch)
         shown = x + self.config.noise * torch.randn_like(x) if self.training and self.config.noise else x
-        how = Shown(self.config.forcing_steps, replaced=False, bounded=False)
-        said = self._pass(shown, known, how)[:, 1:, : self.channels]
+        forcing = Forcing(self.config.forcing_steps, replaced=False, bounded=False)
+        said = self._pass(shown, known, forcing)[:, 1:, : self.channels]
         squares = (said - x[:, 1:]).square()
         if known is None:
             return squares.mean()
@@ -165,7 +165,7 @@ class AlRnn(Encoder):
         """The state at each step of a pass over the samples that is shown the data at each, shape (sample, step, unit)."""
         x, known = self._standardised(batch)
         # A model that has learnt badly may run away between two steps that are known; what it hands on stays a number.
-        return self._pass(x, known, Shown(1, replaced=True, bounded=True))
+        return self._pass(x, known, Forcing(1, replaced=True, bounded=True))
 
     @torch.no_grad()
     def free_run(self, start: Tensor, steps: int) -> FreeRun:
@@ -251,6 +251,6 @@ class AlRnn(Encoder):
     def _map(self) -> Map:
         return Map(self.diagonal, self.weight, self.bias, self.floor)
 
-    def _pass(self, x: Tensor, known: Tensor | None, shown: Shown) -> Tensor:
+    def _pass(self, x: Tensor, known: Tensor | None, forcing: Forcing) -> Tensor:
         """States over a sample, shape (sample, step, unit)."""
-        return states_over(x, known, self.start(x[:, 0]), self._map, shown)
+        return states_over(x, known, self.start(x[:, 0]), self._map, forcing)

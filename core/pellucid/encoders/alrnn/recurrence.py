@@ -17,8 +17,8 @@ from torch.autograd.function import once_differentiable
 from pellucid.encoders.free_running import LARGEST
 
 
-class Shown(NamedTuple):
-    """How data are shown to the recurrence.
+class Forcing(NamedTuple):
+    """Teacher forcing: when data stand in for what the recurrence says itself.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Map(NamedTuple):
         )
 
 
-def states_over(x: Tensor, known: Tensor | None, start: Tensor, of: Map, shown: Shown) -> Tensor:
+def states_over(x: Tensor, known: Tensor | None, start: Tensor, of: Map, forcing: Forcing) -> Tensor:
     """States over samples whose first units are replaced by data every so many steps.
 
     Parameters
@@ -71,7 +71,7 @@ def states_over(x: Tensor, known: Tensor | None, start: Tensor, of: Map, shown: 
     start : Tensor, shape (sample, unit)
         The first state.
     of : Map
-    shown : Shown
+    forcing : Forcing
 
     Returns
     -------
@@ -83,24 +83,24 @@ def states_over(x: Tensor, known: Tensor | None, start: Tensor, of: Map, shown: 
         and x.dtype == start.dtype == of.weight.dtype
         and x.dtype in (torch.float32, torch.float64)
     ):
-        found: Tensor = _Recurrence.apply(x, known, start, of.diagonal, of.weight, of.bias, of.floor, shown)
+        found: Tensor = _Recurrence.apply(x, known, start, of.diagonal, of.weight, of.bias, of.floor, forcing)
         return found
-    return step_by_step(x, known, start, of, shown)
+    return step_by_step(x, known, start, of, forcing)
 
 
-def step_by_step(x: Tensor, known: Tensor | None, start: Tensor, of: Map, shown: Shown) -> Tensor:
+def step_by_step(x: Tensor, known: Tensor | None, start: Tensor, of: Map, forcing: Forcing) -> Tensor:
     """What :func:`states_over` says, with each step recorded for automatic differentiation."""
     z, channels = start, x.shape[2]
     found = [z]
     for at in range(1, x.shape[1]):
         z = of.step(z)
-        if shown.bounded:
+        if forcing.bounded:
             z = z.clamp(-LARGEST, LARGEST)
         forecast = z
-        if at % shown.every == 0:
+        if at % forcing.every == 0:
             here = x[:, at] if known is None else torch.where(known[:, at], x[:, at], z[:, :channels])
             z = torch.cat([here, z[:, channels:]], dim=1)
-        found.append(z if shown.replaced else forecast)
+        found.append(z if forcing.replaced else forecast)
     return torch.stack(found, dim=1)
 
 
@@ -109,7 +109,7 @@ class _Recurrence(Function):
 
     @staticmethod
     def forward(
-        x: Tensor, known: Tensor | None, start: Tensor, diagonal: Tensor, weight: Tensor, bias: Tensor, floor: Tensor, shown: Shown
+        x: Tensor, known: Tensor | None, start: Tensor, diagonal: Tensor, weight: Tensor, bias: Tensor, floor: Tensor, forcing: Forcing
     ) -> Tensor:  # fmt: skip
         data, there = _steps_first(x), None if known is None else _steps_first(known)
         a, h, cut = (_array(one)[..., None, :] for one in (diagonal, bias, floor))
@@ -126,37 +126,37 @@ class _Recurrence(Function):
                 np.matmul(passed, w, out=z)
                 z += own
                 z += h
-                if shown.bounded:
+                if forcing.bounded:
                     np.clip(z, -LARGEST, LARGEST, out=z)
-                if not shown.replaced:
+                if not forcing.replaced:
                     found[at] = z
-                if at % shown.every == 0:
+                if at % forcing.every == 0:
                     where = True if there is None else there[at]
                     np.copyto(z[..., :channels], data[at], where=where)
-                if shown.replaced:
+                if forcing.replaced:
                     found[at] = z
         return _steps_last(found)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        x, known, _, diagonal, weight, _, floor, shown = inputs
+        x, known, _, diagonal, weight, _, floor, forcing = inputs
         ctx.save_for_backward(x, known, diagonal, weight, floor, output)
-        ctx.shown = shown
+        ctx.forcing = forcing
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         x, known, diagonal, weight, floor, output = ctx.saved_tensors
-        shown: Shown = ctx.shown
+        forcing: Forcing = ctx.forcing
         g, states = _steps_first(gradient), _steps_first(output)
         there = None if known is None else _steps_first(known)
         a, cut, w = _array(diagonal)[..., None, :], _array(floor)[..., None, :], _array(weight)
         steps, channels = len(g), x.shape[-1]
-        inside = np.abs(states) < LARGEST if shown.bounded else None
-        if not shown.replaced:
+        inside = np.abs(states) < LARGEST if forcing.bounded else None
+        if not forcing.replaced:
             # What came back are forecasts; the map was applied to what they were replaced by.
             states = states.copy()
-            turns = slice(shown.every, None, shown.every)
+            turns = slice(forcing.every, None, forcing.every)
             np.copyto(
                 states[turns, ..., :channels], _steps_first(x)[turns], where=True if there is None else there[turns]
             )
@@ -173,13 +173,13 @@ class _Recurrence(Function):
                     np.matmul(before[at + 1], w, out=z)
                     z *= on[at]
                     z += own
-                if shown.replaced:
+                if forcing.replaced:
                     z += g[at]
-                if at and at % shown.every == 0:
+                if at and at % forcing.every == 0:
                     where = True if there is None else there[at]
                     np.copyto(to_data[at], z[..., :channels], where=where)
                     np.copyto(z[..., :channels], 0, where=where)
-                if not shown.replaced:
+                if not forcing.replaced:
                     z += g[at]
                 if at and inside is not None:
                     z *= inside[at]
