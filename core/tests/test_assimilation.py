@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pellucid.assimilation import EnsembleKalman, drawn, gaspari_cohn, increments
+from pellucid.assimilation import EnsembleKalman, gaspari_cohn, increments, normal_draws
 from pellucid.errors import DataError
 
 KEEP, MODEL_SD, NOISE_SD = 0.9, 0.5, 1.0
@@ -29,8 +29,8 @@ def test_of_a_linear_model_it_is_the_exact_filter_within_chance(seed):
         x = KEEP * x + MODEL_SD * rng.normal()
         truth.append(x)
     observed = np.array(truth) + NOISE_SD * rng.normal(size=40)
-    found = EnsembleKalman(noise_sd=NOISE_SD).followed(
-        drawn(np.array([[2.0]]), 5000, rng), observed[:, None], lambda members: KEEP * members, rng,
+    found = EnsembleKalman(noise_sd=NOISE_SD).filtered(
+        normal_draws(np.array([[2.0]]), 5000, rng), observed[:, None], lambda members: KEEP * members, rng,
         model_noise=np.array([[MODEL_SD**2]]),
     )  # fmt: skip
     mean, variance = kalman(observed)
@@ -43,7 +43,7 @@ def test_a_part_that_is_observed_tells_of_the_rest():
     rng = np.random.default_rng(0)
     covariance = np.array([[1.0, 0.8], [0.8, 1.0]])
     found = EnsembleKalman(noise_sd=0.5, observing=np.array([[1.0, 0.0]])).analysed(
-        drawn(covariance, 20_000, rng), np.array([2.0]), rng
+        normal_draws(covariance, 20_000, rng), np.array([2.0]), rng
     )
     # K = (1, 0.8) / 1.25.
     assert found.gain[:, 0] == pytest.approx([0.8, 0.64], abs=0.02)
@@ -61,9 +61,9 @@ def test_few_members_need_localisation():
         filtering = EnsembleKalman(noise_sd=0.3, taper=taper)
         errors = []
         for _ in range(20):
-            truth = drawn(covariance, 1, rng)[0]
+            truth = normal_draws(covariance, 1, rng)[0]
             seen = truth + 0.3 * rng.normal(size=100)
-            errors.append(np.mean((filtering.analysed(drawn(covariance, 20, rng), seen, rng).mean - truth) ** 2))
+            errors.append(np.mean((filtering.analysed(normal_draws(covariance, 20, rng), seen, rng).mean - truth) ** 2))
         error[name] = np.sqrt(np.mean(errors))
     # Measured 0.47 and 0.17; the noise is 0.3.
     assert error["near"] < 0.3 < error["all"]
@@ -100,7 +100,7 @@ def test_what_a_model_lacks_is_seen_through_noise():
     at = np.arange(60)
     apart = np.minimum(np.abs(at[:, None] - at), 60 - np.abs(at[:, None] - at)).astype(float)
     covariance = np.exp(-((apart / 4) ** 2) / 2)
-    before = drawn(covariance, 200, rng)
+    before = normal_draws(covariance, 200, rng)
     lacking = 0.5 * np.square(before)
     found = increments(
         before + 0.1 * rng.normal(size=before.shape), before + 0.2 * lacking + 0.1 * rng.normal(size=before.shape), lambda u: u,

@@ -6,7 +6,7 @@ Five cases without noise, terms of the truth that no model had, and the five aga
 import numpy as np
 import pytest
 
-from pellucid.assimilation import EnsembleKalman, drawn, gaspari_cohn, increments
+from pellucid.assimilation import EnsembleKalman, gaspari_cohn, increments, normal_draws
 from pellucid.data.spec import Regression
 from pellucid.heads.equations.evidence import ranked_terms
 from pellucid.heads.equations.relevance_vector import RelevanceVector, RelevanceVectorConfig
@@ -146,7 +146,9 @@ def test_runners_up_are_worth_less_than_what_is_kept(pairs):
 
 def test_the_filter_is_the_exact_one_on_a_linear_scalar():
     rng = np.random.default_rng(0)
-    found = EnsembleKalman(noise_sd=1.0).analysed(2.0 + drawn(np.array([[3.0]]), 5000, rng), np.array([4.0]), rng)
+    found = EnsembleKalman(noise_sd=1.0).analysed(
+        2.0 + normal_draws(np.array([[3.0]]), 5000, rng), np.array([4.0]), rng
+    )
     # Gain 3 / 4; measured 3.495 and 0.758.
     assert found.mean[0] == pytest.approx(3.5, rel=0.03)
     assert found.members.var(ddof=1) == pytest.approx(0.75, rel=0.03)

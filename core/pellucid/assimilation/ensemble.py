@@ -44,7 +44,7 @@ def gaspari_cohn(distance: Floats, half_support: float) -> Floats:
     return np.where(r < 1, near, np.where(r < 2, far, 0.0))
 
 
-def drawn(covariance: Floats, count: int, rng: np.random.Generator) -> Floats:
+def normal_draws(covariance: Floats, count: int, rng: np.random.Generator) -> Floats:
     """Normal draws with mean 0, shape (count, state); a covariance that is singular will do."""
     found: Floats = rng.normal(size=(count, len(covariance))) @ root(covariance).T
     return found
@@ -80,7 +80,7 @@ class Analysis:
 
 
 @dataclass(frozen=True)
-class Followed:
+class Filtered:
     """A series of analyses.
 
     Parameters
@@ -175,7 +175,7 @@ class EnsembleKalman:
         said = members if self.observing is None else members @ self.observing.T
         return Analysis(members + (observed + noise - said) @ gain.T, forecast, gain)
 
-    def followed(
+    def filtered(
         self,
         members: Floats,
         observations: Floats,
@@ -183,7 +183,7 @@ class EnsembleKalman:
         rng: np.random.Generator,
         *,
         model_noise: Floats | None = None,
-    ) -> Followed:
+    ) -> Filtered:
         """Forecast and analyse in turn.
 
         Parameters
@@ -200,10 +200,10 @@ class EnsembleKalman:
         for observed in observations:
             members = forecast(members)
             if model_noise is not None:
-                members = members + drawn(model_noise, len(members), rng)
+                members = members + normal_draws(model_noise, len(members), rng)
             found = self.analysed(members, observed, rng)
             members = found.members
             before.append(found.forecast)
             means.append(found.mean)
             variances.append(members.var(0, ddof=1))
-        return Followed(np.stack(means), np.stack(variances), np.stack(before), members)
+        return Filtered(np.stack(means), np.stack(variances), np.stack(before), members)
