@@ -15,7 +15,7 @@ from pellucid.monomials import Monomials
 from pellucid.seeds import seed_of
 from pellucid_robotics.rl.learner import LearnerSettings, NetworkPolicy, learner
 from pellucid_robotics.rl.surrogate import Fitted, SurrogateSettings, fit
-from pellucid_robotics.rl.tasks import Floats, Task
+from pellucid_robotics.rl.tasks import Floats, Task, TransitionModel
 from pellucid_robotics.rl.transitions import HOLD, Gathered, Policy, Transitions, gather
 
 SEEDS = 1_000_000
@@ -192,13 +192,13 @@ def learn(
 
 
 def learn_in_model(
-    model: Any, task: Task, seen: Transitions, settings: DynaSettings, iterations: int, seed: int
+    model: TransitionModel, task: Task, seen: Transitions, settings: DynaSettings, iterations: int, seed: int
 ) -> NetworkPolicy:
     """The same learner in a model that does not change, such as equations that are known: what it can reach at all.
 
     Parameters
     ----------
-    model : Surrogate, or what steps as one does
+    model : TransitionModel
     task : Task
     seen : Transitions
         Where its episodes begin; see ``anywhere`` of the settings.

@@ -71,13 +71,13 @@ def learn_without_model(
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.vec_env import DummyVecEnv
 
-    from pellucid_robotics.rl.vector import Safe
+    from pellucid_robotics.rl.vector import SafeEnvironment
 
     scale = _scale(make, task, seed)
     count = settings.episodes if settings.algorithm == "ppo" else 1
     drawn = 3 * SEEDS + np.random.default_rng([seed, 5]).integers(SEEDS, size=(count, 1000))
     # A name of its own for each: what is made in a loop would otherwise have the seeds of the last.
-    episodes = DummyVecEnv([lambda own=own: Safe(make(), task, scale, own) for own in drawn.tolist()])  # type: ignore[misc]
+    episodes = DummyVecEnv([lambda own=own: SafeEnvironment(make(), task, scale, own) for own in drawn.tolist()])  # type: ignore[misc]
     chosen = seed_of(seed, "model-free") % 2**31
     if settings.algorithm == "ppo":
         model = learner(episodes, same, chosen, stretch=settings.stretch, batch=settings.batch)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from pellucid.errors import StudyError, nearest
+
+if TYPE_CHECKING:
+    from pellucid_robotics.rl.transitions import Transitions
 
 Floats = npt.NDArray[np.float64]
 
@@ -86,6 +89,13 @@ class Task:
         return np.array([high for _, high in self.bounds] or [np.inf] * len(self.states), np.float64)
 
 
+class TransitionModel(Protocol):
+    """What can stand for an environment: equations that were fitted to it, or that it is known to have."""
+
+    def step(self, states: Floats, actions: Floats) -> tuple[Floats, Floats, np.ndarray]:
+        """States that follow, rewards, and which have left their bounds, of many episodes side by side."""
+
+
 @runtime_checkable
 class HasEnvironment(Protocol):
     """A dataset that knows the environment behind its samples, reached by :meth:`pellucid.data.dataset.Dataset.ability`."""
@@ -98,8 +108,8 @@ class HasEnvironment(Protocol):
     def seed_of_episode(self, episode: str) -> int:
         """The seed with which an episode of this dataset was begun."""
 
-    def transitions_of(self, samples: Sequence[str]) -> Any:
-        """What was seen, done and paid at some samples, by name: :class:`~pellucid_robotics.rl.transitions.Transitions`."""
+    def transitions_of(self, samples: Sequence[str]) -> Transitions:
+        """What was seen, done and paid at some samples, by name."""
 
-    def true_model(self) -> Any:
-        """Equations that the environment is known to have, with ``step`` as a surrogate; None where nobody knows them."""
+    def true_model(self) -> TransitionModel | None:
+        """Equations that the environment is known to have; None where nobody knows them."""

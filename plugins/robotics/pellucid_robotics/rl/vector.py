@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
-from pellucid_robotics.rl.tasks import Floats, Task
+from pellucid_robotics.rl.tasks import Floats, Task, TransitionModel
 from pellucid_robotics.rl.transitions import Transitions
 
 FARTHEST = 10.0
 """Standard deviations beyond which an observation is cut off for the learner."""
-
-
-class Steps(Protocol):
-    """What a model of an environment does; a surrogate and equations that are known do it alike."""
-
-    def step(self, states: Floats, actions: Floats) -> tuple[Floats, Floats, np.ndarray]:
-        """States that follow, rewards, and which have left their bounds."""
 
 
 class Scale:
@@ -55,7 +48,7 @@ class ModelEpisodes(VecEnv):
 
     Parameters
     ----------
-    model : Steps
+    model : TransitionModel
     task : Task
     starts : callable
         From a generator and a count to states, shape (count, state).
@@ -65,7 +58,7 @@ class ModelEpisodes(VecEnv):
     """
 
     def __init__(
-        self, model: Steps, task: Task, starts: Callable[[np.random.Generator, int], Floats], scale: Scale, count: int, seed: int
+        self, model: TransitionModel, task: Task, starts: Callable[[np.random.Generator, int], Floats], scale: Scale, count: int, seed: int
     ) -> None:  # fmt: skip
         wide = spaces.Box(-FARTHEST, FARTHEST, (len(task.states),), np.float32)
         super().__init__(count, wide, spaces.Box(-1.0, 1.0, (len(task.actions),), np.float32))
@@ -138,7 +131,7 @@ def mixed_starts(begun: Floats, visited: Floats, share: float) -> Callable[[np.r
     return starts
 
 
-class Safe(gymnasium.Wrapper[Any, Any, Any, Any]):
+class SafeEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
     """A true environment for a learner: scaled observations and actions, and errors that end an episode.
 
     Parameters
