@@ -95,7 +95,9 @@ class VqBottleneck(Encoder):
     @classmethod
     def example_data(cls) -> Dataset:
         """Walks around a ring of rooms, of which two look alike."""
-        return _around()
+        from pellucid.encoders.vq_bottleneck.example import around
+
+        return around()
 
     @classmethod
     def example_options(cls) -> dict[str, Any]:
@@ -281,34 +283,3 @@ def _shares(codes: Tensor, count: int) -> Tensor:
     shares = torch.zeros(len(codes), count, device=codes.device)
     shares.scatter_add_(1, codes.clamp(min=0), known.to(shares.dtype))
     return shares / known.sum(1, keepdim=True).clamp(min=1)
-
-
-def _around(samples: int = 24, length: int = 12) -> Dataset:
-    import pandas as pd
-
-    from pellucid.data.arrays import ArrayDataset
-    from pellucid.data.spec import Binary, DataSpec
-
-    looks, rng = np.array([0, 1, 0, 2, 1]), np.random.default_rng(0)
-    moves = rng.integers(0, 2, (samples, length))
-    rooms = (rng.integers(0, len(looks), (samples, 1)) + np.cumsum(2 * moves - 1, 1) - (2 * moves - 1)) % len(looks)
-    walks = np.stack([looks[rooms], moves], axis=1).astype(np.float32)
-    spec = Trajectory(
-        names=("colour", "move"),
-        actions=("move",),
-        length=length,
-        dt_s=1.0,
-        units=("1", "1"),
-        levels={"colour": ("red", "green", "blue"), "move": ("back", "on")},
-    )
-    ids = [f"walk {at}" for at in range(samples)]
-    frame = pd.DataFrame({"walk": ids, "ends in red": (looks[rooms[:, -1]] == 0).astype(float)}, index=ids)
-    told = DataSpec(
-        name="walks-around",
-        namespace="walks-around",
-        inputs={"walk": spec},
-        targets={"ends in red": Binary(names=("another", "red"))},
-        groups=("walk",),
-        group_word=("walk", "walks"),
-    )
-    return ArrayDataset(told, frame, {"walk": walks})

@@ -12,7 +12,6 @@ from pydantic import Field
 from pellucid.data.dataset import Dataset
 from pellucid.data.spec import OverTime
 from pellucid.encoders.abilities import RunsFree
-from pellucid.encoders.free_running import FreeRun
 from pellucid.errors import NotMeasurable
 from pellucid.model import Model
 from pellucid.part import Config
@@ -22,19 +21,16 @@ from pellucid.protocols.dynamics.conclusions import FreeRunConclusions
 from pellucid.protocols.dynamics.figures import drawn
 from pellucid.protocols.dynamics.followed import Followed, followed
 from pellucid.protocols.dynamics.linear import LinearMap
+from pellucid.protocols.dynamics.portrait import portrait, transitions
 from pellucid.protocols.dynamics.strip import strip
 from pellucid.protocols.said import MetricWords, Section
 from pellucid.result import NotMeasured, Result
 from pellucid.seeds import seed_of
 from pellucid.statistics.bootstrap import REPLICATES
-from pellucid.unit_names import unit_sign
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-DRAWN_STEPS = 1500
-"""Steps of a free run and of the test side that a phase portrait shows."""
 
 STARTS = 20
 """Steps of a sample from which forecasts start, at most, evenly spread."""
@@ -249,8 +245,8 @@ def _free(
         "distances": distances,
         "diverged": float((run.lasted.cpu().numpy() < lasts).mean()),
         "linear_diverged": float((alone.lasted < lasts).mean()),
-        "portrait": _portrait(run, test, lasts),
-        "transitions": _transitions(run, encoder.code_names, lasts),
+        "portrait": portrait(run, test, lasts),
+        "transitions": transitions(run, encoder.code_names, lasts),
     }
 
 
@@ -267,37 +263,6 @@ def measured(true: np.ndarray, made: np.ndarray, bins: int, smoothing: float) ->
         "state_space_divergence": state_space_divergence(one, other, bins=bins),
         "spectral_distance": spectral_distance(one, other, smoothing_bins=smoothing),
     }
-
-
-def _portrait(run: FreeRun, test: Followed, lasts: np.ndarray) -> dict[str, Any]:
-    """The longest free run and the episode that it begins with, in two channels that have most of the variance."""
-    at = int(np.argmax(lasts))
-    real = test.values[test.episodes[at]].reshape(-1, test.values.shape[-1])[:DRAWN_STEPS]
-    made = _array(run.values)[at, : min(int(lasts[at]), DRAWN_STEPS)]
-    two = [0, min(1, real.shape[1] - 1)]
-    codes = None if run.codes is None else run.codes[at, : len(made)].tolist()
-    return {
-        "channels": [_with_unit(test, one) for one in two],
-        "real": np.round(real[:, two], 5).tolist(),
-        "made": np.round(made[:, two], 5).tolist(),
-        "codes": codes,
-    }
-
-
-def _with_unit(test: Followed, at: int) -> str:
-    sign = unit_sign(test.units[at])
-    return f"{test.channels[at]} ({sign})" if sign else test.channels[at]
-
-
-def _transitions(run: FreeRun, names: Sequence[str], lasts: np.ndarray) -> dict[str, Any] | None:
-    """How often each region follows each other in free runs, of those that are visited."""
-    if run.codes is None:
-        return None
-    counts = np.zeros((len(names), len(names)), np.int64)
-    for codes, length in zip(run.codes.cpu().numpy(), lasts, strict=True):
-        np.add.at(counts, (codes[: length - 1], codes[1:length]), 1)
-    visited = np.flatnonzero(counts.sum(0) + counts.sum(1))
-    return {"names": [names[int(one)] for one in visited], "counts": counts[np.ix_(visited, visited)].tolist()}
 
 
 def _array(values: torch.Tensor) -> np.ndarray:
