@@ -107,24 +107,8 @@ class ActionChunks(ArrayDataset):
     def _become(self, source: Dataset, config: ActionChunksConfig) -> None:
         if not isinstance(source, EpisodeWindows):
             raise StudyError(f"{NAME}: {source.spec.name!r} is no dataset of episodes of this plugin")
-        episodes = source.episodes
-        wanted = config.actions or episodes.actions
-        strange = [name for name in wanted if name not in episodes.actions]
-        states = [name for name in episodes.names if name not in episodes.actions]
-        if strange or not wanted or not states:
-            what = f"no action {strange[0]!r}" if strange else "no actions" if not wanted else "no states"
-            raise DataError(
-                f"{NAME}: {source.spec.name!r} has {what}; its actions: {', '.join(episodes.actions) or 'none'}"
-            )
-        parts = [
-            _Part(source, config, [one for one in some if not config.slots or one in config.slots])
-            for some in (states, wanted)
-        ]
-        state, action = parts
-        if lacking := [what for what, part in (("states", state), ("actions", action)) if not part.names]:
-            raise DataError(f"{NAME}: none of the {lacking[0]} of {source.spec.name!r} has a slot")
-        # What groups are called where names are digests: a window of each episode says it.
-        called = dict(zip(source._at[:, 0].tolist(), source.frame[GROUP], strict=True))
+        episodes, called = source.episodes, source.group_of_episode
+        state, action = _states_and_actions(source, config)
         rows, chunks, groups, ids = [], [], [], []
         for nth, episode in enumerate(episodes.episodes):
             moments = np.arange(0, len(episode) - config.chunk + 1, config.stride)
@@ -185,6 +169,26 @@ class ActionChunks(ArrayDataset):
     def bodies(self, rows: npt.NDArray[np.integer]) -> list[Mapping[str, Any]]:
         """See :class:`~pellucid_robotics.actions.chunks.KnowsBodies`."""
         return [self._body] * len(rows)
+
+
+def _states_and_actions(source: EpisodeWindows, config: ActionChunksConfig) -> tuple[_Part, _Part]:
+    """What is read and what is asked for; refused where there is nothing of one of them."""
+    episodes = source.episodes
+    wanted = config.actions or episodes.actions
+    strange = [name for name in wanted if name not in episodes.actions]
+    states = [name for name in episodes.names if name not in episodes.actions]
+    if strange or not wanted or not states:
+        what = f"no action {strange[0]!r}" if strange else "no actions" if not wanted else "no states"
+        raise DataError(
+            f"{NAME}: {source.spec.name!r} has {what}; its actions: {', '.join(episodes.actions) or 'none'}"
+        )
+    state, action = (
+        _Part(source, config, [one for one in some if not config.slots or one in config.slots])
+        for some in (states, wanted)
+    )
+    if lacking := [what for what, part in (("states", state), ("actions", action)) if not part.names]:
+        raise DataError(f"{NAME}: none of the {lacking[0]} of {source.spec.name!r} has a slot")
+    return state, action
 
 
 class _Part:

@@ -201,6 +201,11 @@ class EpisodeWindows(Dataset):
         assert rewards is not None
         return float(np.mean(rewards[start : start + self._length]))
 
+    @property
+    def group_of_episode(self) -> dict[int, str]:
+        """By the position of each episode that samples are of, what its group is called: a digest, where names may say who moved."""
+        return dict(zip(self._at[:, 0].tolist(), self.frame[GROUP], strict=True))
+
     def read(self, indices: npt.NDArray[np.integer]) -> Arrays:
         """Cut the windows; a mask says which steps there are, if any window of the dataset is padded."""
         names = len(self.episodes.names)
