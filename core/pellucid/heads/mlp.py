@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-
 from pydantic import Field
 from torch import Tensor, nn
 
 from pellucid.heads.base import HeadTags, PredictorConfig
+from pellucid.heads.hidden_layers import hidden_layers
 from pellucid.heads.path_explained import PathExplained
 
 
@@ -42,9 +41,7 @@ class Mlp(PathExplained):
     def __init__(self, config: MlpConfig) -> None:
         super().__init__(config)
         widths = (len(config.units), *config.hidden)
-        layers: list[nn.Module] = []
-        for before, after in itertools.pairwise(widths):
-            layers += [nn.Linear(before, after), nn.GELU(), nn.Dropout(config.dropout)]
+        layers = hidden_layers(widths, config.dropout)
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], len(self.outputs)))
 
     def score(self, x: Tensor) -> Tensor:

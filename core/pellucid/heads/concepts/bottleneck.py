@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
@@ -16,6 +15,7 @@ from pellucid.errors import ContractError, nearest
 from pellucid.explanation import Explanation
 from pellucid.heads.base import HeadTags, PredictorConfig, Stage
 from pellucid.heads.concepts.ratings import check_each_given, concepts_of, rated
+from pellucid.heads.hidden_layers import hidden_layers
 from pellucid.heads.scaled import STRIDE, ScaledHead
 from pellucid.moments import Moments
 from pellucid.representation import Representation
@@ -86,10 +86,7 @@ class ConceptBottleneck(ScaledHead):
         self.register_buffer("rating_mean", (low + high) / 2)
         self.register_buffer("rating_scale", (high - low) / 4)
         widths = (len(config.units), *config.hidden)
-        layers: list[nn.Module] = []
-        for before, after in itertools.pairwise(widths):
-            layers += [nn.Linear(before, after), nn.GELU(), nn.Dropout(config.dropout)]
-        self.rating = nn.Sequential(*layers)
+        self.rating = nn.Sequential(*hidden_layers(widths, config.dropout))
         # Beside the network a straight way: ratings that are copies or sums of units need no hidden cells.
         self.rating_last = nn.Linear(widths[-1], count)
         self.rating_straight = nn.Parameter(torch.zeros(count, widths[0])) if config.hidden else None

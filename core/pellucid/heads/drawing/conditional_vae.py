@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 
 import torch
@@ -12,6 +11,7 @@ from torch.nn import functional
 
 from pellucid.batch import Batch
 from pellucid.heads.base import HeadTags, PredictorConfig, labels_of
+from pellucid.heads.hidden_layers import hidden_layers
 from pellucid.heads.path_explained import PathExplained
 from pellucid.representation import Representation
 
@@ -61,8 +61,8 @@ class ConditionalVae(PathExplained):
     def __init__(self, config: ConditionalVaeConfig) -> None:
         super().__init__(config)
         units, outputs = len(config.units), len(self.outputs)
-        self.reads = _network(units + outputs, config.hidden, 2 * config.latent)
-        self.writes_numbers = _network(units + config.latent, config.hidden, outputs)
+        self.encoder = _network(units + outputs, config.hidden, 2 * config.latent)
+        self.decoder = _network(units + config.latent, config.hidden, outputs)
 
     def prepare(self, parts: Iterable[tuple[Representation, Batch]]) -> None:
         """Learn means and deviations."""
@@ -73,27 +73,25 @@ class ConditionalVae(PathExplained):
     def loss(self, z: Representation, batch: Batch) -> Tensor:
         """Mean absolute error of what the latent gives back, in standard deviations, and the divergence."""
         x, wanted = self.standardised(z), (labels_of(batch) - self.prior) / self.scale
-        mean, log_variance = self.reads(torch.cat([x, wanted], 1)).chunk(2, dim=1)
+        mean, log_variance = self.encoder(torch.cat([x, wanted], 1)).chunk(2, dim=1)
         latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
-        said = self.writes_numbers(torch.cat([x, latent], 1))
+        said = self.decoder(torch.cat([x, latent], 1))
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
         return functional.l1_loss(said, wanted) + self.config.kl_weight * divergence
 
     def score(self, x: Tensor) -> Tensor:
         """The answer of the latent 0, in standard deviations."""
-        return self.writes_numbers(torch.cat([x, x.new_zeros(len(x), self.config.latent)], 1))
+        return self.decoder(torch.cat([x, x.new_zeros(len(x), self.config.latent)], 1))
 
     @torch.no_grad()
     def draw(self, z: Representation, count: int, seed: int = 0) -> Tensor:
         """So many answers for each sample, shape (draw, sample, output); see :class:`pellucid.heads.abilities.Draws`."""
         x = self.standardised(z)
         latent = torch.randn(count, len(x), self.config.latent, generator=torch.Generator().manual_seed(seed)).to(x)
-        said = self.writes_numbers(torch.cat([x.expand(count, -1, -1), latent], 2))
+        said = self.decoder(torch.cat([x.expand(count, -1, -1), latent], 2))
         return self.prior + self.scale * said
 
 
 def _network(reads: int, hidden: tuple[int, ...], gives: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for before, after in itertools.pairwise((reads, *hidden)):
-        layers += [nn.Linear(before, after), nn.GELU()]
-    return nn.Sequential(*layers, nn.Linear((reads, *hidden)[-1], gives))
+    widths = (reads, *hidden)
+    return nn.Sequential(*hidden_layers(widths), nn.Linear(widths[-1], gives))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from pellucid.batch import Batch
 from pellucid.heads.base import HeadTags, labels_of
 from pellucid.heads.drawing.base import Denoising, DenoisingConfig
 from pellucid.heads.drawing.schedule import step_waves
+from pellucid.heads.hidden_layers import hidden_layers
 from pellucid.representation import Representation
 
 WAVES = 32
@@ -60,10 +60,7 @@ class Diffusion(Denoising):
         super().__init__(config)
         outputs = len(self.outputs)
         widths = (outputs + WAVES + len(config.units), *config.hidden)
-        layers: list[nn.Module] = []
-        for before, after in itertools.pairwise(widths):
-            layers += [nn.Linear(before, after), nn.GELU()]
-        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
+        self.layers = nn.Sequential(*hidden_layers(widths), nn.Linear(widths[-1], outputs))
         self._ends: tuple[Tensor, Tensor] | None = None
 
     @classmethod
