@@ -12,6 +12,7 @@ from pellucid.protocols.base import Context
 from pellucid.representation import Representation, Tokens, TokenShape
 from pellucid.result import NotMeasured
 from pellucid.testing.folds import fitted
+from pellucid_robotics.maps.cognitive_map import CognitiveMap
 from pellucid_robotics.maps.mazes import room
 from pellucid_robotics.maps.planning import MapPlanning, MapPlanningConfig
 from pellucid_robotics.maps.problems import Problem, planned, problems, walked_again, wandered
@@ -181,8 +182,6 @@ def test_a_model_of_a_plain_trajectory_has_no_map():
 def test_a_plan_that_bumps_into_a_wall_or_ends_elsewhere_does_not_arrive():
     maze = room(2, 3, 2, (0, 0), np.random.default_rng(0))
     places = np.array([[0, 1, 2, 5, 4, 3]])
-    from pellucid_robotics.maps.cognitive_map import CognitiveMap
-
     one = Problem(0, 0, 2)
     right, up = 3, 0
     for edges, arrives in (([[0, right, 1], [1, right, 2]], True), ([[0, up, 2]], False), ([[0, right, 2]], False)):
@@ -198,7 +197,7 @@ def test_the_walk_is_walked_again_by_its_shortest_part_and_in_full_where_that_go
     maze = room(2, 3, 2, (0, 0), np.random.default_rng(0))
     places = np.array([[0, 1, 0, 1, 2, 5]])
     done = np.array([[3, 2, 3, 3, 1, 0]])
-    found = type("Map", (), {"node_of": np.arange(6)})()
+    found = CognitiveMap(np.zeros((0, 3), int), np.zeros(0, int), np.zeros(6, int), np.arange(6))
     assert walked_again(found, places, done, Problem(0, 0, 4), places, maze).moves == 2
     # The codes of steps 2 and 4 are said to be those of 1 and 5: what joins them leads elsewhere from the start.
     codes = np.array([[0, 0, 3, 1, 2, 2]])

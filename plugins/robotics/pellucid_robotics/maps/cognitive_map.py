@@ -73,6 +73,12 @@ class CognitiveMap:
             found[start].append((action, stop, count / tried[start, action]))
         return found
 
+    def nodes(self, codes: npt.ArrayLike) -> Whole:
+        """The node of each code, of the same shape; -1 where the map has none, or never met the code."""
+        codes = np.asarray(codes)
+        met = (codes >= 0) & (codes < len(self.node_of))
+        return np.asarray(np.append(self.node_of, -1)[np.where(met, codes, -1)])
+
     def plan(self, start: int, goal: int) -> tuple[int, ...] | None:
         """Actions of the shortest way between two nodes, of several the likeliest; None where there is no way.
 

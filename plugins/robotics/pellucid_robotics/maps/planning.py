@@ -25,7 +25,7 @@ from pellucid_robotics.maps.cognitive_map import CognitiveMap, MapSettings, extr
 from pellucid_robotics.maps.conclusions import MapConclusions
 from pellucid_robotics.maps.figures import drawing, drawn
 from pellucid_robotics.maps.mazes import KnowsMaze, Maze, Whole
-from pellucid_robotics.maps.problems import node_of, planned, problems, walked_again, wandered
+from pellucid_robotics.maps.problems import planned, problems, walked_again, wandered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,7 +158,7 @@ class MapPlanning(Assessment):
         cut = train.places[:, config.prefix :]
         facts: dict[str, Any] = {"places": len(maze), "edges": len(maze.edges), "actions": maze.moves.shape[1]}
         for name, codes in (("map", train.codes), ("markov", train.seen)):
-            nodes = nodes_of(maps[name], codes)[:, config.prefix :]
+            nodes = maps[name].nodes(codes)[:, config.prefix :]
             places, often = places_of(nodes, cut, len(maps[name]))
             right, all_found = true_edges(maps[name], places, maze)
             facts[name] = {
@@ -177,7 +177,7 @@ class MapPlanning(Assessment):
         prefix = self.config.prefix
         cut = slice(prefix, -1)
         truth, here, done = test.seen[:, prefix + 1 :], test.seen[:, cut], test.done[:, cut]
-        nodes = nodes_of(found, test.codes)[:, cut]
+        nodes = found.nodes(test.codes)[:, cut]
         on_map = np.array(
             [[found.expected(*one) for one in zip(*row, strict=True)] for row in zip(nodes, done, strict=True)]
         )
@@ -246,12 +246,6 @@ class MapPlanning(Assessment):
     def figures(self, rows: pd.DataFrame, context: Context) -> Mapping[str, Figure]:
         """For each part, of its first fold: the map beside the maze, and a way."""
         return drawn(rows, context)
-
-
-def nodes_of(found: CognitiveMap, codes: Whole) -> Whole:
-    """The node of each code, of any shape; -1 for none."""
-    table = np.array([node_of(found, code) for code in range(int(codes.max(initial=-1)) + 1)] + [-1], np.int64)
-    return np.asarray(table[codes])
 
 
 def _most_frequent(seen: Whole, done: Whole, after: Whole) -> Whole:

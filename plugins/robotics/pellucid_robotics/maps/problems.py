@@ -61,8 +61,8 @@ class Outcome:
 
 def planned(found: CognitiveMap, codes: Whole, one: Problem, places: Whole, maze: Maze) -> Outcome:
     """Plan on a map from the code at the start to that at the goal, and carry it out in the maze."""
-    start, goal = (node_of(found, codes[one.walk, step]) for step in (one.start, one.goal))
-    plan = found.plan(start, goal)
+    start, goal = found.nodes(codes[one.walk, [one.start, one.goal]])
+    plan = found.plan(int(start), int(goal))
     if plan is None:
         return Outcome(False, 0)
     # Nodes that are one for the map ask for no move at all, though the goal is another place.
@@ -70,17 +70,12 @@ def planned(found: CognitiveMap, codes: Whole, one: Problem, places: Whole, maze
     return Outcome(arrived, len(plan), plan)
 
 
-def node_of(found: CognitiveMap, code: int) -> int:
-    """Node of a code; -1 where the map has none, or never met the code."""
-    return int(found.node_of[code]) if 0 <= code < len(found.node_of) else -1
-
-
 def walked_again(found: CognitiveMap, codes: Whole, done: Whole, one: Problem, places: Whole, maze: Maze) -> Outcome:
     """What one falls back to: the shortest part of the walk that once led from the start's node to the goal's.
 
     Where that leads elsewhere, as the nodes stand for several places, the very part between start and goal is walked: it always arrives.
     """
-    nodes = np.array([node_of(found, code) for code in codes[one.walk]])
+    nodes = found.nodes(codes[one.walk])
     start, goal = nodes[one.start], nodes[one.goal]
     between = shortest_sub_walk(nodes.tolist(), int(start), int(goal)) if min(start, goal) >= 0 else None
     if between is not None and start != goal:
