@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,13 @@ from pydantic import Field
 
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.spec import DataSpec, Frozen, Regression, Vector
+from pellucid.data.tasks import Act
 from pellucid.errors import DataError
 
 NAME = "obstacle-synthetic"
 POINTS, REACH_M, RADIUS_M, SHIFT_M = 16, 5.0, 1.0, 0.3
 
 Floats = npt.NDArray[np.float64]
-Act = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 
 
 class ObstacleConfig(Frozen):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from pydantic import Field
 
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.spec import DataSpec, Frozen, Regression, Vector
+from pellucid.data.tasks import Act
 from pellucid.errors import DataError
 
 NAME = "reaching-synthetic"
@@ -28,7 +29,6 @@ LIMITS_RAD = (-np.pi, np.pi)
 LASTS_S, NEAR_M = 4.0, 0.05
 
 Floats = npt.NDArray[np.float64]
-Act = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 
 
 class ReachingConfig(Frozen):

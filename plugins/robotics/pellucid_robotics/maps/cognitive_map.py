@@ -12,8 +12,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from pellucid.data.frozen import Frozen
-
-Whole = npt.NDArray[np.int64]
+from pellucid_robotics.maps.mazes import Whole
 
 
 class MapSettings(Frozen):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
 from pellucid.data.frozen import first_problem_told
-from pellucid.errors import DataError, abridged, nearest
+from pellucid.errors import DataError, nearest
 from pellucid.fields import flattened, narrowed
 from pellucid_robotics.policies.cards import PolicyCard
 from pellucid_robotics.policies.reading import misplaced, policies
@@ -217,17 +217,6 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self.cards)
-
-
-def recalled_facts(cards: Iterable[PolicyCard]) -> str:
-    """How many results and fields are from memory, in words."""
-    every = list(cards)
-    rows = [row for card in every for row in card.results]
-    named = [card.name for card in every if card.recalled]
-    return (
-        f"{sum(row.source == 'recalled' for row in rows)} of {len(rows)} results are recalled; "
-        f"{len(named)} of {len(every)} cards have recalled fields: {abridged(named, 20)}"
-    )
 
 
 def _plain(card: PolicyCard) -> dict[str, Any]:
