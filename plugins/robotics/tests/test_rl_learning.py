@@ -24,7 +24,7 @@ from pellucid_robotics.rl.transitions import Transitions, target_of
 from pellucid_robotics.rl.vector import ModelEpisodes, Scale, mixed_starts
 
 MAKE, TASK = ENVIRONMENTS["pendulum"], SYSTEMS["pendulum"].task
-SMALL = LearnerSettings(width=8, episodes=8, stretch=16, batch=32, epochs=2)
+SMALL = LearnerSettings(width=8, episodes=8, rollout_steps=16, batch_size=32, epochs=2)
 
 
 def line(steps=400, noise=0.0):
@@ -178,7 +178,7 @@ def test_a_loop_goes_on_in_an_environment_that_breaks():
     assert learnt.rounds[-1].true_steps > len(learnt.seen)
     looks = []
     steps = learn_without_model(
-        Breaking, Fragile.task, ModelFreeSettings(limit=200, every=100, episodes=2, stretch=50, batch=50), SMALL, 0,
+        Breaking, Fragile.task, ModelFreeSettings(limit=200, every=100, episodes=2, rollout_steps=50, batch_size=50), SMALL, 0,
         lambda at, policy: bool(looks.append((at, policy(np.zeros((1, 1)))))),
     )  # fmt: skip
     assert steps == 200

@@ -24,37 +24,37 @@ class LearnerSettings(Frozen):
         Units of each of the two layers.
     learning_rate : float
     discount : float
-    smoothing : float
+    gae_lambda : float
         Lambda of the generalised advantage.
     clip : float
     entropy : float
         Weight of the policy's entropy.
     epochs : int
-    batch : int
+    batch_size : int
     episodes : int
         Of a model, side by side.
-    stretch : int
+    rollout_steps : int
         Steps of each between two updates; an iteration is as many steps as both make together.
     """
 
     width: int = Field(default=64, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
     discount: float = Field(default=0.99, gt=0, le=1)
-    smoothing: float = Field(default=0.95, ge=0, le=1)
+    gae_lambda: float = Field(default=0.95, ge=0, le=1)
     clip: float = Field(default=0.2, gt=0)
     entropy: float = Field(default=0.0, ge=0)
     epochs: int = Field(default=10, ge=1)
-    batch: int = Field(default=256, ge=2)
+    batch_size: int = Field(default=256, ge=2)
     episodes: int = Field(default=64, ge=1)
-    stretch: int = Field(default=64, ge=1)
+    rollout_steps: int = Field(default=64, ge=1)
 
     @property
     def iteration(self) -> int:
         """Steps of a model in an iteration."""
-        return self.episodes * self.stretch
+        return self.episodes * self.rollout_steps
 
 
-def learner(episodes: Any, settings: LearnerSettings, seed: int, *, stretch: int = 0, batch: int = 0) -> Any:
+def learner(episodes: Any, settings: LearnerSettings, seed: int, *, rollout_steps: int = 0, batch_size: int = 0) -> Any:
     """An untrained ``stable_baselines3.PPO`` on some episodes.
 
     Parameters
@@ -62,15 +62,15 @@ def learner(episodes: Any, settings: LearnerSettings, seed: int, *, stretch: int
     episodes : VecEnv
     settings : LearnerSettings
     seed : int
-    stretch, batch : int
+    rollout_steps, batch_size : int
         In place of those of the settings.
     """
     from stable_baselines3 import PPO
     from torch import nn
 
     return PPO(
-        "MlpPolicy", episodes, learning_rate=settings.learning_rate, n_steps=stretch or settings.stretch,
-        batch_size=batch or settings.batch, n_epochs=settings.epochs, gamma=settings.discount, gae_lambda=settings.smoothing,
+        "MlpPolicy", episodes, learning_rate=settings.learning_rate, n_steps=rollout_steps or settings.rollout_steps,
+        batch_size=batch_size or settings.batch_size, n_epochs=settings.epochs, gamma=settings.discount, gae_lambda=settings.gae_lambda,
         clip_range=settings.clip, ent_coef=settings.entropy,
         vf_coef=0.5, max_grad_norm=0.5, seed=seed % 2**31, device="cpu",
         policy_kwargs={"net_arch": [settings.width, settings.width], "activation_fn": nn.Tanh},

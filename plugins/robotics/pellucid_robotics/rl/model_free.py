@@ -30,17 +30,17 @@ class ModelFreeSettings(Frozen):
         True steps between two looks.
     episodes : int
         Environments side by side; soft actor-critic has one.
-    stretch : int
+    rollout_steps : int
         Steps of each between two updates.
-    batch : int
+    batch_size : int
     """
 
     algorithm: Literal["ppo", "sac"] = "ppo"
     limit: int = Field(default=100_000, ge=1)
     every: int = Field(default=2_000, ge=1)
     episodes: int = Field(default=4, ge=1)
-    stretch: int = Field(default=128, ge=2)
-    batch: int = Field(default=64, ge=2)
+    rollout_steps: int = Field(default=128, ge=2)
+    batch_size: int = Field(default=64, ge=2)
 
 
 def learn_without_model(
@@ -80,7 +80,7 @@ def learn_without_model(
     episodes = DummyVecEnv([lambda own=own: SafeEnvironment(make(), task, scale, own) for own in drawn.tolist()])  # type: ignore[misc]
     chosen = seed_of(seed, "model-free") % 2**31
     if settings.algorithm == "ppo":
-        model = learner(episodes, same, chosen, stretch=settings.stretch, batch=settings.batch)
+        model = learner(episodes, same, chosen, rollout_steps=settings.rollout_steps, batch_size=settings.batch_size)
     else:
         from stable_baselines3 import SAC
 

@@ -134,8 +134,8 @@ class PolicyLearning(Assessment):
         """As little learning as shows that everything is connected."""
         return {
             "rounds": 2, "iterations": 1, "on_policy": 20, "taught": 2, "ahead": 5,
-            "learner": {"width": 8, "episodes": 8, "stretch": 16, "batch": 32, "epochs": 2},
-            "model_free": {"limit": 256, "every": 128, "episodes": 2, "stretch": 32, "batch": 32},
+            "learner": {"width": 8, "episodes": 8, "rollout_steps": 16, "batch_size": 32, "epochs": 2},
+            "model_free": {"limit": 256, "every": 128, "episodes": 2, "rollout_steps": 32, "batch_size": 32},
             "distil": {"degree": 2, "members": 4, "levels": [1e-3], "again": 0},
         }  # fmt: skip
 
