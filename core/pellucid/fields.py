@@ -13,6 +13,7 @@ from typing import Any
 from pellucid import plugins
 from pellucid.errors import PellucidError, UnknownComponent, abridged, nearest
 from pellucid.kinds import kind_called
+from pellucid.phrases import yes_or_no
 from pellucid.plugins import Component
 
 Values = tuple[str, ...]
@@ -43,7 +44,7 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
         for inner in value:
             yield from _leaves(inner, path)
     elif value is not None:
-        yield path, {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+        yield path, yes_or_no(value) if isinstance(value, bool) else str(value)
 
 
 def asked_of(fields: Mapping[str, Values], name: str) -> Values:

@@ -14,3 +14,8 @@ def listed(items: Iterable[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     *most, last = list(items) or [""]
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def yes_or_no(value: bool) -> str:
+    """``yes`` or ``no``, as fields of files and facts of components are shown."""
+    return "yes" if value else "no"

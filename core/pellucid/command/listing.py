@@ -14,6 +14,7 @@ from pellucid.command.docstrings import parameters, sections
 from pellucid.errors import PellucidError, UnknownComponent, nearest
 from pellucid.fields import chosen
 from pellucid.kinds import KINDS, kind_called
+from pellucid.phrases import yes_or_no
 from pellucid.plugins import Component
 
 
@@ -169,15 +170,15 @@ def _describe_file(component: Component) -> Description:
 def _told(value: Any) -> str:
     if isinstance(value, Mapping):
         return "; ".join(f"{key.replace('_', ' ')} {_told(one)}" for key, one in value.items())
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(map(_told, value))
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else " ".join(str(value).split())
+    return yes_or_no(value) if isinstance(value, bool) else " ".join(str(value).split())
 
 
 def _tags(made: Any) -> Iterator[tuple[str, str]]:
     tags = getattr(made, "tags", None)
     for name, value in vars(tags).items() if tags is not None else ():
-        said = ", ".join(value) if isinstance(value, tuple) else {True: "yes", False: "no"}.get(value, str(value))
+        said = _told(value)
         yield name.replace("_", " "), said
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pellucid.data.frozen import first_problem_told
 from pellucid.errors import DataError, nearest
 from pellucid.fields import flattened, narrowed
+from pellucid.phrases import yes_or_no
 from pellucid_robotics.policies.cards import PolicyCard
 from pellucid_robotics.policies.reading import misplaced, policies
 from pellucid_robotics.policies.results import ResultRow
@@ -82,7 +83,7 @@ class Registry:
             For a field or value that no card has, with the nearest.
         """
         fields = {name: flattened(_plain(card)) for name, card in sorted(self.cards.items())}
-        asked = [(name, {True: "yes", False: "no"}[v] if isinstance(v, bool) else str(v)) for name, v in where.items()]
+        asked = [(name, yes_or_no(v) if isinstance(v, bool) else str(v)) for name, v in where.items()]
         return tuple(narrowed(fields, asked, several="policies"))
 
     def compare(
@@ -234,4 +235,4 @@ def _unsaid(value: Any) -> bool:
 
 
 def _word(value: bool | None) -> str | None:
-    return None if value is None else ("yes" if value else "no")
+    return None if value is None else yes_or_no(value)

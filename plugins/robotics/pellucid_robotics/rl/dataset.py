@@ -55,7 +55,7 @@ class RandomSteps(ArrayDataset):
     task : Task
     config : RandomStepsConfig
     policy : callable, optional
-        From states, shape (one, state), to actions; at random without one.
+        From states, shape (row, state), to actions; at random without one.
     name : str, optional
         Of the dataset.
 

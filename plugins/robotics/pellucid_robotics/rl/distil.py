@@ -93,7 +93,7 @@ class SparsePolicy:
         return sum(len(self.head.terms(output)) for output in self.head.outputs)
 
     def __call__(self, states: Floats) -> Floats:
-        """Shape (one, state) to (one, action)."""
+        """Shape (row, state) to (row, action)."""
         coefficients = self.head.coefficients.detach().numpy()
         return np.clip(self.library.of(states) @ coefficients.T, -self.task.limit, self.task.limit)
 

@@ -113,7 +113,7 @@ class NetworkPolicy:
         return sum(weights.size + biases.size for weights, biases in self.layers)
 
     def raw(self, states: Floats) -> Floats:
-        """Before it is cut off, shape (one, action)."""
+        """Before it is cut off, shape (row, action)."""
         values = self.scale(states)
         for weights, biases in self.layers[:-1]:
             values = np.tanh(values @ weights.T + biases)
@@ -121,5 +121,5 @@ class NetworkPolicy:
         return np.asarray(values @ weights.T + biases)
 
     def __call__(self, states: Floats) -> Floats:
-        """Shape (one, action)."""
+        """Shape (row, action)."""
         return np.clip(self.raw(states), -self.limit, self.limit)

@@ -139,7 +139,7 @@ def _without_model(
 
     at_least = config.model_free.model_copy(update={"limit": max(config.model_free.limit, spent)})
     learn_without_model(behind.environment, behind.task, at_least, config.learner, seed, looked, [spent])
-    # Of a limit that whole stretches do not meet, the last look.
+    # Of a limit that whole roll-outs do not meet, the last look.
     found.setdefault("free", list(found.values())[-1])
     return found
 

@@ -23,15 +23,15 @@ class System(ABC):
 
     @abstractmethod
     def rates(self, inner: Floats, action: Floats) -> Floats:
-        """Rates of change of inner states, shape (one, inner), under actions, shape (one, action)."""
+        """Rates of change of inner states, shape (row, inner), under actions, shape (row, action)."""
 
     @abstractmethod
     def begin(self, rng: np.random.Generator, count: int) -> Floats:
-        """Inner states at the start: near hanging, shape (one, inner)."""
+        """Inner states at the start: near hanging, shape (row, inner)."""
 
     @abstractmethod
     def seen(self, inner: Floats) -> Floats:
-        """Observations, shape (one, state)."""
+        """Observations, shape (row, state)."""
 
     @abstractmethod
     def inner_of(self, states: Floats) -> Floats:
@@ -39,7 +39,7 @@ class System(ABC):
 
     @abstractmethod
     def reward(self, states: Floats, actions: Floats) -> Floats:
-        """What is paid for an action on a state, shape (one,): a sum of products of both."""
+        """What is paid for an action on a state, shape (row,): a sum of products of both."""
 
     def advance(self, inner: Floats, action: Floats) -> Floats:
         """Inner states one step later, the action held."""
@@ -57,8 +57,8 @@ class System(ABC):
 
         Parameters
         ----------
-        states : ndarray, shape (one, state)
-        actions : ndarray, shape (one, action)
+        states : ndarray, shape (row, state)
+        actions : ndarray, shape (row, action)
             Beyond the limit they count as the limit.
         """
         actions = np.clip(actions, -self.task.limit, self.task.limit)
@@ -67,7 +67,7 @@ class System(ABC):
         return following, self.reward(states, actions), left
 
     def starts(self, rng: np.random.Generator, count: int) -> Floats:
-        """States at the start of episodes, shape (one, state)."""
+        """States at the start of episodes, shape (row, state)."""
         return self.seen(self.begin(rng, count))
 
 

@@ -12,7 +12,7 @@ from pellucid.errors import DataError
 from pellucid_robotics.rl.tasks import Floats, Task
 
 Policy = Callable[[Floats], Floats]
-"""From states, shape (one, state), to actions, shape (one, action)."""
+"""From states, shape (row, state), to actions, shape (row, action)."""
 
 HOLD = 8
 """Steps for which an action drawn at random is held: what changes at every step moves nothing heavy."""
