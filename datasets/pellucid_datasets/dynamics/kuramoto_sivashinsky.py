@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -120,18 +121,7 @@ def snapshots(
         # Of the highest wave an odd derivative cannot be told.
         linear[-1] = linear[-1].real
     whole, half = np.exp(step * linear), np.exp(step * linear / 2)
-    # Means over a circle, which avoid the cancellation of the formulas at small arguments; of real ones half of it will do.
-    turn = 2 if dispersion else 1
-    z = step * linear[:, None] + np.exp(1j * np.pi * turn * (np.arange(1, 33) - 0.5) / 32)
-    q, f1, f2, f3 = (
-        step * (mean if dispersion else mean.real)
-        for mean in (
-            ((np.exp(z / 2) - 1) / z).mean(1),
-            ((-4 - z + np.exp(z) * (4 - 3 * z + z**2)) / z**3).mean(1),
-            ((2 + z + np.exp(z) * (z - 2)) / z**3).mean(1),
-            ((-4 - 3 * z - z**2 + np.exp(z) * (4 - z)) / z**3).mean(1),
-        )
-    )
+    q, f1, f2, f3 = _weights(linear, step)
     slope = -0.5j * k
 
     def force(v: npt.NDArray[np.complex128]) -> npt.NDArray[np.complex128]:
@@ -184,3 +174,19 @@ def model_step(
     force = -0.5j * k * advection * np.fft.rfft(u**2)
     v = ((1 + step / 2 * linear) * np.fft.rfft(u) + step * force) / (1 - step / 2 * linear)
     return np.fft.irfft(v, ring.points)
+
+
+def _weights(linear: npt.NDArray[Any], step: float) -> tuple[npt.NDArray[Any], ...]:
+    """What the method's four evaluations of the force count, for each wave: within the step, and at its start, middle and end."""
+    # Means over a circle, which avoid the cancellation of the formulas at small arguments; of real ones half of it will do.
+    real = not np.iscomplexobj(linear)
+    z = step * linear[:, None] + np.exp(1j * np.pi * (1 if real else 2) * (np.arange(1, 33) - 0.5) / 32)
+    return tuple(
+        step * (mean.real if real else mean)
+        for mean in (
+            ((np.exp(z / 2) - 1) / z).mean(1),
+            ((-4 - z + np.exp(z) * (4 - 3 * z + z**2)) / z**3).mean(1),
+            ((2 + z + np.exp(z) * (z - 2)) / z**3).mean(1),
+            ((-4 - 3 * z - z**2 + np.exp(z) * (4 - z)) / z**3).mean(1),
+        )
+    )
