@@ -104,17 +104,3 @@ def kinematic_residual(values: Floats, mask: Bools, body: Body) -> Floats | None
         return None
     off = planar_reach(values[..., joints], body.lengths_m) - values[..., ends]
     return np.asarray(np.linalg.norm(off, axis=-1))
-
-
-def slot_errors(found: Floats, truth: Floats, mask: Bools) -> dict[str, tuple[float, str]]:
-    """Root mean square error of each slot that there is, with its unit.
-
-    Examples
-    --------
-    >>> mask = np.arange(128) < 1
-    >>> slot_errors(np.full((2, 128), 0.5), np.zeros((2, 128)), mask)
-    {'right_arm_joint_0': (0.5, 'rad')}
-    """
-    axes = tuple(range(found.ndim - 1))
-    errors = np.sqrt(np.square(np.asarray(found, np.float64) - truth).mean(axes))
-    return {SLOTS[at].name: (float(errors[at]), SLOTS[at].unit) for at in np.flatnonzero(mask)}

@@ -151,14 +151,6 @@ class Surrogate:
             begins, states = begins[goes_on], states[goes_on]
         return found
 
-    def errors(self, some: Transitions, steps: int) -> Floats:
-        """Root mean square error after each number of steps, in standard deviations, shape (step,); see :meth:`squares`."""
-        found = self.squares(some, steps)
-        known = np.isfinite(found)
-        count = known.sum(0)
-        total = np.where(known, found, 0.0).sum(0)
-        return np.where(count > 0, np.sqrt(total / np.maximum(count, 1)), np.nan)
-
 
 def project(states: Floats, circles: tuple[tuple[int, int], ...]) -> None:
     """Bring cosines and sines to length 1, in place; at the origin there is no way back, and they stay."""
