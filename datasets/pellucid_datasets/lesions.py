@@ -9,9 +9,9 @@ import pandas as pd
 from pydantic import Field
 
 from pellucid.data.arrays import ArrayDataset
+from pellucid.data.made_up import refuse_folder
 from pellucid.data.spec import Binary, Concepts, DataSpec, Frozen, Image, Vector
 from pellucid.data.subjects import pseudonym
-from pellucid.errors import DataError
 
 NAME = "planted-lesions"
 
@@ -73,10 +73,7 @@ class PlantedLesions(ArrayDataset):
     config_type = PlantedLesionsConfig
 
     def __init__(self, config: PlantedLesionsConfig | None = None, data: Path | None = None) -> None:
-        if data is not None:
-            raise DataError(
-                f"{data}: {NAME!r} is made up and reads no file; leave the data out, or name a dataset that reads it"
-            )
+        refuse_folder(NAME, data)
         config = config or PlantedLesionsConfig()
         self.config = config
         # Each patient has a stream of its own: more patients, slices or another kind of label leave the others as

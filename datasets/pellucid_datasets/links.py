@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
+from pellucid.data.made_up import refuse_folder
 from pellucid.data.pairs import Attributes, Pairs
 from pellucid.data.spec import Frozen
-from pellucid.errors import DataError
 
 NAME = "links-synthetic"
 
@@ -67,10 +67,7 @@ class LinksSynthetic(Pairs):
     config_type = LinksSyntheticConfig
 
     def __init__(self, config: LinksSyntheticConfig | None = None, data: Path | None = None) -> None:
-        if data is not None:
-            raise DataError(
-                f"{data}: {NAME!r} is made up and reads no file; leave the data out, or name a dataset that reads it"
-            )
+        refuse_folder(NAME, data)
         config = config or LinksSyntheticConfig()
         self.config = config
         rng = np.random.default_rng(config.seed)

@@ -10,9 +10,9 @@ import pandas as pd
 from pydantic import Field
 
 from pellucid.data.arrays import ArrayDataset
+from pellucid.data.made_up import refuse_folder
 from pellucid.data.spec import Binary, DataSpec, Frozen, Vector, Volume
 from pellucid.data.subjects import pseudonym
-from pellucid.errors import DataError
 
 NAME = "planted-nodules"
 
@@ -70,10 +70,7 @@ class PlantedNodules(ArrayDataset):
     config_type = PlantedNodulesConfig
 
     def __init__(self, config: PlantedNodulesConfig | None = None, data: Path | None = None) -> None:
-        if data is not None:
-            raise DataError(
-                f"{data}: {NAME!r} is made up and reads no file; leave the data out, or name a dataset that reads it"
-            )
+        refuse_folder(NAME, data)
         config = config or PlantedNodulesConfig()
         self.config = config
         rows, volumes = [], []

@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from pellucid.data.arrays import ArrayDataset
+from pellucid.data.made_up import refuse_folder
 from pellucid.data.spec import Binary, DataSpec, Frozen, Regression, Trajectory
 from pellucid.errors import DataError
 from pellucid_datasets.dynamics.points import SystemName
@@ -75,10 +76,7 @@ class OrbitsSynthetic(ArrayDataset):
     config_type = OrbitsSyntheticConfig
 
     def __init__(self, config: OrbitsSyntheticConfig | None = None, data: Path | None = None) -> None:
-        if data is not None:
-            raise DataError(
-                f"{data}: {NAME!r} is made up and reads no file; leave the data out, or name a dataset that reads it"
-            )
+        refuse_folder(NAME, data)
         self.config = config = config or OrbitsSyntheticConfig()
         self.system = system = SYSTEMS[config.system]
         self.dt = config.dt or system.dt

@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from pellucid.data.arrays import ArrayDataset
+from pellucid.data.made_up import refuse_folder
 from pellucid.data.spec import DataSpec, Frozen, Regression, Vector
 from pellucid.errors import DataError
 from pellucid_datasets.dynamics.systems import SYSTEMS, Floats, simulated
@@ -89,10 +90,7 @@ class DynamicsSynthetic(ArrayDataset):
     config_type = DynamicsSyntheticConfig
 
     def __init__(self, config: DynamicsSyntheticConfig | None = None, data: Path | None = None) -> None:
-        if data is not None:
-            raise DataError(
-                f"{data}: {NAME!r} is made up and reads no file; leave the data out, or name a dataset that reads it"
-            )
+        refuse_folder(NAME, data)
         config = config or DynamicsSyntheticConfig()
         self.config = config
         self.system = SYSTEMS[config.system]

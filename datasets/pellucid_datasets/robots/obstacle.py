@@ -11,9 +11,9 @@ import pandas as pd
 from pydantic import Field
 
 from pellucid.data.arrays import ArrayDataset
+from pellucid.data.made_up import refuse_folder
 from pellucid.data.spec import DataSpec, Frozen, Regression, Vector
 from pellucid.data.tasks import Act
-from pellucid.errors import DataError
 
 NAME = "obstacle-synthetic"
 POINTS, REACH_M, RADIUS_M, SHIFT_M = 16, 5.0, 1.0, 0.3
@@ -56,10 +56,7 @@ class ObstacleSynthetic(ArrayDataset):
     config_type = ObstacleConfig
 
     def __init__(self, config: ObstacleConfig | None = None, data: Path | None = None) -> None:
-        if data is not None:
-            raise DataError(
-                f"{data}: {NAME!r} is made up and reads no file; leave the data out, or name a dataset that reads it"
-            )
+        refuse_folder(NAME, data)
         self.config = config = config or ObstacleConfig()
         drawn = [_demonstration(config.first_seed + at) for at in range(config.episodes)]
         self.centres = np.array([centre for centre, _ in drawn])

@@ -12,9 +12,9 @@ import pandas as pd
 from pydantic import Field
 
 from pellucid.data.arrays import ArrayDataset
+from pellucid.data.made_up import refuse_folder
 from pellucid.data.spec import DataSpec, Frozen, Regression, Vector
 from pellucid.data.tasks import Act
-from pellucid.errors import DataError
 
 NAME = "reaching-synthetic"
 
@@ -81,10 +81,7 @@ class ReachingSynthetic(ArrayDataset):
     config_type = ReachingConfig
 
     def __init__(self, config: ReachingConfig | None = None, data: Path | None = None) -> None:
-        if data is not None:
-            raise DataError(
-                f"{data}: {NAME!r} is made up and reads no file; leave the data out, or name a dataset that reads it"
-            )
+        refuse_folder(NAME, data)
         self.config = config = config or ReachingConfig()
         each = config.moments
         seeds = config.first_seed + np.arange(config.episodes)

@@ -10,9 +10,9 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from pellucid.data.arrays import ArrayDataset
+from pellucid.data.made_up import refuse_folder
 from pellucid.data.spec import DataSpec, Frozen, MultiLabel, Signal, Vector
 from pellucid.data.subjects import pseudonym
-from pellucid.errors import DataError
 from pellucid.regions import Region
 from pellucid_datasets.electrocardiograms.hearts import Heart, drawn_heart
 from pellucid_datasets.electrocardiograms.leads import LEADS
@@ -76,10 +76,7 @@ class EcgSynthetic(ArrayDataset):
     config_type = EcgSyntheticConfig
 
     def __init__(self, config: EcgSyntheticConfig | None = None, data: Path | None = None) -> None:
-        if data is not None:
-            raise DataError(
-                f"{data}: {NAME!r} is made up and reads no file; leave the data out, or name a dataset that reads it"
-            )
+        refuse_folder(NAME, data)
         config = config or EcgSyntheticConfig()
         self.config = config
         people = [_person(config, subject) for subject in range(config.subjects)]

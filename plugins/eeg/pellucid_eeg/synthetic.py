@@ -12,6 +12,7 @@ from scipy.signal import butter, sosfiltfilt
 
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.dataset import Dataset
+from pellucid.data.made_up import refuse_folder
 from pellucid.data.spec import Binary, DataSpec, Frozen, MultiClass, Signal, Vector
 from pellucid.data.subjects import pseudonym
 from pellucid.errors import DataError, nearest
@@ -94,10 +95,7 @@ class EegSynthetic(ArrayDataset):
     config_type = EegSyntheticConfig
 
     def __init__(self, config: EegSyntheticConfig | None = None, data: Path | None = None) -> None:
-        if data is not None:
-            raise DataError(
-                f"{data}: {NAME!r} is made up and reads no file; leave the data out, or name a dataset that reads it"
-            )
+        refuse_folder(NAME, data)
         config = config or EegSyntheticConfig()
         self.config = config
         people = range(config.subjects) if config.subject is None else [config.subject]

@@ -9,8 +9,8 @@ import pandas as pd
 from pydantic import Field
 
 from pellucid.data.arrays import ArrayDataset
+from pellucid.data.made_up import refuse_folder
 from pellucid.data.spec import Binary, DataSpec, Frozen, MultiLabel, Regression, Vector
-from pellucid.errors import DataError
 from pellucid.regions import Region
 from pellucid_datasets.molecules import questions
 from pellucid_datasets.molecules.grammar import GROUPS, Drawn, compact, long
@@ -71,10 +71,7 @@ class MoleculesSynthetic(ArrayDataset):
     config_type = MoleculesSyntheticConfig
 
     def __init__(self, config: MoleculesSyntheticConfig | None = None, data: Path | None = None) -> None:
-        if data is not None:
-            raise DataError(
-                f"{data}: {NAME!r} is made up and reads no file; leave the data out, or name a dataset that reads it"
-            )
+        refuse_folder(NAME, data)
         self.config = config = config or MoleculesSyntheticConfig()
         # Each molecule has a stream of its own: more of them leave the others as they are.
         streams = [np.random.default_rng([config.seed, at]) for at in range(config.molecules)]

@@ -149,5 +149,5 @@ def test_what_is_no_maze_is_refused():
         explored("MiniGrid-Dynamic-Obstacles-5x5-v0", 0, 3)
     with pytest.raises(DataError, match="give an odd number"):
         MinigridWalks(MinigridWalksConfig(view=4))
-    with pytest.raises(DataError, match="leave --data out"):
+    with pytest.raises(DataError, match="is made up and reads no file"):
         AliasedRoom(data="somewhere")

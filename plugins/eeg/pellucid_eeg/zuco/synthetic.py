@@ -9,9 +9,9 @@ import pandas as pd
 from pydantic import Field
 
 from pellucid.data.arrays import ArrayDataset
+from pellucid.data.made_up import refuse_folder
 from pellucid.data.spec import DataSpec, Frozen, MultiClass, Sentences, Signal, Text, Vector
 from pellucid.data.subjects import pseudonym
-from pellucid.errors import DataError
 from pellucid_datasets.electroencephalograms import readings
 
 NAME = "zuco-synthetic"
@@ -73,10 +73,7 @@ class ZucoSynthetic(ArrayDataset):
     config_type = ZucoSyntheticConfig
 
     def __init__(self, config: ZucoSyntheticConfig | None = None, data: Path | None = None) -> None:
-        if data is not None:
-            raise DataError(
-                f"{data}: {NAME!r} is made up and reads no file; leave the data out, or name a dataset that reads it"
-            )
+        refuse_folder(NAME, data)
         config = config or ZucoSyntheticConfig()
         self.config = config
         self.planted_sentences = readings.drawn_sentences(config.sentences, np.random.default_rng([config.seed, 0]))

@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import Field
 
 from pellucid.data.dataset import Dataset
+from pellucid.data.made_up import refuse_folder
 from pellucid.data.spec import Frozen
-from pellucid.errors import DataError
 from pellucid_datasets.meetings import Plan, meet
 from pellucid_molecules.events.pairs import Clock, EventPairs
 
@@ -60,10 +60,7 @@ class EventsSynthetic(EventPairs):
     config_type = EventsSyntheticConfig
 
     def __init__(self, config: EventsSyntheticConfig | None = None, data: Path | None = None) -> None:
-        if data is not None:
-            raise DataError(
-                f"{data}: {NAME!r} is made up and reads no file; leave the data out, or name a dataset that reads it"
-            )
+        refuse_folder(NAME, data)
         self.config = config = config or EventsSyntheticConfig()
         plan = Plan(config.groups, config.members, events=config.events, swap=config.swap, apart=config.apart)
         self.drawn = meet(config.seed, plan)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from pellucid.data.made_up import refuse_folder
 from pellucid.data.spec import MultiClass
 from pellucid.data.splits import inner_split
-from pellucid.errors import DataError
 from pellucid.regions import Region, Subgraph
 from pellucid_datasets.networks import FIELDS, OTHER, Literature, literature
 from pellucid_molecules.networks.network import Network
@@ -64,10 +64,7 @@ class NetworksSynthetic(Nodes):
     config: NetworksSyntheticConfig
 
     def __init__(self, config: NetworksSyntheticConfig | None = None, data: Path | None = None) -> None:
-        if data is not None:
-            raise DataError(
-                f"{data}: {NAME!r} is made up and reads no file; leave the data out, or name a dataset that reads it"
-            )
+        refuse_folder(NAME, data)
         self.config = config = config or NetworksSyntheticConfig()
         rng = np.random.default_rng([config.seed, 0])
         self.drawn = literature(

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from pellucid.data.made_up import refuse_folder
 from pellucid.errors import DataError, nearest
 from pellucid_robotics.maps.mazes import Maze
-from pellucid_robotics.maps.walks import Walks, WalksConfig, refuse_data
+from pellucid_robotics.maps.walks import Walks, WalksConfig
 
 ACTIONS = ("turn left", "turn right", "ahead")
 """The first three of MiniGrid's actions, which change nothing but where the agent is."""
@@ -70,7 +71,7 @@ class MinigridWalks(Walks):
     config: MinigridWalksConfig
 
     def __init__(self, config: MinigridWalksConfig | None = None, data: Path | None = None) -> None:
-        refuse_data(self.registered, data)
+        refuse_folder(self.registered, data)
         self.config = options = config or MinigridWalksConfig()
         if options.view % 2 == 0:
             raise DataError(

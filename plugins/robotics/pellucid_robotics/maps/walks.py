@@ -11,6 +11,7 @@ from pydantic import Field
 
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.frozen import Frozen
+from pellucid.data.made_up import refuse_folder
 from pellucid.data.spec import DataSpec, MultiClass, Trajectory
 from pellucid.errors import DataError
 from pellucid.seeds import seed_of
@@ -152,7 +153,7 @@ class AliasedRoom(Walks):
     config: AliasedRoomConfig
 
     def __init__(self, config: AliasedRoomConfig | None = None, data: Path | None = None) -> None:
-        refuse_data(self.registered, data)
+        refuse_folder(self.registered, data)
         self.config = config or AliasedRoomConfig()
         if (0 in self.config.patch and self.config.patch != (0, 0)) or min(self.config.patch) < 0:
             raise DataError(
@@ -213,7 +214,7 @@ class AliasedCube(Walks):
     config: AliasedCubeConfig
 
     def __init__(self, config: AliasedCubeConfig | None = None, data: Path | None = None) -> None:
-        refuse_data(self.registered, data)
+        refuse_folder(self.registered, data)
         self.config = options = config or AliasedCubeConfig()
         called = f"cube {options.cube_seed} of {options.edge}, {options.observations} seen"
         maze = cube(options.edge, options.observations, np.random.default_rng(seed_of(called)))
@@ -226,9 +227,3 @@ class AliasedCube(Walks):
     def example_data(cls) -> AliasedCube:
         """A few short walks."""
         return cls(AliasedCubeConfig(edge=2, observations=3, walks=24, steps=12))
-
-
-def refuse_data(name: str, data: Path | None) -> None:
-    """Refuse a folder for data that are made."""
-    if data is not None:
-        raise DataError(f"{name} makes walks and reads none; leave --data out")

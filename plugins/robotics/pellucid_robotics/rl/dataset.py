@@ -12,6 +12,7 @@ from pydantic import Field
 
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.dataset import Dataset
+from pellucid.data.made_up import refuse_folder
 from pellucid.data.samples import Finding
 from pellucid.data.spec import DataSpec, Frozen, Regression, Vector
 from pellucid.errors import DataError
@@ -163,8 +164,7 @@ class SwingUpSteps(RandomSteps):
     config: SwingUpConfig
 
     def __init__(self, config: SwingUpConfig | None = None, data: Path | None = None) -> None:
-        if data is not None:
-            raise DataError(f"{data}: {NAME!r} is computed and reads no file; leave --data out")
+        refuse_folder(NAME, data)
         from pellucid_robotics.rl.environments import ENVIRONMENTS
 
         config = config or SwingUpConfig()
