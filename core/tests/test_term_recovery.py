@@ -110,7 +110,7 @@ def test_data_that_know_no_equations_and_heads_that_have_none_are_refused():
 
 
 def test_a_part_of_a_dataset_knows_the_equations_of_the_whole():
-    from pellucid.data.equations import true_equations
+    from pellucid.data.abilities import true_equations
 
     assert true_equations(planted_equations().labelled("rate").subset([1, 2]), "rate") == EQUATIONS
     assert true_equations(equation_fold()[0].train, "rate") == EQUATIONS

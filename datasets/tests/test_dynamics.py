@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pellucid.data.equations import KnowsEquations
+from pellucid.data.abilities import KnowsEquations
 from pellucid.errors import DataError
 from pellucid_datasets.dynamics.orbits import OrbitsSynthetic, OrbitsSyntheticConfig
 from pellucid_datasets.dynamics.points import DynamicsSynthetic, DynamicsSyntheticConfig

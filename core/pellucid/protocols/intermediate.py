@@ -11,8 +11,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from pellucid.data.abilities import KnowsEdits
 from pellucid.data.dataset import Dataset
-from pellucid.data.edited import KnowsEdits
 from pellucid.errors import NotMeasurable
 from pellucid.heads.abilities import ByConcepts, ByIntermediate
 from pellucid.heads.base import Head, probabilities
@@ -59,7 +59,7 @@ class IntermediateNecessity(Assessment):
     another by lot. The output after that edit is written as a sum of what should be said with the edit and of what was said before, each
     with a weight, by least squares; classes as probabilities. ``intermediate_followed`` is the first weight: 1 where the intermediate
     decides, 0 where something else does, a side channel. ``intermediate_kept`` is the second: what stays with the sample. Where the data
-    know the rule (:class:`~pellucid.data.edited.KnowsEdits`), what should be said is what would be true with the same edit, so that a
+    know the rule (:class:`~pellucid.data.abilities.KnowsEdits`), what should be said is what would be true with the same edit, so that a
     head may use the sample beside its intermediate; elsewhere it is what the model says of the other sample, and whatever of the sample
     it uses beside its intermediate counts as kept.
 

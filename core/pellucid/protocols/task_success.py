@@ -11,8 +11,8 @@ import torch
 from pydantic import Field
 
 from pellucid.batch import Batch
+from pellucid.data.abilities import Act, HasTask
 from pellucid.data.dataset import Dataset
-from pellucid.data.tasks import Act, HasTask
 from pellucid.errors import NotMeasurable
 from pellucid.heads.abilities import Draws
 from pellucid.heads.base import Head

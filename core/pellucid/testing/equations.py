@@ -21,7 +21,7 @@ class PlantedEquations(ArrayDataset):
     """Points at random with rates of two known equations, and noise on these."""
 
     def true_equations(self, target: str) -> Mapping[str, Mapping[str, float]]:
-        """See :class:`pellucid.data.equations.KnowsEquations`."""
+        """See :class:`pellucid.data.abilities.KnowsEquations`."""
         return EQUATIONS if target == "rate" else {}
 
 

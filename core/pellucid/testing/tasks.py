@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pellucid.data.abilities import Act
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.spec import DataSpec, Regression, Vector
-from pellucid.data.tasks import Act
 from pellucid.protocols.base import Context, FittedFold
 from pellucid.testing.folds import fitted
 
@@ -20,7 +20,7 @@ class PlantedTask(ArrayDataset):
     """Of a number x, both x + 1 and x - 1 are right, within 0.3."""
 
     def attempted(self, target: str, rows: npt.NDArray[np.integer], act: Act) -> Mapping[str, np.ndarray]:
-        """See :class:`pellucid.data.tasks.HasTask`."""
+        """See :class:`pellucid.data.abilities.HasTask`."""
         x = self.read(rows).inputs["x"]
         off = act({"x": x})[:, 0] - x[:, 0]
         wrong = np.abs(np.abs(off) - 1)

@@ -128,7 +128,7 @@ class DynamicsSynthetic(ArrayDataset):
         super().__init__(self._spec(), frame, {"state": values})
 
     def true_equations(self, target: str) -> Mapping[str, Mapping[str, float]]:
-        """Of each output the coefficient of each term; see :class:`pellucid.data.equations.KnowsEquations`."""
+        """Of each output the coefficient of each term; see :class:`pellucid.data.abilities.KnowsEquations`."""
         if target == "rate" and not self.system.discrete:
             return {f"d{name}/dt": dict(terms) for name, terms in self.system.equations.items()}
         if target == "next" and self.system.discrete:

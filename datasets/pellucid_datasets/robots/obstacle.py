@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 
+from pellucid.data.abilities import Act
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.made_up import refuse_folder
 from pellucid.data.spec import DataSpec, Frozen, Regression, Vector
-from pellucid.data.tasks import Act
 
 NAME = "obstacle-synthetic"
 POINTS, REACH_M, RADIUS_M, SHIFT_M = 16, 5.0, 1.0, 0.3
@@ -79,7 +79,7 @@ class ObstacleSynthetic(ArrayDataset):
         super().__init__(spec, frame, {"obstacle": self.centres[:, None].astype(np.float32)})
 
     def attempted(self, target: str, rows: npt.NDArray[np.integer], act: Act) -> Mapping[str, np.ndarray]:
-        """What becomes of paths; see :class:`pellucid.data.tasks.HasTask`.
+        """What becomes of paths; see :class:`pellucid.data.abilities.HasTask`.
 
         ``score`` is the least distance from the disc's centre in radii, at most 1; ``success`` is a path that keeps out of it;
         ``above`` whether a path that does passes above.

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 
+from pellucid.data.abilities import Act
 from pellucid.data.arrays import ArrayDataset
 from pellucid.data.made_up import refuse_folder
 from pellucid.data.spec import DataSpec, Frozen, Regression, Vector
-from pellucid.data.tasks import Act
 
 NAME = "reaching-synthetic"
 
@@ -137,7 +137,7 @@ class ReachingSynthetic(ArrayDataset):
         ]
 
     def attempted(self, target: str, rows: npt.NDArray[np.integer], act: Act) -> Mapping[str, np.ndarray]:
-        """Let arms move for four seconds, a chunk at a time; see :class:`pellucid.data.tasks.HasTask`.
+        """Let arms move for four seconds, a chunk at a time; see :class:`pellucid.data.abilities.HasTask`.
 
         ``score`` is the share of the way to the goal that the end has made, ``success`` an end nearer than 5 cm to it. Joints follow
         what is said at once and to the end of a chunk, before another one is asked for.

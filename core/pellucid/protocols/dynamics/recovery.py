@@ -12,8 +12,8 @@ import numpy.typing as npt
 import torch
 from pydantic import Field
 
+from pellucid.data.abilities import true_equations
 from pellucid.data.dataset import Dataset
-from pellucid.data.equations import true_equations
 from pellucid.errors import NotMeasurable
 from pellucid.heads.abilities import HasEquations
 from pellucid.heads.base import Head
