@@ -226,3 +226,75 @@ def test_residuals_are_of_what_is_there_alone():
 def test_six_numbers_are_judged_by_both_lengths_and_the_angle():
     six = np.array([[1.0, 0, 0, 0, 1, 0], [1.1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0.8, 0], [1, 0, 0, 0.6, 0.8, 0]])
     assert rotations.not_orthonormal(six) == pytest.approx([0, 0.1, 0.2, 0.6])
+
+
+def test_names_ends_and_frames_of_an_embodiment_are_each_its_own():
+    four = ("w", "x", "y", "z")
+    both = {side: OwnRotation(names=four, form="quaternion wxyz") for side in ("right", "left")}
+    with pytest.raises(ValidationError, match="in two rotations"):
+        Embodiment(name="arm", channels={}, rotations=both, frames={"right": "base", "left": "base"})
+    with pytest.raises(ValidationError, match="each needs a name of its own"):
+        OwnRotation(names=("w", "w", "y", "z"), form="quaternion wxyz")
+    with pytest.raises(ValidationError, match="'xxy' is no order of Euler angles"):
+        OwnRotation(names=("a", "b", "c"), form="euler", order="xxy")
+    with pytest.raises(ValidationError, match="neither channels nor rotations"):
+        Embodiment(name="arm", channels={})
+    with pytest.raises(ValidationError, match="the upper end effector"):
+        Embodiment(
+            name="arm", channels={"x": Channel(slot="right_eef_x", unit="m")}, frames={"right": "base", "upper": "base"}
+        )
+    with pytest.raises(ValidationError, match="finite"):
+        Channel(slot="right_gripper_0", unit="mm", low=float("nan"), high=1)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["x"], "expected real numbers"),
+        ([None], "expected real numbers"),
+        ([1j], "expected real numbers"),
+        ([[1, 2], [3]], "several lengths"),
+    ],
+)
+def test_what_is_no_array_of_real_numbers_is_refused_with_its_name(given, said):
+    arm = Embodiment(name="arm", channels={"elbow": Channel(slot="right_arm_joint_0", unit="deg")})
+    with pytest.raises(DataError, match=f"'elbow' .*{said}"):
+        arm.pack({"elbow": given})
+
+
+def test_changes_start_at_one_finite_number_a_series():
+    arm = Embodiment(name="arm", channels={"elbow": Channel(slot="right_arm_joint_0", unit="rad", delta=True)})
+    assert arm.pack({"elbow": [[1.0, 1.0]] * 2}, start={"elbow": [1.0, 2.0]}).values[:, -1, 0].tolist() == [3.0, 4.0]
+    with pytest.raises(DataError, match="start of 'elbow' holds NaN"):
+        arm.pack({"elbow": [1.0]}, start={"elbow": np.nan})
+    with pytest.raises(ContractError, match=r"starts at an array of shape \(2,\)"):
+        arm.pack({"elbow": [1.0, 2.0, 3.0]}, start={"elbow": [0.0, 1.0]})
+    with pytest.raises(ContractError, match="has no steps"):
+        arm.pack({"elbow": 1.0}, start={"elbow": 0.0})
+    with pytest.raises(ContractError, match="has no steps"):
+        arm.unpack(np.zeros(128), start={"elbow": 0.0})
+    with pytest.raises(ContractError, match=r"128 slots, got an array of shape \(\)"):
+        arm.unpack(np.float64(3))
+
+
+def test_rotations_that_are_no_numbers_or_have_another_form_are_refused():
+    wrist = Embodiment(
+        name="wrist",
+        channels={},
+        rotations={"right": OwnRotation(names=("w", "x", "y", "z"), form="quaternion wxyz")},
+        frames={"right": "base"},
+    )
+    for number in (np.nan, np.inf):
+        with pytest.raises(DataError, match="six numbers holds NaN"):
+            wrist.unpack(np.full((2, 128), number))
+        for form, width in (("quaternion wxyz", 4), ("matrix", 9), ("euler", 3)):
+            with pytest.raises(DataError, match=f"{form} holds NaN"):
+                rotations.six_of(np.full(width, number), form, "xyz")
+    with pytest.raises(ContractError, match=r"has 9 numbers, got an array of shape \(5,\)"):
+        rotations.six_of(np.zeros(5), "matrix")
+    with pytest.raises(ContractError, match=r"has 6 numbers, got an array of shape \(5,\)"):
+        rotations.from_six(np.zeros(5), "matrix")
+    with pytest.raises(ContractError, match="no form of rotations 'quaternion'"):
+        rotations.from_six(np.array([1.0, 0, 0, 0, 1, 0]), "quaternion")
+    with pytest.raises(ContractError, match="no order of Euler angles"):
+        rotations.six_of(np.zeros(3), "euler", "abc")

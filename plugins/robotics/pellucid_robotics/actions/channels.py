@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from pellucid.data.spec import Frozen
-from pellucid_robotics.actions.rotations import SIZES, RotationForm
+from pellucid.errors import DataError
+from pellucid_robotics.actions.rotations import SIZES, RotationForm, is_order
 from pellucid_robotics.actions.slots import SLOTS, place
 
 FACTORS: Mapping[tuple[str, str], float] = {
@@ -39,8 +41,8 @@ class Channel(Frozen):
 
     slot: str
     unit: str
-    low: float | None = None
-    high: float | None = None
+    low: float | None = Field(default=None, allow_inf_nan=False)
+    high: float | None = Field(default=None, allow_inf_nan=False)
     delta: bool = False
 
     @model_validator(mode="after")
@@ -90,7 +92,7 @@ class OwnRotation(Frozen):
 
     names: tuple[str, ...]
     form: RotationForm
-    order: str = Field(default="", pattern="^([xyz]{3}|[XYZ]{3})?$")
+    order: str = ""
     degrees: bool = False
 
     @model_validator(mode="after")
@@ -103,4 +105,35 @@ class OwnRotation(Frozen):
             raise ValueError(
                 "Euler angles, and they alone, need an order: xyz about fixed axes, XYZ about those of the body"
             )
+        if self.order and not is_order(self.order):
+            raise ValueError(
+                f"{self.order!r} is no order of Euler angles: three letters of xyz, or of XYZ, and no axis twice in a row"
+            )
+        if len(set(self.names)) != len(self.names):
+            raise ValueError(f"a rotation's numbers are named {', '.join(self.names)}: each needs a name of its own")
         return self
+
+
+def real_numbers(given: npt.ArrayLike, called: str) -> npt.NDArray[np.floating]:
+    """An array of finite numbers.
+
+    Parameters
+    ----------
+    given : array_like
+    called : str
+        What it is, for messages.
+
+    Raises
+    ------
+    DataError
+        If it holds text, complex numbers, rows of several lengths, NaN or infinite numbers.
+    """
+    try:
+        found = np.asarray(given)
+    except ValueError:
+        raise DataError(f"{called} has rows of several lengths, expected an array") from None
+    if found.dtype.kind not in "buif":
+        raise DataError(f"{called} is an array of {found.dtype}, expected real numbers")
+    if not np.isfinite(found).all():
+        raise DataError(f"{called} holds NaN or infinite numbers; mask or cut these steps first")
+    return found

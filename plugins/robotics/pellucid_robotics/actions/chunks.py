@@ -43,7 +43,7 @@ def chunk_places(outputs: Sequence[str], of: str) -> list[tuple[int, int]]:
     Raises
     ------
     ContractError
-        If an output is no slot at a step.
+        If an output is no slot at a step, or two are the same, or a step is left out.
 
     Examples
     --------
@@ -58,6 +58,13 @@ def chunk_places(outputs: Sequence[str], of: str) -> list[tuple[int, int]]:
                 f"{of}: output {name!r} is no slot at a step; a chunk's are called 'right_arm_joint_0 at step 1' and so on"
             )
         found.append((int(parts[2]) - 1, place(parts[1], f"{of}, output {name!r}")))
+    if not found:
+        raise ContractError(f"{of}: there are no outputs")
+    if len(set(found)) != len(found):
+        raise ContractError(f"{of}: several outputs are one slot at one step")
+    steps = {step for step, _ in found}
+    if len(steps) <= max(steps):
+        raise ContractError(f"{of}: steps of a chunk are counted from 1 without gaps")
     return found
 
 
@@ -88,6 +95,10 @@ def chunk_table(outputs: Sequence[str], values: npt.ArrayLike, mask: Sequence[st
     import pandas as pd
 
     places = chunk_places(outputs, "a chunk")
+    if np.shape(values) != (len(places),):
+        raise ContractError(f"a chunk of {len(places)} outputs has values of shape {np.shape(values)}")
+    for name in mask or ():
+        place(name, "a chunk's mask")
     whole = in_slots(np.asarray(values, np.float64)[None], places)[0]
     shown = sorted({slot for _, slot in places if mask is None or NAMES[slot] in mask})
     rows = [

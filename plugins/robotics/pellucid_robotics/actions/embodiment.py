@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,8 +13,8 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from pellucid.data.spec import Frozen, Trajectory
-from pellucid.errors import ContractError, DataError, abridged, nearest
-from pellucid_robotics.actions.channels import Channel, OwnRotation
+from pellucid.errors import ContractError, abridged, nearest
+from pellucid_robotics.actions.channels import Channel, OwnRotation, real_numbers
 from pellucid_robotics.actions.rotations import from_six, six_of
 from pellucid_robotics.actions.slots import NAMES, SIDES, SLOTS, WIDTH, place
 
@@ -75,13 +76,16 @@ class Embodiment(Frozen):
             if channel.slot in taken:
                 raise ValueError(f"{taken[channel.slot]!r} and {own!r} would both stand in {channel.slot}")
             taken[channel.slot] = own
-        for side, rotation in self.rotations.items():
+        for side in self.rotations:
             if side not in SIDES:
                 raise ValueError(f"a rotation is of the right or left end effector, not of {side!r}")
-            twice = [own for own in rotation.names if own in self.channels]
-            if twice:
-                raise ValueError(f"{', '.join(map(repr, twice))} stands both among channels and rotations")
-        for side in SIDES:
+        if twice := [own for own, count in Counter(self.names).items() if count > 1]:
+            raise ValueError(
+                f"{', '.join(map(repr, twice))} stands both among channels and rotations, or in two rotations"
+            )
+        if not self.names:
+            raise ValueError(f"{self.name!r} has neither channels nor rotations")
+        for side in dict.fromkeys((*SIDES, *self.frames)):
             posed = side in self.rotations or any(f"{side}_eef_{axis}" in taken for axis in "xyz")
             if posed and not self.frames.get(side):
                 raise ValueError(
@@ -148,26 +152,21 @@ class Embodiment(Frozen):
         Raises
         ------
         ContractError
-            If a name is unknown (the nearest is given) or missing, or a channel of changes has no start.
+            If a name is unknown (the nearest is given) or missing, shapes do not fit, or a channel of changes has no start.
         DataError
             If a number is NaN or infinite, or a rotation is none.
         """
         self._check_names(values)
-        arrays = {own: np.asarray(one) for own, one in values.items()}
+        arrays = {own: real_numbers(one, f"embodiment {self.name!r}: {own!r}") for own, one in values.items()}
         kind = np.result_type(np.float32, *arrays.values())
         shapes = {one.shape for one in arrays.values()}
         if len(shapes) != 1:
             raise ContractError(f"embodiment {self.name!r}: arrays of one robot have one shape, got {sorted(shapes)}")
-        for own, one in arrays.items():
-            if not np.isfinite(one).all():
-                raise DataError(
-                    f"embodiment {self.name!r}: {own!r} holds NaN or infinite numbers; mask or cut these steps first"
-                )
         packed = np.zeros((*shapes.pop(), WIDTH), kind)
         for own, channel in self.channels.items():
             given = arrays[own]
             if channel.delta:
-                given = self._start(own, start) + np.cumsum(given, axis=-1)
+                given = self._start(own, start, given.shape) + np.cumsum(given, axis=-1)
             factor, offset = channel.line
             packed[..., place(channel.slot)] = given if (factor, offset) == (1.0, 0.0) else given * factor + offset
         for side, rotation in self.rotations.items():
@@ -193,9 +192,9 @@ class Embodiment(Frozen):
             If a slot that the robot has is masked, or a pose is measured from elsewhere.
         """
         values = unified.values if isinstance(unified, Unified) else np.asarray(unified)
-        if values.shape[-1] != WIDTH:
+        if not values.ndim or values.shape[-1] != WIDTH:
             raise ContractError(
-                f"embodiment {self.name!r}: the space has {WIDTH} slots, got an array of {values.shape[-1]}"
+                f"embodiment {self.name!r}: the space has {WIDTH} slots, got an array of shape {values.shape}"
             )
         if isinstance(unified, Unified):
             lacking = self.mask & ~unified.mask
@@ -214,7 +213,7 @@ class Embodiment(Frozen):
             one = values[..., place(channel.slot)]
             one = one.copy() if (factor, offset) == (1.0, 0.0) else (one - offset) / factor
             if channel.delta:
-                one = np.diff(one, axis=-1, prepend=self._start(own, start))
+                one = np.diff(one, axis=-1, prepend=self._start(own, start, one.shape))
             found[own] = one
         for side, rotation in self.rotations.items():
             turned = from_six(
@@ -271,12 +270,20 @@ class Embodiment(Frozen):
             rows += [(-1, "", "", unit, own, False) for own, unit in units.items() if own not in self.names]
         return pd.DataFrame(rows, columns=["place", "slot", "group", "unit", "own", "converted"])
 
-    def _start(self, own: str, start: Mapping[str, npt.ArrayLike] | None) -> Floats:
+    def _start(self, own: str, start: Mapping[str, npt.ArrayLike] | None, shape: tuple[int, ...]) -> Floats:
+        if not shape:
+            raise ContractError(f"embodiment {self.name!r}: {own!r} is a change from step to step, and has no steps")
         if start is None or own not in start:
             raise ContractError(
                 f"embodiment {self.name!r}: {own!r} is a change from step to step; say in start where it was before"
             )
-        return np.asarray(start[own])[..., None]
+        found = real_numbers(start[own], f"embodiment {self.name!r}: the start of {own!r}")
+        try:
+            return np.broadcast_to(found, shape[:-1])[..., None]
+        except ValueError:
+            raise ContractError(
+                f"embodiment {self.name!r}: {own!r} starts at an array of shape {found.shape}, expected one number a series: {shape[:-1]}"
+            ) from None
 
     def _check_names(self, values: Mapping[str, npt.ArrayLike]) -> None:
         for own in values:

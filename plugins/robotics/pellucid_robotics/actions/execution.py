@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.errors import ContractError
+from pellucid.errors import ContractError, DataError
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,8 +27,9 @@ def executed(chunks: Floats, every: int) -> Floats:
     Raises
     ------
     ContractError
-        If more steps are to be executed than a chunk has.
+        If the shape is another, or more steps are to be executed than a chunk has.
     """
+    chunks = _of_chunks(chunks)
     steps, horizon = chunks.shape[:2]
     if not 1 <= every <= horizon:
         raise ContractError(f"{every} steps of a chunk are to be executed, and it has {horizon}")
@@ -50,6 +51,11 @@ def ensembled(chunks: Floats, decay: float = 0.01) -> Floats:
     -------
     ndarray, shape (step, action)
 
+    Raises
+    ------
+    ContractError
+        If the shape is another, or ``decay`` is below 0.
+
     References
     ----------
     Zhao et al. (2023), arXiv 2304.13705.
@@ -59,6 +65,9 @@ def ensembled(chunks: Floats, decay: float = 0.01) -> Floats:
     >>> ensembled(np.array([[[0.0], [2.0]], [[4.0], [6.0]]])).round(3).tolist()
     [[0.0], [2.995]]
     """
+    chunks = _of_chunks(chunks)
+    if not 0 <= decay < np.inf:
+        raise ContractError(f"decay is {decay:g}, expected 0 or more: the oldest chunk has most weight")
     steps, horizon = chunks.shape[:2]
     found = np.empty((steps, chunks.shape[2]))
     for now in range(steps):
@@ -83,6 +92,13 @@ def episode_score(coverage: Floats, enough: float = 0.95) -> tuple[Floats, npt.N
     success : ndarray of bool, shape (episode,)
         Whether coverage was ever above ``enough``.
 
+    Raises
+    ------
+    ContractError
+        If the shape is another, or ``enough`` is no share.
+    DataError
+        If coverage is NaN or infinite.
+
     References
     ----------
     Chi et al. (2023), arXiv 2303.04137.
@@ -92,4 +108,20 @@ def episode_score(coverage: Floats, enough: float = 0.95) -> tuple[Floats, npt.N
     >>> [one.tolist() for one in episode_score(np.array([[0.0, 0.475]]))]
     [[0.5], [False]]
     """
+    coverage = np.asarray(coverage, np.float64)
+    if coverage.ndim != 2 or not coverage.shape[1]:
+        raise ContractError(f"coverage has shape {coverage.shape}, expected (episode, step) with one step at least")
+    if not np.isfinite(coverage).all():
+        raise DataError("coverage holds NaN or infinite numbers: an episode that was not seen to its end has no score")
+    if not 0 < enough <= 1:
+        raise ContractError(f"enough is {enough:g}, expected a share above 0")
     return np.clip(coverage / enough, 0, 1).max(1), np.asarray((coverage > enough).any(1))
+
+
+def _of_chunks(chunks: npt.ArrayLike) -> Floats:
+    found = np.asarray(chunks, np.float64)
+    if found.ndim != 3 or not found.shape[1]:
+        raise ContractError(
+            f"chunks have shape {found.shape}, expected (step, horizon, action) with a horizon of 1 at least"
+        )
+    return found

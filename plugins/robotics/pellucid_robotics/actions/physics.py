@@ -64,8 +64,10 @@ def velocity_residual(values: Floats, mask: Bools, dt_s: float) -> dict[str, Flo
         By name of the position, in the unit of its velocity: the velocity less the central difference around the same step. A motion
         whose velocity changes by ``j`` a second squared is off by ``j * dt_s**2 / 6`` although it is right.
     """
-    if values.shape[-2] < 3:
-        raise ContractError(f"differences need three steps at least, got {values.shape[-2]}")
+    if values.ndim < 2 or values.shape[-2] < 3:
+        raise ContractError(f"differences need three steps at least, got an array of shape {values.shape}")
+    if not dt_s > 0:
+        raise ContractError(f"dt_s is {dt_s:g}, expected seconds above 0")
     found = {}
     for at, slot in enumerate(SLOTS):
         speed = velocity_of(at)

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.errors import ContractError, DataError
+from pellucid.errors import ContractError, DataError, nearest
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,7 +31,9 @@ def matrix_of_six(six: Floats) -> Floats:
     Raises
     ------
     DataError
-        If one column is zero or both are parallel: no rotation follows from them.
+        If one column is zero or both are parallel, or a number is NaN or infinite: no rotation follows from them.
+    ContractError
+        If there are not six numbers.
 
     References
     ----------
@@ -42,7 +44,7 @@ def matrix_of_six(six: Floats) -> Floats:
     >>> matrix_of_six(np.array([2.0, 0, 0, 1, 1, 0])).tolist()
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    six = np.asarray(six, np.float64)
+    six = _of_width(six, 6, "six numbers")
     first, second = six[..., :3], six[..., 3:]
     length = np.linalg.norm(first, axis=-1, keepdims=True)
     one = first / np.where(length > 0, length, 1.0)
@@ -80,7 +82,9 @@ def six_of(values: Floats, form: str, order: str = "", *, degrees: bool = False)
     Raises
     ------
     DataError
-        If a quaternion has not the length 1 or a matrix is no rotation.
+        If a quaternion has not the length 1, a matrix is no rotation, or a number is NaN or infinite.
+    ContractError
+        If there is no such form or order, or the form has another number of numbers.
     """
     return six_of_matrix(_rotation(np.asarray(values, np.float64), form, order, degrees))
 
@@ -89,6 +93,8 @@ def from_six(six: Floats, form: str, order: str = "", *, degrees: bool = False) 
     """Inverse of :func:`six_of`; of the two quaternions of a rotation the one whose real part is not negative."""
     from scipy.spatial.transform import Rotation
 
+    _check_form(form, order)
+    six = np.asarray(six, np.float64)
     shape = six.shape[:-1]
     matrix = matrix_of_six(six).reshape(-1, 3, 3)
     if form == "matrix":
@@ -105,8 +111,8 @@ def from_six(six: Floats, form: str, order: str = "", *, degrees: bool = False) 
 def _rotation(values: Floats, form: str, order: str, degrees: bool) -> Floats:
     from scipy.spatial.transform import Rotation
 
-    if form not in SIZES:
-        raise ContractError(f"no form of rotations {form!r}; there are {', '.join(SIZES)}")
+    _check_form(form, order)
+    values = _of_width(values, SIZES[form], form)
     shape, flat = values.shape[:-1], values.reshape(-1, SIZES[form])
     if form == "matrix":
         matrix = flat.reshape(-1, 3, 3)
@@ -123,3 +129,34 @@ def _rotation(values: Floats, form: str, order: str, degrees: bool) -> Floats:
         raise DataError(f"a quaternion's length is {off:.2g} away from 1; is its order right, and is it one?")
     xyzw = np.roll(flat, -1, axis=1) if form == "quaternion wxyz" else flat
     return np.asarray(Rotation.from_quat(xyzw).as_matrix()).reshape(*shape, 3, 3)
+
+
+def _check_form(form: str, order: str) -> None:
+    if form not in SIZES:
+        raise ContractError(f"no form of rotations {form!r}{nearest(form, SIZES)}; there are {', '.join(SIZES)}")
+    if form == "euler" and not is_order(order):
+        raise ContractError(
+            f"{order!r} is no order of Euler angles: three letters of x, y and z, small about fixed axes, capital about those of the body, "
+            "and no axis twice in a row"
+        )
+
+
+def is_order(order: str) -> bool:
+    """Whether Euler angles can have this order: about the same axis twice in a row two angles would be one.
+
+    Examples
+    --------
+    >>> [is_order(one) for one in ("xyz", "ZYZ", "xxy", "xyZ", "")]
+    [True, True, False, False, False]
+    """
+    one_kind = set(order) <= set("xyz") or set(order) <= set("XYZ")
+    return len(order) == 3 and one_kind and order[0] != order[1] != order[2]
+
+
+def _of_width(values: npt.ArrayLike, width: int, form: str) -> Floats:
+    found = np.asarray(values, np.float64)
+    if not found.ndim or found.shape[-1] != width:
+        raise ContractError(f"a rotation as {form} has {width} numbers, got an array of shape {found.shape}")
+    if not np.isfinite(found).all():
+        raise DataError(f"a rotation as {form} holds NaN or infinite numbers; mask or cut these steps first")
+    return found
