@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from pellucid.errors import DataError
+from pellucid.errors import ContractError, DataError
 from pellucid_robotics.trajectories.gym import GymEpisodes, GymEpisodesConfig
 
 
@@ -69,14 +69,14 @@ def test_what_was_gathered_before_an_environment_breaks_off_is_kept_and_told():
         "seed 4": 6,
     }
     assert [(one.sample, one.where, one.done) for one in data.findings] == [
-        ("seed 1", "at step 3: RuntimeError", "kept up to there"),
-        ("seed 2", "at step 3: an observation or action is no number, or has another shape", "kept up to there"),
-        ("seed 3", "at step 0: RuntimeError", "left out"),
+        ("seed 1", "at step 3: RuntimeError: the simulation diverged", "kept up to there"),
+        ("seed 2", "at step 3: observation and action hold NaN or infinite numbers", "kept up to there"),
+        ("seed 3", "at step 0: RuntimeError: no connection", "left out"),
     ]
     # Steps of the episodes that broke off are real, and what follows is masked.
     mask = data.read(np.array([1])).masks["trajectory"][0]
     assert mask.all(0).tolist() == [True] * 3 + [False] * 3
-    with pytest.raises(DataError, match="gathered nothing; at step 0: RuntimeError"):
+    with pytest.raises(DataError, match="gathered nothing; at step 0: RuntimeError: no connection"):
         GymEpisodes.collected(Line(), GymEpisodesConfig(episodes=1, seed=3))
 
 
@@ -133,3 +133,10 @@ def test_one_step_before_an_environment_broke_off_is_no_episode():
 
     with pytest.raises(DataError, match="gathered nothing; at step 1: RuntimeError"):
         GymEpisodes.collected(Once(), GymEpisodesConfig(episodes=1, steps=9))
+
+
+def test_a_policy_that_says_another_number_of_numbers_is_told_how_many():
+    with pytest.raises(DataError, match="observation and action are 3 numbers, expected 2"):
+        GymEpisodes.collected(Line(), GymEpisodesConfig(episodes=1), lambda seen: [0.0, 0.0])
+    with pytest.raises(ContractError, match="expected an environment of gymnasium that is open, got str"):
+        GymEpisodes.collected("Pendulum-v1")

@@ -7,12 +7,14 @@ from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
 from scipy.integrate import solve_ivp
 
-from pellucid.errors import DataError, StudyError
+from pellucid.errors import ContractError, DataError, StudyError
 from pellucid_robotics.rl.dataset import RandomSteps, RandomStepsConfig, SwingUpConfig, SwingUpSteps
+from pellucid_robotics.rl.dyna import at_random
 from pellucid_robotics.rl.environments import ENVIRONMENTS
 from pellucid_robotics.rl.systems import SYSTEMS
 from pellucid_robotics.rl.tasks import HasEnvironment, Task
 from pellucid_robotics.rl.transitions import gather, returns
+from pellucid_robotics.rl.vector import SafeEnvironment, Scale
 
 
 def pendulum(_, y, u):
@@ -169,6 +171,37 @@ def test_a_start_that_fails_returns_nothing_and_a_reward_that_is_no_number_ends_
     assert closed == [0, 3, 5]
 
 
+def test_an_environment_that_never_begins_has_no_return_and_is_told_once():
+    class Dead(Fragile):
+        def reset(self, *, seed=None, options=None):
+            raise RuntimeError("the motor is off")
+
+    with pytest.raises(DataError, match="no episode can be begun; RuntimeError: the motor is off"):
+        returns(Dead, Fragile.task, None, [1, 2])
+    with pytest.raises(DataError, match=r"nothing was gathered; random .*the motor is off and 199 more") as told:
+        at_random(Dead, Fragile.task, 200, seed=0)
+    assert len(str(told.value)) < 200
+    # One that begins sometimes goes on with those.
+    assert returns(Fragile, Fragile.task, lambda states: np.ones((len(states), 1)), [0, 3]).tolist() == [21, 0]
+    safe = SafeEnvironment(Dead(), Fragile.task, Scale(np.zeros(1), np.ones(1)), [1, 2])
+    with pytest.raises(DataError, match="no episode can be begun"):
+        safe.reset()
+
+
+def test_actions_that_are_no_numbers_are_the_policys_fault():
+    for said, message in (
+        (lambda states: np.full((len(states), 1), np.nan), "NaN"),
+        (lambda states: np.zeros(7), r"\(7,\)"),
+    ):
+        with pytest.raises(ContractError, match=f"the policy says .*{message}"):
+            returns(Fragile, Fragile.task, said, [0])
+        with pytest.raises(ContractError, match=f"the policy says .*{message}"):
+            gather(Fragile(), Fragile.task, said, 5, seeds=[0], rng=np.random.default_rng(0))
+    for wrong in ({"steps": 0}, {"steps": 5, "hold": 0}, {"steps": 5, "seed": -1}):
+        with pytest.raises(StudyError, match="expected 1 or more"):
+            at_random(Fragile, Fragile.task, **{"seed": 0} | wrong)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -176,6 +209,13 @@ def test_a_start_that_fails_returns_nothing_and_a_reward_that_is_no_number_ends_
         ({"angles": (("x", "sine"),)}, "angles name 'sine'"),
         ({"dt_s": 0.0}, "steps of 0.0 s"),
         ({"bounds": ((0.0, 1.0), (0.0, 1.0))}, "2 bounds for 1 states"),
+        ({"bounds": ((1.0, 0.0),)}, "'x' is bounded from 1.0 to 0.0"),
+        ({"dt_s": float("inf")}, "steps of inf s"),
+        ({"limit": 0.0}, "limit is 0.0"),
+        ({"limit": float("nan")}, "limit is nan"),
+        ({"states": ("u",)}, "'u' stands twice"),
+        ({"actions": (), "action_units": ()}, "a state and an action"),
+        ({"angles": (("x", "x"),)}, "pairs of two states"),
     ],
 )
 def test_a_task_that_does_not_fit_is_refused(change, message):

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from pellucid.data.spec import Frozen
+from pellucid.errors import StudyError
 from pellucid.monomials import Monomials
 from pellucid.seeds import seed_of
 from pellucid_robotics.rl.learner import LearnerSettings, NetworkPolicy, learner
@@ -118,7 +119,14 @@ def at_random(make: Callable[[], Any], task: Task, steps: int, seed: int, hold: 
     seed : int
     hold : int
         Steps for which an action is held.
+
+    Raises
+    ------
+    StudyError
+        If one of these numbers is too small.
     """
+    if steps < 1 or hold < 1 or seed < 0:
+        raise StudyError(f"steps = {steps}, hold = {hold}, seed = {seed}: expected 1 or more, 1 or more, 0 or more")
     seeds = SEEDS + np.random.default_rng([seed, 1]).integers(SEEDS, size=steps)
     rng = np.random.default_rng([seed, 2])
     with closing(make()) as environment:

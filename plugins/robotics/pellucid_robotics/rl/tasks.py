@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -41,7 +42,7 @@ class Task:
     Raises
     ------
     StudyError
-        If names and units differ in number, or a pair names no state.
+        If names and units differ in number, a name stands twice, a bound or limit is none, or a pair names no state.
     """
 
     name: str
@@ -60,8 +61,21 @@ class Task:
             raise StudyError(f"task {self.name!r}: each state and action has one unit")
         if self.bounds and len(self.bounds) != len(self.states):
             raise StudyError(f"task {self.name!r}: {len(self.bounds)} bounds for {len(self.states)} states")
-        if not self.dt_s > 0 or self.steps < 1:
+        if not self.states or not self.actions:
+            raise StudyError(f"task {self.name!r}: needs a state and an action at least")
+        if twice := [name for name, count in Counter(self.names).items() if count > 1]:
+            raise StudyError(f"task {self.name!r}: {', '.join(map(repr, twice))} stands twice among states and actions")
+        if not 0 < self.dt_s < np.inf or self.steps < 1:
             raise StudyError(f"task {self.name!r}: steps of {self.dt_s} s and episodes of {self.steps} steps are none")
+        if not 0 < self.limit < np.inf:
+            raise StudyError(f"task {self.name!r}: limit is {self.limit}, expected a finite number above 0")
+        for name, (low, high) in zip(self.states, self.bounds, strict=False):
+            if not low < high:
+                raise StudyError(
+                    f"task {self.name!r}: {name!r} is bounded from {low} to {high}, expected the lower one first"
+                )
+        if any(len(pair) != 2 or pair[0] == pair[-1] for pair in self.angles):
+            raise StudyError(f"task {self.name!r}: angles are pairs of two states, cosine and sine")
         for name in (name for pair in self.angles for name in pair):
             if name not in self.states:
                 raise StudyError(

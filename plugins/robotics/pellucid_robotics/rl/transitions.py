@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import DataError
+from pellucid.errors import ContractError, DataError, abridged
 from pellucid_robotics.rl.tasks import Floats, Task
 
 Policy = Callable[[Floats], Floats]
@@ -100,6 +100,8 @@ def gather(
     ------
     DataError
         If nothing was gathered.
+    ContractError
+        If what the policy says is no array of numbers, one a state and action.
     """
     rows: list[tuple[Floats, Floats, Floats, float, str]] = []
     findings: list[str] = []
@@ -109,29 +111,32 @@ def gather(
             break
         called = f"{name} {seed}"
         try:
-            state = _numbers(environment.reset(seed=int(seed))[0], len(task.states))
+            state = numbers(environment.reset(seed=int(seed))[0], len(task.states))
             action = np.zeros(len(task.actions))
             for at in range(min(task.steps, steps - asked)):
                 if policy is None:
                     if at % hold == 0:
                         action = rng.uniform(-task.limit, task.limit, len(task.actions))
                 else:
-                    action = np.asarray(policy(state[None])[0], np.float64) + rng.normal(0, noise, len(task.actions))
+                    action = _said(policy, state[None], task)[0] + rng.normal(0, noise, len(task.actions))
                     action = np.clip(action, -task.limit, task.limit)
                 asked += 1
                 after, reward, terminated, truncated, _ = environment.step(action)
-                after = _numbers(after, len(task.states))
+                after = numbers(after, len(task.states))
                 rows.append((state, action.copy(), after, _paid(reward), called))
                 state = after
                 if terminated or truncated:
                     break
+        except ContractError:
+            raise
         except Exception as error:  # noqa: BLE001 - environments are anybody's code; what they gathered before is worth keeping
             findings.append(
                 f"{called} broke off after {sum(row[4] == called for row in rows)} steps: {type(error).__name__}: {error}"
             )
             asked += not rows or rows[-1][4] != called
     if not rows:
-        raise DataError(f"{task.name}: nothing was gathered; {'; '.join(findings) or 'no steps were asked for'}")
+        told = abridged(findings, 1, between="; ")
+        raise DataError(f"{task.name}: nothing was gathered; {told or 'no steps were asked for'}")
     columns = [np.array(one) for one in zip(*rows, strict=True)]
     return Gathered(Transitions(*columns), asked, tuple(findings))
 
@@ -153,29 +158,40 @@ def returns(
 
     Notes
     -----
-    An episode that raises an error, or says something that is no number, ends with what it has: of one that cannot be begun, 0.
+    An episode that raises an error, or says something that is no number, ends with what it has. Where none can even be begun there is
+    no sum to tell.
+
+    Raises
+    ------
+    DataError
+        If no episode can be begun.
+    ContractError
+        As in :func:`gather`.
     """
     several = [make() for _ in seeds]
     total, running = np.zeros(len(seeds)), np.ones(len(seeds), bool)
     states = np.zeros((len(seeds), len(task.states)))
     draws = [np.random.default_rng([int(seed), 7]) for seed in seeds]
+    broken = ""
     for at, seed in enumerate(seeds):
         try:
-            states[at] = _numbers(several[at].reset(seed=int(seed))[0], len(task.states))
-        except Exception:  # noqa: BLE001 - see gather
-            running[at] = False
+            states[at] = numbers(several[at].reset(seed=int(seed))[0], len(task.states))
+        except Exception as error:  # noqa: BLE001 - see gather
+            running[at], broken = False, f"{type(error).__name__}: {error}"
+    if len(seeds) and not running.any():
+        raise DataError(f"{task.name}: no episode can be begun; {broken}")
     actions = np.zeros((len(seeds), len(task.actions)))
     for step in range(task.steps):
         if not running.any():
             break
         if policy is not None:
-            actions = np.clip(policy(states), -task.limit, task.limit)
+            actions = np.clip(_said(policy, states, task), -task.limit, task.limit)
         elif step % hold == 0:
             actions = np.stack([draw.uniform(-task.limit, task.limit, len(task.actions)) for draw in draws])
         for at in np.flatnonzero(running).tolist():
             try:
                 after, reward, terminated, truncated, _ = several[at].step(actions[at])
-                states[at] = _numbers(after, len(task.states))
+                states[at] = numbers(after, len(task.states))
                 total[at] += _paid(reward)
                 running[at] = not (terminated or truncated)
             except Exception:  # noqa: BLE001 - see gather
@@ -202,7 +218,26 @@ def target_of(best: float, reached: float) -> float:
     return best - (1 - reached) * abs(best)
 
 
-def _numbers(observation: Any, width: int) -> Floats:
+def _said(policy: Policy, states: Floats, task: Task) -> Floats:
+    said = np.asarray(policy(states), np.float64)
+    if said.shape != (len(states), len(task.actions)):
+        raise ContractError(
+            f"{task.name}: the policy says an array of shape {said.shape} of {len(states)} states, "
+            f"expected {(len(states), len(task.actions))}"
+        )
+    if not np.isfinite(said).all():
+        raise ContractError(f"{task.name}: the policy says NaN or infinite actions")
+    return said
+
+
+def numbers(observation: Any, width: int) -> Floats:
+    """An observation as float64, shape (state,).
+
+    Raises
+    ------
+    ValueError
+        If it has another number of numbers, or one that is none.
+    """
     found = np.asarray(observation, np.float64).ravel()
     if found.shape != (width,):
         raise ValueError(f"an observation has {found.size} numbers, and the task names {width} states")

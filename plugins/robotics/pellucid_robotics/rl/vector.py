@@ -10,8 +10,9 @@ import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
+from pellucid.errors import DataError
 from pellucid_robotics.rl.tasks import Floats, Task, TransitionModel
-from pellucid_robotics.rl.transitions import Transitions
+from pellucid_robotics.rl.transitions import Transitions, numbers
 
 FARTHEST = 10.0
 """Standard deviations beyond which an observation is cut off for the learner."""
@@ -152,17 +153,17 @@ class SafeEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin the next episode; a start that breaks is left out."""
+        broken = "there is no seed"
         for _ in self.seeds:
             self.begun, self.at = self.begun + 1, 0
             try:
                 seed = int(self.seeds[(self.begun - 1) % len(self.seeds)])
-                state = np.asarray(self.env.reset(seed=seed)[0], np.float64).ravel()
-            except Exception:  # noqa: BLE001 - environments are anybody's code
-                continue
-            if np.isfinite(state).all():
+                state = numbers(self.env.reset(seed=seed)[0], len(self.task.states))
                 break
+            except Exception as error:  # noqa: BLE001 - environments are anybody's code
+                broken = f"{type(error).__name__}: {error}"
         else:
-            raise RuntimeError(f"{self.task.name}: no episode can be begun")
+            raise DataError(f"{self.task.name}: no episode can be begun; {broken}")
         self.last = self.scale(state).astype(np.float32)
         return self.last, {}
 
@@ -171,8 +172,8 @@ class SafeEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.at += 1
         try:
             state, reward, terminated, truncated, _ = self.env.step(self.task.limit * np.asarray(action, np.float64))
-            state = np.asarray(state, np.float64).ravel()
-            good = bool(np.isfinite(state).all() and np.isfinite(float(reward)))
+            state = numbers(state, len(self.task.states))
+            good = bool(np.isfinite(float(reward)))
         except Exception:  # noqa: BLE001 - see reset
             good = False
         if not good:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from pellucid.data.dataset import Dataset
 from pellucid.data.samples import Finding
-from pellucid.errors import DataError, nearest
+from pellucid.errors import ContractError, DataError, nearest
 from pellucid_robotics.trajectories.episodes import Episode, Episodes
 from pellucid_robotics.trajectories.windows import EpisodesConfig, EpisodeWindows
 
@@ -115,6 +115,10 @@ class GymEpisodes(EpisodeWindows):
         policy : callable, optional
             From an observation, float64 of shape (state,), to an action.
         """
+        if not hasattr(environment, "observation_space"):
+            raise ContractError(
+                f"{NAME}: expected an environment of gymnasium that is open, got {type(environment).__name__}"
+            )
         made = cls.__new__(cls)
         made.config = config or GymEpisodesConfig()
         made._collect(environment, policy)
@@ -218,11 +222,10 @@ def _episode(
             action = environment.action_space.sample() if policy is None else policy(seen)
             row = np.concatenate([seen, np.atleast_1d(np.asarray(action, np.float64))])
             if row.shape != (width,) or not np.isfinite(row).all():
-                return (
-                    rows,
-                    rewards,
-                    f"at step {len(rows)}: an observation or action is no number, or has another shape",
+                said = (
+                    f"are {row.size} numbers, expected {width}" if row.size != width else "hold NaN or infinite numbers"
                 )
+                return rows, rewards, f"at step {len(rows)}: observation and action {said}"
             observation, reward, terminated, truncated, _ = environment.step(action)
             if not np.isfinite(reward):
                 return rows, rewards, f"at step {len(rows)}: the reward is no number"
@@ -231,5 +234,5 @@ def _episode(
             if terminated or truncated:
                 break
     except Exception as error:  # noqa: BLE001 - environments are anybody's code; what they gathered before is worth keeping
-        return rows, rewards, f"at step {len(rows)}: {type(error).__name__}"
+        return rows, rewards, f"at step {len(rows)}: {type(error).__name__}: {error}"
     return rows, rewards, ""
