@@ -144,3 +144,31 @@ def test_what_does_not_fit_is_refused_with_its_shape():
         increments(
             members, members[:2], lambda u: u, filtering=filtering, background=np.eye(2), members=3, spread=1.0, rng=rng
         )
+
+
+def test_what_a_filter_follows_is_known_and_has_one_shape():
+    found, rng = EnsembleKalman(noise_sd=0.1), np.random.default_rng(0)
+    members, seen = rng.normal(size=(5, 3)), np.zeros((4, 3))
+    gap = seen.copy()
+    gap[2, 1] = np.nan
+    with pytest.raises(DataError, match="step 2: the observation holds NaN"):
+        found.followed(members, gap, lambda states: states, rng)
+    with pytest.raises(DataError, match=r"step 0: the model's forecast has shape \(5, 2\)"):
+        found.followed(members, seen, lambda states: states[:, :2], rng)
+    with pytest.raises(DataError, match="no observations"):
+        found.followed(members, seen[:0], lambda states: states, rng)
+    for noise in (np.eye(2), np.full((3, 3), np.nan)):
+        with pytest.raises(DataError, match="model_noise"):
+            found.followed(members, seen, lambda states: states, rng, model_noise=noise)
+    with pytest.raises(DataError, match=r"\(member, state\)"):
+        found.analysed(members[0], seen[0], rng)
+    with pytest.raises(DataError, match="3 columns"):
+        EnsembleKalman(noise_sd=0.1, observing=np.eye(2)).analysed(members, seen[0, :2], rng)
+    for wrong in (
+        {"noise_sd": np.inf},
+        {"inflation": np.inf},
+        {"taper": np.full((3, 3), np.nan)},
+        {"observing": np.zeros(3)},
+    ):
+        with pytest.raises(DataError, match=next(iter(wrong))):
+            EnsembleKalman(**{"noise_sd": 0.1} | wrong)

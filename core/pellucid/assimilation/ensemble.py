@@ -128,10 +128,15 @@ class EnsembleKalman:
     observing: Floats | None = None
 
     def __post_init__(self) -> None:
-        if not self.noise_sd > 0:
-            raise DataError(f"noise_sd is {self.noise_sd:g}: observations without noise need no filter")
-        if not self.inflation >= 1:
+        if not 0 < self.noise_sd < np.inf:
+            raise DataError(
+                f"noise_sd is {self.noise_sd:g}, expected a number above 0: observations without noise need no filter"
+            )
+        if not 1 <= self.inflation < np.inf:
             raise DataError(f"inflation is {self.inflation:g}, expected 1 or more")
+        for name, matrix in (("taper", self.taper), ("observing", self.observing)):
+            if matrix is not None and (np.ndim(matrix) != 2 or not np.isfinite(matrix).all()):
+                raise DataError(f"{name} has shape {np.shape(matrix)}, expected a matrix of finite numbers")
 
     def analysed(self, members: Floats, observed: Floats, rng: np.random.Generator) -> Analysis:
         """Draw an ensemble towards one observation.
@@ -146,14 +151,24 @@ class EnsembleKalman:
         Raises
         ------
         DataError
-            If shapes do not fit, or a member is no finite number: the model has left the states that it is made for.
+            If shapes do not fit, an observation is unknown, or a member is no finite number: the model has left the states that it is
+            made for.
         """
+        if np.ndim(members) != 2:
+            raise DataError(f"an ensemble has shape {np.shape(members)}, expected (member, state)")
+        members, observed = np.asarray(members, np.float64), np.asarray(observed, np.float64)
         count, size = members.shape
         seen = size if self.observing is None else len(self.observing)
         if count < 2:
             raise DataError(f"an ensemble of {count} has no spread: take two members at least")
         if observed.shape != (seen,):
             raise DataError(f"the observation has shape {observed.shape}, expected ({seen},)")
+        if not np.isfinite(observed).all():
+            raise DataError(
+                "the observation holds NaN or infinite numbers: name what is seen in observing, or leave it out"
+            )
+        if self.observing is not None and self.observing.shape[1] != size:
+            raise DataError(f"observing has shape {self.observing.shape}, expected {size} columns, one a state")
         if self.taper is not None and self.taper.shape != (size, size):
             raise DataError(f"the taper has shape {self.taper.shape}, expected ({size}, {size})")
         if not np.isfinite(members).all():
@@ -195,13 +210,32 @@ class EnsembleKalman:
         rng : Generator
         model_noise : ndarray, shape (state, state), optional
             Covariance of what the model leaves out at each step, added to every member's forecast.
+
+        Raises
+        ------
+        DataError
+            As in :meth:`analysed`, with the step from 0; or if there is no observation, or noise or a forecast has another shape.
         """
+        shape = np.shape(members)
+        if not len(observations):
+            raise DataError("there are no observations to follow")
+        if model_noise is not None and (
+            model_noise.shape != (*shape[1:], *shape[1:]) or not np.isfinite(model_noise).all()
+        ):
+            raise DataError(
+                f"model_noise has shape {model_noise.shape}, expected finite numbers, one row and column a state"
+            )
         means, variances, before = [], [], []
-        for observed in observations:
+        for step, observed in enumerate(observations):
             members = forecast(members)
+            if np.shape(members) != shape:
+                raise DataError(f"step {step}: the model's forecast has shape {np.shape(members)}, expected {shape}")
             if model_noise is not None:
                 members = members + normal_draws(model_noise, len(members), rng)
-            found = self.analysed(members, observed, rng)
+            try:
+                found = self.analysed(members, observed, rng)
+            except DataError as error:
+                raise DataError(f"step {step}: {error}") from None
             members = found.members
             before.append(found.forecast)
             means.append(found.mean)
