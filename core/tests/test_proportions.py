@@ -15,6 +15,7 @@ def test_the_interval_is_that_of_scipy(count, of):
 def test_all_and_none_of_ten_leave_room():
     assert round(wilson(1, 10).low, 3) == 0.722
     assert round(wilson(0, 10).high, 3) == 0.278
+    assert (wilson(1, 200).high, wilson(0, 200).low) == (1.0, 0.0)
 
 
 def test_it_holds_the_truth_about_as_often_as_it_says():

@@ -42,7 +42,7 @@ def test_both_figures_the_interval_and_few_attempts_are_told(examined):
     success, score = found["linear", "success"], found["linear", "score"]
     assert (success.value, score.value) == pytest.approx((0.75, 0.95))
     assert (success.low, success.high) == pytest.approx(wilson(0.75, 60)[1:])
-    assert "45 of 60 attempts succeed: 75.0% (Wilson, 95 %: 62.8% to 84.2%)" in success.sentence
+    assert "45 of 60 attempts of “linear” succeed: 75.0% (Wilson, 95 %: 62.8% to 84.2%)" in success.sentence
     assert "mean score of the same attempts is 0.950" in success.sentence
     assert "Fewer than 100 attempts" in success.sentence
     many = pd.concat([part, part.assign(sample=part["sample"] + "b", subject=part["subject"] + "b")])

@@ -195,8 +195,9 @@ class _Attempts(AuditedRows):
         values, score = self.column(f"{who}:success"), self.value(self.mean_of(f"{who}:score"))
         once = self.rows["subject"].nunique() == len(self.rows)
         how = "Wilson" if once else f"over {self.context.several}"
+        whose = f"draws of “{self.part}”" if who == "drawn" else f"“{self.part}”"
         said = (
-            f"{int(values.sum())} of {len(values)} attempts succeed: {found.value:.1%} ({how}, 95 %: {found.low:.1%} to {found.high:.1%}); "
+            f"{int(values.sum())} of {len(values)} attempts of {whose} succeed: {found.value:.1%} ({how}, 95 %: {found.low:.1%} to {found.high:.1%}); "
             f"the mean score of the same attempts is {score:.3f}."
         )
         if len(values) < FEW:

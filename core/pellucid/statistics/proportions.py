@@ -44,4 +44,7 @@ def wilson(share: float, count: float, *, level: float = LEVEL) -> Interval:
     middle = share + square / (2 * count)
     half = z * math.sqrt(share * (1 - share) / count + square / (4 * count**2))
     whole = 1 + square / count
-    return Interval(share, max((middle - half) / whole, 0.0), min((middle + half) / whole, 1.0))
+    # Where none or all succeed that end is exactly theirs, which rounding would miss.
+    low = (middle - half) / whole if share > 0 else 0.0
+    high = (middle + half) / whole if share < 1 else 1.0
+    return Interval(share, low, high)
