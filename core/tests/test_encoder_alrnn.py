@@ -218,3 +218,19 @@ def test_states_too_few_are_refused():
     assert made(latent=None).size == 20
     wide = Signal(channels=tuple(map(str, range(64))), length=8, rate_hz=100.0, units="uV")
     assert made(wide, latent=None).size == 128
+
+
+def test_a_map_that_is_no_number_has_no_pieces_and_cycles_go_through_regions():
+    broken = made()
+    with torch.no_grad():
+        broken.weight[0, 0] = torch.nan
+    for asked in (broken.regions, lambda: broken.jacobians(torch.zeros(1, broken.size))):
+        with pytest.raises(DataError, match="1 weights of the map are NaN or infinite"):
+            asked()
+    pieces = made().pieces
+    for numbers in ([], [-1], [2**pieces.rectified]):
+        with pytest.raises(DataError, match="a cycle goes through regions 0 to"):
+            pieces.cycle(numbers)
+    # Two steps of it are beyond all numbers.
+    steep = Pieces(np.array([1e300]), np.array([[0.0]]), np.array([1.0]), 0)
+    assert np.isnan(steep.cycle([0, 0]).states).all()

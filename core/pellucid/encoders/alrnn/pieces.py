@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.errors import DataError
+
 Floats = npt.NDArray[np.float64]
 
 WHOLE = "everywhere"
@@ -58,12 +60,24 @@ class Pieces:
     weight : ndarray, shape (unit, unit)
     bias : ndarray, shape (unit,)
     rectified : int
+
+    Raises
+    ------
+    DataError
+        If a number is NaN or infinite: a map that has not been learnt has no pieces.
     """
 
     diagonal: Floats
     weight: Floats
     bias: Floats
     rectified: int
+
+    def __post_init__(self) -> None:
+        unknown = sum(int((~np.isfinite(one)).sum()) for one in (self.diagonal, self.weight, self.bias))
+        if unknown:
+            raise DataError(
+                f"{unknown} weights of the map are NaN or infinite, so it has no pieces: train again, with a smaller learning rate"
+            )
 
     def jacobian(self, number: int) -> Floats:
         """``A + W D`` of a region, shape (unit, unit)."""
@@ -87,14 +101,24 @@ class Pieces:
         ----------
         numbers : sequence of int
             Regions, one a step.
+
+        Raises
+        ------
+        DataError
+            If there is no region, or none of a number.
         """
+        count = 2**self.rectified
+        if not len(numbers) or any(not 0 <= number < count for number in numbers):
+            raise DataError(f"a cycle goes through regions 0 to {count - 1}, one at least; got {list(numbers)}")
         size = len(self.bias)
         matrix, shift = np.eye(size), np.zeros(size)
-        for number in numbers:
-            own = self.jacobian(number)
-            matrix, shift = own @ matrix, own @ shift + self.bias
+        # What grows beyond all numbers comes back nowhere that could be told.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for number in numbers:
+                own = self.jacobian(number)
+                matrix, shift = own @ matrix, own @ shift + self.bias
         missing = np.eye(size) - matrix
-        if np.linalg.cond(missing) > 1e12:
+        if not (np.isfinite(missing).all() and np.isfinite(shift).all()) or np.linalg.cond(missing) > 1e12:
             return Point(np.full((len(numbers), size), np.nan), real=False)
         states = [np.linalg.solve(missing, shift)]
         for number in numbers[:-1]:
