@@ -145,3 +145,12 @@ def test_what_is_known_of_a_benchmark_and_a_corpus():
     }
     known = {corpus.name for corpus in corpora()}
     assert {data for card in policies() for data in card.pretrain_datasets or ()} <= known
+
+
+def test_numbers_of_a_card_are_finite_and_a_comparison_names_its_suite():
+    assert "control_hz" in refused(control_hz=float("inf"))
+    assert "requires_gpu_gb" in refused(requires_gpu_gb=float("inf"))
+    with pytest.raises(DataError, match="say which suite"):
+        Registry.installed().compare("libero", None)
+    with pytest.raises(DataError, match="not valid JSON"):
+        Registry.from_json(None)

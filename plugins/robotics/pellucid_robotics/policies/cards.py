@@ -133,12 +133,12 @@ class PolicyCard(Frozen):
     action_tokenizer: Text | None = None
     action_space: tuple[Slot, ...] | None = Field(default=None, min_length=1)
     chunk_len: int | None = Field(default=None, ge=1)
-    control_hz: float | None = Field(default=None, gt=0)
+    control_hz: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     reads: Reads = Reads()
     embodiments: tuple[Text, ...] | None = None
     pretrain_datasets: tuple[Text, ...] | None = None
     intermediate: Intermediate | None = None
-    requires_gpu_gb: float | None = Field(default=None, gt=0)
+    requires_gpu_gb: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     sources: tuple[Text, ...] = ()
     recalled: tuple[str, ...] = ()
     verified_on: datetime.date | None = None

@@ -102,6 +102,8 @@ class Registry:
         DataError
             If results of several suites, splits or metrics, or averages over other suites, would stand side by side, or there are none.
         """
+        if suite is None:
+            raise DataError(f"say which suite of {benchmark}: results of one say nothing of another")
         if not isinstance(suite, str):
             raise DataError(
                 f"{' and '.join(map(str, suite))} are different suites: results of one say nothing of another; compare each alone"
@@ -204,7 +206,7 @@ class Registry:
         """
         try:
             cards = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, TypeError) as error:
             raise DataError(f"policies: is not valid JSON: {error}") from None
         if not isinstance(cards, list):
             raise DataError(f"policies: expected a list of cards, got a {type(cards).__name__}")
