@@ -532,3 +532,24 @@ def test_one_holdout_fold_is_enough():
     results = Results(Prediction().conclude(rows, context_of("ill")))
     mine = rows[rows["part"] == "good"]
     assert get(results, "auroc").value == pytest.approx(metrics.roc_auc_score(mine["label"], mine["probability"]))
+
+
+@pytest.mark.filterwarnings("error::pandas.errors.PerformanceWarning")
+def test_hundreds_of_outputs_stand_in_columns_of_their_own():
+    rng, names = np.random.default_rng(0), tuple(f"y{at}" for at in range(150))
+    frame = pd.DataFrame(rng.normal(size=(12, 150)), columns=[f"many:{name}" for name in names])
+    frame.insert(0, "subject", [f"s{at}" for at in range(12)])
+    frame.index = pd.Index([f"sample {at}" for at in range(12)], name="sample")
+    spec = DataSpec(
+        name="many",
+        namespace="many",
+        inputs={"x": Vector(names=("x",))},
+        targets={"many": Regression(names=names, units=("1",) * 150)},
+    )
+    data = ArrayDataset(spec, frame, {"x": rng.normal(size=(12, 1)).astype(np.float32)})
+    split = Split(train=np.arange(8), validation=np.arange(8, 9), test=np.arange(9, 12), fold=0)
+    baseline = TrivialBaseline(spec, "many").fit(data.subset(split.train))
+    rows = Prediction().examine(FittedFold(data, "many", split, {}, baseline, 0)).assign(fold=0)
+    target = spec.target("many")
+    assert rows[label_columns(target)].to_numpy() == pytest.approx(frame.iloc[9:, 1:].to_numpy())
+    assert rows[output_columns(target)].to_numpy() == pytest.approx(np.tile(frame.iloc[:8, 1:].mean(), (3, 1)))

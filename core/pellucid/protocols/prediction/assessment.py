@@ -88,7 +88,7 @@ class Prediction(Assessment):
                     f"{part!r} of fold {fold.split.fold} says NaN or infinity for {int((~np.isfinite(outputs)).any(1).sum())} "
                     f"of {len(outputs)} samples: its training diverged; lower the learning rate"
                 )
-            rows = pd.DataFrame(
+            about = pd.DataFrame(
                 {
                     "part": part,
                     "sample": samples.frame.index.astype(str),
@@ -96,8 +96,9 @@ class Prediction(Assessment):
                     "threshold": threshold,
                 }
             )
-            rows[label_columns(target)] = samples.target_values(fold.target)
-            rows[output_columns(target)] = outputs
+            # Joined at once: a target may have hundreds of outputs, and columns that come one by one are slow.
+            labels = pd.DataFrame(samples.target_values(fold.target), columns=list(label_columns(target)))
+            rows = pd.concat([about, labels, pd.DataFrame(outputs, columns=list(output_columns(target)))], axis=1)
             parts.append(rows)
         return pd.concat(parts, ignore_index=True)
 
