@@ -307,3 +307,34 @@ def test_terms_that_do_not_fit_are_refused_before_they_are_ranked():
         ranked_terms(np.zeros((5, 2)), np.zeros(5), np.zeros(3), ("a", "b"))
     with pytest.raises(DataError, match="more rows"):
         ranked_terms(np.ones((1, 2)), np.ones(1), np.ones(2), ("a", "b"))
+
+
+def test_a_term_that_more_than_half_of_the_members_keep_has_a_coefficient():
+    columns, targets, truth, groups = planted()
+    head, _ = fitted(SindyEnsemble, columns, targets, groups, dropout=0.3, members=100)
+    sure = head.inclusion[truth != 0]
+    # Away by lot from three members of ten.
+    assert ((sure > 0.5) & (sure < 0.85)).all()
+    assert head.coefficients.detach()[truth != 0].all()
+
+
+def test_members_draw_episodes_that_there_are_and_one_at_least():
+    columns, _, truth, _ = planted()
+    groups = ["slow"] * 300 + ["quick"] * 300
+    targets = np.where(np.arange(600) < 300, 1.0, 3.0)[:, None] * (columns @ truth.T)
+    whole, _ = fitted(SindyEnsemble, columns, targets, groups, members=100)
+    assert (whole.inclusion[truth != 0] == 1).all()
+    # A tenth of two episodes is none, and members with one see either the slow or the quick one: no mean of both.
+    one, _ = fitted(SindyEnsemble, columns, targets, groups, members=101, share=0.1)
+    found = one.coefficients.detach().numpy()[truth != 0] / truth[truth != 0]
+    assert np.minimum(np.abs(found - 1), np.abs(found - 3)).max() < 1e-3
+
+
+def test_a_relevance_vector_machine_says_from_which_coefficient_on_a_term_counts():
+    columns, targets, _, groups = planted()
+    head, _ = fitted(RelevanceVector, columns, 100 * targets, groups, prune=25.0)
+    # A fifth of the target's root mean square, by the term's own.
+    share = (
+        head.level.numpy() * np.sqrt(np.square(columns).mean(0)) / np.sqrt(np.square(100 * targets).mean(0))[:, None]
+    )
+    assert share == pytest.approx(np.full((2, 10), 0.2), rel=1e-5)
