@@ -159,7 +159,9 @@ def test_errors_of_a_drift_grow_with_the_square_of_the_steps():
     stays = np.repeat(series[starts][:, None], 4, axis=1)
     # Of the last start, two steps are left.
     assert n_step_errors(series, stays, starts).tolist() == [2.5 * n**2 for n in (1, 2, 3, 4)]
-    assert np.isnan(n_step_errors(series, stays[2:], [47])[2:]).all()
+    last = n_step_errors(series, stays[2:], [47])
+    assert last[:2].tolist() == [2.5, 10.0]
+    assert np.isnan(last[2:]).all()
 
 
 @pytest.mark.parametrize(

@@ -55,10 +55,9 @@ def spectral_distance(
         raise DataError(f"the true series have {real.shape[2]} variables and the generated ones {made.shape[2]}")
     steps = min(real.shape[1], made.shape[1])
     p, q = (_spectrum(one[:, :steps], smoothing_bins) for one in (real, made))
-    still = (p.sum(0) == 0) & (q.sum(0) == 0)
     # Rounding may bring what two equal spectra have in common above 1.
     common = np.clip(np.sqrt(p * q).sum(0), 0.0, 1.0)
-    common = np.where((p == q).all(0) | still, 1.0, common)
+    common = np.where((p == q).all(0), 1.0, common)
     return float(np.sqrt(1.0 - common).mean())
 
 
