@@ -185,3 +185,15 @@ def test_a_long_equation_is_broken_and_a_name_that_cannot_be_typeset_is_written_
     ]
     (plain,) = card(["a^{b"], [2.0])[0]
     assert plain == "dx/dt = 2 a^{b"
+
+
+def test_chance_of_both_errors_is_that_of_finding_nothing():
+    fold, context = equation_fold()
+    head, before = changed(fold, "sindy-ensemble", lambda coefficients, names: coefficients.zero_())
+    try:
+        results, _ = concluded(fold, context)
+    finally:
+        head.coefficients.data.copy_(before)
+    for metric in ("coefficient_error", "rate_error"):
+        nothing = results["sindy-ensemble", metric]
+        assert nothing.chance == nothing.value == pytest.approx(1.0)
