@@ -243,3 +243,11 @@ def test_a_forecast_is_lost_at_the_step_from_which_its_error_is_above_the_tolera
         # Where it says so is before the end, and not at once.
         assert one["warm"] < one["lost"] < STEPS
     assert told(concluded(kicked, samples, tolerance=1e3)[0], "strip")[0]["lost"] is None
+
+
+def test_a_channel_counts_in_its_own_deviation_far_from_zero_and_as_it_is_where_it_does_not_vary():
+    chance = np.random.default_rng(0)
+    values = np.stack([1000 + chance.normal(0, 2, (3, 50)), np.full((3, 50), 7.0)], -1)
+    found = LinearMap.of(values)
+    assert found.deviation == pytest.approx([values[..., 0].std(), 1.0])
+    assert found.standardised(values).std((0, 1)) == pytest.approx([1.0, 0.0])
