@@ -251,3 +251,16 @@ def test_a_channel_counts_in_its_own_deviation_far_from_zero_and_as_it_is_where_
     found = LinearMap.of(values)
     assert found.deviation == pytest.approx([values[..., 0].std(), 1.0])
     assert found.standardised(values).std((0, 1)) == pytest.approx([1.0, 0.0])
+
+
+def test_a_caption_counts_the_steps_of_the_forecast_and_not_those_that_were_shown():
+    from pellucid.protocols.dynamics.strip import drawn
+
+    _, context = fold_of(lozi, data())
+    told_of = {
+        "channels": ["x"], "units": ["1"], "left_out": 0, "rate_hz": 10.0, "warm": 3, "tolerance": 0.5,
+        "real": [[0.0] * 8], "made": [[0.1, 0.2, 0.9, 0.9, 0.9]],
+    }  # fmt: skip
+    # Steps 3 and 4 are near, step 5 is the third that was forecast.
+    assert "after 3 steps (0.300 s)" in drawn(told_of | {"lost": 5}, context)[0]
+    assert "stays below 0.50 standard deviations for all 5 steps" in drawn(told_of | {"lost": None}, context)[0]
