@@ -152,14 +152,14 @@ def test_what_a_filter_follows_is_known_and_has_one_shape():
     gap = seen.copy()
     gap[2, 1] = np.nan
     with pytest.raises(DataError, match="step 2: the observation holds NaN"):
-        found.followed(members, gap, lambda states: states, rng)
+        found.filtered(members, gap, lambda states: states, rng)
     with pytest.raises(DataError, match=r"step 0: the model's forecast has shape \(5, 2\)"):
-        found.followed(members, seen, lambda states: states[:, :2], rng)
+        found.filtered(members, seen, lambda states: states[:, :2], rng)
     with pytest.raises(DataError, match="no observations"):
-        found.followed(members, seen[:0], lambda states: states, rng)
+        found.filtered(members, seen[:0], lambda states: states, rng)
     for noise in (np.eye(2), np.full((3, 3), np.nan)):
         with pytest.raises(DataError, match="model_noise"):
-            found.followed(members, seen, lambda states: states, rng, model_noise=noise)
+            found.filtered(members, seen, lambda states: states, rng, model_noise=noise)
     with pytest.raises(DataError, match=r"\(member, state\)"):
         found.analysed(members[0], seen[0], rng)
     with pytest.raises(DataError, match="3 columns"):
