@@ -197,8 +197,8 @@ class _Attempts(AuditedRows):
         how = "Wilson" if once else f"over {self.context.several}"
         whose = f"draws of “{self.part}”" if who == "drawn" else f"“{self.part}”"
         said = (
-            f"{int(values.sum())} of {len(values)} attempts of {whose} succeed: {found.value:.1%} ({how}, 95 %: {found.low:.1%} to {found.high:.1%}); "
-            f"the mean score of the same attempts is {score:.3f}."
+            f"{int(values.sum())} of {len(values)} attempts of {whose} succeed: {found.value:.1%} ({how}, 95 %: "
+            f"{found.low:.1%} to {found.high:.1%}); the mean score of the same attempts is {score:.3f}."
         )
         if len(values) < FEW:
             said += (
