@@ -191,8 +191,13 @@ def test_through_one_percent_of_noise_the_filter_shows_what_is_missing(noisy, na
         assert set(fitted(names, values, change)) > {"u*u_x"}
 
 
+ODD = pytest.param(
+    3, marks=pytest.mark.xfail(strict=True, reason="half of all three is 14 % off, and one term is false")
+)
+
+
 @pytest.mark.nightly
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1, 2, ODD, 4, 5])
 def test_with_two_hundred_pairs_the_filter_shows_every_case(seed):
     pairs = snapshots(RING, count=200, step=0.01, seed=seed)
     for name in CASES:
