@@ -158,3 +158,13 @@ def test_the_edit_distance_counts_nodes_and_edges_too_many_and_too_few():
 def test_the_shortest_part_of_a_walk_that_leads_on_is_found():
     assert shortest_sub_walk([1, 5, 1, 6, 2, 1, 2], 1, 2) == (5, 6)
     assert shortest_sub_walk([2, 1], 1, 2) is None
+
+
+def test_an_action_is_as_usual_at_a_node_as_the_mean_of_all_that_was_done_there():
+    codes = np.array([[0, 1] * 50])
+    done = np.zeros_like(codes)
+    # From code 0: action 0 forty-seven times, action 1 twice, action 2 once. A tenth of the mean of the three is 1.67.
+    done[0, [10, 20]] = 1
+    done[0, 30] = 2
+    edges = extract(codes, codes, done, MapSettings(prefix=0)).edges
+    assert set(edges[edges[:, 0] == 0][:, 1].tolist()) == {0, 1}
