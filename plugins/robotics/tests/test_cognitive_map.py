@@ -168,3 +168,9 @@ def test_an_action_is_as_usual_at_a_node_as_the_mean_of_all_that_was_done_there(
     done[0, 30] = 2
     edges = extract(codes, codes, done, MapSettings(prefix=0)).edges
     assert set(edges[edges[:, 0] == 0][:, 1].tolist()) == {0, 1}
+
+
+def test_a_node_that_never_occurs_is_at_no_place():
+    place, often = places_of(np.array([0, -1, 0, 2]), np.array([3, 1, 3, 0]), 3)
+    assert place.tolist() == [3, -1, 0]
+    assert often.tolist() == [2, 0, 1]
