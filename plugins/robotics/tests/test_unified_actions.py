@@ -298,3 +298,18 @@ def test_rotations_that_are_no_numbers_or_have_another_form_are_refused():
         rotations.from_six(np.array([1.0, 0, 0, 0, 1, 0]), "quaternion")
     with pytest.raises(ContractError, match="no order of Euler angles"):
         rotations.six_of(np.zeros(3), "euler", "abc")
+
+
+def test_rotations_of_several_walks_stand_in_their_slots_and_are_not_masked():
+    turned = Rotation.random(6, rng=np.random.default_rng(0)).as_quat(canonical=True).reshape(2, 3, 4)
+    names = ("qx", "qy", "qz", "qw")
+    robot = Embodiment(
+        name="x", channels={}, rotations={"right": OwnRotation(names=names, form="quaternion xyzw")},
+        frames={"right": "base"},
+    )  # fmt: skip
+    packed = robot.pack(dict(zip(names, np.moveaxis(turned, -1, 0), strict=True)))
+    assert packed.values.shape == (2, 3, WIDTH)
+    assert np.flatnonzero(packed.mask).tolist() == list(range(33, 39))
+    assert packed.values[1, 2, 33:39] == pytest.approx(rotations.six_of(turned[1, 2], "quaternion xyzw"))
+    back = robot.unpack(packed)
+    assert np.stack([back[name] for name in names], -1) == pytest.approx(turned)
