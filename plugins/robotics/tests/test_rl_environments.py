@@ -234,3 +234,31 @@ def test_a_task_that_does_not_fit_is_refused(change, message):
                 | change
             )
         )
+
+
+def test_what_is_paid_is_what_the_systems_say():
+    pendulum, cartpole = (SYSTEMS[name]() for name in ("pendulum", "cartpole"))
+    # Upright at rest; hanging at 2 rad/s with half of the motor.
+    states = np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 2.0]])
+    assert pendulum.reward(states, np.array([[0.0], [0.5]])) == pytest.approx([1.0, -0.005 * 4 - 0.005 * 0.25])
+    # Upright 2 m beside the middle; level, with all of the motor.
+    states = np.array([[2.0, 1.0, 0.0, 3.0, 4.0], [0.0, 0.0, 1.0, 0.0, 0.0]])
+    assert cartpole.reward(states, np.array([[0.0], [1.0]])) == pytest.approx([1 - 0.02 * 4, 0.5 - 0.005])
+
+
+@pytest.mark.parametrize(("name", "off"), [("pendulum", 0.3), ("cartpole", 0.1)])
+def test_episodes_begin_hanging_and_nearly_at_rest(name, off):
+    system = SYSTEMS[name]()
+    inner = system.begin(np.random.default_rng(0), 2000)
+    hanging = [np.pi, 0] if name == "pendulum" else [0, np.pi, 0, 0]
+    assert inner.mean(0) == pytest.approx(hanging, abs=0.03)
+    assert np.abs(inner - hanging).max(0) == pytest.approx([off] * len(hanging), abs=0.01)
+    assert system.seen(inner)[:, system.task.states.index("cos")].max() < -0.9
+    assert system.seen(system.inner_of(system.seen(inner))) == pytest.approx(system.seen(inner))
+
+
+def test_a_state_beyond_its_bounds_is_said():
+    system = SYSTEMS["cartpole"]()
+    fast, slow = [2.9, -1.0, 0.0, 10.0, 0.0], [2.9, -1.0, 0.0, 0.0, 0.0]
+    left_side = [-2.9, -1.0, 0.0, -10.0, 0.0]
+    assert system.step(np.array([fast, slow, left_side]), np.zeros((3, 1)))[2].tolist() == [True, False, True]
