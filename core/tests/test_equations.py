@@ -338,3 +338,17 @@ def test_a_relevance_vector_machine_says_from_which_coefficient_on_a_term_counts
         head.level.numpy() * np.sqrt(np.square(columns).mean(0)) / np.sqrt(np.square(100 * targets).mean(0))[:, None]
     )
     assert share == pytest.approx(np.full((2, 10), 0.2), rel=1e-5)
+
+
+def test_an_equation_without_terms_is_drawn_as_its_title():
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from pellucid.protocols.dynamics.equation_card import drawn
+
+    none = np.zeros((1, 0))
+    facts = {"terms": [], "outputs": ["u"], "found": none, "low": none, "high": none, "inclusion": none}
+    for more in ({}, {"sample": "one", "values": []}):
+        figure = drawn(facts | more)
+        assert not figure.axes
+        assert [text.get_text() for text in figure.texts] == ["$u = 0$"]
+        FigureCanvasAgg(figure).draw()

@@ -49,8 +49,11 @@ def drawn(facts: Mapping[str, Any]) -> Figure:
         for line, text in enumerate(title):
             figure.text(0.02, (top - LINE * (line + 0.6)) / whole, text, fontsize=10, va="center", color=INK)
         bottom, tall = (top - height + 0.42) / whole, EACH * len(terms) / whole
-        _coefficients(figure.add_axes((0.16, bottom, 0.36 if "sample" in facts else 0.72, tall)), facts, at, terms)
-        if "sample" in facts:
+        # An equation without terms is its title.
+        if len(terms):
+            wide = 0.36 if "sample" in facts else 0.72
+            _coefficients(figure.add_axes((0.16, bottom, wide, tall)), facts, at, terms)
+        if len(terms) and "sample" in facts:
             _adds(figure.add_axes((0.62, bottom, 0.3, tall)), facts, at, terms)
         top -= height
     return figure
@@ -135,7 +138,7 @@ def _can_be_set(line: str) -> bool:
 
 
 def _shown(facts: Mapping[str, Any], at: int) -> np.ndarray:
-    """Positions of the terms of one equation that are drawn, at least one."""
+    """Positions of the terms of one equation that are drawn, at least one where there are any."""
     surely = facts["found"][at] != 0
     if "true" in facts:
         surely = surely | (facts["true"][at] != 0)
