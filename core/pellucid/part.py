@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from pellucid.data.frozen import Frozen, first_problem
+from pellucid.data.frozen import Frozen, first_problem, first_problem_told
 from pellucid.data.subjects import LearnedFrom
 from pellucid.errors import StudyError, nearest
 
@@ -89,4 +89,7 @@ def configured(
         return config_type(**facts, **options)
     except ValidationError as error:
         at, what = first_problem(error)
+        if what == "unknown":
+            # Within an option that has options of its own.
+            raise StudyError(f"{kind} {name!r}: {first_problem_told(error, config_type)}") from None
         raise StudyError(f"{kind} {name!r}: {'.'.join(map(str, at)) or 'settings'}: {what}") from None
