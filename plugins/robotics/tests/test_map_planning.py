@@ -161,6 +161,8 @@ def test_walks_that_are_too_short_and_data_without_a_maze_are_said():
     with pytest.raises(NotMeasurable, match="walks of 60 steps are too short where 59 are not counted"):
         MapPlanning(MapPlanningConfig(prefix=59)).examine(fold)
     assert not MapPlanning().unfit(context)
+    # Before anything is fitted: the settings alone say it.
+    assert "walks of 60 steps are too short where 59" in MapPlanning(MapPlanningConfig(prefix=59)).unfit(context)
     plain = Context(context.spec, NEXT, context.parts, "", 0, {"walk": EncoderTags(accepts=("trajectory",))}, ("walk",))
     assert "no encoder of this study gives codes" in MapPlanning().unfit(plain)
     other = Context(context.spec, NEXT, context.parts, "", 0, context.encoders, ("place",))

@@ -109,9 +109,10 @@ class MapPlanning(Assessment):
         """An encoder must give codes of a trajectory whose names have levels."""
         if context.encoders is not None and not any(tags.gives_codes for tags in context.encoders.values()):
             return "no encoder of this study gives codes; add vq-bottleneck"
-        if not any(isinstance(one, Trajectory) and one.levels for one in context.inputs.values()):
+        walks = [one for one in context.inputs.values() if isinstance(one, Trajectory) and one.levels]
+        if not walks:
             return "no encoder of this study reads a trajectory of symbols (levels)"
-        return ""
+        return self._too_short(max(one.length for one in walks))
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
         """One row a part and test walk.
@@ -141,11 +142,8 @@ class MapPlanning(Assessment):
 
     def _rows(self, part: str, samples: Dataset, train: CodedWalks, test: CodedWalks, fold: FittedFold) -> pd.DataFrame:
         config = self.config
-        if test.seen.shape[1] < config.prefix + 2:
-            raise NotMeasurable(
-                f"walks of {test.seen.shape[1]} steps are too short where {config.prefix} are not counted",
-                "ask for longer walks, or for a shorter prefix",
-            )
+        if because := self._too_short(test.seen.shape[1]):
+            raise NotMeasurable(because)
         knows = samples.ability(KnowsMaze)  # type: ignore[type-abstract]
         assert knows is not None
         maze = knows.maze
@@ -171,6 +169,15 @@ class MapPlanning(Assessment):
             if name == "map":
                 picture = drawing(maps[name], nodes, cut, maze, told)
         return told_once(rows_of(part, samples, columns | ways), {"maps": facts, "drawing": picture})
+
+    def _too_short(self, steps: int) -> str:
+        """Why walks of so many steps have none left behind the prefix, or an empty string."""
+        if steps >= self.config.prefix + 2:
+            return ""
+        return (
+            f"walks of {steps} steps are too short where {self.config.prefix} are not counted: "
+            "ask for longer walks, or for a shorter prefix"
+        )
 
     def _steps(self, train: CodedWalks, test: CodedWalks, found: CognitiveMap) -> dict[str, np.ndarray]:
         """Shares of the steps of each walk."""
