@@ -90,3 +90,18 @@ def test_recorded_chunks_are_judged_by_what_a_body_can_do():
 
     assert PhysicalConsistency().unfit_for(in_the_space(), {}, Asked()) == ""
     assert "does not know whose motions" in PhysicalConsistency().unfit_for(counted(chunk=3), {}, Asked())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"actions": ("push", "push")}, "actions name 'push' twice"),
+        ({"slots": {"angl": "right_arm_joint_0"}}, "no 'angl'; did you mean 'angle'"),
+        ({"grippers": {"pish": (0, 1)}}, "no 'pish'; did you mean 'push'"),
+        ({"grippers": {"push": (0, 1)}}, "grippers name 'push', which has no slot"),
+        ({"frames": {"upper": "base"}}, "frames are of the sides right and left, not of 'upper'"),
+    ],
+)
+def test_options_name_what_there_is_and_each_once(options, message):
+    with pytest.raises((DataError, StudyError), match=message):
+        counted(chunk=2, **options)

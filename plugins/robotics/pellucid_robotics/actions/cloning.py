@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from pellucid.data.spec import DataSpec, Frozen, Regression, Vector
 from pellucid.errors import DataError, StudyError, nearest
 from pellucid_robotics.actions.chunks import KnowsBodies
 from pellucid_robotics.actions.embodiment import Embodiment
-from pellucid_robotics.actions.slots import SLOTS, place
+from pellucid_robotics.actions.slots import SIDES, SLOTS, place
 from pellucid_robotics.trajectories.windows import GROUP, INPUT, EpisodeWindows
 
 NAME = "action-chunks"
@@ -107,6 +108,7 @@ class ActionChunks(ArrayDataset):
     def _become(self, source: Dataset, config: ActionChunksConfig) -> None:
         if not isinstance(source, EpisodeWindows):
             raise StudyError(f"{NAME}: {source.spec.name!r} is no dataset of episodes of this plugin")
+        self._check(source, config)
         episodes, called = source.episodes, source.group_of_episode
         state, action = _states_and_actions(source, config)
         rows, chunks, groups, ids = [], [], [], []
@@ -162,6 +164,20 @@ class ActionChunks(ArrayDataset):
         self._body = {"dt_s": episodes.dt_s, "slots": action.called}
         super().__init__(spec, frame, arrays)
 
+    @staticmethod
+    def _check(source: EpisodeWindows, config: ActionChunksConfig) -> None:
+        """What options name must be there, before anything is read of the episodes."""
+        known = source.episodes.names
+        for own in (*config.slots, *config.grippers):
+            if own not in known:
+                raise DataError(f"{NAME}: {source.spec.name!r} has no {own!r}{nearest(own, known)}")
+        if idle := [own for own in config.grippers if own not in config.slots]:
+            raise StudyError(f"{NAME}: grippers name {idle[0]!r}, which has no slot; add it to slots")
+        if strange := [side for side in config.frames if side not in SIDES]:
+            raise StudyError(f"{NAME}: frames are of the sides {' and '.join(SIDES)}, not of {strange[0]!r}")
+        if twice := [name for name, count in Counter(config.actions).items() if count > 1]:
+            raise StudyError(f"{NAME}: actions name {twice[0]!r} twice")
+
     def ability(self, kind: Any) -> Any:
         """Of bodies nothing is known without slots."""
         return None if kind is KnowsBodies and not self.config.slots else super().ability(kind)
@@ -200,9 +216,6 @@ class _Part:
         self.called, self.units = tuple(names), tuple(every.units[at] for at in self._at)
         self._robot: Embodiment | None = None
         if config.slots and names:
-            for own in config.slots:
-                if own not in every.names:
-                    raise DataError(f"{NAME}: {source.spec.name!r} has no {own!r}{nearest(own, every.names)}")
             chosen = {own: config.slots[own] for own in names}
             sides = {
                 side: at for side, at in config.frames.items() if any(f"{side}_eef" in one for one in chosen.values())
