@@ -168,7 +168,11 @@ def test_a_start_that_fails_returns_nothing_and_a_reward_that_is_no_number_ends_
 
     found = returns(Unpaid, Fragile.task, lambda states: np.ones((len(states), 1)), [0, 3, 5])
     assert found.tolist() == [21, 0, 3]
-    assert closed == [0, 3, 5]
+    assert sorted(closed) == [0, 3, 5]
+    # What was opened is closed where nothing comes of it, too.
+    with pytest.raises(DataError, match="no episode can be begun"):
+        returns(Unpaid, Fragile.task, None, [3])
+    assert len(closed) == 4
 
 
 def test_an_environment_that_never_begins_has_no_return_and_is_told_once():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,36 +169,35 @@ def returns(
     ContractError
         As in :func:`gather`.
     """
-    several = [make() for _ in seeds]
-    total, running = np.zeros(len(seeds)), np.ones(len(seeds), bool)
-    states = np.zeros((len(seeds), len(task.states)))
-    draws = [np.random.default_rng([int(seed), 7]) for seed in seeds]
-    broken = ""
-    for at, seed in enumerate(seeds):
-        try:
-            states[at] = numbers(several[at].reset(seed=int(seed))[0], len(task.states))
-        except Exception as error:  # noqa: BLE001 - see gather
-            running[at], broken = False, f"{type(error).__name__}: {error}"
-    if len(seeds) and not running.any():
-        raise DataError(f"{task.name}: no episode can be begun; {broken}")
-    actions = np.zeros((len(seeds), len(task.actions)))
-    for step in range(task.steps):
-        if not running.any():
-            break
-        if policy is not None:
-            actions = np.clip(_said(policy, states, task), -task.limit, task.limit)
-        elif step % hold == 0:
-            actions = np.stack([draw.uniform(-task.limit, task.limit, len(task.actions)) for draw in draws])
-        for at in np.flatnonzero(running).tolist():
+    with ExitStack() as opened:
+        several = [opened.enter_context(closing(make())) for _ in seeds]
+        total, running = np.zeros(len(seeds)), np.ones(len(seeds), bool)
+        states = np.zeros((len(seeds), len(task.states)))
+        draws = [np.random.default_rng([int(seed), 7]) for seed in seeds]
+        broken = ""
+        for at, seed in enumerate(seeds):
             try:
-                after, reward, terminated, truncated, _ = several[at].step(actions[at])
-                states[at] = numbers(after, len(task.states))
-                total[at] += _paid(reward)
-                running[at] = not (terminated or truncated)
-            except Exception:  # noqa: BLE001 - see gather
-                running[at] = False
-    for one in several:
-        one.close()
+                states[at] = numbers(several[at].reset(seed=int(seed))[0], len(task.states))
+            except Exception as error:  # noqa: BLE001 - see gather
+                running[at], broken = False, f"{type(error).__name__}: {error}"
+        if len(seeds) and not running.any():
+            raise DataError(f"{task.name}: no episode can be begun; {broken}")
+        actions = np.zeros((len(seeds), len(task.actions)))
+        for step in range(task.steps):
+            if not running.any():
+                break
+            if policy is not None:
+                actions = np.clip(_said(policy, states, task), -task.limit, task.limit)
+            elif step % hold == 0:
+                actions = np.stack([draw.uniform(-task.limit, task.limit, len(task.actions)) for draw in draws])
+            for at in np.flatnonzero(running).tolist():
+                try:
+                    after, reward, terminated, truncated, _ = several[at].step(actions[at])
+                    states[at] = numbers(after, len(task.states))
+                    total[at] += _paid(reward)
+                    running[at] = not (terminated or truncated)
+                except Exception:  # noqa: BLE001 - see gather
+                    running[at] = False
     return total
 
 
