@@ -18,6 +18,7 @@ from pellucid.model import batches
 from pellucid.part import Config
 from pellucid.protocols.audited import AuditedRows
 from pellucid.protocols.base import Assessment, Context, FittedFold, joined, rows_of
+from pellucid.protocols.dealing import others
 from pellucid.protocols.said import MetricWords, Section
 from pellucid.result import NotMeasured, Result
 from pellucid.statistics.bootstrap import REPLICATES, Statistic
@@ -153,8 +154,8 @@ class PhysicalConsistency(Assessment):
             columns: dict[str, Floats] = {}
             for who, chunks in (("model", said), ("baseline", truth), ("chance", _shuffled(said, rng))):
                 _fill(columns, who, [_residuals(one, *body) for one, body in zip(chunks, bodies, strict=True)])
-            others = said[rng.permutation(len(said))]
-            for who, chunks in (("model", said), ("baseline", mean), ("chance", others)):
+            anothers = said[others(len(said), fold.seed)]
+            for who, chunks in (("model", said), ("baseline", mean), ("chance", anothers)):
                 missed = np.square(chunks - truth).mean(1)
                 for at in sorted({slot for _, slot in places}):
                     there = np.array([mask[at] for _, mask in bodies])
