@@ -266,3 +266,24 @@ def test_a_state_beyond_its_bounds_is_said():
     fast, slow = [2.9, -1.0, 0.0, 10.0, 0.0], [2.9, -1.0, 0.0, 0.0, 0.0]
     left_side = [-2.9, -1.0, 0.0, -10.0, 0.0]
     assert system.step(np.array([fast, slow, left_side]), np.zeros((3, 1)))[2].tolist() == [True, False, True]
+
+
+def test_a_task_without_bounds_has_infinite_ones_for_each_state():
+    task = Task("t", ("x", "y"), ("m", "m"), ("u",), ("N",), dt_s=0.1, steps=1)
+    assert task.low.tolist() == [-np.inf, -np.inf]
+    assert task.high.tolist() == [np.inf, np.inf]
+
+
+def test_random_actions_are_held_and_those_of_a_policy_are_shaken():
+    found = gather(Fragile(), Fragile.task, None, 6, seeds=[0], rng=np.random.default_rng(0), hold=3)
+    actions = found.transitions.actions[:, 0]
+    assert [len(set(actions[:3])), len(set(actions[3:])), len(set(actions))] == [1, 1, 2]
+    drawn = [
+        gather(
+            Fragile(), Fragile.task, lambda states: np.full((len(states), 1), 0.2), 6 * 200,
+            seeds=range(4, 204), rng=np.random.default_rng(0), noise=noise,
+        ).transitions.actions
+        for noise in (0.0, 0.1)
+    ]  # fmt: skip
+    assert (drawn[0] == 0.2).all()
+    assert (drawn[1].mean(), drawn[1].std()) == (pytest.approx(0.2, abs=0.01), pytest.approx(0.1, abs=0.01))

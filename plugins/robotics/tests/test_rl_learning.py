@@ -11,7 +11,7 @@ from test_rl_environments import Fragile
 
 import pellucid
 from pellucid.errors import DataError, StudyError
-from pellucid_robotics.rl.distil import DistilSettings, distil
+from pellucid_robotics.rl.distil import DistilSettings, distil, visited_in_model
 from pellucid_robotics.rl.dyna import DynaSettings, at_random, learn
 from pellucid_robotics.rl.environments import ENVIRONMENTS
 from pellucid_robotics.rl.learner import LearnerSettings, NetworkPolicy, learner
@@ -293,3 +293,37 @@ def test_the_study_tells_what_was_learnt_and_what_it_took(run):
     assert "next omega [rad s-1] = " in page
     assert "reward = 0.5 + 0.5 cos - 0.005 omega^2" in page
     assert "u [2 N m] = " in page
+
+
+def test_errors_are_root_means_over_the_runs_that_go_on_so_far():
+    task, seen = line(steps=60)
+    surrogate = fit(task, seen, SurrogateSettings(), 0).surrogate
+    squares, errors = surrogate.squares(seen, 25), surrogate.errors(seen, 25)
+    assert errors[:20] == pytest.approx(np.sqrt(np.nanmean(squares[:, :20], 0)))
+    assert np.isnan(errors[20:]).all()
+    # One step: x is standardised by the deviation of what followed.
+    said = surrogate.step(seen.states, seen.actions)[0]
+    off = ((said + 1 - seen.following) / seen.following.std(0)) ** 2
+    shifted = dataclasses.replace(seen, following=seen.following - 1)
+    assert surrogate.squares(shifted, 1)[:, 0] == pytest.approx(off.mean(1), rel=1e-6)
+
+
+def test_states_of_an_episode_in_a_model_end_where_it_leaves():
+    class Drifts:
+        def step(self, states, actions):
+            after = states + actions
+            left = after[:, 0] > 3
+            return np.where(left[:, None], states, after), np.zeros(len(states)), left
+
+    task = Task("drift", ("x",), ("m",), ("u",), ("m",), dt_s=0.1, steps=4)
+    states, episodes = visited_in_model(
+        Drifts(), task, lambda states: np.ones((len(states), 1)), np.array([[0.0], [2.0]])
+    )
+    of = {name: states[episodes == name, 0].tolist() for name in np.unique(episodes)}
+    assert of == {"modelled 0": [0.0, 1.0, 2.0, 3.0], "modelled 1": [2.0, 3.0]}
+
+
+def test_the_latest_steps_are_the_last_ones_gathered():
+    seen = line(steps=60)[1]
+    assert np.array_equal(seen.last(25).states, seen.states[35:])
+    assert len(seen.last(100)) == 60
