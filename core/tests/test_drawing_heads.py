@@ -203,3 +203,8 @@ def test_a_neighbour_that_is_the_sample_itself_is_no_distance_away():
     head, z, batch = neighbours(1)
     assert head.nearest(z)[0].abs().max() == 0
     assert torch.allclose(head(z), batch.targets, atol=1e-5)
+
+
+def test_noise_is_taken_away_in_no_more_steps_than_there_are():
+    with pytest.raises(ValueError, match="sampler_steps = 20 is more than noise_steps = 10"):
+        DiffusionConfig(units=("x",), target=TARGET, noise_steps=10, sampler_steps=20)

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import Any
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from pellucid.heads.base import PredictorConfig
@@ -40,6 +40,14 @@ class DenoisingConfig(PredictorConfig):
     among: int = Field(5, ge=1)
     seed: int = Field(0, ge=0)
     steps: int = Field(16, ge=2)
+
+    @model_validator(mode="after")
+    def _no_more_steps_than_there_are(self) -> DenoisingConfig:
+        if self.sampler_steps > self.noise_steps:
+            raise ValueError(
+                f"sampler_steps = {self.sampler_steps} is more than noise_steps = {self.noise_steps}; noise is taken away in no more"
+            )
+        return self
 
 
 class Denoising(PathExplained):
