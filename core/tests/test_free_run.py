@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pydantic import ValidationError
 
 from pellucid.batch import Batch
 from pellucid.data import ArrayDataset, DataSpec, Regression
@@ -191,6 +192,12 @@ def test_horizons_beyond_a_sample_are_left_out_and_all_of_them_are_no_error():
     assert not [one for one in concluded(lozi, horizons=(1, 40))[1] if one == "error_after_40"]
     with pytest.raises(NotMeasurable, match="samples of 50 steps are too short for forecasts of 40"):
         concluded(lozi, horizons=(40, 45))
+    _, context = moving_fold()
+    # The settings alone say it, before anything is fitted.
+    assert "are too short for forecasts of 1000" in FreeRunning(FreeRunConfig(horizons=(1000,))).unfit(context)
+    for wrong in (0, -1):
+        with pytest.raises(ValidationError, match="horizons"):
+            FreeRunConfig(horizons=(1, wrong))
 
 
 def test_who_was_learnt_from_is_refused_and_who_cannot_run_is_not_measured():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ class FreeRunConfig(Config):
         Resamplings behind each interval.
     """
 
-    horizons: tuple[int, ...] = Field((1, 5, 20), min_length=1)
+    horizons: tuple[Annotated[int, Field(ge=1)], ...] = Field((1, 5, 20), min_length=1)
     warming: float = Field(0.25, gt=0, lt=1)
     bins: int = Field(30, ge=2)
     smoothing_bins: float = Field(20.0, ge=0)
@@ -112,9 +112,10 @@ class FreeRunning(Assessment):
 
     def unfit(self, context: Context) -> str:
         """There must be an input over time."""
-        if not any(isinstance(one, OverTime) for one in context.inputs.values()):
+        moving = [one for one in context.inputs.values() if isinstance(one, OverTime)]
+        if not moving:
             return "it is about models of what moves; no encoder of this study reads a signal or a trajectory"
-        return ""
+        return self._too_short(max(one.length for one in moving))
 
     def examine(self, fold: FittedFold) -> pd.DataFrame:
         """One row a part and test sample: squared errors by horizon, of the model and of what it stands beside.
@@ -141,16 +142,27 @@ class FreeRunning(Assessment):
             raise NotMeasurable("no part reads an encoder that can go on by itself", "add one, such as alrnn")
         return joined(found)
 
+    def _asked(self, steps: int) -> tuple[int, list[int]]:
+        """How many steps of a sample are seen first, and the horizons that are left in it."""
+        warm = max(1, round(self.config.warming * steps))
+        return warm, [n for n in dict.fromkeys(self.config.horizons) if n < steps - warm]
+
+    def _too_short(self, steps: int) -> str:
+        """Why samples of so many steps have no horizon, or an empty string."""
+        warm, horizons = self._asked(steps)
+        if horizons:
+            return ""
+        return (
+            f"samples of {steps} steps are too short for forecasts of {min(self.config.horizons)} after {warm} that are seen: "
+            "ask for fewer steps, or for longer samples"
+        )
+
     def _rows(self, part: str, encoder: RunsFree, samples: Dataset, fold: FittedFold) -> pd.DataFrame:
         name, config = encoder.input_name, self.config
         test, train = followed(samples, name), followed(fold.train, name)
-        warm = max(1, round(config.warming * test.steps))
-        horizons = [n for n in dict.fromkeys(config.horizons) if n < test.steps - warm]
+        warm, horizons = self._asked(test.steps)
         if not horizons:
-            raise NotMeasurable(
-                f"samples of {test.steps} steps are too short for forecasts of {min(config.horizons)} after {warm} that are seen",
-                "ask for fewer steps, or for longer samples",
-            )
+            raise NotMeasurable(self._too_short(test.steps))
         linear = LinearMap.of(train.values)
         starts = np.unique(np.linspace(warm - 1, test.steps - 1 - max(horizons), STARTS).round().astype(int))
         states = _states(encoder, test)
