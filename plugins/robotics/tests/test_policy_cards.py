@@ -154,3 +154,39 @@ def test_numbers_of_a_card_are_finite_and_a_comparison_names_its_suite():
         Registry.installed().compare("libero", None)
     with pytest.raises(DataError, match="not valid JSON"):
         Registry.from_json(None)
+
+
+def test_an_interval_follows_from_the_trials_of_a_share_alone():
+    from scipy.stats import binomtest
+
+    row = Registry().register(CARD | {"results": [ROW | {"value": 0.9, "n_episodes": 50}]}).results[0]
+    wilson = binomtest(45, 50).proportion_ci(method="wilson")
+    assert row.ci95 == pytest.approx((wilson.low, wilson.high), abs=1e-6)
+    of_calvin = {"benchmark": "calvin", "suite": "chain-of-5", "split": "ABC to D", "metric": "average_length"}
+    mean = ROW | of_calvin | {"value": 2.7, "n_episodes": 50}
+    assert Registry().register(CARD | {"results": [mean]}).results[0].ci95 is None
+
+
+def test_the_table_says_what_is_known_and_marks_what_is_not():
+    registry = Registry()
+    registry.register(CARD | {"n_params": 1_234_400_000, "chunk_len": 8})
+    registry.register(
+        CARD | {"name": "thinker", "level1": "hierarchical", "level2": next(iter(LEVELS["hierarchical"])),
+                "intermediate": {"kind": ["box"], "editable": False}}
+    )  # fmt: skip
+    first, second = registry.as_markdown().splitlines()[2:]
+    assert first == "| gripper | 2024 | monolithic, single-system | - | - | regression | 1,234 M | 8 | ? | ? | ? |"
+    assert second.split(" | ")[3:7] == ["box", "no", "regression", "?"]
+
+
+def test_ends_of_a_scale_are_on_it_and_averages_may_be_off_by_their_printing():
+    for value in (0.0, 1.0):
+        assert Registry().register(CARD | {"results": [ROW | {"value": value}]}).results[0].value == value
+    assert "lies from 0 to 1" in refused(results=[ROW | {"value": float("nan")}])
+    parts = [ROW | {"suite": "long", "value": 0.4}, ROW | {"suite": "90", "value": 0.6}]
+    for value, told in ((0.501, 0), (0.502, 1)):
+        registry = Registry()
+        registry.register(
+            CARD | {"results": [*parts, ROW | {"suite": "average", "over": ["long", "90"], "value": value}]}
+        )
+        assert len(registry.averages_apart()) == told
