@@ -190,3 +190,28 @@ def test_ends_of_a_scale_are_on_it_and_averages_may_be_off_by_their_printing():
             CARD | {"results": [*parts, ROW | {"suite": "average", "over": ["long", "90"], "value": value}]}
         )
         assert len(registry.averages_apart()) == told
+
+
+def test_a_slow_policy_that_needs_little_is_taken_and_a_slot_is_one_number():
+    space = [{"name": "gripper", "unit": "1"}]
+    card = Registry().register(CARD | {"control_hz": 0.5, "requires_gpu_gb": 0.25, "action_space": space})
+    assert card.action_space[0].count == 1
+    assert "control_hz" in refused(control_hz=0)
+    assert "requires_gpu_gb" in refused(requires_gpu_gb=0)
+
+
+def test_tokens_without_a_tokenizer_and_sources_without_a_date_are_refused():
+    assert "action_tokenizer" in refused(action_head="ar_token")
+    assert "hierarchical policy has one" in refused(level1="hierarchical", level2=LEVELS["hierarchical"][0])
+    for one in ({"read_in": "a README"}, {"verified_on": "2025-01-01"}):
+        assert "read_in: say what" in refused(results=[ROW | {"source": "paper"} | one])
+
+
+def test_cards_come_back_from_json_and_what_is_none_is_refused():
+    registry = Registry()
+    registry.register(CARD | {"results": [ROW]})
+    assert Registry.from_json(registry.to_json()).cards == registry.cards
+    with pytest.raises(DataError, match="not valid JSON"):
+        Registry.from_json("[{")
+    with pytest.raises(DataError, match="expected a list of cards, got a dict"):
+        Registry.from_json("{}")
