@@ -313,3 +313,20 @@ def test_rotations_of_several_walks_stand_in_their_slots_and_are_not_masked():
     assert packed.values[1, 2, 33:39] == pytest.approx(rotations.six_of(turned[1, 2], "quaternion xyzw"))
     back = robot.unpack(packed)
     assert np.stack([back[name] for name in names], -1) == pytest.approx(turned)
+
+
+def test_both_ends_of_a_limit_count_and_rotations_are_judged_where_all_six_numbers_are():
+    values, mask = np.zeros((3, WIDTH)), np.zeros(WIDTH, bool)
+    values[:, 0] = [-0.7, 0.1, 0.5]
+    values[:, 33:39] = [[1, 0, 0, 0, 1, 0], [1.1, 0, 0, 0, 1, 0], [1, 0, 0, 0.6, 0.8, 0]]
+    mask[[0, *range(33, 39), *range(83, 88)]] = True
+    beyond = physics.beyond_limits(values, mask, physics.Body(0.1, (), ((-0.4, 0.3), (-1.0, 1.0))))
+    assert {name: one.tolist() for name, one in beyond.items()} == {"right_arm_joint_0": pytest.approx([0.3, 0, 0.2])}
+    # Of the left end effector the last of the six is not there.
+    assert {side: one.tolist() for side, one in physics.rotation_residual(values, mask).items()} == {
+        "right": pytest.approx([0, 0.1, 0.6])
+    }
+    errors = physics.slot_errors(values[None], np.zeros((1, 3, WIDTH)), mask)
+    assert errors["right_arm_joint_0"] == (pytest.approx(np.sqrt((0.49 + 0.01 + 0.25) / 3)), "rad")
+    with pytest.raises(ContractError, match="three steps at least, got 2"):
+        physics.velocity_residual(values[:2], mask, 0.1)
