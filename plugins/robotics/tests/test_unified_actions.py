@@ -330,3 +330,10 @@ def test_both_ends_of_a_limit_count_and_rotations_are_judged_where_all_six_numbe
     assert errors["right_arm_joint_0"] == (pytest.approx(np.sqrt((0.49 + 0.01 + 0.25) / 3)), "rad")
     with pytest.raises(ContractError, match="three steps at least, got 2"):
         physics.velocity_residual(values[:2], mask, 0.1)
+
+
+def test_the_end_of_an_arm_is_where_its_links_lead_at_every_step_of_every_walk():
+    angles = np.random.default_rng(0).uniform(-np.pi, np.pi, (2, 3, 2))
+    found = physics.planar_reach(angles, (0.4, 0.3))
+    along = 0.4 * np.exp(1j * angles[..., 0]) + 0.3 * np.exp(1j * angles.sum(-1))
+    assert found == pytest.approx(np.stack([along.real, along.imag], -1))
