@@ -234,3 +234,17 @@ def test_a_map_that_is_no_number_has_no_pieces_and_cycles_go_through_regions():
     # Two steps of it are beyond all numbers.
     steep = Pieces(np.array([1e300]), np.array([[0.0]]), np.array([1.0]), 0)
     assert np.isnan(steep.cycle([0, 0]).states).all()
+
+
+def test_a_free_run_starts_at_states_that_are_numbers():
+    encoder = made()
+    good = torch.zeros(1, encoder.size)
+    for start, steps, message in (
+        (good, -1, "-1 steps"),
+        (good[:, 1:], 3, f"states of {encoder.size} units"),
+        (good + torch.nan, 3, "1 of 1 free runs start at NaN"),
+    ):
+        with pytest.raises(DataError, match=message):
+            encoder.free_run(start, steps)
+    with pytest.raises(DataError, match=f"{encoder.channels} channels"):
+        encoder.start(torch.zeros(1, encoder.channels + 1))

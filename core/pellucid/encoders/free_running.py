@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pellucid.errors import DataError
+
 LARGEST = 1e6
 """Size of a state, in standard deviations of the data, from which a run counts as diverged: nothing that moves is there."""
 
@@ -55,12 +57,23 @@ def run_on(step: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> tuple
     Tensor, shape (run, step, unit), and Tensor of int64, shape (run,)
         States after the start, and how many steps each run lasted.
 
+    Raises
+    ------
+    DataError
+        If a run starts at NaN or infinity, or steps are below 0.
+
     Examples
     --------
     >>> states, lasted = run_on(lambda z: 100 * z, torch.tensor([[1.0], [0.0]]), 5)
     >>> states[:, :, 0].tolist(), lasted.tolist()
     ([[100.0, 10000.0, 1000000.0, 1000000.0, 1000000.0], [0.0, 0.0, 0.0, 0.0, 0.0]], [3, 5])
     """
+    if steps < 0:
+        raise DataError(f"a free run of {steps} steps is none; ask for 0 or more")
+    if nowhere := int((~torch.isfinite(start)).any(1).sum()):
+        raise DataError(
+            f"{nowhere} of {len(start)} free runs start at NaN or infinity; begin them where the data are known"
+        )
     state = start
     goes = torch.ones(len(start), dtype=torch.bool, device=start.device)
     lasted = torch.zeros(len(start), dtype=torch.int64, device=start.device)

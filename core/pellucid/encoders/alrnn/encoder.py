@@ -153,6 +153,8 @@ class AlRnn(Encoder):
 
     def start(self, x: Tensor) -> Tensor:
         """The state that a run begins with, from standardised channels, shape (..., channel) to (..., unit)."""
+        if x.shape[-1] != self.channels:
+            raise DataError(f"a run starts at {self.channels} channels, got shape {tuple(x.shape)}")
         return torch.cat([x, x @ self.begin.T], dim=-1)
 
     def region_of(self, z: Tensor) -> Tensor:
@@ -181,8 +183,18 @@ class AlRnn(Encoder):
         -------
         FreeRun
             What it says is always finite: a run that diverges stays where it was, and says after how many steps.
+
+        Raises
+        ------
+        DataError
+            If states have another shape, are NaN or infinite, or steps are below 0.
         """
-        states, lasted = run_on(self.step, start[None] if start.ndim == 1 else start, steps)
+        start = start[None] if start.ndim == 1 else start
+        if start.ndim != 2 or start.shape[1] != self.size:
+            raise DataError(
+                f"a free run starts at states of {self.size} units, got shape {tuple(start.shape)}; see start"
+            )
+        states, lasted = run_on(self.step, start, steps)
         values = states[..., : self.channels] * self.deviation + self.mean
         return FreeRun(values, states, lasted, self.region_of(states))
 
