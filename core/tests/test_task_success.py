@@ -87,3 +87,21 @@ def test_one_neighbour_succeeds_where_it_is_dense():
     found = concluded(TaskSuccess().examine(fold).assign(fold=0), context)
     assert found["neighbour-mean", "success"].value > 0.9
     assert found["many", "success"].value < 0.2
+
+
+def test_the_baseline_does_the_training_mean(examined):
+    from pellucid.data.tasks import HasTask
+
+    fold, rows, _ = examined
+    part = rows[rows["part"] == "linear"]
+    known, test = fold.train.target_values(fold.target), np.asarray(fold.split.test)
+    task, asked = fold.dataset.ability(HasTask), []
+
+    def mean(inputs):
+        asked.append(len(next(iter(inputs.values()))))
+        return np.tile(known.mean(0), (asked[-1], 1))
+
+    told = task.attempted(fold.target, test, mean)
+    for name in ("success", "score"):
+        assert part[f"baseline:{name}"].to_numpy() == pytest.approx(np.asarray(told[name], float), abs=1e-6)
+    assert sum(asked) >= len(test)
