@@ -287,3 +287,17 @@ def test_random_actions_are_held_and_those_of_a_policy_are_shaken():
     ]  # fmt: skip
     assert (drawn[0] == 0.2).all()
     assert (drawn[1].mean(), drawn[1].std()) == (pytest.approx(0.2, abs=0.01), pytest.approx(0.1, abs=0.01))
+
+
+@pytest.mark.parametrize("ends", [(True, False), (False, True)])
+def test_an_episode_ends_when_the_environment_says_so_and_actions_are_new_at_each_step(ends):
+    class Short(Fragile):
+        def step(self, action):
+            state, reward, _, _, told = super().step(action)
+            return state, reward, *(one and self.at == 2 for one in ends), told
+
+    found = gather(Short(), Fragile.task, None, 4, seeds=[4, 5, 6], rng=np.random.default_rng(0)).transitions
+    assert found.episodes.tolist() == ["episode 4"] * 2 + ["episode 5"] * 2
+    assert len(set(found.actions[:, 0])) == 4
+    calm = gather(Short(), Fragile.task, lambda states: states * 0 + 0.5, 2, seeds=[4], rng=np.random.default_rng(0))
+    assert (calm.transitions.actions == 0.5).all()

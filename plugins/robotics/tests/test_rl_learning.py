@@ -221,6 +221,7 @@ def test_a_policy_is_written_as_the_polynomial_that_it_is_and_cut_off_at_the_lim
     sparse = distil(TASK, Cubic(), states, episodes, DistilSettings(slack=0.1), 0)
     assert sparse.head.terms("u") == pytest.approx({"cos": 2.0, "cos^2*sin": -3.0}, abs=1e-3)
     assert sparse.terms == 2
+    assert min(one.error for one in sparse.swept) < 1e-6
     assert sparse(states) == pytest.approx(Cubic()(states), abs=1e-3)
     assert np.abs(sparse(10 * states)).max() == 1
     assert sparse.equations()["u"] == "u [2 N m] = 2 cos - 3 cos^2*sin"
