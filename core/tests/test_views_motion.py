@@ -5,6 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from pellucid.data.spec import Signal, Trajectory
+from pellucid.errors import DataError
 from pellucid.regions import Steps, TimeSpan
 from pellucid.views import LOWERS, RAISES, Marked, Shown, inches
 from pellucid.views.phase_portrait import phase_portrait, portrait_of, regions_of_steps
@@ -115,3 +116,8 @@ def test_more_names_than_rows_are_said():
     roll_out(ax, np.zeros((9, 40)), many, Shown(caption="a"))
     assert len(ax.child_axes) == MOST
     assert ax.texts[0].get_text() == "a (3 more names)"
+
+
+def test_a_portrait_of_a_name_that_is_not_there_names_the_nearest():
+    with pytest.raises(DataError, match="no 'sped'; did you mean 'speed'"):
+        panels(portrait_of("sped", "knee"))

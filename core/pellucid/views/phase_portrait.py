@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.errors import DataError, abridged, nearest
 from pellucid.regions import Steps, TimeSpan
 from pellucid.unit_names import unit_sign
 from pellucid.views.contract import Marked, Shown, View, for_kinds, sized
@@ -61,6 +62,11 @@ def regions_of_steps(codes: np.ndarray, names: Sequence[str], spec: OverTime) ->
 def portrait_of(first: str, second: str) -> View:
     """A view that draws these two names against each other.
 
+    Raises
+    ------
+    DataError
+        When it draws, if a name is none of the input's; the nearest is given.
+
     Examples
     --------
     >>> view = portrait_of("x", "z")
@@ -69,6 +75,11 @@ def portrait_of(first: str, second: str) -> View:
     @for_kinds("trajectory", "signal")
     @sized(lambda values, spec, shown: SIZE)
     def view(ax: Axes, values: np.ndarray, spec: OverTime, shown: Shown) -> None:
+        for name in (first, second):
+            if name not in spec.channels:
+                raise DataError(
+                    f"the input has no {name!r}{nearest(name, spec.channels)}; it has {abridged(spec.channels)}"
+                )
         _draw(ax, values, spec, shown, (first, second))
 
     return view
