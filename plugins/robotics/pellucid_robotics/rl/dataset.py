@@ -16,7 +16,7 @@ from pellucid.data.made_up import refuse_folder
 from pellucid.data.samples import Finding
 from pellucid.data.spec import DataSpec, Frozen, Regression, Vector
 from pellucid.errors import DataError
-from pellucid_robotics.rl.systems import SYSTEMS, System
+from pellucid_robotics.rl.systems import SYSTEMS, SwingUpSystem
 from pellucid_robotics.rl.tasks import Task
 from pellucid_robotics.rl.transitions import HOLD, Policy, Transitions, gather
 
@@ -132,7 +132,7 @@ class RandomSteps(ArrayDataset):
             seen.states[rows], seen.actions[rows], seen.following[rows], seen.rewards[rows], seen.episodes[rows]
         )
 
-    def true_model(self) -> System | None:
+    def true_model(self) -> SwingUpSystem | None:
         """Of anybody's environment nobody knows one."""
         return None
 
@@ -171,7 +171,7 @@ class SwingUpSteps(RandomSteps):
         self.system = SYSTEMS[config.system]()
         super().__init__(ENVIRONMENTS[config.system], self.system.task, config, name=NAME)
 
-    def true_model(self) -> System:
+    def true_model(self) -> SwingUpSystem:
         """The equations."""
         return self.system
 

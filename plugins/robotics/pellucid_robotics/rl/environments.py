@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from pellucid_robotics.rl.systems import CartPole, Pendulum, System
+from pellucid_robotics.rl.systems import CartPole, Pendulum, SwingUpSystem
 from pellucid_robotics.rl.tasks import Floats
 
 
@@ -20,7 +20,7 @@ class SwingUp(gymnasium.Env[Floats, Floats]):
 
     Parameters
     ----------
-    system : System
+    system : SwingUpSystem
 
     Examples
     --------
@@ -30,7 +30,7 @@ class SwingUp(gymnasium.Env[Floats, Floats]):
     (True, 0.05)
     """
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: SwingUpSystem) -> None:
         self.system, self.task = system, system.task
         self.dt = self.task.dt_s
         wide = np.array([low for low, _ in self.task.bounds]), np.array([high for _, high in self.task.bounds])

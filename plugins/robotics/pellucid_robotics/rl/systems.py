@@ -16,7 +16,7 @@ SUBSTEPS = 4
 """Of a Runge-Kutta step of the fourth order in one step of the environment."""
 
 
-class System(ABC):
+class SwingUpSystem(ABC):
     """Something that moves by equations that are known; the angle is 0 upright."""
 
     task: ClassVar[Task]
@@ -71,7 +71,7 @@ class System(ABC):
         return self.seen(self.begin(rng, count))
 
 
-class Pendulum(System):
+class Pendulum(SwingUpSystem):
     """A rod of 1 m and 1 kg on a hinge, whose motor (2 N m) cannot lift it in one go.
 
     Seen: cosine and sine of the angle, angular speed. Paid is ``(1 + cos) / 2 - 0.005 omega^2 - 0.005 u^2`` a step of 0.05 s.
@@ -103,7 +103,7 @@ class Pendulum(System):
         return (1 + states[:, 0]) / 2 - 0.005 * states[:, 2] ** 2 - 0.005 * actions[:, 0] ** 2
 
 
-class CartPole(System):
+class CartPole(SwingUpSystem):
     """A cart of 1 kg on rails without friction, and a pole of 0.1 kg and 1 m that hangs from it; the motor pushes with up to 10 N.
 
     Seen: position, cosine and sine of the pole's angle, speed, angular speed. Paid is ``(1 + cos) / 2 - 0.02 x^2 - 0.005 u^2`` a step of
@@ -142,4 +142,4 @@ class CartPole(System):
         return (1 + states[:, 1]) / 2 - 0.02 * states[:, 0] ** 2 - 0.005 * actions[:, 0] ** 2
 
 
-SYSTEMS: dict[str, type[System]] = {"pendulum": Pendulum, "cartpole": CartPole}
+SYSTEMS: dict[str, type[SwingUpSystem]] = {"pendulum": Pendulum, "cartpole": CartPole}
