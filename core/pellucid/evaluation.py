@@ -37,6 +37,7 @@ def evaluate(
     *,
     skip_known: bool = False,
     skip_broken: bool = False,
+    options: Mapping[str, Any] | None = None,
 ) -> Results:
     """Score the final models of a run on another folder of the same layout.
 
@@ -52,6 +53,8 @@ def evaluate(
         Leave out the samples of whom any part of the run has learnt from, and score the rest. Without, they are refused.
     skip_broken : bool
         Leave out samples whose files cannot be used, also where the run itself was made without doing so.
+    options : mapping, optional
+        Of the dataset, where they are to differ from the run's: of made-up data the seed. The file says them.
 
     Returns
     -------
@@ -70,7 +73,7 @@ def evaluate(
     DataError
         If what is left cannot be scored, for instance as all labels are of one class.
     """
-    return assess(run, data, out, skip_known=skip_known, skip_broken=skip_broken).results
+    return assess(run, data, out, skip_known=skip_known, skip_broken=skip_broken, options=options).results
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ def assess(
     *,
     skip_known: bool = False,
     skip_broken: bool = False,
+    options: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """:func:`evaluate`, with the counts of who was scored and who was skipped, and what was found in the data."""
     done = Run(run)
@@ -107,7 +111,7 @@ def assess(
         raise RunError(f"{out} is a folder or lies inside the run: --out names a JSON file outside it")
     if out is not None:
         refuse_below_a_file(Path(out))
-    whole = _opened(done, data, skip_broken)
+    whole = _opened(done, data, skip_broken, options or {})
     study, models, kept = done.study, done.models(), done.kept()
     usual = Usual.from_json(kept["usual"])
     parts = {"what its data were made by": whole.made_by, "what it keeps of what is usual": usual.learned_from}
@@ -147,7 +151,10 @@ def assess(
     skipped = {what: n - scored[what] for what, n in there.items()}
     found = Evaluation(Results(results, [*not_measured, *left_out]), scored, skipped, tuple(dataset.findings))
     if out is not None:
-        write_json(Path(out), _document(done, dataset, found, [one.protocol for one in left_out], not_measured))
+        document = _document(done, dataset, found, [one.protocol for one in left_out], not_measured)
+        if options:
+            document["dataset"]["options"] = dict(options)
+        write_json(Path(out), document)
     return found
 
 
@@ -165,8 +172,10 @@ def _difference(learnt: Any, here: Any) -> str:
     return "" if learnt == here else "one is not described"
 
 
-def _opened(done: Run, data: str | Path | None, skip_broken: bool) -> Dataset:
+def _opened(done: Run, data: str | Path | None, skip_broken: bool, options: Mapping[str, Any]) -> Dataset:
     study = done.study.skipping_broken() if skip_broken else done.study
+    if options:
+        study = study.with_settings({f"options.{study.dataset}.{key}": value for key, value in options.items()})
     learnt = done.learnt
     dataset = study.open_dataset(data, learnt)
     for key in ("inputs", "covariates", "concepts", "targets"):

@@ -194,3 +194,29 @@ def test_a_run_that_no_longer_says_what_it_was_trained_on_is_refused(run, tmp_pa
     (copy / "run.json").write_text(json.dumps(document | {"dataset": damage}))
     with pytest.raises(RunError, match="dataset"):
         pellucid.evaluate(copy)
+
+
+def test_made_up_data_are_judged_from_another_seed(tmp_path):
+    from typer.testing import CliRunner
+
+    from pellucid.command.commands import app
+
+    study = {
+        "title": "Which equations?", "dataset": "dynamics-synthetic", "target": "rate", "protocols": ["subject-holdout"],
+        "encoder": [{"name": "polynomial-library", "input": "state"}], "head": [{"name": "sindy-ensemble"}],
+        "options": {"dynamics-synthetic": {"episodes": 6, "steps": 60}}, "training": {"epochs": 1},
+    }  # fmt: skip
+    run = pellucid.study(study).run(tmp_path / "run", watcher=Watcher())
+    out = tmp_path / "out.json"
+    with pytest.raises(LeakageError, match="6 of 6 episodes"):
+        pellucid.evaluate(run.path, options={"episodes": 6})
+    command = ["evaluate", str(run.path), "--option", "seed=7", "--option", "episodes=4", "--out", str(out)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    written = json.loads(out.read_text())
+    assert (written["n_subjects"], written["dataset"]["options"]) == (4, {"seed": 7, "episodes": 4})
+    for wrong, message in (
+        ([], "name other data with --data DIR"),
+        (["--option", "seed"], "write it as key=value"),
+        (["--option", "sed=7"], "did you mean 'seed'"),
+    ):
+        assert message in str(CliRunner().invoke(app, ["evaluate", str(run.path), *wrong]).exception)

@@ -101,7 +101,14 @@ def run(
 @app.command()
 def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished run")],
-    data: Annotated[Path, typer.Option("--data", help="folder of the same layout, with other subjects")],
+    data: Annotated[Path | None, typer.Option("--data", help="folder of the same layout, with other subjects")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            help="option of the dataset that differs from the run's: seed=1000 of made-up data; several times",
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="write the results to this JSON file")] = None,
     skip_known: Annotated[
         bool, typer.Option("--skip-known", help="leave out those that the run has learnt from, and score the rest")
@@ -114,7 +121,12 @@ def evaluate(
     from pellucid.evaluation import assess
     from pellucid.run import Run
 
-    found = assess(folder, data, out, skip_known=skip_known, skip_broken=skip_broken)
+    if data is None and not option:
+        raise StudyError(
+            "evaluate: name other data with --data DIR, or of made-up data another seed with --option seed=1000"
+        )
+    options = overrides(option or [], "--option", "seed=1000")
+    found = assess(folder, data, out, skip_known=skip_known, skip_broken=skip_broken, options=options)
     run, shown_on = Run(folder), tables.console()
     if skip_known:
         tables.print_skipped(shown_on, run, found.skipped, found.scored)
