@@ -90,7 +90,7 @@ def test_one_neighbour_succeeds_where_it_is_dense():
 
 
 def test_the_baseline_does_the_training_mean(examined):
-    from pellucid.data.tasks import HasTask
+    from pellucid.data.abilities import HasTask
 
     fold, rows, _ = examined
     part = rows[rows["part"] == "linear"]

@@ -326,9 +326,7 @@ def test_both_ends_of_a_limit_count_and_rotations_are_judged_where_all_six_numbe
     assert {side: one.tolist() for side, one in physics.rotation_residual(values, mask).items()} == {
         "right": pytest.approx([0, 0.1, 0.6])
     }
-    errors = physics.slot_errors(values[None], np.zeros((1, 3, WIDTH)), mask)
-    assert errors["right_arm_joint_0"] == (pytest.approx(np.sqrt((0.49 + 0.01 + 0.25) / 3)), "rad")
-    with pytest.raises(ContractError, match="three steps at least, got 2"):
+    with pytest.raises(ContractError, match="three steps at least, got an array of shape"):
         physics.velocity_residual(values[:2], mask, 0.1)
 
 

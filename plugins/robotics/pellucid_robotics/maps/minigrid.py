@@ -86,7 +86,7 @@ class MinigridWalks(Walks):
     @classmethod
     def example_data(cls) -> MinigridWalks:
         """A few short walks in a small room."""
-        return cls(MinigridWalksConfig(environment="MiniGrid-Empty-5x5-v0", walks=24, steps=12))
+        return cls(MinigridWalksConfig(environment="MiniGrid-Empty-5x5-v0", walks=24, steps=26))
 
 
 def explored(environment: str, layout_seed: int, view: int) -> Maze:

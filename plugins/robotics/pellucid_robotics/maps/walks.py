@@ -169,7 +169,7 @@ class AliasedRoom(Walks):
     @classmethod
     def example_data(cls) -> AliasedRoom:
         """A few short walks."""
-        return cls(AliasedRoomConfig(rows=3, columns=4, patch=(1, 2), walks=24, steps=12))
+        return cls(AliasedRoomConfig(rows=3, columns=4, patch=(1, 2), walks=24, steps=26))
 
 
 class AliasedCubeConfig(WalksConfig):
@@ -226,4 +226,4 @@ class AliasedCube(Walks):
     @classmethod
     def example_data(cls) -> AliasedCube:
         """A few short walks."""
-        return cls(AliasedCubeConfig(edge=2, observations=3, walks=24, steps=12))
+        return cls(AliasedCubeConfig(edge=2, observations=3, walks=24, steps=26))
